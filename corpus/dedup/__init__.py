@@ -1,0 +1,1 @@
+"""Near-duplicate detection as pure functions on arrays: shingles, MinHash signatures, candidates, verified edges."""

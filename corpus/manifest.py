@@ -1,0 +1,152 @@
+"""The manifest is the commit: what a stage wrote, from what, and where every record went.
+
+`manifest.json` is written last. Readers take their files from it and never list a directory. It holds
+no times, paths or machine facts, so the same inputs give the same bytes anywhere; `run.json` beside it
+holds those. The books must balance exactly: read = kept + Σ dropped by reason.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from corpus import storage
+from corpus.errors import CorruptError, DataError, UsageError
+
+MANIFEST = "manifest.json"
+PACKAGE_VERSION = "0.1.0"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """One committed file: `role` says what it is (records, rejects, train, validation, decisions, tokens, …)."""
+
+    path: str  # relative to the manifest
+    role: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Books:
+    """Records read, kept and dropped by reason; adding two books adds every count."""
+
+    read: int = 0
+    kept: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+    def __add__(self, other: "Books") -> "Books":
+        reasons = sorted({*self.dropped, *other.dropped})
+        dropped = {reason: self.dropped.get(reason, 0) + other.dropped.get(reason, 0) for reason in reasons}
+        return Books(read=self.read + other.read, kept=self.kept + other.kept, dropped=dropped)
+
+    def check(self, where: str) -> None:
+        """Raise DataError unless read = kept + Σ dropped."""
+        total = self.kept + sum(self.dropped.values())
+        if self.read != total:
+            raise DataError(
+                f"{where}: the books do not balance: read {self.read} ≠ kept {self.kept} + dropped "
+                f"{sum(self.dropped.values())} = {total}; nothing was committed, please report this"
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Input:
+    """One input of a stage by name and content: a file's SHA-256, or an earlier stage's fingerprint."""
+
+    name: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Manifest:
+    """The committed result of one stage."""
+
+    stage: str
+    fingerprint: str
+    config: Mapping[str, Any]
+    inputs: tuple[Input, ...]
+    parts: tuple[Part, ...]
+    books: Books
+    summary: Mapping[str, Any]
+    version: str = PACKAGE_VERSION
+
+    def paths(self, base: str, role: str) -> list[str]:
+        """Return the full paths of the parts of one role, in manifest order."""
+        return [storage.join(base, part.path) for part in self.parts if part.role == role]
+
+
+def fingerprint(stage: str, config: Mapping[str, Any], inputs: Iterable[Input]) -> str:
+    """Return the identity of a stage's output: stage, identity config, inputs and code version."""
+    content = {
+        "stage": stage,
+        "config": config,
+        "inputs": sorted([item.name, item.fingerprint] for item in inputs),
+        "version": PACKAGE_VERSION,
+    }
+    return hashlib.sha256(_canonical(content)).hexdigest()
+
+
+def write_manifest(base: str, manifest: Manifest) -> None:
+    """Check the books and commit the manifest, with a hash of itself."""
+    manifest.books.check(f"{manifest.stage} in {base}")
+    content = asdict(manifest)
+    content["sha256"] = hashlib.sha256(_canonical(content)).hexdigest()
+    with storage.write_atomic(storage.join(base, MANIFEST)) as sink:
+        sink.write(json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n")
+
+
+def has_manifest(base: str) -> bool:
+    """Say whether a directory holds a committed stage."""
+    return storage.exists(storage.join(base, MANIFEST))
+
+
+def read_manifest(base: str, stage: str | None = None) -> Manifest:
+    """Read and verify a manifest; `stage` is the stage that must have written it.
+
+    Raises UsageError when there is none or it is another stage's, CorruptError when its bytes were changed.
+    """
+    path = storage.join(base, MANIFEST)
+    if not storage.exists(path):
+        need = f" Run `corpuscle {stage}` into it first." if stage else ""
+        raise UsageError(f"{base}: no {MANIFEST}, so no finished stage is here.{need}")
+    with storage.open_read(path) as source:
+        raw = source.read()
+    try:
+        content = json.loads(raw)
+        stated = content.pop("sha256")
+        intact = hashlib.sha256(_canonical(content)).hexdigest() == stated
+    except (ValueError, KeyError, AttributeError) as error:
+        raise CorruptError(f"{path}: not a manifest ({error}); remove the directory and run the stage again") from error
+    if not intact:
+        raise CorruptError(
+            f"{path}: its content does not match its own hash; remove the directory and run the stage again"
+        )
+    if stage and content["stage"] != stage:
+        raise UsageError(f"{base}: holds the output of `{content['stage']}`, expected `{stage}`; check the path")
+    return _from_json(content)
+
+
+def verify_parts(base: str, manifest: Manifest) -> Iterable[str]:
+    """Yield one line for every part that is missing or differs from the manifest."""
+    for part in manifest.parts:
+        path = storage.join(base, part.path)
+        if not storage.exists(path):
+            yield f"{path}: missing"
+        elif storage.size(path) != part.bytes:
+            yield f"{path}: {storage.size(path)} bytes, the manifest says {part.bytes}"
+        elif storage.sha256_file(path) != part.sha256:
+            yield f"{path}: content differs from the manifest's sha256"
+
+
+def _from_json(content: dict[str, Any]) -> Manifest:
+    content["inputs"] = tuple(Input(**item) for item in content["inputs"])
+    content["parts"] = tuple(Part(**item) for item in content["parts"])
+    content["books"] = Books(**content["books"])
+    return Manifest(**content)
+
+
+def _canonical(content: Any) -> bytes:
+    return json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()

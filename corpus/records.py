@@ -1,0 +1,205 @@
+"""The noun of the road: a `Record` is what one citation, book or article says, before any choice of text.
+
+`extract` makes records, Parquet keeps them, a profile renders a record into the text a model reads.
+Parsing keeps structure: labels, sections, tables and licences stay apart, so that a new profile needs no
+new parse. Identity is by id, never by position:
+
+    pmid:30039426        a citation or book of PubMed (the newest version wins in `assemble`)
+    pmc:PMC6182404.1     one version of one article of PubMed Central
+
+`doc_key` is the same identity as one uint64, the only thing about a document that is ever shuffled.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Source(StrEnum):
+    """The NCBI collection that a record comes from."""
+
+    PUBMED = "pubmed"
+    PMC = "pmc"
+
+
+class Kind(StrEnum):
+    """What a record is; a deletion is a PMID listed in DeleteCitation, without text."""
+
+    CITATION = "citation"
+    BOOK = "book"
+    ARTICLE = "article"
+    DELETION = "deletion"
+
+
+class BlockKind(StrEnum):
+    """What a block of an article's body is."""
+
+    HEADING = "heading"
+    PARAGRAPH = "paragraph"
+    LIST_ITEM = "list_item"
+    FORMULA = "formula"
+    QUOTE = "quote"
+    PREFORMAT = "preformat"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AbstractPart:
+    """One labelled part of one abstract; parts of one abstract share `type` and `language`."""
+
+    type: str = "main"  # main, or OtherAbstract's Type, or JATS abstract-type ("graphical", "trans-abstract", …)
+    language: str = ""  # as stated in the XML, "" when not stated
+    label: str = ""
+    category: str = ""  # PubMed's NlmCategory
+    text: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Block:
+    """One block of body text in reading order; `depth` counts the enclosing <sec> elements."""
+
+    kind: BlockKind
+    depth: int = 0
+    text: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cell:
+    """One table cell as written; spans are in rows and columns."""
+
+    text: str = ""
+    rowspan: int = 1
+    colspan: int = 1
+    header: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Float:
+    """A figure, table or other float; `position` is the index of the body block it stood before, -1 outside the body."""
+
+    kind: str  # figure, table, supplement, box
+    label: str = ""
+    caption: str = ""
+    rows: tuple[tuple[Cell, ...], ...] = ()
+    footnotes: tuple[str, ...] = ()
+    position: int = -1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BackPart:
+    """One part of the back matter, by kind: ack, footnote, appendix, glossary, notes, …"""
+
+    kind: str
+    title: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Link:
+    """A relation to another citation, e.g. RetractionIn, ErratumFor, from CommentsCorrections or related-article."""
+
+    type: str
+    target: str  # "pmid:…", "doi:…" or the text given
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Record:
+    """Everything `extract` keeps of one PubMed citation or book, PMC article, or deletion."""
+
+    doc_id: str
+    source: Source
+    kind: Kind
+    pmid: int | None = None
+    version: int = 1
+    pmcid: int | None = None  # without the letters PMC; the record's own, never a cited paper's
+    doi: str | None = None  # lower case, without a resolver prefix
+    title: str = ""
+    vernacular_title: str = ""
+    abstracts: tuple[AbstractPart, ...] = ()
+    copyright: str = ""
+    body: tuple[Block, ...] = ()
+    floats: tuple[Float, ...] = ()
+    back: tuple[BackPart, ...] = ()
+    languages: tuple[str, ...] = ()
+    year: int | None = None
+    journal: str = ""
+    publication_types: tuple[str, ...] = ()
+    mesh: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
+    links: tuple[Link, ...] = ()
+    article_type: str = ""
+    license: str = ""  # SPDX name, or PMC's code where SPDX has none; "" when not stated
+    retracted: bool = False
+    manuscript: bool = False  # an author manuscript in PMC
+    ocr: bool = False  # text from page scans
+    file: str = ""  # base name of the input file
+    offset: int = 0  # byte offset of the record in the decompressed file
+    position: int = 0  # ordinal of the record in the file
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reject:
+    """A piece of input that could not become a record: the dead letter."""
+
+    file: str
+    offset: int  # byte offset in the decompressed file
+    doc_id: str  # "" when it could not be read
+    reason: str  # a word of `RejectReason`
+    detail: str
+    sha256: str  # of the whole piece
+    raw: bytes  # the first bytes of the piece, at most RAW_LIMIT
+
+
+class RejectReason(StrEnum):
+    """Why a piece of input is a dead letter."""
+
+    BAD_XML = "bad_xml"
+    BAD_ROOT = "bad_root"
+    BAD_RECORD = "bad_record"
+    ENTITY_DECLARATION = "entity_declaration"
+    TOO_LARGE = "too_large"
+    NO_ID = "no_id"
+    STRAY_BYTES = "stray_bytes"
+    BAD_FILE = "bad_file"
+
+
+RAW_LIMIT = 4096
+
+_PUBMED_TAG, _PMC_TAG = 1, 2
+_PMC_ID_BITS, _VERSION_BITS, _PART_BITS = 36, 12, 12
+
+
+def pubmed_doc_id(pmid: int) -> str:
+    """Return the document id of a PubMed record."""
+    return f"pmid:{pmid}"
+
+
+def pmc_doc_id(pmcid: int, version: int) -> str:
+    """Return the document id of one version of a PMC article."""
+    return f"pmc:PMC{pmcid}.{version}"
+
+
+def doc_key(doc_id: str) -> int:
+    """Return the uint64 key of a document id: source tag in the top 4 bits, PMID or PMCID.version below.
+
+    The lowest 12 bits of a PMC key are left for parts of an article. Raises ValueError for another form.
+    """
+    scheme, _, rest = doc_id.partition(":")
+    if scheme == "pmid" and rest.isdecimal() and int(rest) < 1 << 60:
+        return _PUBMED_TAG << 60 | int(rest)
+    number, _, version = rest.removeprefix("PMC").partition(".")
+    if scheme == "pmc" and number.isdecimal() and version.isdecimal():
+        fits = int(number) < 1 << _PMC_ID_BITS and int(version) < 1 << _VERSION_BITS
+        if fits:
+            return _PMC_TAG << 60 | int(number) << (_VERSION_BITS + _PART_BITS) | int(version) << _PART_BITS
+    raise ValueError(f"document id {doc_id!r}: expected pmid:<digits> or pmc:PMC<digits>.<version>")
+
+
+def doc_id(key: int) -> str:
+    """Return the document id of a key; the inverse of `doc_key`."""
+    key = int(key)
+    tag = key >> 60
+    if tag == _PUBMED_TAG:
+        return pubmed_doc_id(key & (1 << 60) - 1)
+    if tag == _PMC_TAG:
+        version = key >> _PART_BITS & (1 << _VERSION_BITS) - 1
+        return pmc_doc_id(key >> (_VERSION_BITS + _PART_BITS) & (1 << _PMC_ID_BITS) - 1, version)
+    raise ValueError(f"document key {key:#x}: unknown source tag {tag}")

@@ -1,0 +1,132 @@
+"""Files by path, local or remote: plain paths, `gs://…`, `s3://…`, anything fsspec knows.
+
+A file appears under its final name whole or not at all: locally by temporary name, fsync and rename,
+on object stores by the store's own atomic put.
+"""
+
+import errno
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import PurePosixPath
+from typing import IO, Any
+
+from corpus.errors import DiskError
+
+CHUNK = 1 << 20
+
+
+def is_remote(path: str) -> bool:
+    """Say whether a path names an object store rather than a local file."""
+    return "://" in str(path)
+
+
+def join(base: str, *names: str) -> str:
+    """Join names to a base path with forward slashes."""
+    return "/".join([str(base).rstrip("/"), *names])
+
+
+def base_name(path: str) -> str:
+    """Return the last component of a path."""
+    return PurePosixPath(str(path)).name
+
+
+def open_read(path: str) -> IO[bytes]:
+    """Open a file for reading raw bytes, never decompressing."""
+    if is_remote(path):
+        return _remote_open(path, "rb")
+    return open(path, "rb")
+
+
+def exists(path: str) -> bool:
+    """Say whether a file or directory exists."""
+    if is_remote(path):
+        return bool(_filesystem(path).exists(path))
+    return os.path.exists(path)
+
+
+def size(path: str) -> int:
+    """Return a file's size in bytes."""
+    if is_remote(path):
+        return int(_filesystem(path).size(path))
+    return os.path.getsize(path)
+
+
+def walk_files(base: str) -> list[str]:
+    """Return the sorted paths, relative to base, of all files below it."""
+    if is_remote(base):
+        fs = _filesystem(base)
+        root = fs._strip_protocol(base).rstrip("/") + "/"
+        return sorted(found[len(root) :] for found in fs.find(base) if found.startswith(root))
+    found = []
+    for folder, _, names in os.walk(base):
+        found += [os.path.relpath(os.path.join(folder, name), base) for name in names]
+    return sorted(found)
+
+
+def remove_tree(path: str) -> None:
+    """Remove a directory and all below it, if it is there."""
+    if is_remote(path):
+        if exists(path):
+            _filesystem(path).rm(path, recursive=True)
+    else:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def write_atomic(path: str) -> Iterator[IO[bytes]]:
+    """Yield a binary file that appears at `path` only when the block ends without an error.
+
+    Raises DiskError, naming the path, when the disk is full or not writable.
+    """
+    if is_remote(path):
+        with _remote_open(path, "wb") as sink:
+            yield sink
+        return
+    folder = os.path.dirname(path) or "."
+    temporary = os.path.join(folder, f".tmp-{os.path.basename(path)}-{os.getpid()}-{os.urandom(4).hex()}")
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with open(temporary, "wb") as sink:
+            yield sink
+            sink.flush()
+            os.fsync(sink.fileno())
+        os.replace(temporary, path)
+        _sync_folder(folder)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+            raise DiskError(f"cannot write {path}: {error.strerror}; free space or choose another --output") from error
+        raise
+    finally:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+
+
+def sha256_file(path: str) -> str:
+    """Return the SHA-256 of a file's bytes, in hex."""
+    digest = hashlib.sha256()
+    with open_read(path) as source:
+        while chunk := source.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _sync_folder(folder: str) -> None:
+    """Make a rename in a folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remote_open(path: str, mode: str) -> IO[bytes]:
+    return _filesystem(path).open(path, mode)  # type: ignore[no-any-return]
+
+
+def _filesystem(path: str) -> Any:
+    import fsspec  # 0.35 s, and local paths never need it
+
+    return fsspec.core.url_to_fs(path)[0]

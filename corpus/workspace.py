@@ -1,0 +1,190 @@
+"""A stage at work in its output directory: what is done already, what is left, and the commit at the end.
+
+A stage is a set of named tasks. A finished task leaves a receipt in `_receipts/` that lists its files with
+their hashes and its books; a killed stage, run again, reuses the tasks whose receipt and files are intact.
+The manifest is written last, from the receipts; then the receipts and `_work/` go.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from corpus import storage
+from corpus.errors import RetryError, UsageError
+from corpus.manifest import (
+    Books,
+    Input,
+    Manifest,
+    Part,
+    fingerprint,
+    has_manifest,
+    read_manifest,
+    write_manifest,
+)
+
+RECEIPTS = "_receipts"
+WORK = "_work"
+PLAN = "_plan.json"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Receipt:
+    """What one finished task wrote and counted; `facts` are numbers that later steps need."""
+
+    task: str
+    parts: tuple[Part, ...]
+    books: Books = field(default_factory=Books)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Workspace:
+    """One stage's output directory; picklable, so that workers can hold it."""
+
+    output: str
+    stage: str
+    fingerprint: str
+    config: Mapping[str, Any]
+    inputs: tuple[Input, ...]
+
+    def path(self, name: str) -> str:
+        """Return the full path of a file of the output."""
+        return storage.join(self.output, name)
+
+    def measure(self, name: str, *, role: str, rows: int) -> Part:
+        """Return the manifest row of a file that was just written."""
+        path = self.path(name)
+        return Part(path=name, role=role, rows=rows, bytes=storage.size(path), sha256=storage.sha256_file(path))
+
+    def finished(self, task: str) -> Receipt | None:
+        """Return a task's receipt if it is of this very stage and all its files are intact."""
+        path = self._receipt_path(task)
+        if not storage.exists(path):
+            return None
+        with storage.open_read(path) as source:
+            content = json.loads(source.read())
+        if content.pop("fingerprint") != self.fingerprint:
+            return None
+        content["parts"] = tuple(Part(**part) for part in content["parts"])
+        content["books"] = Books(**content["books"])
+        receipt = Receipt(**content)
+        intact = all(
+            storage.exists(self.path(part.path)) and storage.sha256_file(self.path(part.path)) == part.sha256
+            for part in receipt.parts
+        )
+        return receipt if intact else None
+
+    def finish(self, receipt: Receipt) -> Receipt:
+        """Leave the receipt of a finished task; its files must be in place already."""
+        content = {**asdict(receipt), "fingerprint": self.fingerprint}
+        with storage.write_atomic(self._receipt_path(receipt.task)) as sink:
+            sink.write(json.dumps(content, sort_keys=True).encode())
+        return receipt
+
+    def commit(
+        self, receipts: Iterable[Receipt], *, summary: Mapping[str, Any], books: Books | None = None
+    ) -> Manifest:
+        """Write the manifest from the receipts, in path order; `books` replaces the sum of theirs."""
+        receipts = list(receipts)
+        total = books if books is not None else sum((receipt.books for receipt in receipts), Books())
+        parts = sorted((part for receipt in receipts for part in receipt.parts), key=lambda part: part.path)
+        kept = [part for part in parts if not part.path.startswith(WORK + "/")]
+        manifest = Manifest(
+            stage=self.stage,
+            fingerprint=self.fingerprint,
+            config=self.config,
+            inputs=self.inputs,
+            parts=tuple(kept),
+            books=total,
+            summary=summary,
+        )
+        write_manifest(self.output, manifest)
+        return manifest
+
+    def clean(self) -> None:
+        """Remove receipts and intermediate files, once the manifest is there."""
+        for name in (RECEIPTS, WORK):
+            storage.remove_tree(self.path(name))
+
+    def num_finished(self, prefix: str) -> int:
+        """Count the receipts whose task name starts with a prefix; for progress bars."""
+        folder = self.path(RECEIPTS)
+        if storage.is_remote(folder) or not os.path.isdir(folder):
+            return 0
+        return sum(name.startswith(prefix) for name in os.listdir(folder))
+
+    def _receipt_path(self, task: str) -> str:
+        # Task names hold file names of any length and letters: the hash keeps them unique on disk.
+        tag = hashlib.sha256(task.encode()).hexdigest()[:16]
+        readable = "".join(letter if letter.isalnum() or letter in "-." else "-" for letter in task)[:80]
+        return storage.join(self.output, RECEIPTS, f"{readable}-{tag}.json")
+
+
+def plan_stage(
+    output: str, *, stage: str, config: Mapping[str, Any], inputs: Iterable[Input]
+) -> tuple[Workspace, Manifest | None]:
+    """Return the workspace of a stage, and its manifest when the very same stage was finished there before.
+
+    Raises UsageError, printing the difference, when the directory holds a finished stage that differs,
+    or files that are no stage's.
+    """
+    inputs = tuple(sorted(inputs, key=lambda item: (item.name, item.fingerprint)))
+    workspace = Workspace(
+        output=str(output),
+        stage=stage,
+        fingerprint=fingerprint(stage, config, inputs),
+        config=dict(config),
+        inputs=inputs,
+    )
+    if has_manifest(workspace.output):
+        manifest = read_manifest(workspace.output)
+        if manifest.fingerprint == workspace.fingerprint:
+            workspace.clean()  # a kill between commit and clean leaves them behind
+            return workspace, manifest
+        raise UsageError(_difference(workspace, manifest))
+    return workspace, None
+
+
+@contextmanager
+def stage_lock(output: str) -> Iterator[None]:
+    """Hold a directory for one running stage; raises RetryError when another process holds it."""
+    if storage.is_remote(output):
+        yield
+        return
+    os.makedirs(output, exist_ok=True)
+    descriptor = os.open(os.path.join(output, ".lock"), os.O_CREAT | os.O_RDWR)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RetryError(
+                f"{output}: another corpuscle is writing here; wait for it, or choose another --output"
+            ) from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _difference(workspace: Workspace, manifest: Manifest) -> str:
+    """Say how the stage asked for differs from the one that is there."""
+    lines = [f"{workspace.output}: holds a finished `{manifest.stage}` made with something else:"]
+    if manifest.stage != workspace.stage:
+        lines.append(f"  stage: {manifest.stage} there, {workspace.stage} asked for")
+    for name in sorted({*manifest.config, *workspace.config}):
+        old, new = manifest.config.get(name), workspace.config.get(name)
+        if old != new:
+            lines.append(f"  {name}: {old} there, {new} asked for")
+    there = {(item.name, item.fingerprint) for item in manifest.inputs}
+    asked = {(item.name, item.fingerprint) for item in workspace.inputs}
+    changes = [f"  input only there: {name} {digest[:12]}" for name, digest in sorted(there - asked)]
+    changes += [f"  input only asked for: {name} {digest[:12]}" for name, digest in sorted(asked - there)]
+    lines += changes[:10] + ([f"  … and {len(changes) - 10} more inputs"] if len(changes) > 10 else [])
+    if len(lines) == 1:
+        lines.append(f"  code version: {manifest.version} there")
+    lines.append("Choose another --output, or remove that directory.")
+    return "\n".join(lines)
