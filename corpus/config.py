@@ -55,6 +55,6 @@ class AssembleConfig(StageConfig):
     )
     validation: float = Field(0.005, ge=0, lt=1, description="share of clusters held out for validation")
     seed: int = Field(0, ge=0, description="seed of the shard order and of the split")
-    min_words: int = Field(20, ge=0, description="documents with fewer words are dropped as too_short")
+    min_words: int = Field(10, ge=0, description="documents with fewer words are dropped as too_short")
     shard_mb: int = Field(128, ge=1, description="aimed-at text per shard, 10^6 bytes")
     workers: Workers = runtime(1, "local worker processes")

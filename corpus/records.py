@@ -73,7 +73,7 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Float:
-    """A figure, table or other float; `position` is the index of the body block it stood before, -1 outside the body."""
+    """A figure, table or other float; `position` is the index of the body block it stood before, -1 elsewhere."""
 
     kind: str  # figure, table, supplement, box
     label: str = ""

@@ -123,7 +123,7 @@ def _sync_folder(folder: str) -> None:
 
 
 def _remote_open(path: str, mode: str) -> IO[bytes]:
-    return _filesystem(path).open(path, mode)  # type: ignore[no-any-return]
+    return _filesystem(path).open(path, mode)
 
 
 def _filesystem(path: str) -> Any:

@@ -1,0 +1,128 @@
+"""`assemble`: records to deduplicated corpus shards, as one pipeline of coarse elements.
+
+    part ─keys→ fold by PMID ─verdicts→ documents ─buckets→ candidate pairs ─→ blocks ─texts→ verified pairs
+                                                                                               │
+    shards and decisions ←─ place ←─ the fate of every document ←─ resolve ←── id join ────────┘
+
+The arithmetic is in `corpus`; the steps are in `pipelines.assemble_steps`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import apache_beam as beam
+
+from corpus.config import AssembleConfig
+from corpus.documents import file_ranks
+from corpus.errors import UsageError
+from corpus.manifest import Input, Manifest, read_manifest
+from corpus.placement import plan_shards
+from corpus.storage import remove_tree
+from corpus.workspace import WORK, Workspace, plan_stage, stage_lock
+from pipelines import assemble_steps as steps
+from pipelines.assemble_steps import BUCKET, Plan
+from pipelines.exchange import BlockExchange
+from pipelines.runner import is_embedded
+from pipelines.stage import run_stage
+
+STAGE = "assemble"
+PARTITION_BYTES = 32 << 20
+BUCKETS_PER_DOCUMENT = 20  # bands and the exact text, rounded up
+
+
+def assemble(config: AssembleConfig, *, records: str, output: str, beam_args: Sequence[str] = ()) -> Manifest | None:
+    """Turn the records of a finished `extract` into corpus shards and decisions below `output`.
+
+    Returns the committed manifest, or None after a dry run, which builds and validates the graph only.
+    """
+    source = read_manifest(records, "extract")
+    if not source.books.kept:
+        raise UsageError(f"{records}: holds no records, so there is nothing to assemble; check the inputs of extract")
+    with stage_lock(output):
+        inputs = [Input(name="extract", fingerprint=source.fingerprint)]
+        workspace, finished = plan_stage(output, stage=STAGE, config=config.identity(), inputs=inputs)
+        plan = plan_assemble(config, source, records=records, workspace=workspace)
+        spill = workspace.path(f"{WORK}/spill") if is_embedded(beam_args) else None
+        if spill:
+            remove_tree(spill)
+        return run_stage(
+            lambda pipeline: build(pipeline, plan, spill),
+            workspace=workspace,
+            finished=finished,
+            num_tasks=2 * len(plan.records) + plan.shards.num_all,
+            workers=min(config.workers, len(plan.records)),
+            beam_args=beam_args,
+        )
+
+
+def plan_assemble(config: AssembleConfig, source: Manifest, *, records: str, workspace: Workspace) -> Plan:
+    """Return what every step knows: the records parts in order, and the numbers of partitions and shards."""
+    paths = tuple(source.paths(records, "records"))
+    return Plan(
+        workspace=workspace,
+        config=config,
+        records=paths,
+        ranks=tuple(file_ranks(paths)),
+        num_partitions=-(-source.books.kept * BUCKETS_PER_DOCUMENT * BUCKET.itemsize // PARTITION_BYTES),
+        shards=plan_shards(source.summary.get("text_bytes", 0), config),
+    )
+
+
+def build(pipeline: beam.Pipeline, plan: Plan, spill: str | None) -> None:
+    """Wire the pipeline from records parts to one commit."""
+    numbers = list(range(len(plan.records)))
+    parts = pipeline | "Parts" >> beam.Create(numbers) | "SpreadParts" >> beam.Reshuffle()
+    verdicts = (
+        parts
+        | "ReadKeys" >> _pairs(steps.ReadKeys(plan))
+        | "ByDocument" >> BlockExchange(spill=spill)
+        | "FoldState" >> _pairs(steps.FoldState())
+    )
+    # Every part has a verdict block, if only an empty one, so that a part without rows is written too.
+    every_part = pipeline | "EmptyVerdicts" >> beam.Create([(part, b"") for part in numbers])
+    buckets = (
+        ((verdicts, every_part) | "AllVerdicts" >> beam.Flatten())
+        | "ByPart" >> BlockExchange(spill=spill)
+        | "MakeDocuments" >> _pairs(steps.MakeDocuments(plan))
+    )
+    facts = _resolve(pipeline, buckets, plan, spill)
+    signal = beam.pvalue.AsSingleton(facts)
+    placed = parts | "Place" >> beam.ParDo(steps.Place(plan), signal).with_outputs("blocks", main="decisions")
+    every_shard = pipeline | "EmptyShards" >> beam.Create([(shard, b"") for shard in range(plan.shards.num_all)])
+    shards = (
+        ((placed.blocks, every_shard) | "AllBlocks" >> beam.Flatten())
+        | "ByShard" >> BlockExchange(spill=spill)
+        | "WriteShard" >> beam.ParDo(steps.WriteShard(plan))
+    )
+    (
+        ((placed.decisions, shards) | "AllReceipts" >> beam.Flatten())
+        | "Together" >> beam.GroupByKey()
+        | "Commit" >> beam.ParDo(steps.Commit(plan), signal)
+    )
+
+
+def _resolve(pipeline: beam.Pipeline, buckets: Any, plan: Plan, spill: str | None) -> Any:
+    """Wire the search for duplicates, from bucket rows to the fate of every document; returns its numbers."""
+    nothing = pipeline | "NoEdges" >> beam.Create([(0, b"")])
+    candidates = buckets | "ByBucket" >> BlockExchange(spill=spill) | "FindCandidates" >> _pairs(steps.FindCandidates())
+    planned = (
+        ((candidates, nothing) | "AllCandidates" >> beam.Flatten())
+        | "CandidatesTogether" >> BlockExchange(spill=spill)
+        | "PlanVerification" >> beam.ParDo(steps.PlanVerification(plan)).with_outputs("requests", main="edges")
+    )
+    texts = planned.requests | "SpreadRequests" >> beam.Reshuffle() | "FetchTexts" >> _pairs(steps.FetchTexts(plan))
+    verified = (
+        ((planned.edges, texts) | "EdgesAndTexts" >> beam.Flatten())
+        | "ByBlock" >> BlockExchange(spill=spill)
+        | "Verify" >> _pairs(steps.Verify(plan))
+    )
+    return (
+        ((verified, nothing) | "AllVerified" >> beam.Flatten())
+        | "VerifiedTogether" >> BlockExchange(spill=spill)
+        | "Resolve" >> beam.ParDo(steps.Resolve(plan))
+    )
+
+
+def _pairs(step: beam.DoFn) -> Any:
+    """Return a ParDo whose outputs are declared as (int, bytes), so that Beam chooses fast coders."""
+    return beam.ParDo(step).with_output_types(tuple[int, bytes])

@@ -1,0 +1,261 @@
+"""The steps of `assemble` as DoFns: each calls one plain function and cuts what it returns into blocks.
+
+Elements are numbers of parts, blocks of fixed-width rows, and receipts. Text crosses a shuffle twice, in
+compressed blocks: the candidates' texts on their way to verification, and the kept documents on their
+way to their shard.
+"""
+
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+
+from corpus import parquet
+from corpus.config import AssembleConfig
+from corpus.dedup.candidates import candidate_edges, distinct_edges
+from corpus.dedup.resolve import resolve
+from corpus.dedup.shingles import normalize, shingle
+from corpus.dedup.verify import Edges, plan_blocks, verified_edges
+from corpus.documents import key_rows, load_arrays, make_documents, save_arrays, work_path
+from corpus.joins import join_full_texts, rank_table, ranks_of
+from corpus.placement import Shards, place, write_shard
+from corpus.state import KEY, VERDICT, fold
+from corpus.workspace import WORK, Receipt, Workspace
+from pipelines.exchange import BlockRef, read_blocks
+
+Blocks = Iterable[bytes | BlockRef]
+
+EDGE = np.dtype([("a", "<u8"), ("b", "<u8")])
+VERIFIED = np.dtype([("a", "<u8"), ("b", "<u8"), ("score", "<f8"), ("exact", "?")])
+REQUEST = np.dtype([("key", "<u8"), ("block", "<u4")])
+BUCKET = np.dtype([("hash", "<u8"), ("key", "<u8")])
+EDGES_TAG, TEXTS_TAG = b"E", b"T"
+BLOCK_DOCS = 20_000  # documents whose texts one verification holds at once: about 30 MB of abstracts
+OUTCOME = f"{WORK}/outcome.npz"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What every step knows."""
+
+    workspace: Workspace
+    config: AssembleConfig
+    records: tuple[str, ...]  # full paths of the records parts, in order
+    ranks: tuple[int, ...]  # of each part's file, in the order in which files apply
+    num_partitions: int  # of the fold and of the buckets
+    shards: Shards
+
+    def document_paths(self) -> list[str]:
+        """Return the full paths of the documents parts."""
+        return [self.workspace.path(work_path("documents", part)) for part in range(len(self.records))]
+
+
+class Step(beam.DoFn):
+    """A step that knows the plan."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+
+
+class ReadKeys(Step):
+    """part → (partition, KEY rows)."""
+
+    def process(self, element: int) -> Iterator[tuple[int, bytes]]:
+        keys = key_rows(self._plan.records[element], part=element, rank=self._plan.ranks[element])
+        # Fibonacci hashing: neighbouring PMIDs go to different partitions.
+        mixed = keys["entity"] * np.uint64(0x9E3779B97F4A7C15)
+        yield from _scatter(keys, mixed, self._plan.num_partitions)
+
+
+class FoldState(beam.DoFn):
+    """(partition, KEY blocks) → (part, VERDICT rows)."""
+
+    def process(self, element: tuple[int, Blocks]) -> Iterator[tuple[int, bytes]]:
+        verdicts = fold(_gather(element[1], KEY))
+        for part, start, end in _runs(verdicts["part"]):
+            yield part, verdicts[start:end].tobytes()
+
+
+class MakeDocuments(Step):
+    """(part, VERDICT blocks) → (partition, BUCKET rows); the documents go to disk."""
+
+    def process(self, element: tuple[int, Blocks]) -> Iterator[tuple[int, bytes]]:
+        part, blocks = element
+        verdicts = _gather(blocks, VERDICT)
+        codes = verdicts["code"][np.argsort(verdicts["row"])]
+        plan = self._plan
+        make_documents(plan.records[part], part=part, codes=codes, workspace=plan.workspace, config=plan.config)
+        arrays = load_arrays(plan.workspace.path(work_path("buckets", part)))
+        rows = np.zeros(len(arrays["keys"]), BUCKET)
+        rows["hash"], rows["key"] = arrays["hashes"], arrays["keys"]
+        yield from _scatter(rows, rows["hash"], plan.num_partitions)
+
+
+class FindCandidates(beam.DoFn):
+    """(partition, BUCKET blocks) → (0, EDGE rows)."""
+
+    def process(self, element: tuple[int, Blocks]) -> Iterator[tuple[int, bytes]]:
+        rows = _gather(element[1], BUCKET)
+        edges = candidate_edges(rows["hash"].copy(), rows["key"].copy())
+        if len(edges):
+            yield 0, edges.tobytes()
+
+
+class PlanVerification(Step):
+    """(0, EDGE blocks) → (block, edges); on the output `requests`: (part, REQUEST rows)."""
+
+    def process(self, element: tuple[int, Blocks]) -> Iterator[Any]:
+        edges = distinct_edges(_gather(element[1], np.dtype("<u8")).reshape(-1, 2))
+        keys, numbers = [np.zeros(0, np.uint64)], [np.zeros(0, np.uint32)]
+        for number, block in enumerate(plan_blocks(edges, max_docs=BLOCK_DOCS)):
+            yield number, EDGES_TAG + block.tobytes()
+            keys.append(np.unique(block))
+            numbers.append(np.full(len(keys[-1]), number, np.uint32))
+        wanted = np.zeros(sum(map(len, keys)), REQUEST)
+        wanted["key"], wanted["block"] = np.concatenate(keys), np.concatenate(numbers)
+        for part, path in enumerate(self._plan.document_paths()):
+            table = parquet.read_table(path, columns=["doc_key"])
+            here = wanted[np.isin(wanted["key"], table.column("doc_key").to_numpy().astype(np.uint64))]
+            if len(here):
+                yield beam.pvalue.TaggedOutput("requests", (part, here.tobytes()))
+
+
+class FetchTexts(Step):
+    """(part, REQUEST rows) → (block, texts and ranks of the documents asked for)."""
+
+    def process(self, element: tuple[int, bytes]) -> Iterator[tuple[int, bytes]]:
+        part, request = element
+        wanted = np.frombuffer(request, REQUEST)
+        wanted = wanted[np.argsort(wanted["key"])]
+        table = parquet.read_table(self._plan.document_paths()[part])
+        keys = table.column("doc_key").to_numpy().astype(np.uint64)
+        table = table.take(pa.array(np.flatnonzero(np.isin(keys, wanted["key"])))).sort_by("doc_key")
+        # Whether a citation is joined is not known yet; ranks only choose whom a large component is compared with.
+        ranks = rank_table(table, np.zeros(table.num_rows, bool))
+        columns = [
+            pa.array(wanted["key"]),
+            table.column("text"),
+            pa.FixedSizeListArray.from_arrays(ranks.ravel(), ranks.shape[1]),
+        ]
+        texts = pa.table(columns, names=["key", "text", "ranks"])
+        for block in np.unique(wanted["block"]).tolist():
+            yield block, TEXTS_TAG + _stream(texts.filter(pa.array(wanted["block"] == block)))
+
+
+class Verify(Step):
+    """(block, edges and texts) → (0, VERIFIED rows)."""
+
+    def process(self, element: tuple[int, Blocks]) -> Iterator[tuple[int, bytes]]:
+        edges, tables = np.zeros((0, 2), np.uint64), []
+        for block in read_blocks(element[1]):
+            if block[:1] == EDGES_TAG:
+                edges = np.frombuffer(block, "<u8", offset=1).reshape(-1, 2)
+            else:
+                tables.append(pa.ipc.open_stream(memoryview(block)[1:]).read_all())
+        table = pa.concat_tables(tables).combine_chunks()
+        found = verified_edges(
+            edges,
+            table.column("key").to_numpy(),
+            shingle(normalize(table.column("text"))),
+            threshold=self._plan.config.threshold,
+            ranks=np.stack(table.column("ranks").to_numpy()),
+        )
+        rows = np.zeros(len(found), VERIFIED)
+        for name in VERIFIED.names or ():
+            rows[name] = getattr(found, name)
+        yield 0, rows.tobytes()
+
+
+class Resolve(Step):
+    """(0, VERIFIED blocks) → the numbers of the join; the fates of all documents go to one file."""
+
+    def process(self, element: tuple[int, Blocks]) -> Iterator[dict[str, int]]:
+        plan = self._plan
+        rows = np.unique(_gather(element[1], VERIFIED))
+        edges = Edges(
+            a=rows["a"].copy(), b=rows["b"].copy(), score=rows["score"].copy(), exact=rows["exact"].copy(), num_twins=0
+        )
+        paths = plan.document_paths()
+        join = join_full_texts(paths)
+        keys = np.unique(np.concatenate([edges.a, edges.b]))
+        outcome = resolve(
+            edges,
+            doc_keys=keys,
+            ranks=ranks_of(keys, paths, join),
+            citations=join.citations,
+            full_texts=join.full_texts,
+        )
+        arrays = {item.name: getattr(outcome, item.name) for item in fields(outcome)}
+        save_arrays(plan.workspace.path(OUTCOME), **arrays)
+        yield {
+            "verified_pairs": len(edges),
+            **{f"full_text_found_by_{name}": count for name, count in join.found_by.items()},
+        }
+
+
+class Place(Step):
+    """part → receipt of its decisions; on the output `blocks`: (shard, Arrow stream of kept documents)."""
+
+    def process(self, element: int, facts: dict[str, int]) -> Iterator[Any]:
+        plan = self._plan
+        receipt, blocks = place(
+            part=element,
+            outcome=load_arrays(plan.workspace.path(OUTCOME)),
+            shards=plan.shards,
+            workspace=plan.workspace,
+            config=plan.config,
+        )
+        yield 0, receipt
+        for shard, block in blocks:
+            yield beam.pvalue.TaggedOutput("blocks", (shard, block))
+
+
+class WriteShard(Step):
+    """(shard, Arrow streams) → receipt."""
+
+    def process(self, element: tuple[int, Blocks]) -> Iterator[tuple[int, Receipt]]:
+        number, blocks = element
+        full = (block for block in read_blocks(blocks) if block)
+        yield 0, write_shard(number, full, shards=self._plan.shards, workspace=self._plan.workspace)
+
+
+class Commit(Step):
+    """All receipts → the manifest."""
+
+    def process(self, element: tuple[int, Iterable[Receipt]], facts: dict[str, int]) -> None:
+        receipts = sorted(element[1], key=lambda receipt: receipt.task)
+        summary = dict(facts)
+        for receipt in receipts:
+            for name, count in receipt.facts.items():
+                summary[name] = summary.get(name, 0) + count
+        self._plan.workspace.commit(receipts, summary=dict(sorted(summary.items())))
+
+
+def _scatter(rows: np.ndarray, hashes: np.ndarray, num_partitions: int) -> Iterator[tuple[int, bytes]]:
+    """Yield (partition, rows) by the upper half of a 64-bit hash."""
+    partition = ((hashes >> np.uint64(32)) * np.uint64(num_partitions) >> np.uint64(32)).astype(np.int64)
+    order = np.argsort(partition, kind="stable")
+    for number, start, end in _runs(partition[order]):
+        yield number, rows[order[start:end]].tobytes()
+
+
+def _runs(values: np.ndarray) -> Iterator[tuple[int, int, int]]:
+    """Yield (value, start, end) for each run of equal values."""
+    starts = np.flatnonzero(np.r_[True, values[1:] != values[:-1]]) if len(values) else np.zeros(0, int)
+    for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(values)], strict=True):
+        yield int(values[start]), start, end
+
+
+def _gather(blocks: Blocks, dtype: np.dtype) -> np.ndarray:
+    return np.frombuffer(b"".join(read_blocks(blocks)), dtype)
+
+
+def _stream(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+        writer.write_table(table)
+    return sink.getvalue()

@@ -1,0 +1,72 @@
+"""`extract`: NCBI files to Parquet records, one element a file; the commit is the last step of the pipeline."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import apache_beam as beam
+
+from corpus.config import ExtractConfig
+from corpus.errors import UsageError
+from corpus.extraction import conclude, extract_task
+from corpus.manifest import Input, Manifest
+from corpus.ncbi.inputs import InputTask, find_inputs
+from corpus.workspace import Receipt, Workspace, plan_stage, stage_lock
+from pipelines.stage import run_stage
+
+STAGE = "extract"
+
+
+def extract(config: ExtractConfig, *, output: str, beam_args: Sequence[str] = ()) -> Manifest | None:
+    """Turn the configured PubMed and PMC inputs into records below `output`.
+
+    Returns the committed manifest, or None after a dry run, which builds and validates the graph only.
+
+    Raises UsageError for inputs that match nothing, CorruptError for damaged files, DataError when more
+    records than `max_reject_rate` are rejected.
+    """
+    if not config.pubmed and not config.pmc:
+        raise UsageError("extract: no input; give --pubmed PATH... or --pmc PATH...")
+    tasks = find_inputs(pubmed=config.pubmed, pmc=config.pmc, articles_per_part=config.articles_per_part)
+    with stage_lock(output):
+        inputs = [Input(name=task.name, fingerprint=task.fingerprint) for task in tasks]
+        workspace, finished = plan_stage(output, stage=STAGE, config=config.identity(), inputs=inputs)
+        return run_stage(
+            lambda pipeline: build(pipeline, tasks, workspace, config),
+            workspace=workspace,
+            finished=finished,
+            num_tasks=len(tasks),
+            workers=min(config.workers, len(tasks)),
+            beam_args=beam_args,
+        )
+
+
+def build(pipeline: beam.Pipeline, tasks: Sequence[InputTask], workspace: Workspace, config: ExtractConfig) -> None:
+    """Wire the pipeline: files → receipts → one commit."""
+    (
+        pipeline
+        | "Files" >> beam.Create(list(tasks))
+        | "Spread" >> beam.Reshuffle()
+        | "Extract" >> beam.ParDo(ExtractFile(workspace, config))
+        | "Together" >> beam.GroupByKey()
+        | "Commit" >> beam.ParDo(Commit(workspace, config))
+    )
+
+
+class ExtractFile(beam.DoFn):
+    """Runs one extract task."""
+
+    def __init__(self, workspace: Workspace, config: ExtractConfig) -> None:
+        self._workspace, self._config = workspace, config
+
+    def process(self, element: InputTask) -> Iterator[tuple[int, Receipt]]:
+        yield 0, extract_task(element, self._workspace, self._config)
+
+
+class Commit(beam.DoFn):
+    """Writes the manifest from all receipts."""
+
+    def __init__(self, workspace: Workspace, config: ExtractConfig) -> None:
+        self._workspace, self._config = workspace, config
+
+    def process(self, element: tuple[int, Iterable[Receipt]]) -> None:
+        receipts = sorted(element[1], key=lambda receipt: receipt.task)
+        conclude(receipts, self._workspace, self._config)

@@ -1,0 +1,42 @@
+"""What every Beam stage does around its pipeline: up to date or reused, progress, dry run, clean-up."""
+
+from collections.abc import Callable, Sequence
+
+import apache_beam as beam
+
+from corpus.manifest import Manifest, read_manifest
+from corpus.progress import say, watched
+from corpus.workspace import Workspace
+from pipelines.runner import is_dry_run, run_pipeline
+
+
+def run_stage(
+    build: Callable[[beam.Pipeline], None],
+    *,
+    workspace: Workspace,
+    finished: Manifest | None,
+    num_tasks: int,
+    workers: int,
+    beam_args: Sequence[str],
+) -> Manifest | None:
+    """Run a stage whose pipeline ends with the commit; returns the manifest.
+
+    `finished` is the manifest that `plan_stage` found, and then nothing runs. Returns None after a dry run,
+    which builds and validates the graph only.
+    """
+    if finished is not None:
+        say(f"{workspace.output}: up to date ({workspace.stage}, {finished.fingerprint[:12]})")
+        return finished
+    reused = workspace.num_finished("")
+    if reused:
+        say(f"{workspace.output}: an earlier run finished {reused} of {num_tasks} tasks; those intact are reused")
+    run_pipeline(
+        build,
+        workers=workers,
+        beam_args=beam_args,
+        shown=watched(workspace.stage, num_tasks, lambda: workspace.num_finished(""), "tasks"),
+    )
+    if is_dry_run(beam_args):
+        return None
+    workspace.clean()
+    return read_manifest(workspace.output, workspace.stage)
