@@ -1,0 +1,223 @@
+"""One record at a time out of a PubMed set, so that one bad record costs one record.
+
+Decompressed blocks of a set come in; parsed records (`Piece`) and dead letters (`Damage`) in file order go out,
+with their byte offsets. Splitting on tags and parsing each record alone is a third faster than one parser
+for the whole file, and a damaged record cannot take the rest along. A record ends at its first closing
+tag; where the text up to there is not well-formed because that tag stood inside a CDATA section, comment or
+processing instruction, the search goes on behind it, for at most LOOK_AHEAD bytes. What is damaged reaches to
+the next record's start or the end of the set. Memory holds one record and one block.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from lxml import etree
+
+from corpus.ncbi.xml import BadXmlError, parse
+from corpus.records import RAW_LIMIT, RejectReason
+
+LOOK_AHEAD = 1 << 20
+# Bytes of one record. Real ones stay below a few MB; a parsed record takes up to nine times its bytes in memory.
+RECORD_CAP = 50_000_000
+
+_TAG_BYTES = 1024  # enough to see any start tag whole
+_OVERLAP = 64  # longer than any tag name, so that a boundary is never cut in two
+_TRIVIA = re.compile(rb"\s+|</Pubmed(?:Book)?ArticleSet\s*>")
+_START = re.compile(rb"<(PubmedArticle|PubmedBookArticle|DeleteCitation)(?=[\s/>])")
+_BOUNDARY = re.compile(rb"<(?:PubmedArticle|PubmedBookArticle|DeleteCitation)[\s/>]|</Pubmed(?:Book)?ArticleSet[\s>]")
+_SECTION = re.compile(rb"(<!--|<!\[CDATA\[|<\?)(?:(?<=--).*?-->|(?<=\[).*?\]\]>|(?<=\?).*?\?>)?", re.DOTALL)
+_CLOSERS = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Piece:
+    """One well-formed child of the set: its tag, its bytes, and the offset of their first in the file."""
+
+    offset: int
+    tag: str
+    raw: bytes
+    element: etree._Element
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Damage:
+    """Bytes that are no record: `head` holds the first RAW_LIMIT of them, `sha256` is of all."""
+
+    offset: int
+    head: bytes
+    sha256: str
+    reason: RejectReason
+    detail: str
+
+
+def split(blocks: Iterable[bytes], *, start: int = 0, cap: int = RECORD_CAP) -> Iterator[Piece | Damage]:
+    """Yield every record of a set; `start` is the offset behind the set's opening tag, `cap` the bytes of one record.
+
+    White space, comments, processing instructions and the set's closing tag may stand between records.
+    """
+    window = _Window(blocks, start)
+    while window.skip_trivia():
+        found = _START.match(window.data, window.pos)
+        if found is None:
+            yield _take_damage(window, RejectReason.STRAY_BYTES, "bytes that belong to no record")
+            continue
+        try:
+            piece = _parse_piece(window, found[1], cap)
+        except BadXmlError as error:
+            yield _take_damage(window, error.reason, error.detail)
+            continue
+        window.pos += len(piece.raw)
+        yield piece
+
+
+class _Window:
+    """The part of the file in memory: `data[pos:]` is not yet used, `base` is the offset of `data[0]`."""
+
+    def __init__(self, blocks: Iterable[bytes], start: int) -> None:
+        self._blocks = iter(blocks)
+        self.data, self.pos, self.base = b"", 0, 0
+        self.ensure(start)
+        self.pos = start
+
+    @property
+    def offset(self) -> int:
+        return self.base + self.pos
+
+    @property
+    def left(self) -> int:
+        return len(self.data) - self.pos
+
+    def ensure(self, size: int) -> None:
+        """Hold at least `size` unused bytes, if the file has them."""
+        while self.left < size and self.grow():
+            pass
+
+    def grow(self) -> bool:
+        """Forget used bytes and at least double the unused ones; False at the end of the file."""
+        parts, size = [self.data[self.pos :]], self.left
+        for block in self._blocks:
+            parts.append(block)
+            size += len(block)
+            if size >= 2 * len(parts[0]):
+                break
+        self.base, self.pos, self.data = self.offset, 0, b"".join(parts)
+        return len(parts) > 1
+
+    def skip_trivia(self) -> bool:
+        """Go to the next byte that needs a decision; False at the end of the file."""
+        while True:
+            self.ensure(_TAG_BYTES)
+            found = _TRIVIA.match(self.data, self.pos)
+            if found:
+                self.pos = found.end()
+            elif not self.left:
+                return False
+            elif not self._skip_section():
+                return True
+
+    def _skip_section(self) -> bool:
+        """Skip a comment or processing instruction that is complete within LOOK_AHEAD.
+
+        `--` may only end a comment, so that one left open never reaches into a later comment.
+        """
+        comment = self.data.startswith(b"<!--", self.pos)
+        if not comment and not self.data.startswith(b"<?", self.pos):
+            return False
+        mark = b"--" if comment else b"?>"
+        while (end := self.data.find(mark, self.pos + (4 if comment else 2))) < 0 or end + 3 > len(self.data):
+            if self.left > LOOK_AHEAD or not self.grow():
+                break
+        closed = end >= 0 and (not comment or self.data.startswith(b"-->", end))
+        if closed:
+            self.pos = end + (3 if comment else 2)
+        return closed
+
+
+def _parse_piece(window: _Window, tag: bytes, cap: int) -> Piece:
+    """Return the record that starts here, without moving on; raises BadXmlError when there is none."""
+    size = _size_of_record(window, tag, cap)
+    raw = window.data[window.pos : window.pos + size]
+    try:
+        element = parse(raw)
+    except BadXmlError as error:
+        longer = _extend(window, tag, size)
+        if longer is None:
+            raise
+        raw = longer
+        try:
+            element = parse(raw)
+        except BadXmlError:
+            raise error from None  # the shorter reading's fault is the one that says something
+    return Piece(offset=window.offset, tag=tag.decode(), raw=raw, element=element)
+
+
+def _size_of_record(window: _Window, tag: bytes, cap: int) -> int:
+    """Return the bytes from here to the end of the first closing tag."""
+    opened = window.data.find(b">", window.pos)
+    if opened > 0 and window.data[opened - 1 : opened] == b"/":
+        return opened + 1 - window.pos
+    close, skip = b"</" + tag, 0
+    while True:
+        at = window.data.find(close, window.pos + skip)
+        rest = window.data[at + len(close) : at + len(close) + _OVERLAP].lstrip() if at >= 0 else b""
+        if rest.startswith(b">"):
+            size = window.data.index(b">", at) + 1 - window.pos
+            if size > cap:
+                raise BadXmlError(RejectReason.TOO_LARGE, f"the record has {size} bytes, the limit is {cap}")
+            return size
+        if rest.startswith(b"Set") or (at < 0 and _BOUNDARY.search(window.data, window.pos + 1)):
+            break  # the end of the set, or the next record
+        if rest:
+            skip = at + 1 - window.pos  # a longer name that begins alike
+        elif window.left > cap:
+            raise BadXmlError(RejectReason.TOO_LARGE, f"the record is longer than {cap} bytes")
+        elif not window.grow():
+            break
+    raise BadXmlError(RejectReason.BAD_XML, f"<{tag.decode()}> is never closed")
+
+
+def _extend(window: _Window, tag: bytes, size: int) -> bytes | None:
+    """Return the record up to a later closing tag, if the first one stood inside a section left open."""
+    window.ensure(size + LOOK_AHEAD)
+    data = window.data[window.pos : window.pos + size + LOOK_AHEAD]
+    end = size
+    while (opener := _open_section(data[:end])) is not None:
+        closer = _CLOSERS[opener]
+        closed = data.find(closer, end)
+        following = re.compile(rb"</" + tag + rb"\s*>").search(data, closed) if closed >= 0 else None
+        if following is None:
+            return None
+        end = following.end()
+    return data[:end] if end > size else None
+
+
+def _open_section(raw: bytes) -> bytes | None:
+    """Return the opening mark of a CDATA section, comment or instruction that does not end in `raw`."""
+    for found in _SECTION.finditer(raw):
+        if found.end() == found.end(1):
+            return found[1]
+    return None
+
+
+def _take_damage(window: _Window, reason: RejectReason, detail: str) -> Damage:
+    """Move to the next record's start or the end of the set, and return what was passed."""
+    offset, digest, head = window.offset, hashlib.sha256(), b""
+    search_from = window.pos + 1
+    while True:
+        found = _BOUNDARY.search(window.data, search_from)
+        stop = found.start() if found else max(search_from, len(window.data) - _OVERLAP)
+        passed = window.data[window.pos : stop]
+        digest.update(passed)
+        head += passed[: RAW_LIMIT - len(head)]
+        window.pos = stop
+        if found:
+            break
+        if not window.grow():
+            digest.update(window.data)
+            head += window.data[: RAW_LIMIT - len(head)]
+            window.pos = len(window.data)
+            break
+        search_from = window.pos
+    return Damage(offset=offset, head=head, sha256=digest.hexdigest(), reason=reason, detail=detail)

@@ -1,0 +1,127 @@
+"""PubMed files to records: baseline and update files, samples, book sets.
+
+The path of one file (.xml or .xml.gz, whatever its name says) comes in; a `Record` for every citation, book and
+deleted PMID, and a `Reject` for every piece that could not become one, go out in file order. A first pass
+proves the whole file (MD5 sidecar when there is one, gzip to its end, opening and closing tag of the
+set) and costs about 4 % of the work; only then does the second pass emit anything. So a file gives all of
+its records, or an error that names the file.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+
+from corpus import storage
+from corpus.errors import CorruptError
+from corpus.ncbi.gzips import Verified, chunks, md5_sidecar, verify
+from corpus.ncbi.pieces import Damage, Piece, split
+from corpus.ncbi.pubmed_fields import read_deletions, read_record
+from corpus.ncbi.xml import BadXmlError
+from corpus.records import RAW_LIMIT, Kind, Record, Reject, RejectReason, Source, pubmed_doc_id
+
+_KINDS = {"PubmedArticle": Kind.CITATION, "PubmedBookArticle": Kind.BOOK}
+
+_PROLOG = re.compile(rb"\s+|<!--.*?-->|<\?.*?\?>|<!DOCTYPE[^>\[]*(?:\[.*?\]\s*)?>", re.DOTALL)
+_ROOT = re.compile(rb"<(PubmedArticleSet|PubmedBookArticleSet)(?:\s[^>]*)?>")
+_EPILOG = re.compile(rb"\s*>(?:\s+|<!--.*?-->|<\?.*?\?>)*+", re.DOTALL)
+_ENCODING = re.compile(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([\w.:-]+)")
+
+# Anchored at the record's own PMID: the next one in a record may be a retraction notice's or a cited paper's.
+_OWN_PMID = re.compile(rb"<(?:MedlineCitation|BookDocument)\b[^>]*>\s*<PMID\b[^>]*>\s*(\d{1,15})\s*</PMID>")
+
+
+def read_pubmed(path: str) -> Iterator[Record | Reject]:
+    """Yield the records and rejects of one PubMed file in file order.
+
+    Raises CorruptError, before the first record, when the file as a whole is not what it should be.
+    """
+    start = _opening(path, verify(lambda: storage.open_read(path), md5=md5_sidecar(path), name=path))
+    name, position = storage.base_name(path), 0
+    with storage.open_read(path) as source:
+        for piece in split(chunks(source, name=path), start=start):
+            for item in _items(piece, name, position):
+                yield item
+                position += 1
+
+
+def _opening(path: str, verified: Verified) -> int:
+    """Check the document around the records; return the offset behind the set's opening tag."""
+    head, pos = verified.head, 3 if verified.head.startswith(b"\xef\xbb\xbf") else 0
+    encoding = _ENCODING.match(head, pos)
+    if encoding and encoding[1].lower() not in (b"utf-8", b"utf8", b"us-ascii"):
+        raise CorruptError(f"{path}: declares the encoding {encoding[1].decode()}, NLM's files are UTF-8; convert it")
+    while token := _PROLOG.match(head, pos):
+        if b"<!ENTITY" in token[0] and token[0].startswith(b"<!DOCTYPE"):
+            raise CorruptError(f"{path}: its DOCTYPE declares entities, as no file of NLM does; do not use it")
+        pos = token.end()
+    root = _ROOT.match(head, pos)
+    if root is None:
+        raise CorruptError(
+            f"{path}: is no PubMed file: expected <PubmedArticleSet> at byte {pos}, found {head[pos : pos + 40]!r}; "
+            "check the path, or download it again"
+        )
+    closing = verified.tail.rfind(b"</" + root[1])
+    if closing < 0 or not _EPILOG.fullmatch(verified.tail, closing + len(root[1]) + 2):
+        raise CorruptError(
+            f"{path}: does not end with </{root[1].decode()}> but with {verified.tail[-40:]!r}; "
+            "the file is incomplete, download it again"
+        )
+    return root.end()
+
+
+def _items(piece: Piece | Damage, file: str, position: int) -> Iterator[Record | Reject]:
+    """Yield what one piece of the file becomes: a record, the records of its deletions, or one reject."""
+    if isinstance(piece, Damage):
+        yield Reject(
+            file=file,
+            offset=piece.offset,
+            doc_id=_doc_id(piece.head),
+            reason=piece.reason,
+            detail=piece.detail,
+            sha256=piece.sha256,
+            raw=piece.head,
+        )
+    elif piece.tag == "DeleteCitation":
+        yield from _deletions(piece, file, position)
+    else:
+        try:
+            kind = _KINDS[piece.tag]
+            yield read_record(piece.element, kind=kind, file=file, offset=piece.offset, position=position)
+        except BadXmlError as error:
+            yield _reject(piece, file, error.reason, error.detail)
+
+
+def _deletions(piece: Piece, file: str, position: int) -> Iterator[Record | Reject]:
+    """Yield a record for every PMID of a DeleteCitation; one bad PMID does not save the others."""
+    for ordinal, deleted in enumerate(read_deletions(piece.element)):
+        if deleted is None:
+            yield _reject(piece, file, RejectReason.NO_ID, f"PMID {ordinal + 1} of DeleteCitation is no number")
+            continue
+        pmid, version = deleted
+        yield Record(
+            doc_id=pubmed_doc_id(pmid),
+            source=Source.PUBMED,
+            kind=Kind.DELETION,
+            pmid=pmid,
+            version=version,
+            file=file,
+            offset=piece.offset,
+            position=position + ordinal,
+        )
+
+
+def _reject(piece: Piece, file: str, reason: RejectReason, detail: str) -> Reject:
+    return Reject(
+        file=file,
+        offset=piece.offset,
+        doc_id=_doc_id(piece.raw),
+        reason=reason,
+        detail=detail,
+        sha256=hashlib.sha256(piece.raw).hexdigest(),
+        raw=piece.raw[:RAW_LIMIT],
+    )
+
+
+def _doc_id(raw: bytes) -> str:
+    found = _OWN_PMID.search(raw)
+    return pubmed_doc_id(int(found[1])) if found else ""

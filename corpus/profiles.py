@@ -1,0 +1,111 @@
+"""Rendering profiles: from a `Record` to the text a model reads. A pure function; nothing is looked up or invented.
+
+`clean` is the one profile so far:
+
+    title                               as NLM writes it, brackets of translated titles included
+    LABEL: abstract part                the main abstract only; other languages and types stay in the record
+    ## Heading                          one # more than the number of enclosing sections
+    paragraph                           so are quotes and display formulas; a blank line between all of these
+    - list item                         items of one list on consecutive lines
+    Table 1. caption                    captions of figures, tables and boxes where they stood, without cells
+
+Left out: table cells and footnotes, supplement captions, back matter, keywords, copyright lines. White space is
+one space within a line; letters are in Unicode NFC, which keeps ², µ and Greek apart; invisible soft hyphens
+and zero-width marks are removed, for they split words that no reader sees split.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+
+from corpus.errors import UsageError
+from corpus.records import AbstractPart, Block, BlockKind, Float, Record
+
+PROFILES = ("clean",)
+
+_CAPTIONED = frozenset({"figure", "table", "box"})
+_NO_LABEL = frozenset({"", "UNLABELLED", "UNLABELED", "UNASSIGNED", "ABSTRACT"})
+_INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
+_MAX_HEADING = 6
+
+
+def render(record: Record, profile: str = "clean") -> str:
+    """Return a record as text without a trailing newline, "" for a record without any.
+
+    Raises UsageError for a profile that does not exist.
+    """
+    if profile not in PROFILES:
+        raise UsageError(f"profile {profile!r}: does not exist; choose one of {', '.join(PROFILES)}")
+    pieces = [_line(record.title or record.vernacular_title)]
+    pieces += [_abstract_part(part) for part in record.abstracts if part.type == "main"]
+    pieces += _body(record)
+    return "\n\n".join(piece for piece in pieces if piece)
+
+
+def _abstract_part(part: AbstractPart) -> str:
+    """Return one part as `LABEL: text`; NLM's stand-ins for "no label" are not printed."""
+    label, text = _line(part.label).rstrip(": "), _lines(part.text)
+    if not text or label.upper() in _NO_LABEL:
+        return text
+    return f"{label}: {text}"
+
+
+def _body(record: Record) -> Iterator[str]:
+    """Yield the pieces of the body with captions where they stood; those from outside it come last."""
+    captions: dict[int, list[str]] = {}
+    for item in record.floats:
+        if item.kind in _CAPTIONED and item.caption:
+            inside = 0 <= item.position < len(record.body)
+            captions.setdefault(item.position if inside else len(record.body), []).append(_caption(item))
+    items: list[str] = []
+    for index, block in enumerate(record.body):
+        if items and (block.kind is not BlockKind.LIST_ITEM or index in captions):
+            yield "\n".join(items)
+            items = []
+        yield from captions.get(index, ())
+        text = _block(block)
+        if block.kind is not BlockKind.LIST_ITEM:
+            yield text
+        elif text:
+            items.append(text)
+    yield "\n".join(items)
+    yield from captions.get(len(record.body), ())
+
+
+def _block(block: Block) -> str:
+    if block.kind is BlockKind.HEADING:
+        text = _line(block.text)
+        return f"{'#' * min(max(block.depth, 1) + 1, _MAX_HEADING)} {text}" if text else ""
+    if block.kind is BlockKind.LIST_ITEM:
+        text = _line(block.text)
+        return f"- {text}" if text else ""
+    return _lines(block.text)
+
+
+def _caption(item: Float) -> str:
+    label, caption = _line(item.label), _lines(item.caption)
+    if not label or not caption:
+        return caption
+    return f"{label} {caption}" if label[-1] in ".:" else f"{label}. {caption}"
+
+
+def _line(text: str) -> str:
+    """Return text as one normalised line."""
+    return " ".join(_normalize(text).split())
+
+
+def _lines(text: str) -> str:
+    """Return text with every line normalised and empty lines left out."""
+    if "\n" not in text:
+        return _line(text)
+    return "\n".join(_filled(_line(line) for line in text.split("\n")))
+
+
+def _filled(lines: Iterable[str]) -> Iterator[str]:
+    return (line for line in lines if line)
+
+
+def _normalize(text: str) -> str:
+    if text.isascii():
+        return text
+    return unicodedata.normalize("NFC", _INVISIBLE.sub("", text))

@@ -1,0 +1,98 @@
+"""Rendering: the clean profile's form, and that it neither invents, repeats nor reorders words."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from corpus.errors import UsageError
+from corpus.profiles import render
+from corpus.records import AbstractPart, BackPart, Block, BlockKind, Cell, Float, Kind, Record, Source
+
+
+def record(**fields: object) -> Record:
+    return Record(doc_id="pmid:1", source=Source.PUBMED, kind=Kind.CITATION, **fields)  # type: ignore[arg-type]
+
+
+def block(kind: str, text: str, depth: int = 0) -> Block:
+    return Block(kind=BlockKind(kind), text=text, depth=depth)
+
+
+def test_abstract_with_labels() -> None:
+    parts = (
+        AbstractPart(label="METHODS:", category="METHODS", text="We did."),
+        AbstractPart(label="UNLABELLED", category="UNASSIGNED", text="Plain."),
+        AbstractPart(text="Bare."),
+        AbstractPart(label="EMPTY", text=""),
+        AbstractPart(type="plain-language-summary", text="For all."),
+        AbstractPart(type="Publisher", language="fre", text="Pour tous."),
+    )
+    text = render(record(title="[Title].", vernacular_title="Titre.", abstracts=parts, copyright="© X"))
+    assert text == "[Title].\n\nMETHODS: We did.\n\nPlain.\n\nBare."
+
+
+def test_article_with_body_captions_and_back_matter() -> None:
+    body = (
+        block("heading", "Introduction", 1),
+        block("paragraph", "First."),
+        block("list_item", "one"),
+        block("list_item", "two"),
+        block("heading", "Details", 2),
+        block("formula", "E = mc²"),
+        block("preformat", "  a   b\n\n c "),
+        block("quote", "Said."),
+        block("heading", "Deep", 9),
+        block("list_item", "last"),
+    )
+    floats = (
+        Float(kind="table", label="Table 1", caption="Ages.", rows=((Cell(text="9"),),), position=4),
+        Float(kind="figure", label="Fig. 2.", caption="Cells.", position=-1),
+        Float(kind="box", caption="Key points", position=3),
+        Float(kind="figure", label="Figure 3", position=1),
+        Float(kind="supplement", label="S1", caption="A file.", position=1),
+    )
+    back = (BackPart(kind="ack", text="Thanks."),)
+    assert render(record(title="T", body=body, floats=floats, back=back)) == (
+        "T\n\n## Introduction\n\nFirst.\n\n- one\n\nKey points\n\n- two\n\nTable 1. Ages.\n\n### Details\n\nE = mc²\n\n"
+        "a b\nc\n\nSaid.\n\n###### Deep\n\n- last\n\nFig. 2. Cells."
+    )
+
+
+def test_letters_are_normalised_without_losing_scripts_or_greek() -> None:
+    raw = "Cafe\u0301 10⁻³ µm H₂O β Å\u00ad\u200b\ufeff x\u00a0y"
+    assert render(record(title=raw)) == "Café 10⁻³ µm H₂O β Å x y"
+
+
+def test_records_without_text() -> None:
+    assert render(record()) == ""
+    assert render(record(vernacular_title="Titre.")) == "Titre."
+
+
+def test_unknown_profile() -> None:
+    with pytest.raises(UsageError, match="clean"):
+        render(record(), "pile")
+
+
+WORDS = st.lists(st.integers(0, 10**9).map(lambda number: f"w{number}"), min_size=1, max_size=5)
+BLOCKS = st.lists(st.tuples(st.sampled_from(list(BlockKind)), st.integers(0, 8), WORDS), max_size=8)
+
+
+@settings(deadline=None)
+@given(WORDS, BLOCKS, st.lists(st.tuples(st.integers(-1, 9), WORDS), max_size=3))
+def test_every_word_once_and_in_order(
+    title: list[str], blocks: list[tuple[BlockKind, int, list[str]]], captions: list[tuple[int, list[str]]]
+) -> None:
+    body = tuple(Block(kind=kind, depth=depth, text="  ".join(words)) for kind, depth, words in blocks)
+    floats = tuple(Float(kind="figure", caption=" ".join(words), position=place) for place, words in captions)
+    text = render(record(title=" ".join(title), body=body, floats=floats))
+    found = [word for word in text.split() if word.startswith("w")]
+    expected = list(title)
+    for index in range(len(body) + 1):
+        for place, words in captions:
+            if place == index or (index == len(body) and not 0 <= place < len(body) and place != index):
+                expected += words
+        if index < len(body):
+            expected += blocks[index][2]
+    assert found == expected
+    assert text == text.strip()
+    assert all(line == line.strip() for line in text.split("\n"))
+    assert "\n\n\n" not in text
