@@ -1,0 +1,1 @@
+"""Tests of the whole house; what several test files share lies beside them."""

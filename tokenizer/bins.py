@@ -1,0 +1,114 @@
+"""Token shards on disk: `<stem>.bin`, the ids, and `<stem>.idx`, where each document lies; Megatron's layout.
+
+    .bin   ids, two bytes each, little endian; documents behind one another, each ended by <|endoftext|>
+    .idx   b"MMIDIDX\\0\\0", version uint64 = 1, dtype code uint8, documents uint64, documents + 1 uint64,
+           lengths int32[documents], byte offsets int64[documents], document index int64[documents + 1]
+
+The dtype code needs care: 8 is uint16 to Megatron-LM, GPT-NeoX and Megatron-DeepSpeed but uint64 to
+DeepSpeed's own reader (0.19: `indexed_dataset.dtypes`), whose uint16, 6, is float64 to Megatron. Code 3,
+int16, means the same to all of them, and ids below 32,768 have the same bytes in both types; so a vocabulary
+that fits is written as code 3 and a larger one, up to 65,536, as code 8, for Megatron's readers alone.
+"""
+
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from corpus import storage
+from corpus.errors import CorruptError
+
+MAGIC = b"MMIDIDX\0\0"
+VERSION = 1
+INT16, UINT16 = 3, 8
+ITEM_BYTES = 2
+
+_HEADER = struct.Struct("<9sQBQQ")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Index:
+    """Where the documents of a shard lie: lengths in ids, `<|endoftext|>` included, and starts in ids."""
+
+    dtype_code: int
+    lengths: npt.NDArray[np.int64]
+    starts: npt.NDArray[np.int64]
+
+    @property
+    def num_tokens(self) -> int:
+        """Return the number of ids in the shard."""
+        return int(self.lengths.sum())
+
+
+def write_shard(
+    stem: str, batches: Iterable[tuple[npt.NDArray[np.uint16], npt.NDArray[np.int64]]], *, eot: int
+) -> tuple[int, int]:
+    """Write `<stem>.bin` and `<stem>.idx` from batches of (flat ids, length of each document).
+
+    Appends `eot`, the last id of the vocabulary, to every document; returns (ids written, documents).
+    Both files appear whole or not at all, the index last.
+    """
+    lengths = [np.empty(0, np.int64)]
+    with storage.write_atomic(stem + ".bin") as sink:
+        for ids, counts in batches:
+            sink.write(_end_documents(ids, counts, eot).astype("<u2", copy=False).tobytes())
+            lengths.append(counts + 1)
+    sizes = np.concatenate(lengths)
+    with storage.write_atomic(stem + ".idx") as sink:
+        starts = _starts(sizes) * ITEM_BYTES
+        code = INT16 if eot < 1 << 15 else UINT16
+        sink.write(_HEADER.pack(MAGIC, VERSION, code, len(sizes), len(sizes) + 1))
+        for array, dtype in ((sizes, "<i4"), (starts, "<i8"), (np.arange(len(sizes) + 1), "<i8")):
+            sink.write(array.astype(dtype).tobytes())
+    return int(sizes.sum()), len(sizes)
+
+
+def read_index(path: str) -> Index:
+    """Read `<stem>.idx` and hold it against itself and against the size of `<stem>.bin`.
+
+    Raises CorruptError when either is damaged, cut short, or not in this layout.
+    """
+    with storage.open_read(path) as source:
+        raw = source.read()
+    if len(raw) < _HEADER.size:
+        raise _corrupt(path, f"{len(raw)} bytes are less than a header")
+    magic, version, code, count, count_and_end = _HEADER.unpack_from(raw)
+    if magic != MAGIC or version != VERSION:
+        raise _corrupt(path, f"it starts with {magic!r} version {version}, not {MAGIC!r} version {VERSION}")
+    if code not in (INT16, UINT16):
+        raise _corrupt(path, f"dtype code {code}, expected {INT16} (int16) or {UINT16} (uint16)")
+    size = _HEADER.size + 12 * count + 8 * (count + 1)
+    if count_and_end != count + 1 or len(raw) != size:
+        raise _corrupt(path, f"{len(raw)} bytes, {size} expected for {count} documents")
+    lengths = np.frombuffer(raw, "<i4", count, _HEADER.size).astype(np.int64)
+    offsets = np.frombuffer(raw, "<i8", count, _HEADER.size + 4 * count)
+    documents = np.frombuffer(raw, "<i8", count + 1, _HEADER.size + 12 * count)
+    starts = _starts(lengths)
+    if (lengths < 1).any() or (offsets != starts * ITEM_BYTES).any() or (documents != np.arange(count + 1)).any():
+        raise _corrupt(path, "lengths, offsets and document index do not fit together")
+    ids = path.removesuffix(".idx") + ".bin"
+    found = f"{storage.size(ids)} bytes" if storage.exists(ids) else "missing"
+    if found != (expected := f"{int(lengths.sum()) * ITEM_BYTES} bytes"):
+        raise _corrupt(ids, f"{found}, the index says {expected}")
+    return Index(dtype_code=code, lengths=lengths, starts=starts)
+
+
+def _end_documents(ids: npt.NDArray[np.uint16], counts: npt.NDArray[np.int64], eot: int) -> npt.NDArray[np.uint16]:
+    """Return the ids with `eot` after every document."""
+    assert int(counts.sum()) == len(ids), "the lengths cover the ids"
+    out = np.empty(len(ids) + len(counts), np.uint16)
+    ends = np.cumsum(counts + 1) - 1
+    text = np.ones(len(out), np.bool_)
+    text[ends] = False
+    out[text], out[ends] = ids, eot
+    return out
+
+
+def _starts(lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    return np.cumsum(lengths) - lengths
+
+
+def _corrupt(path: str, what: str) -> CorruptError:
+    return CorruptError(f"{path}: {what}; remove its directory and run `corpuscle pack` again")

@@ -1,0 +1,97 @@
+"""A byte-level BPE as Hugging Face's tokenizer.json: merges of bytes in, the file's text out, and back.
+
+The file has GPT-2's form: 256 byte entries in the order of their printable stand-ins, one entry per merge,
+and `<|endoftext|>` as the last id, the only special token. GPT-2 writes each byte as one printable letter
+(bytes_to_unicode in openai/gpt-2's encoder.py): a printable Latin-1 byte as itself, the other 68 as U+0100
+and up.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from tokenizer.config import END_OF_TEXT
+
+Merge = tuple[bytes, bytes]
+
+
+def byte_letters() -> list[str]:
+    """Return the letter that stands for each byte, by byte value."""
+    printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+    others = iter(range(0x100, 0x200))
+    return [chr(byte if byte in printable else next(others)) for byte in range(256)]
+
+
+def token_ids(merges: Sequence[Merge]) -> dict[bytes, int]:
+    """Return the id of every token's bytes: the bytes in the order of their letters, then the merges."""
+    letters = byte_letters()
+    tokens = [bytes([byte]) for byte in sorted(range(256), key=letters.__getitem__)]
+    return {token: number for number, token in enumerate([*tokens, *(left + right for left, right in merges)])}
+
+
+def tokenizer_json(merges: Sequence[Merge]) -> str:
+    """Return the tokenizer.json of a list of merges; its vocabulary has 256 + len(merges) + 1 entries."""
+    letters = byte_letters()
+    pairs = [tuple("".join(letters[byte] for byte in side) for side in merge) for merge in merges]
+    vocab = {"".join(letters[byte] for byte in token): number for token, number in token_ids(merges).items()}
+    assert len(vocab) == 256 + len(merges), "a token was learned twice"
+    vocab[END_OF_TEXT] = len(vocab)
+    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+    content = {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": [_special(vocab[END_OF_TEXT])],
+        "normalizer": None,
+        "pre_tokenizer": byte_level,
+        "post_processor": byte_level,
+        "decoder": byte_level,
+        "model": {
+            "type": "BPE",
+            "dropout": None,
+            "unk_token": None,
+            "continuing_subword_prefix": None,
+            "end_of_word_suffix": None,
+            "fuse_unk": False,
+            "byte_fallback": False,
+            "ignore_merges": False,
+            "vocab": vocab,
+            "merges": pairs,
+        },
+    }
+    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+
+
+def without_special(text: str) -> str:
+    """Return a tokenizer.json that knows no special token, so that its spelling in a text is only text."""
+    content = json.loads(text)
+    content["added_tokens"] = []
+    del content["model"]["vocab"][END_OF_TEXT]
+    return json.dumps(content)
+
+
+def transformers_files() -> dict[str, str]:
+    """Return the small files beside tokenizer.json from which `AutoTokenizer` loads the directory, by name."""
+    tokens = dict.fromkeys(("bos_token", "eos_token", "pad_token"), END_OF_TEXT)
+    config: dict[str, Any] = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "add_prefix_space": False,
+        "clean_up_tokenization_spaces": False,
+        **tokens,
+    }
+    return {
+        "tokenizer_config.json": json.dumps(config, indent=1) + "\n",
+        "special_tokens_map.json": json.dumps(tokens, indent=1) + "\n",
+    }
+
+
+def _special(number: int) -> dict[str, Any]:
+    return {
+        "id": number,
+        "content": END_OF_TEXT,
+        "single_word": False,
+        "lstrip": False,
+        "rstrip": False,
+        "normalized": False,
+        "special": True,
+    }

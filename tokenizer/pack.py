@@ -1,0 +1,216 @@
+"""`pack`: corpus shards to token shards, one task a shard, and the ledger of every token.
+
+In: an assembled corpus and a tokenizer. Out: `<split>-00000.bin/.idx` for each corpus shard, documents in its
+order; the tokenizer, so that training needs this directory alone; and a ledger in the manifest. A row is a
+window of `seq_length` tokens over the shards of a split behind one another, so packing pads nothing and cuts
+nothing: tokens = rows · seq_length + tail, and the tail is the only remainder.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+
+from corpus import parquet, storage
+from corpus.errors import DataError
+from corpus.manifest import Books, Input, Manifest, read_manifest
+from corpus.workspace import Receipt, Workspace, plan_stage
+from tokenizer.bins import ITEM_BYTES, write_shard
+from tokenizer.config import PackConfig
+from tokenizer.encode import TOKENIZER, Encoder, Ids, Lengths, read_tokenizer
+from tokenizer.hf_json import transformers_files
+
+STAGE = "pack"
+SPLITS = ("train", "validation")
+BATCH_ROWS = 512
+
+_LOADED = threading.local()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PackTask:
+    """One corpus shard to pack; `documents` is what the corpus manifest says it holds."""
+
+    corpus_shard: str
+    stem: str  # train-00000
+    role: str  # train or validation
+    documents: int
+
+
+@dataclass(kw_only=True, slots=True)
+class Tally:
+    """Counts of one shard while it is packed; tokens include the `<|endoftext|>` of each document."""
+
+    read: int = 0
+    text_bytes: int = 0
+    documents: Counter[str] = field(default_factory=Counter)  # by source
+    tokens: Counter[str] = field(default_factory=Counter)  # by source
+
+
+def plan_pack(
+    config: PackConfig, *, corpus: str, tokenizer: str, output: str
+) -> tuple[Workspace, Manifest | None, list[PackTask]]:
+    """Return the workspace, the manifest when all is done already, and the tasks.
+
+    Raises UsageError when an input is not finished or the output holds something else.
+    """
+    assembled, learned = read_manifest(corpus, "assemble"), read_manifest(tokenizer, "tokenizer")
+    inputs = [
+        Input(name="assemble", fingerprint=assembled.fingerprint),
+        Input(name="tokenizer", fingerprint=learned.fingerprint),
+    ]
+    workspace, manifest = plan_stage(output, stage=STAGE, config=config.identity(), inputs=inputs)
+    tasks = []
+    for role in SPLITS:
+        parts = [part for part in assembled.parts if part.role == role]
+        assert len(parts) <= 100_000, "shard names keep their order up to five digits"
+        tasks += [
+            PackTask(
+                corpus_shard=storage.join(corpus, part.path),
+                stem=f"{role}-{number:05d}",
+                role=role,
+                documents=part.rows,
+            )
+            for number, part in enumerate(parts)
+        ]
+    return workspace, manifest, tasks
+
+
+def pack_shard(
+    corpus_shard: str, *, tokenizer: str, stem: str, workspace: Workspace, role: str, config: PackConfig
+) -> Receipt:
+    """Encode one corpus shard to `<stem>.bin` and `<stem>.idx`; reuses an intact earlier result.
+
+    Raises CorruptError for a damaged shard or when gigatoken and tokenizers disagree on its first documents.
+    """
+    task = f"pack/{stem}"
+    if (receipt := workspace.finished(task)) is not None:
+        return receipt
+    encoder = _encoder(tokenizer, workspace.fingerprint)
+    tally = Tally()
+    batches = _encoded_batches(corpus_shard, encoder, tally, config.check_sample)
+    num_tokens, num_documents = write_shard(workspace.path(stem), batches, eot=encoder.eot)
+    parts = (
+        workspace.measure(f"{stem}.bin", role=role, rows=num_tokens),
+        workspace.measure(f"{stem}.idx", role=f"{role}_index", rows=num_documents),
+    )
+    if num_tokens != tally.tokens.total() or parts[0].bytes != num_tokens * ITEM_BYTES:
+        raise DataError(
+            f"{workspace.path(stem)}.bin: {parts[0].bytes} bytes for {num_tokens} tokens written and "
+            f"{tally.tokens.total()} counted; nothing was committed, please report this"
+        )
+    empty = tally.read - num_documents
+    books = Books(read=tally.read, kept=num_documents, dropped={"empty": empty} if empty else {})
+    facts = {
+        "split": role,
+        "text_bytes": tally.text_bytes,
+        "tokens": num_tokens,
+        "documents_by_source": dict(sorted(tally.documents.items())),
+        "tokens_by_source": dict(sorted(tally.tokens.items())),
+    }
+    return workspace.finish(Receipt(task=task, parts=parts, books=books, facts=facts))
+
+
+def finish_pack(
+    workspace: Workspace,
+    receipts: Iterable[Receipt],
+    config: PackConfig,
+    *,
+    tokenizer: str,
+    tasks: Sequence[PackTask],
+) -> Manifest:
+    """Write the ledger and commit; the receipts must be those of all the tasks, in any order.
+
+    Raises DataError when a shard is missing or holds another number of documents than the corpus says.
+    """
+    done = {receipt.task: receipt for receipt in receipts}
+    for task in tasks:
+        receipt = done.get(f"pack/{task.stem}")
+        if receipt is None or receipt.books.read != task.documents:
+            found = "no result" if receipt is None else f"{receipt.books.read} documents"
+            raise DataError(
+                f"{task.corpus_shard}: {found}, the corpus manifest says {task.documents}; nothing was committed. "
+                "Run `corpuscle verify` on the corpus, then this command again"
+            )
+    assert len(done) == len(tasks), "every receipt belongs to a task"
+    learned = read_manifest(tokenizer, "tokenizer")
+    summary = {
+        "tokenizer": learned.fingerprint,
+        "vocab_size": learned.summary["vocab_size"],
+        "end_of_text": learned.summary["end_of_text"],
+        "seq_length": config.seq_length,
+        "splits": {role: ledger(role, done.values(), config.seq_length) for role in SPLITS},
+    }
+    summary["tokens"] = sum(split["tokens"] for split in summary["splits"].values())
+    receipts = [*(done[f"pack/{task.stem}"] for task in tasks), _copy_tokenizer(workspace, tokenizer)]
+    return workspace.commit(receipts, summary=summary)
+
+
+def ledger(split: str, receipts: Iterable[Receipt], seq_length: int) -> dict[str, Any]:
+    """Return the account of one split: tokens = rows · seq_length + tail = Σ tokens by source."""
+    own = [receipt for receipt in receipts if receipt.facts["split"] == split]
+    documents: Counter[str] = Counter()
+    by_source: Counter[str] = Counter()
+    for receipt in own:
+        documents.update(receipt.facts["documents_by_source"])
+        by_source.update(receipt.facts["tokens_by_source"])
+    tokens = sum(receipt.facts["tokens"] for receipt in own)
+    rows, tail = divmod(tokens, seq_length)
+    kept = sum(receipt.books.kept for receipt in own)
+    if (by_source.total(), documents.total()) != (tokens, kept):
+        raise DataError(
+            f"{split}: {tokens} tokens of {kept} documents, but {by_source.total()} of {documents.total()} by source; "
+            "nothing was committed, please report this"
+        )
+    return {
+        "documents": kept,
+        "text_bytes": sum(receipt.facts["text_bytes"] for receipt in own),
+        "tokens": tokens,
+        "end_of_text_tokens": kept,
+        "rows": rows,
+        "tail": tail,
+        "documents_by_source": dict(sorted(documents.items())),
+        "tokens_by_source": dict(sorted(by_source.items())),
+    }
+
+
+def _encoder(tokenizer: str, fingerprint: str) -> Encoder:
+    """Return this thread's encoder: it knows the words of the shards before, and then is four times faster."""
+    key = (tokenizer, fingerprint)
+    if getattr(_LOADED, "key", None) != key:
+        _LOADED.key, _LOADED.encoder = key, Encoder.load(tokenizer)
+    encoder: Encoder = _LOADED.encoder
+    return encoder
+
+
+def _encoded_batches(shard: str, encoder: Encoder, tally: Tally, sample: int) -> Iterator[tuple[Ids, Lengths]]:
+    """Yield (flat ids, lengths) of the documents that have text, and count them."""
+    for batch in parquet.iter_batches(shard, ["source", "text"], BATCH_ROWS):
+        tally.read += batch.num_rows
+        texts = pc.fill_null(batch.column("text"), "")
+        tally.text_bytes += pc.sum(pc.binary_length(texts)).as_py() or 0
+        filled = pc.greater(pc.binary_length(texts), 0)
+        documents, sources = texts.filter(filled).to_pylist(), batch.column("source").filter(filled).to_pylist()
+        encoder.check(documents[:sample])
+        sample -= len(documents[:sample])
+        ids, lengths = encoder.encode(documents)
+        names, which = np.unique(np.array(sources, dtype=str), return_inverse=True)
+        for number, name in enumerate(names.tolist()):
+            own = lengths[which == number]
+            tally.documents[name] += len(own)
+            tally.tokens[name] += int(own.sum()) + len(own)
+        yield ids, lengths
+
+
+def _copy_tokenizer(workspace: Workspace, tokenizer: str) -> Receipt:
+    """Put the tokenizer beside the tokens."""
+    parts = []
+    for name, content in {TOKENIZER: read_tokenizer(tokenizer), **transformers_files()}.items():
+        with storage.write_atomic(workspace.path(name)) as sink:
+            sink.write(content.encode())
+        parts.append(workspace.measure(name, role="tokenizer" if name == TOKENIZER else "transformers", rows=1))
+    return Receipt(task="tokenizer", parts=tuple(parts))
