@@ -26,7 +26,7 @@ class KillWorker(beam.DoFn):
 
 
 def test_own_error_is_translated() -> None:
-    with pytest.raises(CorruptError, match="file 7: bad\n  second line; fetch it again$"):
+    with pytest.raises(CorruptError, match=r"file 7: bad\n  second line; fetch it again$"):
         run_pipeline(lambda p: p | beam.Create([7]) | beam.ParDo(Fail()), workers=1, beam_args=())
 
 
@@ -51,7 +51,11 @@ def test_killed_worker_is_a_retry_within_seconds(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize(
     ("args", "embedded", "dry"),
-    [([], True, False), (["--runner=DataflowRunner", "--dry_run=True"], False, True), (["--runner", "X"], False, False)],
+    [
+        ([], True, False),
+        (["--runner=DataflowRunner", "--dry_run=True"], False, True),
+        (["--runner", "X"], False, False),
+    ],
 )
 def test_flags(args: list[str], embedded: bool, dry: bool) -> None:
     assert (is_embedded(args), is_dry_run(args)) == (embedded, dry)

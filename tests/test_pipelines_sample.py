@@ -1,0 +1,42 @@
+"""The generated sample through `extract` and `assemble`: every record gets what was planted for it."""
+
+from pathlib import Path
+
+import pytest
+
+from corpus.config import AssembleConfig, ExtractConfig
+from corpus.errors import DataError
+from corpus.sample.write import Sample, write_sample
+from pipelines.assemble import assemble
+from pipelines.extract import extract
+from pipelines.planted import compare_with_planted
+
+pytestmark = pytest.mark.slow
+
+
+def inputs(sample: Sample) -> dict[str, tuple[str, ...]]:
+    return {"pubmed": sample.pubmed, "pmc": (sample.pmc_tree, sample.pmc_tar)}
+
+
+@pytest.mark.parametrize("seed", [0, 5])
+def test_every_record_gets_what_was_planted_for_it(tmp_path: Path, seed: int) -> None:
+    sample = write_sample(str(tmp_path / "raw"), seed=seed, scale=0.25)
+    records, corpus = str(tmp_path / "records"), str(tmp_path / "corpus")
+    read = extract(ExtractConfig(**inputs(sample)), output=records)
+    assert read is not None
+    assert read.books.kept == sample.num_citations + sample.num_deletions + sample.num_articles
+    manifest = assemble(AssembleConfig(), records=records, output=corpus)
+    assert manifest is not None
+    comparison = compare_with_planted(corpus, manifest, sample.planted)
+    assert comparison.differences == ()
+    assert comparison.num_records == read.books.kept
+    assert len(comparison.outcomes) == 11  # kept, and all ten reasons to drop a record
+
+
+def test_damaged_records_pass_a_loose_threshold_only(tmp_path: Path) -> None:
+    sample = write_sample(str(tmp_path / "raw"), scale=0.02, malformed=True)
+    with pytest.raises(DataError):
+        extract(ExtractConfig(**inputs(sample)), output=str(tmp_path / "strict"))
+    manifest = extract(ExtractConfig(**inputs(sample), max_reject_rate=0.1), output=str(tmp_path / "loose"))
+    assert manifest is not None
+    assert sum(manifest.books.dropped.values()) == sample.num_malformed
