@@ -147,7 +147,7 @@ class FetchTexts(Step):
 
 
 class Verify(Step):
-    """(block, edges and texts) → (0, VERIFIED rows)."""
+    """(block, edges and texts) → (0, number of twins and VERIFIED rows)."""
 
     def process(self, element: tuple[int, Blocks]) -> Iterator[tuple[int, bytes]]:
         edges, tables = np.zeros((0, 2), np.uint64), []
@@ -167,17 +167,23 @@ class Verify(Step):
         rows = np.zeros(len(found), VERIFIED)
         for name in VERIFIED.names or ():
             rows[name] = getattr(found, name)
-        yield 0, rows.tobytes()
+        yield 0, np.uint64(found.num_twins).tobytes() + rows.tobytes()
 
 
 class Resolve(Step):
-    """(0, VERIFIED blocks) → the numbers of the join; the fates of all documents go to one file."""
+    """(0, numbers of twins and VERIFIED rows) → the numbers of the join; all fates go to one file."""
 
     def process(self, element: tuple[int, Blocks]) -> Iterator[dict[str, int]]:
         plan = self._plan
-        rows = np.unique(_gather(element[1], VERIFIED))
+        blocks = [block for block in read_blocks(element[1]) if block]
+        num_twins = sum(int(np.frombuffer(block, "<u8", count=1)[0]) for block in blocks)
+        rows = np.unique(np.frombuffer(b"".join(block[8:] for block in blocks), VERIFIED))
         edges = Edges(
-            a=rows["a"].copy(), b=rows["b"].copy(), score=rows["score"].copy(), exact=rows["exact"].copy(), num_twins=0
+            a=rows["a"].copy(),
+            b=rows["b"].copy(),
+            score=rows["score"].copy(),
+            exact=rows["exact"].copy(),
+            num_twins=num_twins,
         )
         paths = plan.document_paths()
         join = join_full_texts(paths)
@@ -193,6 +199,7 @@ class Resolve(Step):
         save_arrays(plan.workspace.path(OUTCOME), **arrays)
         yield {
             "verified_pairs": len(edges),
+            "twins_kept_apart": edges.num_twins,
             **{f"full_text_found_by_{name}": count for name, count in join.found_by.items()},
         }
 

@@ -1,0 +1,56 @@
+"""The survivor policy: which of several duplicates stays, as columns of numbers that sort.
+
+Smaller is better, and an earlier column outweighs all later ones: a full text with body; then a citation that is joined
+by its ids to a full text in the corpus; not retracted; published rather than author manuscript; the newest year; the
+newest version; the longest text; the lowest key. The key decides last, so no two documents are equal and the
+policy gives one answer.
+"""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+RANK_COLUMNS: Final = (
+    "no full text",
+    "not joined",
+    "retracted",
+    "manuscript",
+    "-year",
+    "-version",
+    "-length",
+    "doc_key",
+)
+
+
+def rank_columns(
+    *,
+    doc_keys: npt.NDArray[np.uint64],
+    full_text: npt.NDArray[np.bool_],
+    joined: npt.NDArray[np.bool_],
+    retracted: npt.NDArray[np.bool_],
+    manuscript: npt.NDArray[np.bool_],
+    years: npt.NDArray[np.int64],
+    versions: npt.NDArray[np.int64],
+    lengths: npt.NDArray[np.int64],
+) -> npt.NDArray[np.int64]:
+    """Return int64[num_docs, 8], one row a document, smaller = better; the columns are `RANK_COLUMNS`.
+
+    All arrays are [num_docs]. A year that is not known is 0. `full_text` means a PMC article with a body, `joined` a
+    citation whose full text is in the corpus. Lengths are in any unit that is the same for all.
+    """
+    assert not len(doc_keys) or int(doc_keys.max()) < 1 << 63, "a document key fits in 62 bits"
+    columns = (~full_text, ~joined, retracted, manuscript, -years, -versions, -lengths, doc_keys)
+    return np.column_stack([column.astype(np.int64) for column in columns])
+
+
+def rank_order(ranks: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the indices that put rows of ranks from best to worst."""
+    return np.lexsort(ranks.T[::-1])
+
+
+def rank_places(ranks: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the place of each row among all, 0 the best."""
+    places = np.empty(len(ranks), np.int64)
+    places[rank_order(ranks)] = np.arange(len(ranks))
+    return places

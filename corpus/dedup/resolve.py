@@ -1,0 +1,208 @@
+"""From verified pairs to fates: which documents are dropped, for which survivor, with which score.
+
+Documents are decided from best to worst by the survivor policy (`corpus.dedup.ranks`), so every answer a decision
+needs is there when it is made, and the order of the input does not matter:
+
+- A citation joined by its ids to a full text that is kept is dropped for it (`full_text_kept`); it stays the
+  representative of that full text among documents that resemble the citation.
+- Any other document is dropped if it is verified against a document already kept, or against such a
+  representative; the best of these (or the full text it stands for) is the survivor.
+- A document whose text equals that of a dropped one shares its fate, since the score holds for it word for word.
+- All others are kept.
+
+So a survivor is always a kept document, and no document goes by a chain of resemblances without a score of its own.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from corpus.dedup.ranks import rank_order, rank_places
+from corpus.dedup.verify import Edges, components
+
+
+class Reason(StrEnum):
+    """Why a document was dropped as a duplicate; `Outcome.reason` holds positions in this order."""
+
+    FULL_TEXT_KEPT = "full_text_kept"
+    EXACT_DUPLICATE = "exact_duplicate"
+    NEAR_DUPLICATE = "near_duplicate"
+
+
+REASONS: Final = tuple(Reason)
+
+_KEPT, _REPRESENTED, _DROPPED = 0, 1, 2
+_NO_TEXT, _ELSEWHERE = -1, -2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """The fate of all documents that were dropped, and the cluster of all that resemble another."""
+
+    dropped: npt.NDArray[np.uint64]  # [num_dropped], ascending
+    survivor: npt.NDArray[np.uint64]  # [num_dropped], always a kept document
+    matched: npt.NDArray[np.uint64]  # [num_dropped], the document that `score` compares with
+    score: npt.NDArray[np.float64]  # [num_dropped], exact Jaccard similarity; NaN for full_text_kept
+    reason: npt.NDArray[np.uint8]  # [num_dropped], positions in REASONS
+    member: npt.NDArray[np.uint64]  # [num_members], ascending: documents of verified pairs, full texts joined to them
+    cluster: npt.NDArray[np.uint64]  # [num_members], the smallest key of the member's cluster
+
+
+@njit(cache=True, nogil=True)
+def _neighbours(
+    a: npt.NDArray[np.int64], b: npt.NDArray[np.int64], num_docs: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return (starts, others, edge numbers): for each document the ends of its edges."""
+    starts = np.zeros(num_docs + 1, np.int64)
+    for k in range(len(a)):
+        starts[a[k] + 1] += 1
+        starts[b[k] + 1] += 1
+    for d in range(num_docs):
+        starts[d + 1] += starts[d]
+    fill = starts[:-1].copy()
+    others, numbers = np.empty(2 * len(a), np.int64), np.empty(2 * len(a), np.int64)
+    for k in range(len(a)):
+        for here, there in ((a[k], b[k]), (b[k], a[k])):
+            others[fill[here]], numbers[fill[here]] = there, k
+            fill[here] += 1
+    return starts, others, numbers
+
+
+@njit(cache=True, nogil=True)
+def _decide(
+    order: npt.NDArray[np.int64],
+    places: npt.NDArray[np.int64],
+    starts: npt.NDArray[np.int64],
+    others: npt.NDArray[np.int64],
+    numbers: npt.NDArray[np.int64],
+    exact: npt.NDArray[np.bool_],
+    full_text: npt.NDArray[np.int64],
+) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return (state, leader, edge) of each document: what it is, who stands for it, and the edge that says so.
+
+    A leader is a kept or represented document. `full_text` is the position of the joined full text, `_ELSEWHERE`
+    when that has no verified pair (and so is kept), `_NO_TEXT` when there is none.
+    """
+    state = np.full(len(order), _KEPT, np.int8)
+    leader, edge = np.full(len(order), -1, np.int64), np.full(len(order), -1, np.int64)
+    for d in order:
+        if full_text[d] == _ELSEWHERE or (full_text[d] >= 0 and state[full_text[d]] == _KEPT):
+            state[d] = _REPRESENTED
+            continue
+        for k in range(starts[d], starts[d + 1]):
+            other, through = others[k], numbers[k]
+            if places[other] > places[d]:
+                continue
+            if state[other] == _DROPPED:
+                if not exact[through]:
+                    continue
+                other, through = leader[other], edge[other]
+            if leader[d] < 0 or places[other] < places[leader[d]]:
+                leader[d], edge[d] = other, through
+        if leader[d] >= 0:
+            state[d] = _DROPPED
+    return state, leader, edge
+
+
+def _joined_keys(
+    keys: npt.NDArray[np.uint64], citations: npt.NDArray[np.uint64], full_texts: npt.NDArray[np.uint64]
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.uint64]]:
+    """Return for each of `keys` whether it is a joined citation, and the key of its full text (else its own)."""
+    joined, partners = np.isin(keys, citations), keys.copy()
+    partners[joined] = full_texts[np.searchsorted(citations, keys[joined])]
+    return joined, partners
+
+
+def _positions(
+    keys: npt.NDArray[np.uint64], joined: npt.NDArray[np.bool_], partners: npt.NDArray[np.uint64]
+) -> npt.NDArray[np.int64]:
+    """Return the position of each joined full text in `keys`, or `_ELSEWHERE`; `_NO_TEXT` where nothing is joined."""
+    places = np.minimum(np.searchsorted(keys, partners), len(keys) - 1)
+    found = np.where(keys[places] == partners, places, _ELSEWHERE) if len(keys) else places
+    return np.where(joined, found, _NO_TEXT)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Fates:
+    """The decisions on the documents of verified pairs, [num_keys] each."""
+
+    keys: npt.NDArray[np.uint64]
+    joined: npt.NDArray[np.bool_]
+    partners: npt.NDArray[np.uint64]
+    state: npt.NDArray[np.int8]
+    leader: npt.NDArray[np.int64]
+    edge: npt.NDArray[np.int64]
+
+
+def _fates(
+    edges: Edges,
+    keys: npt.NDArray[np.uint64],
+    ranks: npt.NDArray[np.int64],
+    joined: npt.NDArray[np.bool_],
+    partners: npt.NDArray[np.uint64],
+) -> _Fates:
+    full_text = _positions(keys, joined, partners)
+    places = rank_places(ranks)
+    assert np.all(places[full_text[full_text >= 0]] < places[full_text >= 0]), "full texts rank before citations"
+    starts, others, numbers = _neighbours(np.searchsorted(keys, edges.a), np.searchsorted(keys, edges.b), len(keys))
+    state, leader, edge = _decide(rank_order(ranks), places, starts, others, numbers, edges.exact, full_text)
+    return _Fates(keys=keys, joined=joined, partners=partners, state=state, leader=leader, edge=edge)
+
+
+def _clusters(edges: Edges, fates: _Fates) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+    """Return the components of verified pairs and of the id joins of their citations."""
+    joins = np.column_stack([fates.keys[fates.joined], fates.partners[fates.joined]])
+    return components(np.concatenate([np.column_stack([edges.a, edges.b]), joins]))
+
+
+def _outcome(
+    edges: Edges, fates: _Fates, citations: npt.NDArray[np.uint64], full_texts: npt.NDArray[np.uint64]
+) -> Outcome:
+    """Gather the documents dropped by a pair, then the joined citations, in the order of their keys."""
+    near = np.flatnonzero(fates.state == _DROPPED)
+    leader, edge = fates.leader[near], fates.edge[near]
+    stands_in = fates.state[leader] == _REPRESENTED
+    kept_text = ~np.isin(full_texts, fates.keys[near]) & ~np.isin(citations, fates.keys[near])
+    citations, full_texts = citations[kept_text], full_texts[kept_text]
+    dropped = np.concatenate([fates.keys[near], citations])
+    order = np.argsort(dropped)
+    reason = np.where(edges.exact[edge], REASONS.index(Reason.EXACT_DUPLICATE), REASONS.index(Reason.NEAR_DUPLICATE))
+    whole = np.full(len(citations), REASONS.index(Reason.FULL_TEXT_KEPT))
+    member, cluster = _clusters(edges, fates)
+    survivor = np.where(stands_in, fates.partners[leader], fates.keys[leader])
+    return Outcome(
+        dropped=dropped[order],
+        survivor=np.concatenate([survivor, full_texts])[order],
+        matched=np.concatenate([fates.keys[leader], full_texts])[order],
+        score=np.concatenate([edges.score[edge], np.full(len(citations), np.nan)])[order],
+        reason=np.concatenate([reason, whole]).astype(np.uint8)[order],
+        member=member,
+        cluster=cluster,
+    )
+
+
+def resolve(
+    edges: Edges,
+    *,
+    doc_keys: npt.NDArray[np.uint64],
+    ranks: npt.NDArray[np.int64],
+    citations: npt.NDArray[np.uint64],
+    full_texts: npt.NDArray[np.uint64],
+) -> Outcome:
+    """Return the fate of every document.
+
+    `doc_keys`, uint64[num_docs] in any order, and `ranks` (`corpus.dedup.ranks.rank_columns`) go together and hold at
+    least every document of `edges`. `citations`, ascending, and `full_texts`, uint64[num_joined], are the citations
+    whose full text is in the corpus, and that full text; all of them, not only those of some edge.
+    """
+    assert np.all(citations[:-1] < citations[1:]), "joined citations are ascending and distinct"
+    keys = np.unique(np.concatenate([edges.a, edges.b]))
+    assert np.isin(keys, doc_keys).all(), "every document of a verified pair has a rank"
+    by_key = np.argsort(doc_keys)
+    rows = by_key[np.searchsorted(doc_keys[by_key], keys)]
+    joined, partners = _joined_keys(keys, citations, full_texts)
+    return _outcome(edges, _fates(edges, keys, ranks[rows], joined, partners), citations, full_texts)

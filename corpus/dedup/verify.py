@@ -1,0 +1,186 @@
+"""From candidate pairs to verified ones: exact Jaccard of the shingle sets decides, never a signature.
+
+Candidates form components; a component is verified whole, so that a link that LSH missed inside it is found as well
+(`plan_blocks` packs components into blocks for workers that read texts again). A pair is verified when its texts
+are equal, or when its Jaccard similarity reaches the threshold, both sets are large enough to mean something, and
+it is not a pair of twins: equal templates and different words (`corpus.dedup.words`), such as one report on BRCA1
+and one on BRCA2. A twin that differs in one ordinary word as well (rat for mouse) is beyond this rule.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from corpus.dedup.candidates import MIN_SHINGLES, distinct_edges
+from corpus.dedup.ranks import rank_places
+from corpus.dedup.shingles import Shingles
+
+ALL_PAIRS: Final = 64  # documents in a component up to which every pair is compared
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Edges:
+    """Verified pairs, sorted and distinct, a < b; all arrays are [num_edges]."""
+
+    a: npt.NDArray[np.uint64]
+    b: npt.NDArray[np.uint64]
+    score: npt.NDArray[np.float64]  # exact Jaccard similarity, 1.0 for equal texts
+    exact: npt.NDArray[np.bool_]  # the texts are equal word for word
+    num_twins: int = 0  # pairs that reached the threshold and were kept apart as twins
+
+    def __len__(self) -> int:
+        return len(self.a)
+
+
+def components(edges: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+    """Return (keys, labels), uint64[num_docs] each: all documents of the edges in ascending order, and for each
+    the smallest key of its connected component."""
+    keys, ends = np.unique(edges, return_inverse=True)
+    if not len(keys):
+        return keys, keys
+    ends = ends.reshape(-1, 2)
+    graph = coo_array((np.ones(len(ends), np.bool_), (ends[:, 0], ends[:, 1])), shape=(len(keys), len(keys)))
+    _, numbers = connected_components(graph, directed=False)
+    _, first = np.unique(numbers, return_index=True)
+    return keys, keys[first][numbers]
+
+
+@njit(cache=True, nogil=True)
+def _next_fit(sizes: npt.NDArray[np.int64], limit: int) -> npt.NDArray[np.int64]:
+    """Return the block of each component: a new block begins where the next component does not fit."""
+    blocks = np.empty(len(sizes), np.int64)
+    block, filled = 0, 0
+    for k in range(len(sizes)):
+        if filled and filled + sizes[k] > limit:
+            block, filled = block + 1, 0
+        filled += sizes[k]
+        blocks[k] = block
+    return blocks
+
+
+def plan_blocks(edges: npt.NDArray[np.uint64], *, max_docs: int) -> list[npt.NDArray[np.uint64]]:
+    """Return the distinct edges, uint64[num_edges, 2], as a list of blocks of about equal numbers of documents.
+
+    A component is never parted; only one that is itself larger than `max_docs` makes a block that is. The order of
+    the edges given does not matter.
+    """
+    edges = distinct_edges(edges)
+    if not len(edges):
+        return []
+    keys, labels = components(edges)
+    roots, sizes = np.unique(labels, return_counts=True)
+    num_blocks = -(-len(keys) // max_docs)
+    blocks = _next_fit(sizes, -(-len(keys) // num_blocks))
+    of_edge = blocks[np.searchsorted(roots, labels[np.searchsorted(keys, edges[:, 0])])]
+    order = np.argsort(of_edge, kind="stable")
+    return np.split(edges[order], np.flatnonzero(np.diff(of_edge[order])) + 1)
+
+
+@njit(cache=True, nogil=True)
+def _all_pairs(members: npt.NDArray[np.int64], starts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the pairs of positions, int64[num_pairs, 2], inside every group `members[starts[g]:starts[g + 1]]`."""
+    room = 0
+    for group in range(len(starts) - 1):
+        size = starts[group + 1] - starts[group]
+        room += size * (size - 1) // 2
+    pairs = np.empty((room, 2), np.int64)
+    filled = 0
+    for group in range(len(starts) - 1):
+        for j in range(starts[group], starts[group + 1]):
+            for i in range(starts[group], j):
+                pairs[filled] = members[i], members[j]
+                filled += 1
+    return pairs
+
+
+def _star_pairs(
+    positions: npt.NDArray[np.int64], groups: npt.NDArray[np.uint64], places: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """Return the pairs of the best document of each group with every document of that group, itself included."""
+    order = np.lexsort((places[positions], groups))
+    _, first, group = np.unique(groups[order], return_index=True, return_inverse=True)
+    return np.column_stack([positions[order][first][group], positions[order]])
+
+
+def _pairs_to_score(
+    edges: npt.NDArray[np.uint64],
+    keys: npt.NDArray[np.uint64],
+    texts: npt.NDArray[np.uint64],
+    places: npt.NDArray[np.int64],
+) -> npt.NDArray[np.int64]:
+    """Return the pairs to compare as positions in `keys` (ascending; `texts` and `places` go with it), distinct."""
+    members, labels = components(edges)
+    positions = np.searchsorted(keys, members)
+    _, group, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    small = sizes[group] <= ALL_PAIRS
+    inside = positions[small][np.argsort(labels[small], kind="stable")]
+    starts = np.concatenate([[0], np.cumsum(sizes[sizes <= ALL_PAIRS])])
+    large = positions[~small]
+    parts = [
+        _all_pairs(inside, starts),
+        np.searchsorted(keys, edges[~small[np.searchsorted(members, edges[:, 0])]]),
+        _star_pairs(large, labels[~small], places),
+        _star_pairs(large, texts[large], places),
+    ]
+    pairs = np.sort(np.concatenate(parts), axis=1)
+    return distinct_edges(pairs[pairs[:, 0] < pairs[:, 1]].astype(np.uint64)).astype(np.int64)
+
+
+@njit(cache=True, nogil=True)
+def _scores(
+    hashes: npt.NDArray[np.uint64], offsets: npt.NDArray[np.int64], pairs: npt.NDArray[np.int64], threshold: float
+) -> npt.NDArray[np.float64]:
+    """Return the exact Jaccard similarity of each pair, or 0 where the sizes alone keep it below the threshold."""
+    scores = np.zeros(len(pairs), np.float64)
+    for k in range(len(pairs)):
+        i, i_end = offsets[pairs[k, 0]], offsets[pairs[k, 0] + 1]
+        j, j_end = offsets[pairs[k, 1]], offsets[pairs[k, 1] + 1]
+        sizes, common = i_end - i + j_end - j, 0
+        if min(i_end - i, j_end - j) < threshold * max(i_end - i, j_end - j):
+            continue
+        while i < i_end and j < j_end:
+            x, y = hashes[i], hashes[j]
+            i += x <= y
+            j += y <= x
+            common += x == y
+        if sizes:
+            scores[k] = common / (sizes - common)
+    return scores
+
+
+def verified_edges(
+    edges: npt.NDArray[np.uint64],
+    doc_keys: npt.NDArray[np.uint64],
+    shingles: Shingles,
+    *,
+    threshold: float,
+    min_shingles: int = MIN_SHINGLES,
+    ranks: npt.NDArray[np.int64] | None = None,
+) -> Edges:
+    """Return the verified pairs among the components of candidate edges, uint64[num_edges, 2].
+
+    `doc_keys`, uint64[num_docs] in any order, and `shingles` go together and hold every document of the edges. In
+    components of up to `ALL_PAIRS` documents every pair is compared; in larger ones the candidate edges, the best
+    document by `ranks` (`corpus.dedup.ranks`; without them the smallest key) with every other, and likewise inside
+    each set of equal texts.
+    """
+    order = np.argsort(doc_keys)
+    keys, texts, templates = doc_keys[order], shingles.texts[order], shingles.templates[order]
+    places = np.arange(len(keys)) if ranks is None else rank_places(ranks)[order]
+    assert np.isin(edges, keys).all(), "every document of the candidate edges is among doc_keys"
+    pairs = _pairs_to_score(distinct_edges(edges), keys, texts, places)
+    a, b = pairs[:, 0], pairs[:, 1]
+    counts = shingles.counts[order]
+    exact = texts[a] == texts[b]
+    scores = np.where(exact, 1.0, _scores(shingles.hashes, shingles.offsets, order[pairs], threshold))
+    near = (scores >= threshold) & (np.minimum(counts[a], counts[b]) >= min_shingles)
+    twin = near & ~exact & (templates[a] == templates[b])
+    kept = exact | near & ~twin
+    return Edges(
+        a=keys[a[kept]], b=keys[b[kept]], score=scores[kept], exact=exact[kept], num_twins=int(np.count_nonzero(twin))
+    )
