@@ -1,0 +1,98 @@
+"""Kept documents reach exactly one shard, clusters stay on one side of the split, and shards are even."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from corpus import parquet
+from corpus.config import AssembleConfig
+from corpus.dedup.resolve import REASONS, Reason
+from corpus.documents import Document, EarlyDecision, work_path
+from corpus.manifest import Books
+from corpus.placement import Shards, place, plan_shards, write_shard
+from corpus.records import doc_id, doc_key
+from corpus.schema import to_table
+from corpus.workspace import Workspace, plan_stage
+from tests.test_corpus_joins import document
+
+NUM = 3000
+SHARDS = Shards(num_train=3, num_validation=2)
+CONFIG = AssembleConfig(validation=0.3, seed=7)
+KEYS = np.array([doc_key(f"pmid:{number}") for number in range(1, NUM + 1)], np.uint64)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    made = plan_stage(str(tmp_path), stage="assemble", config={}, inputs=[])[0]
+    documents = [document(doc_id(int(key)), full_text=False, pmid=None, pmcid=None, doi=None) for key in KEYS.tolist()]
+    early = [EarlyDecision(row=0, doc_id="pmid:9999", source="pubmed", kind="citation", reason="no_text")]
+    parquet.write_table(made.path(work_path("documents", 0)), to_table(documents, Document))
+    parquet.write_table(made.path(work_path("early", 0)), to_table(early, EarlyDecision))
+    return made
+
+
+def outcome() -> dict[str, np.ndarray]:
+    """Documents 1 to 1000 form one cluster; 2 to 11 are dropped for 1."""
+    dropped = KEYS[1:11]
+    return {
+        "dropped": dropped,
+        "survivor": np.full(len(dropped), KEYS[0]),
+        "matched": np.full(len(dropped), KEYS[0]),
+        "score": np.full(len(dropped), 0.9),
+        "reason": np.full(len(dropped), REASONS.index(Reason.NEAR_DUPLICATE), np.uint8),
+        "member": KEYS[:1000],
+        "cluster": np.full(1000, KEYS[0]),
+    }
+
+
+def test_every_kept_document_is_in_one_shard_and_every_record_has_a_decision(workspace: Workspace) -> None:
+    receipt, blocks = place(part=0, outcome=outcome(), shards=SHARDS, workspace=workspace, config=CONFIG)
+    assert receipt.books == Books(read=NUM + 1, kept=NUM - 10, dropped={"near_duplicate": 10, "no_text": 1})
+    written = {}
+    for shard in range(SHARDS.num_all):
+        own = [block for number, block in blocks if number == shard]
+        part = write_shard(shard, own, shards=SHARDS, workspace=workspace).parts[0]
+        table = parquet.read_table(workspace.path(part.path))
+        assert table.num_rows == part.rows
+        written[part.path] = table.column("doc_id").to_pylist()
+    placed = [name for names in written.values() for name in names]
+    assert sorted(placed) == sorted(doc_id(int(key)) for key in [KEYS[0], *KEYS[11:]])
+    rows = parquet.read_table(workspace.path(receipt.parts[0].path)).to_pylist()
+    split_of = {name: path.partition("/")[0] for path, names in written.items() for name in names}
+    assert {row["doc_id"]: row["split"] for row in rows if row["kept"]} == split_of
+    lost = [row for row in rows if row["reason"] == "near_duplicate"]
+    assert {(row["survivor"], row["matched"], row["score"]) for row in lost} == {("pmid:1", "pmid:1", 0.9)}
+
+
+def test_a_cluster_stays_on_one_side_and_the_rest_is_split_by_its_share(workspace: Workspace) -> None:
+    receipt, _ = place(part=0, outcome=outcome(), shards=SHARDS, workspace=workspace, config=CONFIG)
+    rows = parquet.read_table(workspace.path(receipt.parts[0].path)).to_pylist()
+    assert len({row["split"] for row in rows if row["kept"] and row["cluster"] == "pmid:1"}) == 1
+    alone = [row["split"] for row in rows if row["kept"] and row["cluster"] != "pmid:1"]
+    # Binomial(2000, 0.3): four standard deviations are 82.
+    assert abs(alone.count("validation") - 600) < 82
+
+
+def test_shards_of_a_split_are_even(workspace: Workspace) -> None:
+    _, blocks = place(part=0, outcome=outcome(), shards=SHARDS, workspace=workspace, config=CONFIG)
+    sizes = [
+        write_shard(shard, [block for number, block in blocks if number == shard], shards=SHARDS, workspace=workspace)
+        .parts[0]
+        .rows
+        for shard in range(SHARDS.num_train)
+    ]
+    mean = sum(sizes) / len(sizes)
+    assert all(abs(size - mean) < 4 * mean**0.5 for size in sizes)
+
+
+def test_an_empty_shard_is_a_shard(workspace: Workspace) -> None:
+    receipt = write_shard(4, [], shards=SHARDS, workspace=workspace)
+    assert receipt.parts[0].path == "validation/part-00001-of-00002.parquet"
+    assert parquet.read_table(workspace.path(receipt.parts[0].path)).num_rows == 0
+
+
+def test_number_of_shards_follows_the_text() -> None:
+    config = AssembleConfig(shard_mb=1, validation=0.1)
+    assert plan_shards(0, config) == Shards(num_train=1, num_validation=1)
+    assert plan_shards(40_000_001, config) == Shards(num_train=41, num_validation=4)
