@@ -5,17 +5,15 @@ their hashes and its books; a killed stage, run again, reuses the tasks whose re
 The manifest is written last, from the receipts; then the receipts and `_work/` go.
 """
 
-import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from corpus import storage
-from corpus.errors import RetryError, UsageError
+from corpus.errors import UsageError
 from corpus.manifest import (
     Books,
     Input,
@@ -148,26 +146,6 @@ def plan_stage(
             return workspace, manifest
         raise UsageError(_difference(workspace, manifest))
     return workspace, None
-
-
-@contextmanager
-def stage_lock(output: str) -> Iterator[None]:
-    """Hold a directory for one running stage; raises RetryError when another process holds it."""
-    if storage.is_remote(output):
-        yield
-        return
-    os.makedirs(output, exist_ok=True)
-    descriptor = os.open(os.path.join(output, ".lock"), os.O_CREAT | os.O_RDWR)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RetryError(
-                f"{output}: another corpuscle is writing here; wait for it, or choose another --output"
-            ) from None
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _difference(workspace: Workspace, manifest: Manifest) -> str:

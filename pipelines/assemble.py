@@ -17,8 +17,9 @@ from corpus.documents import file_ranks
 from corpus.errors import UsageError
 from corpus.manifest import Input, Manifest, read_manifest
 from corpus.placement import plan_shards
+from corpus.running import running_stage
 from corpus.storage import remove_tree
-from corpus.workspace import WORK, Workspace, plan_stage, stage_lock
+from corpus.workspace import WORK, Workspace, plan_stage
 from pipelines import assemble_steps as steps
 from pipelines.assemble_steps import BUCKET, Plan
 from pipelines.exchange import BlockExchange
@@ -38,7 +39,7 @@ def assemble(config: AssembleConfig, *, records: str, output: str, beam_args: Se
     source = read_manifest(records, "extract")
     if not source.books.kept:
         raise UsageError(f"{records}: holds no records, so there is nothing to assemble; check the inputs of extract")
-    with stage_lock(output):
+    with running_stage(output):
         inputs = [Input(name="extract", fingerprint=source.fingerprint)]
         workspace, finished = plan_stage(output, stage=STAGE, config=config.identity(), inputs=inputs)
         plan = plan_assemble(config, source, records=records, workspace=workspace)

@@ -252,7 +252,9 @@ def _scatter(rows: np.ndarray, hashes: np.ndarray, num_partitions: int) -> Itera
 
 def _runs(values: np.ndarray) -> Iterator[tuple[int, int, int]]:
     """Yield (value, start, end) for each run of equal values."""
-    starts = np.flatnonzero(np.r_[True, values[1:] != values[:-1]]) if len(values) else np.zeros(0, int)
+    if not len(values):  # a records part without a row
+        return
+    starts = np.flatnonzero(np.r_[True, values[1:] != values[:-1]])
     for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(values)], strict=True):
         yield int(values[start]), start, end
 

@@ -9,7 +9,8 @@ from corpus.errors import UsageError
 from corpus.extraction import conclude, extract_task
 from corpus.manifest import Input, Manifest
 from corpus.ncbi.inputs import InputTask, find_inputs
-from corpus.workspace import Receipt, Workspace, plan_stage, stage_lock
+from corpus.running import running_stage
+from corpus.workspace import Receipt, Workspace, plan_stage
 from pipelines.stage import run_stage
 
 STAGE = "extract"
@@ -26,7 +27,7 @@ def extract(config: ExtractConfig, *, output: str, beam_args: Sequence[str] = ()
     if not config.pubmed and not config.pmc:
         raise UsageError("extract: no input; give --pubmed PATH... or --pmc PATH...")
     tasks = find_inputs(pubmed=config.pubmed, pmc=config.pmc, articles_per_part=config.articles_per_part)
-    with stage_lock(output):
+    with running_stage(output):
         inputs = [Input(name=task.name, fingerprint=task.fingerprint) for task in tasks]
         workspace, finished = plan_stage(output, stage=STAGE, config=config.identity(), inputs=inputs)
         return run_stage(

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import apache_beam as beam
 
 from corpus.manifest import Manifest
-from corpus.workspace import Receipt, Workspace, stage_lock
+from corpus.running import running_stage
+from corpus.workspace import Receipt, Workspace
 from pipelines.stage import run_stage
 from tokenizer.config import PackConfig
 from tokenizer.pack import PackTask, finish_pack, pack_shard, plan_pack
@@ -16,7 +17,7 @@ def pack(
     config: PackConfig, *, corpus: str, tokenizer: str, output: str, beam_args: Sequence[str] = ()
 ) -> Manifest | None:
     """Encode an assembled corpus below `output`; returns the committed manifest, or None after a dry run."""
-    with stage_lock(output):
+    with running_stage(output):
         workspace, finished, tasks = plan_pack(config, corpus=corpus, tokenizer=tokenizer, output=output)
         plan = Plan(workspace=workspace, config=config, tokenizer=tokenizer, tasks=tuple(tasks))
         return run_stage(

@@ -1,5 +1,6 @@
 """What a finished, an interrupted and a different stage look like to the next command."""
 
+import json
 import os
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 from corpus import storage
 from corpus.errors import CorruptError, DataError, DiskError, RetryError, UsageError
 from corpus.manifest import MANIFEST, Books, Input, read_manifest, verify_parts
-from corpus.workspace import Receipt, Workspace, plan_stage, stage_lock
+from corpus.running import RUN_FACTS, running_stage
+from corpus.workspace import Receipt, Workspace, plan_stage
 
 INPUTS = (Input(name="b", fingerprint="2"), Input(name="a", fingerprint="1"))
 
@@ -92,10 +94,23 @@ def test_verify_names_missing_and_changed_parts(tmp_path: Path) -> None:
 
 
 def test_one_writer_a_directory(tmp_path: Path) -> None:
-    with stage_lock(str(tmp_path)), pytest.raises(RetryError, match="another corpuscle"), stage_lock(str(tmp_path)):
+    with (
+        running_stage(str(tmp_path)),
+        pytest.raises(RetryError, match="another corpuscle"),
+        running_stage(str(tmp_path)),
+    ):
         pass
-    with stage_lock(str(tmp_path)):
+    with running_stage(str(tmp_path)):
         pass
+
+
+def test_a_committed_run_leaves_what_it_cost(tmp_path: Path) -> None:
+    with running_stage(str(tmp_path)):
+        pass
+    assert not (tmp_path / RUN_FACTS).exists()
+    with running_stage(str(tmp_path)):
+        plan(tmp_path).commit([], summary={})
+    assert json.loads((tmp_path / RUN_FACTS).read_bytes())["cpu_seconds"] >= 0
 
 
 def test_no_partial_file_under_its_name(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from corpus.config import AssembleConfig, ExtractConfig
+from corpus.running import LOCK, RUN_FACTS
 from corpus.sample.write import Sample, write_sample
 from corpus.storage import sha256_file, walk_files
 from pipelines.assemble import assemble
@@ -62,7 +63,9 @@ def road(
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    return {name: sha256_file(str(folder / name)) for name in walk_files(str(folder)) if not name.endswith(".lock")}
+    """Return the hash of every file, but for the lock and the cost of the run."""
+    names = [name for name in walk_files(str(folder)) if not name.endswith((LOCK, RUN_FACTS))]
+    return {name: sha256_file(str(folder / name)) for name in names}
 
 
 def test_two_workers_and_another_order_give_the_same_bytes(sample: Sample, expected: Path, tmp_path: Path) -> None:

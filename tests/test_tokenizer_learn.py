@@ -16,7 +16,7 @@ from tokenizers import models, pre_tokenizers, trainers
 
 from corpus.errors import CorruptError, RetryError, UsageError
 from corpus.manifest import read_manifest, verify_parts
-from corpus.workspace import stage_lock
+from corpus.running import LOCK, RUN_FACTS, running_stage
 from tests.small_corpus import mixed_corpus, sentences, write_corpus
 from tokenizer import reference
 from tokenizer.config import END_OF_TEXT, TokenizerConfig
@@ -154,7 +154,7 @@ def test_a_second_run_is_up_to_date_and_another_one_is_refused(
     assert f"up to date (tokenizer, {first.fingerprint[:12]})" in capsys.readouterr().err
     with pytest.raises(UsageError, match="vocab_size: 300 there, 400 asked for"):
         learn(TokenizerConfig(vocab_size=400), corpus=corpus, output=output)
-    with stage_lock(output), pytest.raises(RetryError, match="another corpuscle"):
+    with running_stage(output), pytest.raises(RetryError, match="another corpuscle"):
         learn(TokenizerConfig(vocab_size=300), corpus=corpus, output=output)
 
 
@@ -188,6 +188,6 @@ def test_the_bytes_do_not_depend_on_threads_or_hash_seed(tmp_path: Path) -> None
         environment = {**os.environ, "RAYON_NUM_THREADS": threads, "PYTHONHASHSEED": seed}
         command = [sys.executable, "-c", program, str(tmp_path / "corpus"), str(output)]
         subprocess.run(command, env=environment, check=True, timeout=120)
-        files = sorted(path for path in output.iterdir() if path.name != ".lock")
+        files = sorted(path for path in output.iterdir() if path.name not in (LOCK, RUN_FACTS))
         found.append([(path.name, path.read_bytes()) for path in files])
     assert found[0] == found[1] == found[2]

@@ -20,7 +20,8 @@ from corpus import parquet, storage
 from corpus.errors import CorruptError, UsageError
 from corpus.manifest import Books, Input, Manifest, read_manifest
 from corpus.progress import progress, say
-from corpus.workspace import WORK, Receipt, Workspace, plan_stage, stage_lock
+from corpus.running import running_stage
+from corpus.workspace import WORK, Receipt, Workspace, plan_stage
 from tokenizer.config import NUM_BYTES, TokenizerConfig
 from tokenizer.encode import TOKENIZER, Encoder
 from tokenizer.hf_json import tokenizer_json, transformers_files
@@ -37,7 +38,7 @@ def learn(config: TokenizerConfig, *, corpus: str, output: str) -> Manifest:
     CorruptError when a shard is damaged or gigatoken and tokenizers disagree.
     """
     assembled = read_manifest(corpus, "assemble")
-    with stage_lock(output):
+    with running_stage(output):
         inputs = [Input(name="assemble", fingerprint=assembled.fingerprint)]
         workspace, manifest = plan_stage(output, stage=STAGE, config=config.identity(), inputs=inputs)
         if manifest is not None:
