@@ -1,0 +1,213 @@
+"""JATS articles out of tars and trees, in order, one result an article.
+
+An `InputTask` comes in; a `Record` or a `Reject` for every article goes out, in member order for a tar and in the
+task's order for loose files. A tar is read twice: first to its very end, so that a cut or damaged archive is an
+error before any record is emitted, and to learn the metadata JSON, which may stand anywhere in it; then
+for the articles. Members are streamed and never extracted, so names and links can reach nothing; an
+article behind a link, or under a name that leaves the archive, is a dead letter.
+"""
+
+import hashlib
+import lzma
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+from corpus import storage
+from corpus.errors import CorruptError
+from corpus.ncbi import gzips
+from corpus.ncbi.inputs import JATS_TAR, LOOSE_SUFFIXES, InputTask, metadata_path, stem
+from corpus.ncbi.jats import read_article, reject
+from corpus.ncbi.metadata import ArticleMetadata, read_metadata
+from corpus.ncbi.xml import BYTE_CAP
+from corpus.records import RAW_LIMIT, Record, Reject, RejectReason
+
+_BLOCK = 1 << 20
+_XZ_MAGIC = b"\xfd7zXZ\x00"
+_XZ_MEMORY = 1 << 30  # bytes a decoder may ask for; `xz -9` needs 65 MB
+_END_OF_TAR = 1024  # two blocks of zeros
+_GROWTH_SLACK = 64 * _BLOCK  # a small archive may expand this far at any ratio
+_METADATA_CAP = 1 << 20  # bytes of one JSON; NCBI's have a few thousand
+_AGAIN = "the file is damaged or was cut off; download it again"
+
+# What the metadata said about an article: facts, or why they could not be read.
+_Facts = dict[str, ArticleMetadata | str]
+
+
+def read_articles(task: InputTask) -> Iterator[Record | Reject]:
+    """Yield what became of every article of a JATS task.
+
+    Raises CorruptError, before anything is yielded, when a tar is damaged or ends early.
+    """
+    if task.kind == JATS_TAR:
+        yield from _read_tar(task.paths[0])
+    else:
+        for path in task.paths:
+            yield _read_loose(path)
+
+
+def _read_loose(path: str) -> Record | Reject:
+    with storage.open_read(path) as source:
+        raw = source.read(BYTE_CAP + 1)
+    place = metadata_path(path)
+    facts: ArticleMetadata | str | None = None
+    if place is not None:
+        with storage.open_read(place) as source:
+            facts = _parse_facts(source.read(_METADATA_CAP))
+    name = storage.base_name(path)
+    return _read_one(raw, facts, file=name, offset=0, position=0, name=name)
+
+
+def _read_one(
+    raw: bytes, facts: ArticleMetadata | str | None, *, file: str, offset: int, position: int, name: str
+) -> Record | Reject:
+    """Return the record of one article after checking it against its metadata."""
+    if isinstance(facts, str):
+        detail = f"the article's {facts}"
+        return reject(raw, file=file, offset=offset, reason=RejectReason.BAD_RECORD, detail=detail, name=name)
+    if facts is not None and facts.xml_md5:
+        found = hashlib.md5(raw, usedforsecurity=False).hexdigest()
+        if found != facts.xml_md5:
+            detail = f"the MD5 of the XML is {found}, its metadata says {facts.xml_md5}: cut off or changed on the way"
+            return reject(raw, file=file, offset=offset, reason=RejectReason.BAD_RECORD, detail=detail, name=name)
+    return read_article(raw, file=file, offset=offset, position=position, metadata=facts, name=name)
+
+
+def _read_tar(path: str) -> Iterator[Record | Reject]:
+    facts = _scan(path)
+    file, position = storage.base_name(path), 0
+    with _open_tar(path) as (archive, _):
+        for member in _members(archive, LOOSE_SUFFIXES):
+            yield _read_member(archive, member, facts.get(stem(member.name)), file=file, position=position)
+            position += 1
+
+
+def _scan(path: str) -> _Facts:
+    """Read a tar to its end and return what its metadata JSON says, by the articles' names."""
+    facts: _Facts = {}
+    with _open_tar(path) as (archive, stream):
+        for member in _members(archive, (".json",)):
+            if member.isreg() and member.size <= _METADATA_CAP:
+                content = archive.extractfile(member)
+                assert content is not None, "a regular member has content"
+                facts[stem(member.name)] = _parse_facts(content.read())
+        while stream.read(_BLOCK):
+            pass
+        # tarfile takes a damaged header, or nothing, for the end of the archive.
+        if stream.last_byte > archive.offset:
+            raise CorruptError(f"{path}: the tar breaks at byte {archive.offset} of {stream.size}; {_AGAIN}")
+        if stream.size - archive.offset < _END_OF_TAR:
+            raise CorruptError(f"{path}: the tar ends early, after {stream.size} bytes; {_AGAIN}")
+    return facts
+
+
+def _members(archive: tarfile.TarFile, suffixes: tuple[str, ...]) -> Iterator[tarfile.TarInfo]:
+    """Yield the members whose names end so, but no hidden ones and no folders."""
+    for member in archive:
+        archive.members.clear()  # type: ignore[attr-defined]  # tarfile would keep every member it has passed
+        name = storage.base_name(member.name)
+        if name.lower().endswith(suffixes) and not name.startswith(".") and not member.isdir():
+            yield member
+
+
+def _read_member(
+    archive: tarfile.TarFile, member: tarfile.TarInfo, facts: ArticleMetadata | str | None, *, file: str, position: int
+) -> Record | Reject:
+    """Return what became of one member that is named like an article."""
+    bad, offset, name = RejectReason.BAD_RECORD, member.offset, storage.base_name(member.name)
+    if not member.isreg():
+        detail = f"member {member.name[:200]!r} is a link or device, no file"
+        return reject(b"", file=file, offset=offset, reason=bad, detail=detail, name=name)
+    if member.name.startswith("/") or ".." in member.name.split("/"):
+        detail = f"member {member.name[:200]!r} names a place outside the archive"
+        return reject(b"", file=file, offset=offset, reason=bad, detail=detail, name=name)
+    content = archive.extractfile(member)
+    assert content is not None, "a regular member has content"
+    if member.size > BYTE_CAP:
+        return _too_large(content, file=file, offset=offset, size=member.size)
+    return _read_one(content.read(), facts, file=file, offset=offset, position=position, name=name)
+
+
+def _too_large(content: IO[bytes], *, file: str, offset: int, size: int) -> Reject:
+    """Return the dead letter of a member too large to be held in memory."""
+    head = content.read(RAW_LIMIT)
+    digest = hashlib.sha256(head)
+    while block := content.read(_BLOCK):
+        digest.update(block)
+    return Reject(
+        file=file,
+        offset=offset,
+        doc_id="",
+        reason=RejectReason.TOO_LARGE,
+        detail=f"{size} bytes, the limit is {BYTE_CAP}",
+        sha256=digest.hexdigest(),
+        raw=head,
+    )
+
+
+def _parse_facts(raw: bytes) -> ArticleMetadata | str:
+    try:
+        return read_metadata(raw)
+    except ValueError as error:
+        return f"metadata JSON cannot be read: {error}"
+
+
+class _Stream:
+    """Decompressed bytes as tarfile reads them; knows how many there were and where the last non-zero one ended."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = blocks
+        self.size = self.last_byte = 0
+
+    def read(self, _size: int = -1) -> bytes:
+        block = next(self._blocks, b"")
+        if filled := len(block.rstrip(b"\0")):
+            self.last_byte = self.size + filled
+        self.size += len(block)
+        return block
+
+
+@contextmanager
+def _open_tar(path: str) -> Iterator[tuple[tarfile.TarFile, _Stream]]:
+    """Open a tar, compressed or not by its first bytes, as a stream; its damage is a CorruptError."""
+    with storage.open_read(path) as source:
+        stream = _Stream(_decompressed(source, path))
+        try:
+            fileobj: Any = stream  # tarfile asks of a stream nothing but `read`
+            with tarfile.open(fileobj=fileobj, mode="r|", bufsize=_BLOCK) as archive:
+                yield archive, stream
+        except (tarfile.TarError, lzma.LZMAError, EOFError) as error:
+            raise CorruptError(f"{path}: {error}; {_AGAIN}") from error
+
+
+def _decompressed(source: IO[bytes], path: str) -> Iterator[bytes]:
+    head = source.read(len(_XZ_MAGIC))
+    source.seek(0)
+    if head != _XZ_MAGIC:
+        # PMC's old bulk tars hold tens of GB; they are streamed: no limit.
+        yield from gzips.chunks(source, name=path, total_cap=1 << 62)
+    else:
+        yield from _xz_blocks(source, path)
+
+
+def _xz_blocks(source: IO[bytes], path: str) -> Iterator[bytes]:
+    """Yield the content of an xz file of one or more streams, to the last check value."""
+    consumed = produced = 0
+    pending = source.read(_BLOCK)
+    while pending:
+        decoder = lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
+        while not decoder.eof:
+            if decoder.needs_input and not pending:
+                pending = source.read(_BLOCK)
+                if not pending:
+                    raise CorruptError(f"{path}: the xz stream ends early, after {produced} bytes; {_AGAIN}")
+            consumed += len(pending)
+            block = decoder.decompress(pending, _BLOCK)
+            pending = b""
+            produced += len(block)
+            if produced > gzips.RATIO_CAP * consumed + _GROWTH_SLACK:
+                raise CorruptError(f"{path}: {consumed} bytes expand to over {produced}: a bomb, do not use it")
+            yield block
+        consumed -= len(decoder.unused_data)
+        pending = (decoder.unused_data or source.read(_BLOCK)).lstrip(b"\0")
