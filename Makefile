@@ -1,0 +1,27 @@
+# Two commands for a person: `make demo` and `make test`. `make check` is what a change must pass besides.
+PYTHON ?= python3.11
+BIN := .venv/bin
+# A .venv is made once and again when what it should hold changes.
+INSTALLED := .venv/.installed
+
+.PHONY: demo test check clean
+.DEFAULT_GOAL := demo
+
+demo: $(INSTALLED)
+	$(BIN)/corpuscle demo
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest
+
+check: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf .venv demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(INSTALLED): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv || python3 -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable '.[gcp,train,dev]' --constraint constraints.txt
+	touch $@

@@ -1,0 +1,63 @@
+"""The command line before Typer sees it: plain functions of `argv`.
+
+Three things a command-line parser does not do for us. What stands after `--` is Beam's and is split off.
+`--pubmed a b c` (what a shell makes of a glob) becomes `--pubmed a --pubmed b --pubmed c`. `--debug` may
+stand anywhere, because it is added to a command that has just failed. And a misspelled name gets the
+nearest known one as a suggestion, for options, verbs, keys of the YAML file and Beam's flags alike.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+MULTI_VALUE_FLAGS = ("--pubmed", "--pmc")
+DEBUG_FLAG = "--debug"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CommandLine:
+    """A command line in its parts: our own arguments, Beam's, and whether tracebacks are wanted."""
+
+    own: tuple[str, ...]
+    beam: tuple[str, ...]
+    debug: bool
+
+
+def split_command_line(argv: Sequence[str]) -> CommandLine:
+    """Split at the first `--`, take `--debug` out of our side, and spread flags that take several values."""
+    argv = list(argv)
+    cut = argv.index("--") if "--" in argv else len(argv)
+    own = [word for word in argv[:cut] if word != DEBUG_FLAG]
+    return CommandLine(own=tuple(spread_values(own)), beam=tuple(argv[cut + 1 :]), debug=DEBUG_FLAG in argv[:cut])
+
+
+def spread_values(words: Iterable[str]) -> list[str]:
+    """Repeat a flag of `MULTI_VALUE_FLAGS` before each further value that follows it.
+
+    A value ends at the next word that starts with `-`; a file of such a name is written `./-name`.
+    """
+    spread: list[str] = []
+    flag, has_value = "", False
+    for word in words:
+        if word.startswith("-"):
+            name, has_value = word.partition("=")[0], "=" in word
+            flag = name if name in MULTI_VALUE_FLAGS else ""
+            spread.append(word)
+        elif flag and has_value:
+            spread += [flag, word]
+        else:
+            spread.append(word)
+            has_value = True
+    return spread
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `; did you mean X?` for the known name nearest to a misspelled one, or nothing when none is near."""
+    names = sorted(set(known))
+    same = [other for other in names if _plain(other) == _plain(name)]
+    near = same or get_close_matches(name, names, n=1, cutoff=0.6)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _plain(name: str) -> str:
+    return name.strip("-").replace("-", "_").lower()
