@@ -35,7 +35,7 @@ def extract_task(task: InputTask, workspace: Workspace, config: ExtractConfig) -
     its error travels in the facts of the receipt returned.
     """
     name = f"extract/{task.name}"
-    if done := workspace.finished(name):
+    if done := workspace.finished(name, of=task.fingerprint):
         return done
     sink = _PartSink(workspace=workspace, task=task, rows_per_part=_rows_per_part(task, config))
     try:
@@ -46,7 +46,8 @@ def extract_task(task: InputTask, workspace: Workspace, config: ExtractConfig) -
         sink.discard()
         return Receipt(task=name, parts=(), facts={"corrupt": str(error)})
     books = Books(read=sink.num_records + len(sink.rejects), kept=sink.num_records, dropped=sink.reasons())
-    return workspace.finish(Receipt(task=name, parts=tuple(parts), books=books, facts=dict(sorted(sink.facts.items()))))
+    facts = dict(sorted(sink.facts.items()))
+    return workspace.finish(Receipt(task=name, parts=tuple(parts), books=books, facts=facts), of=task.fingerprint)
 
 
 def conclude(receipts: list[Receipt], workspace: Workspace, config: ExtractConfig) -> Manifest:

@@ -59,14 +59,18 @@ class Workspace:
         path = self.path(name)
         return Part(path=name, role=role, rows=rows, bytes=storage.size(path), sha256=storage.sha256_file(path))
 
-    def finished(self, task: str) -> Receipt | None:
-        """Return a task's receipt if it is of this very stage and all its files are intact."""
+    def finished(self, task: str, *, of: str | None = None) -> Receipt | None:
+        """Return a task's receipt if it was made of the same and all its files are intact.
+
+        `of` is the fingerprint of what the task reads; without it the task reads all the stage's inputs, and
+        its receipt is worth nothing when one of them changes.
+        """
         path = self._receipt_path(task)
         if not storage.exists(path):
             return None
         with storage.open_read(path) as source:
             content = json.loads(source.read())
-        if content.pop("fingerprint") != self.fingerprint:
+        if content.pop("fingerprint") != self._task_fingerprint(of):
             return None
         content["parts"] = tuple(Part(**part) for part in content["parts"])
         content["books"] = Books(**content["books"])
@@ -77,9 +81,9 @@ class Workspace:
         )
         return receipt if intact else None
 
-    def finish(self, receipt: Receipt) -> Receipt:
-        """Leave the receipt of a finished task; its files must be in place already."""
-        content = {**asdict(receipt), "fingerprint": self.fingerprint}
+    def finish(self, receipt: Receipt, *, of: str | None = None) -> Receipt:
+        """Leave the receipt of a finished task; its files must be in place already. `of` as in `finished`."""
+        content = {**asdict(receipt), "fingerprint": self._task_fingerprint(of)}
         with storage.write_atomic(self._receipt_path(receipt.task)) as sink:
             sink.write(json.dumps(content, sort_keys=True).encode())
         return receipt
@@ -115,6 +119,11 @@ class Workspace:
         if storage.is_remote(folder) or not os.path.isdir(folder):
             return 0
         return sum(name.startswith(prefix) for name in os.listdir(folder))
+
+    def _task_fingerprint(self, of: str | None) -> str:
+        if of is None:
+            return self.fingerprint
+        return fingerprint(self.stage, self.config, [Input(name="task", fingerprint=of)])
 
     def _receipt_path(self, task: str) -> str:
         # Task names hold file names of any length and letters: the hash keeps them unique on disk.

@@ -56,6 +56,15 @@ def test_unfinished_tasks_are_found_and_damaged_ones_are_not_reused(tmp_path: Pa
     assert workspace.finished("records/a") is None
 
 
+def test_a_task_with_inputs_of_its_own_outlives_a_change_elsewhere(tmp_path: Path) -> None:
+    one = plan(tmp_path, size=1)
+    receipt = one.finish(Receipt(task="a", parts=()), of="the file's hash")
+    other = plan_stage(str(tmp_path), stage="extract", config={"size": 1}, inputs=INPUTS[:1])[0]
+    assert other.finished("a", of="the file's hash") == receipt
+    assert other.finished("a", of="another hash") is None
+    assert plan(tmp_path, size=2).finished("a", of="the file's hash") is None
+
+
 def test_books_that_do_not_balance_commit_nothing(tmp_path: Path) -> None:
     workspace = plan(tmp_path)
     with pytest.raises(DataError, match="read 3 ≠ kept 1"):
