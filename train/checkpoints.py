@@ -1,0 +1,236 @@
+"""The guard around checkpoints: a checkpoint is trusted only by its hashes.
+
+DeepSpeed loads flipped bits without a word, runs pickles on load and starts from scratch when its pointer is
+missing. So it writes into a temporary directory; then every file is hashed into `checkpoint.json`, the
+directory is published by a rename, and `latest.json`, replaced atomically, lists the published checkpoints
+with the hash of their `checkpoint.json`. Only a checkpoint reached through that chain is ever loaded, after
+all its hashes were checked; a directory from elsewhere is not in the list. No torch here.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from corpus import storage
+from corpus.errors import CorruptError, DiskError, UsageError
+
+FOLDER = "checkpoints"
+LATEST = "latest.json"
+DESCRIPTION = "checkpoint.json"
+TAG = "deepspeed"  # the directory DeepSpeed writes its shards to, inside a checkpoint
+WEIGHTS = "model.safetensors"
+_TEMPORARY = ".tmp-"
+_HASH_THREADS = 8  # hashlib releases the interpreter lock
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """One published checkpoint in `latest.json`; `sha256` is that of its checkpoint.json."""
+
+    name: str
+    step: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileHash:
+    """Size and hash of one file of a checkpoint."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checkpoint:
+    """What checkpoint.json says: where in the run it was taken, of which run, and every file's hash."""
+
+    step: int
+    tokens: int
+    ranks: int
+    zero_stage: int
+    tokens_fingerprint: str
+    recipe: Mapping[str, Any]
+    files: Mapping[str, FileHash]
+
+    @property
+    def name(self) -> str:
+        """Return the name of its directory."""
+        return checkpoint_name(self.step)
+
+
+def checkpoint_name(step: int) -> str:
+    """Return the directory name of a step's checkpoint."""
+    return f"step-{step:08d}"
+
+
+def checkpoint_path(output: str, name: str) -> str:
+    """Return the path of a checkpoint's directory."""
+    return storage.join(output, FOLDER, name)
+
+
+def start_list(output: str) -> None:
+    """Begin a run: remove what an unfinished start left, and write an empty list.
+
+    Raises UsageError when the directory holds checkpoints that no list names, since they are not known to be ours.
+    """
+    folder = storage.join(output, FOLDER)
+    if os.path.isdir(folder) and os.listdir(folder) and read_list(output) is None:
+        raise UsageError(f"{folder}: holds files but no {LATEST}, so they are not known to be ours; move them away")
+    storage.remove_tree(folder)
+    _write_list(output, ())
+
+
+def read_list(output: str) -> tuple[Entry, ...] | None:
+    """Return the published checkpoints, oldest first; None when there is no list.
+
+    Raises CorruptError when the list's bytes were changed.
+    """
+    path = storage.join(output, FOLDER, LATEST)
+    if not storage.exists(path):
+        return None
+    try:
+        with storage.open_read(path) as source:
+            content = json.loads(source.read())
+        entries = tuple(Entry(**entry) for entry in content["checkpoints"])
+        intact = content["sha256"] == _list_hash(entries)
+    except (ValueError, KeyError, TypeError) as error:
+        raise CorruptError(f"{path}: not a list of checkpoints ({error}); train again into a new directory") from error
+    if not intact:
+        raise CorruptError(f"{path}: does not match its own hash; train again into a new directory")
+    return entries
+
+
+def temporary_path(output: str, step: int) -> str:
+    """Return the path where a checkpoint is written before it is published."""
+    return storage.join(output, FOLDER, _TEMPORARY + checkpoint_name(step))
+
+
+def make_room(output: str, step: int, expected_bytes: int) -> str:
+    """Return an empty temporary directory for a checkpoint; raises DiskError when the disk cannot hold it."""
+    temporary = temporary_path(output, step)
+    storage.remove_tree(temporary)
+    os.makedirs(temporary)
+    free = shutil.disk_usage(temporary).free
+    if free < expected_bytes:
+        raise DiskError(
+            f"{temporary}: a checkpoint needs about {expected_bytes / 1e9:,.2f} GB, {free / 1e9:,.2f} GB are free; "
+            "free space, or lower keep_checkpoints, then run again with --resume"
+        )
+    return temporary
+
+
+def publish(output: str, checkpoint: Checkpoint, *, keep: int) -> Checkpoint:
+    """Hash the files in a checkpoint's temporary directory, publish it and drop all but the newest `keep`.
+
+    `checkpoint.files` is replaced by what is found.
+    """
+    temporary = temporary_path(output, checkpoint.step)
+    names = [name for name in storage.walk_files(temporary) if name != DESCRIPTION]
+    with ThreadPoolExecutor(_HASH_THREADS) as pool:
+        hashes = list(pool.map(lambda name: _hash_and_sync(storage.join(temporary, name)), names))
+    fields = {name: getattr(checkpoint, name) for name in checkpoint.__dataclass_fields__}
+    full = Checkpoint(**{**fields, "files": dict(zip(names, hashes, strict=True))})
+    description = json.dumps(asdict(full), indent=1, sort_keys=True).encode() + b"\n"
+    with storage.write_atomic(storage.join(temporary, DESCRIPTION)) as sink:
+        sink.write(description)
+    for folder, _, _ in os.walk(temporary):
+        _sync(folder)
+    final = checkpoint_path(output, full.name)
+    storage.remove_tree(final)  # damaged, or published but never listed
+    os.rename(temporary, final)
+    entry = Entry(name=full.name, step=full.step, sha256=hashlib.sha256(description).hexdigest())
+    older = tuple(known for known in read_list(output) or () if known.step < full.step)
+    entries = (*older, entry)[-keep:]
+    _write_list(output, entries)
+    _remove_unlisted(output, entries)
+    return full
+
+
+def newest_good(output: str, say: Callable[[str], None]) -> Checkpoint:
+    """Return the newest checkpoint whose hashes all hold, saying which damaged ones were passed over.
+
+    Raises UsageError when there is none to resume from, CorruptError when all are damaged.
+    """
+    entries = read_list(output)
+    if entries is None:
+        raise UsageError(
+            f"{output}: no {FOLDER}/{LATEST}, so no checkpoint here is known to be ours (other tools' checkpoints are "
+            "never loaded); check the path, or train from the start without --resume in another --output"
+        )
+    if not entries:
+        raise UsageError(f"{output}: stopped before its first checkpoint; run the same command without --resume")
+    for entry in reversed(entries):
+        damage = _damage(output, entry)
+        if damage is None:
+            return _read(output, entry)
+        say(f"checkpoint {entry.name} is damaged ({damage}); falling back to the one before")
+    raise CorruptError(f"{output}: all {len(entries)} checkpoints are damaged; train again into another --output")
+
+
+def _damage(output: str, entry: Entry) -> str | None:
+    """Say what is wrong with a published checkpoint, reading every byte of it; None when all is well."""
+    folder = checkpoint_path(output, entry.name)
+    description = storage.join(folder, DESCRIPTION)
+    if not os.path.isfile(description):
+        return f"{DESCRIPTION} is missing"
+    if storage.sha256_file(description) != entry.sha256:
+        return f"{DESCRIPTION} was changed"
+    stated = _read(output, entry).files
+    present = {*storage.walk_files(folder)} - {DESCRIPTION}
+    if extra := sorted(present - {*stated}):
+        return f"{extra[0]} does not belong to it"
+    for name in sorted(stated):
+        path = storage.join(folder, name)
+        if name not in present:
+            return f"{name} is missing"
+        if storage.size(path) != stated[name].bytes:
+            return f"{name} has {storage.size(path):,} bytes instead of {stated[name].bytes:,}"
+    with ThreadPoolExecutor(_HASH_THREADS) as pool:
+        hashes = pool.map(lambda name: storage.sha256_file(storage.join(folder, name)), sorted(stated))
+        for name, found in zip(sorted(stated), hashes, strict=True):
+            if found != stated[name].sha256:
+                return f"the content of {name} was changed"
+    return None
+
+
+def _read(output: str, entry: Entry) -> Checkpoint:
+    with storage.open_read(storage.join(checkpoint_path(output, entry.name), DESCRIPTION)) as source:
+        content = json.loads(source.read())
+    content["files"] = {name: FileHash(**value) for name, value in content["files"].items()}
+    return Checkpoint(**content)
+
+
+def _write_list(output: str, entries: tuple[Entry, ...]) -> None:
+    content = {"checkpoints": [asdict(entry) for entry in entries], "sha256": _list_hash(entries)}
+    with storage.write_atomic(storage.join(output, FOLDER, LATEST)) as sink:
+        sink.write(json.dumps(content, indent=1, sort_keys=True).encode() + b"\n")
+
+
+def _list_hash(entries: tuple[Entry, ...]) -> str:
+    return hashlib.sha256(json.dumps([asdict(entry) for entry in entries], sort_keys=True).encode()).hexdigest()
+
+
+def _remove_unlisted(output: str, entries: tuple[Entry, ...]) -> None:
+    """Remove the checkpoints that the list no longer names; it was written first, so none of it dangles."""
+    keep = {entry.name for entry in entries} | {LATEST}
+    for name in os.listdir(storage.join(output, FOLDER)):
+        if name not in keep:
+            storage.remove_tree(checkpoint_path(output, name))
+
+
+def _hash_and_sync(path: str) -> FileHash:
+    _sync(path)
+    return FileHash(bytes=storage.size(path), sha256=storage.sha256_file(path))
+
+
+def _sync(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,176 @@
+"""The configuration of `train`: sizes, recipe, DeepSpeed options; two presets and files of the same form.
+
+A preset is a commented YAML file in `train/presets/`; a user's own file has the same form. The *recipe* is
+what must not change when a run is resumed; `steps`, the evaluation rhythm and the layout on processes may.
+Numbers of `biomedlm-2.7b` come from arXiv 2403.18421 (tables 1, 5 and 6) and the published model config;
+what those leave open is marked as inferred in the file. No torch here: the command line reads this.
+"""
+
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from corpus.config import StageConfig, runtime
+from corpus.errors import UsageError
+
+PADDING = 128  # embedding rows are padded to a multiple: 28,896 is no multiple of 64, which costs GEMM speed
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelShape:
+    """A model's sizes with nothing left open; `vocab_size` is the tokenizer's, without padding rows."""
+
+    layers: int
+    heads: int
+    hidden: int
+    seq_length: int
+    vocab_size: int
+    dropout: float
+    scale_attn_by_inverse_layer_idx: bool
+
+    @property
+    def padded_vocab_size(self) -> int:
+        """Rows of the embedding table: the vocabulary rounded up to a multiple of 128."""
+        return -(-self.vocab_size // PADDING) * PADDING
+
+    @property
+    def num_parameters(self) -> int:
+        """Parameters without padding rows; the output head shares the token embedding."""
+        per_layer = 12 * self.hidden**2 + 13 * self.hidden  # qkv, projections, MLP, biases, two LayerNorms
+        embeddings = (self.vocab_size + self.seq_length) * self.hidden
+        return embeddings + self.layers * per_layer + 2 * self.hidden
+
+    @property
+    def flops_per_token(self) -> int:
+        """Floating-point operations of one trained token: 6N + 12·L·d·T, N without position embeddings."""
+        weights = self.num_parameters - self.seq_length * self.hidden
+        return 6 * weights + 12 * self.layers * self.hidden * self.seq_length
+
+
+class ModelConfig(BaseModel):
+    """A GPT-2 style model; sizes left out are taken from the tokens."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    layers: int = Field(ge=1, description="transformer blocks")
+    heads: int = Field(ge=1, description="attention heads")
+    hidden: int = Field(ge=1, description="width of the residual stream")
+    seq_length: int | None = Field(None, ge=2, description="tokens in a row; must be the tokens' own when given")
+    vocab_size: int | None = Field(None, ge=1, description="tokenizer entries; must be the tokens' own when given")
+    dropout: float = Field(0.0, ge=0, lt=1, description="dropout of embeddings, attention and residual branches")
+    scale_attn_by_inverse_layer_idx: bool = Field(
+        True, description="divide attention logits of layer l (from 0) by l + 1, as the published BioMedLM does"
+    )
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> Self:
+        if self.hidden % self.heads:
+            raise ValueError(f"hidden {self.hidden} is not a multiple of heads {self.heads}")
+        return self
+
+    def shape(self, *, seq_length: int, vocab_size: int) -> ModelShape:
+        """Return the full sizes for tokens of this row length and vocabulary.
+
+        Raises UsageError when the configuration states others.
+        """
+        for name, own, found in (
+            ("seq_length", self.seq_length, seq_length),
+            ("vocab_size", self.vocab_size, vocab_size),
+        ):
+            if own is not None and own != found:
+                raise UsageError(
+                    f"model.{name} is {own:,} in the configuration but {found:,} in the tokens; "
+                    f"pack the corpus to fit, or take `{name}` out of the configuration to follow the tokens"
+                )
+        fields = self.model_dump(exclude={"seq_length", "vocab_size"})
+        return ModelShape(**fields, seq_length=seq_length, vocab_size=vocab_size)
+
+
+class TrainConfig(StageConfig):
+    """Tokens to checkpoints."""
+
+    model: ModelConfig
+    steps: int = Field(ge=1, description="optimizer steps; also the horizon of the cosine")
+    batch_rows: int = Field(ge=1, description="rows in the global batch of one step")
+    learning_rate: float = Field(gt=0, description="peak learning rate")
+    betas: tuple[float, float] = Field((0.9, 0.95), description="AdamW moment decay rates")
+    eps: float = Field(1e-8, gt=0, description="AdamW denominator term")
+    weight_decay: float = Field(0.1, ge=0, description="AdamW decay, multiplied by the learning rate; all parameters")
+    warmup_steps: int = Field(ge=0, description="steps of linear warm-up from 0")
+    final_lr_fraction: float = Field(0.1, ge=0, le=1, description="learning rate at the end, as a share of the peak")
+    clip: float | None = Field(1.0, gt=0, description="limit of the global gradient norm; null: none")
+    seed: int = Field(0, ge=0, description="seed of the initial weights, the order of rows and dropout")
+    precision: Literal["bf16", "fp32"] = Field("fp32", description="bf16: compute; master weights and sums in fp32")
+    zero_stage: Literal[0, 1, 2, 3] = Field(1, description="what DeepSpeed shards over ranks")
+    micro_batch: int = Field(ge=1, description="rows of one forward pass on one rank")
+    eval_every: int = Field(ge=1, description="steps between validation losses")
+    eval_rows: int = Field(ge=1, description="validation rows used, the first of the split")
+    save_every: int = runtime(1000, "steps between checkpoints", ge=1)
+    keep_checkpoints: int = runtime(3, "newest checkpoints kept", ge=1)
+    log_every: int = runtime(10, "steps between printed lines", ge=1)
+    ranks: int = runtime(1, "processes, one for each GPU", ge=1, le=1024)
+    peak_tflops: float | None = runtime(None, "peak of one device for MFU; null: from the GPU's name", gt=0)
+
+    def accumulation(self) -> int:
+        """Return the micro-steps of one step; raises UsageError when the batch does not divide."""
+        together = self.micro_batch * self.ranks
+        if self.batch_rows % together:
+            raise UsageError(
+                f"batch_rows {self.batch_rows} is not a multiple of micro_batch {self.micro_batch} x "
+                f"ranks {self.ranks} = {together}; {self._advice()}"
+            )
+        return self.batch_rows // together
+
+    def recipe(self) -> dict[str, Any]:
+        """Return what a resumed run must keep: everything that decides weights, but for the layout and `steps`."""
+        may_change = {"steps", "zero_stage", "micro_batch", "eval_every", "eval_rows"}
+        return {name: value for name, value in self.identity().items() if name not in may_change}
+
+    def _advice(self) -> str:
+        if self.batch_rows % self.ranks:
+            near = [count for count in range(1, self.batch_rows + 1) if self.batch_rows % count == 0]
+            best = min(near, key=lambda count: (abs(count - self.ranks), count))
+            return f"use a number of ranks that divides it, such as --ranks {best}"
+        share = self.batch_rows // self.ranks
+        fits = max(size for size in range(1, self.micro_batch + 1) if share % size == 0)
+        return f"set micro_batch to {fits}, or another divisor of {share}"
+
+
+def preset_names() -> tuple[str, ...]:
+    """Return the names of the presets, sorted."""
+    files = resources.files("train").joinpath("presets").iterdir()
+    return tuple(sorted(Path(file.name).stem for file in files if file.name.endswith(".yaml")))
+
+
+def load_preset(name_or_path: str) -> TrainConfig:
+    """Return a preset by name, or the configuration of a YAML file of the same form.
+
+    Raises UsageError, listing every mistake with its place, when there is none or it is not valid.
+    """
+    if name_or_path in preset_names():
+        text = resources.files("train").joinpath("presets", f"{name_or_path}.yaml").read_text(encoding="utf-8")
+    elif Path(name_or_path).is_file():
+        text = Path(name_or_path).read_text(encoding="utf-8")
+    else:
+        raise UsageError(
+            f"{name_or_path}: neither a file nor a preset; presets are {', '.join(preset_names())}, "
+            "and a file has the form of train/presets/tiny.yaml"
+        )
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UsageError(f"{name_or_path}: not YAML: {error}") from error
+    return checked(content, name_or_path)
+
+
+def checked(content: Any, place: str) -> TrainConfig:
+    """Return a configuration from plain values; raises UsageError, listing every mistake, when they are not valid."""
+    try:
+        return TrainConfig.model_validate(content)
+    except ValidationError as error:
+        lines = [f"  {'.'.join(map(str, item['loc'])) or 'file'}: {item['msg']}" for item in error.errors()]
+        raise UsageError("\n".join([f"{place}: not a training configuration:", *lines])) from error

@@ -1,0 +1,95 @@
+"""The DeepSpeed engine of one rank: start, micro-steps, and its files in and out of a checkpoint.
+
+All of DeepSpeed that the loop needs is behind these functions, so that its surprises have one place.
+"""
+
+import os
+from datetime import timedelta
+from typing import Any
+
+import deepspeed
+import torch
+from safetensors.torch import save_file
+from torch import distributed, nn
+
+from corpus import storage
+from corpus.errors import DataError
+from train.checkpoints import TAG, WEIGHTS
+from train.config import ModelShape, TrainConfig
+from train.model import build_model
+from train.zero import build_optimizer, deepspeed_config
+
+# A rank that waits this long for another has lost it. Rank 0 hashes a checkpoint meanwhile: 36 GB are 20 s.
+PATIENCE = timedelta(minutes=30)
+UNIVERSAL_INFO = {"universal_checkpoint_version": 0.4}  # lets ds_to_universal convert ZeRO-1 and 2 checkpoints
+
+
+def start_distributed() -> torch.device:
+    """Join the other ranks, named by RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT; return this rank's device."""
+    if torch.cuda.is_available():
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(device)
+        deepspeed.init_distributed("nccl", timeout=PATIENCE, verbose=False)
+        return device
+    # DeepSpeed would first compile its shared-memory collectives, for minutes, and a kill meanwhile leaves a
+    # lock that hangs every later start. gloo does the same sums.
+    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+    deepspeed.init_distributed("gloo", timeout=PATIENCE, verbose=False)
+    return torch.device("cpu")
+
+
+def build_engine(config: TrainConfig, shape: ModelShape, device: torch.device) -> Any:
+    """Return the DeepSpeed engine around a model with fresh weights."""
+    model = build_model(shape, config.seed).to(device)
+    optimizer = build_optimizer(model.parameters(), config)
+    return deepspeed.initialize(model=model, optimizer=optimizer, config=deepspeed_config(config))[0]
+
+
+def set_learning_rate(engine: Any, rate: float) -> None:
+    """Set the rate of the coming optimizer step."""
+    for group in engine.optimizer.param_groups:
+        group["lr"] = rate
+
+
+def gradient_norm(engine: Any, step: int) -> float | None:
+    """Return the global norm of the last step's gradients; None where DeepSpeed does not compute it (no clip).
+
+    Raises DataError when it is not finite or DeepSpeed left the update out.
+    """
+    norm = engine.get_global_grad_norm()
+    value = None if norm is None else float(norm)
+    if engine.skipped_steps or (value is not None and not torch.isfinite(torch.tensor(value))):
+        raise DataError(
+            f"step {step}: the gradients are not finite (norm {value}); training stopped. The last checkpoint is "
+            "from before: lower learning_rate or clip, or train in another precision, then run again"
+        )
+    return value
+
+
+def save_state(engine: Any, folder: str, *, step: int) -> None:
+    """Write everything needed to go on, and the weights alone, into a directory; on all ranks together."""
+    client_state = {"step": step, "universal_checkpoint_info": UNIVERSAL_INFO}
+    engine.save_checkpoint(folder, tag=TAG, client_state=client_state, save_latest=False)
+    tensors = whole_weights(engine)
+    if distributed.get_rank() == 0:
+        metadata = {"format": "pt"}  # one key: safetensors writes several in any order
+        save_file(tensors, storage.join(folder, WEIGHTS), metadata=metadata)
+    distributed.barrier()
+
+
+def load_state(engine: Any, folder: str, *, step: int) -> None:
+    """Load a checkpoint whose hashes were verified; on all ranks together."""
+    path, client_state = engine.load_checkpoint(folder, tag=TAG, load_lr_scheduler_states=False)
+    assert path is not None, "DeepSpeed found nothing to load"
+    assert client_state["step"] == step, "the directory's name, checkpoint.json and DeepSpeed's state agree"
+
+
+def whole_weights(engine: Any) -> dict[str, torch.Tensor]:
+    """Return all weights on rank 0, gathered parameter by parameter where ZeRO-3 shards them; {} elsewhere."""
+    tensors = {}
+    module: nn.Module = engine.module
+    for name, parameter in module.named_parameters():
+        with deepspeed.zero.GatheredParameters([parameter], enabled=hasattr(parameter, "ds_id")):
+            if distributed.get_rank() == 0:
+                tensors[name] = parameter.detach().cpu().clone().contiguous()
+    return tensors

@@ -1,0 +1,192 @@
+"""`train`: token shards to checkpoints; the part that needs no torch.
+
+It checks configuration, tokens and checkpoints, writes the job, runs the ranks and commits the manifest.
+`steps` is part of the stage's identity but not of a checkpoint's recipe: a finished run goes on with
+`--resume` and more steps, its cosine then spans the new total. A stopped or killed run goes on with
+`--resume` and gives the same bytes as one that was never stopped, at the same number of ranks.
+"""
+
+import json
+import os
+from typing import Any
+
+from corpus import storage
+from corpus.errors import UsageError
+from corpus.manifest import MANIFEST, Input, Manifest, has_manifest, read_manifest
+from corpus.progress import say
+from corpus.running import running_stage
+from corpus.workspace import Receipt, Workspace, plan_stage
+from tokenizer.dataset import TokenRows
+from train import checkpoints
+from train.checkpoints import Checkpoint
+from train.config import ModelShape, TrainConfig, checked
+from train.data import unigram_entropy, validation_rows
+from train.job import Job, write_job
+from train.metrics import EVENTS, METRICS, TIMING, read_metrics
+from train.spawn import run_ranks
+
+STAGE = "train"
+TOKENIZER = "tokenizer.json"
+
+
+def train(
+    config: TrainConfig,
+    *,
+    tokens: str,
+    output: str,
+    resume: bool = False,
+    steps: int | None = None,
+    ranks: int | None = None,
+) -> Manifest:
+    """Train on a tokens directory into `output` and return the committed manifest.
+
+    `steps` and `ranks` replace the configuration's. Raises UsageError for what cannot work, CorruptError for
+    damaged tokens or checkpoints, DataError when the loss is not finite, RetryError when stopped by a signal.
+    """
+    changes = {name: value for name, value in (("steps", steps), ("ranks", ranks)) if value is not None}
+    config = checked({**config.model_dump(), **changes}, "train")
+    config.accumulation()
+    if storage.is_remote(output):
+        raise UsageError(f"{output}: training writes to a local disk; copy the directory away afterwards")
+    packed = read_manifest(tokens, "pack")
+    rows = TokenRows(tokens, "train")
+    shape = config.model.shape(seq_length=rows.seq_length, vocab_size=rows.vocab_size)
+    if not len(rows):
+        raise UsageError(f"{tokens}: the training split has no full row; give more text, or pack shorter rows")
+    with running_stage(output):
+        if resume:
+            _reopen(output, config)
+        inputs = [Input(name="pack", fingerprint=packed.fingerprint)]
+        workspace, manifest = plan_stage(output, stage=STAGE, config=config.identity(), inputs=inputs)
+        if manifest is not None:
+            say(f"{output}: up to date, {config.steps:,} steps trained")
+            return manifest
+        job = _plan(config, shape, rows, tokens=tokens, output=output, resume=resume)
+        _describe(job, rows)
+        if job.resume_step < config.steps:
+            write_job(job)
+            run_ranks(output, config.ranks)
+        return _commit(workspace, job, rows)
+
+
+def can_resume(output: str) -> bool:
+    """Say whether a run is in `output` that has a checkpoint to go on from."""
+    return bool(checkpoints.read_list(output))
+
+
+def _reopen(output: str, config: TrainConfig) -> None:
+    """Take the manifest off a finished run that is to get more steps, and nothing else that differs."""
+    if not has_manifest(output):
+        return
+    done = read_manifest(output, STAGE)
+    stored = TrainConfig.model_validate(done.config)
+    if stored.recipe() == config.recipe() and config.steps > stored.steps:
+        say(f"{output}: {stored.steps:,} steps are done, going on to {config.steps:,}")
+        os.unlink(storage.join(output, MANIFEST))
+
+
+def _plan(config: TrainConfig, shape: ModelShape, rows: TokenRows, *, tokens: str, output: str, resume: bool) -> Job:
+    """Return the job, from a verified checkpoint when resuming, else in a directory cleared for it."""
+    fields: dict[str, Any] = {
+        "config": config,
+        "shape": shape,
+        "tokens": os.path.abspath(tokens),
+        "tokens_fingerprint": rows.fingerprint,
+        "output": output,
+    }
+    if resume:
+        checkpoint = checkpoints.newest_good(output, say)
+        job = Job(**fields, resume=checkpoint.name, resume_step=checkpoint.step)
+        _check_same_run(checkpoint, job)
+        return job
+    if entries := checkpoints.read_list(output):
+        raise UsageError(
+            f"{output}: holds an unfinished run, saved at step {entries[-1].step:,}; go on with --resume, "
+            "choose another --output, or remove that directory"
+        )
+    checkpoints.start_list(output)
+    for name in (METRICS, TIMING, EVENTS):
+        path = storage.join(output, name)
+        storage.remove_tree(path) if os.path.isdir(path) else _remove(path)
+    _copy_tokenizer(tokens, output)
+    return Job(**fields, resume=None, resume_step=0)
+
+
+def _check_same_run(checkpoint: Checkpoint, job: Job) -> None:
+    """Raise UsageError, with the differences, unless the job continues exactly what the checkpoint is of."""
+    if checkpoint.tokens_fingerprint != job.tokens_fingerprint:
+        raise UsageError(
+            f"{job.tokens}: other tokens (corpus or tokenizer) than the checkpoint was trained on: "
+            f"{job.tokens_fingerprint[:12]}, not {checkpoint.tokens_fingerprint[:12]}; give those, or another --output"
+        )
+    asked, stored = json.loads(json.dumps(job.recipe())), dict(checkpoint.recipe)
+    names = sorted({*asked, *stored})
+    lines = [f"  {name}: {stored.get(name)} in it, {asked.get(name)} asked for" for name in names]
+    changed = [line for name, line in zip(names, lines, strict=True) if stored.get(name) != asked.get(name)]
+    if changed:
+        raise UsageError(
+            "\n".join([f"{job.output}: the checkpoint is of another recipe:", *changed, "Choose another --output."])
+        )
+    layout = (checkpoint.ranks, checkpoint.zero_stage)
+    if layout != (job.config.ranks, job.config.zero_stage):
+        raise UsageError(
+            f"{job.output}: the checkpoint was written by {layout[0]} ranks with ZeRO-{layout[1]}; resume with "
+            f"--ranks {layout[0]} and zero_stage {layout[1]}"
+        )
+    if checkpoint.step > job.config.steps:
+        raise UsageError(
+            f"{job.output}: is at step {checkpoint.step:,} already, beyond {job.config.steps:,}; ask for more steps"
+        )
+
+
+def _describe(job: Job, rows: TokenRows) -> None:
+    """Say what is about to be trained, and what is missing."""
+    config, shape = job.config, job.shape
+    epochs = config.steps * config.batch_rows / len(rows)
+    start = f", from step {job.resume_step:,}" if job.resume else ""
+    say(
+        f"training {shape.num_parameters:,} parameters for {config.steps:,} steps of {config.batch_rows:,} x "
+        f"{shape.seq_length:,} tokens{start}: {epochs:.2f} passes over {len(rows):,} rows, {config.ranks} ranks, "
+        f"ZeRO-{config.zero_stage}, {config.precision}"
+    )
+    if validation_rows(job.tokens) is None:
+        say("no validation loss: the validation split has no full row; hold out more text, or pack shorter rows")
+
+
+def _commit(workspace: Workspace, job: Job, rows: TokenRows) -> Manifest:
+    """Commit the manifest: the final checkpoint, the metrics and what they say."""
+    folder = checkpoints.checkpoint_path(job.output, checkpoints.checkpoint_name(job.config.steps))
+    names = [f"{checkpoints.FOLDER}/{os.path.basename(folder)}/{name}" for name in storage.walk_files(folder)]
+    parts = [workspace.measure(name, role="checkpoint", rows=0) for name in names]
+    metrics = read_metrics(job.output)
+    parts.append(workspace.measure(METRICS, role="metrics", rows=len(metrics)))
+    parts.append(workspace.measure(TOKENIZER, role="tokenizer", rows=rows.vocab_size))
+    losses = [line["loss"] for line in metrics if "loss" in line]
+    validation = [line["validation_loss"] for line in metrics if "validation_loss" in line]
+    summary = {
+        "parameters": job.shape.num_parameters,
+        "steps": job.config.steps,
+        "tokens": job.config.steps * job.tokens_per_step,
+        "epochs": job.config.steps * job.config.batch_rows / len(rows),
+        "first_loss": losses[0],
+        "last_loss": losses[-1],
+        "validation_loss": validation[-1] if validation else None,
+        "unigram_entropy": unigram_entropy(rows),
+    }
+    manifest = workspace.commit([Receipt(task="train", parts=tuple(parts))], summary=summary)
+    workspace.clean()
+    return manifest
+
+
+def _copy_tokenizer(tokens: str, output: str) -> None:
+    """Put the tokenizer beside the checkpoints, so that a run's directory can generate text by itself."""
+    with (
+        storage.open_read(storage.join(tokens, TOKENIZER)) as source,
+        storage.write_atomic(storage.join(output, TOKENIZER)) as sink,
+    ):
+        sink.write(source.read())
+
+
+def _remove(path: str) -> None:
+    if os.path.exists(path):
+        os.unlink(path)

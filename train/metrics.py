@@ -1,0 +1,90 @@
+"""What a run reports: `metrics.jsonl` (no times, so the same run gives the same bytes), `timing.jsonl`, TensorBoard
+events, and lines for a person.
+
+MFU is (6N + 12·L·d·T) · tokens/s over the peak of all devices, N without position embeddings; where no peak
+is known, as on a CPU, only the operations per second are printed.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from typing import IO, Any
+
+from corpus import storage
+
+METRICS = "metrics.jsonl"
+TIMING = "timing.jsonl"
+EVENTS = "tensorboard"
+
+# Dense bf16 peak of one device in TFLOP/s, from NVIDIA's data sheets; matched as part of the device's name.
+PEAK_TFLOPS = {"H200": 989.4, "H100": 989.4, "A100": 312.0}
+
+
+def known_peak(device_name: str) -> float | None:
+    """Return the dense bf16 peak of a GPU in TFLOP/s by its name; None when it is not in the table."""
+    return next((peak for name, peak in PEAK_TFLOPS.items() if name in device_name), None)
+
+
+def speed_text(tokens_per_second: float, flops_per_token: int, peak_tflops: float | None) -> str:
+    """Return throughput for a person; `peak_tflops` is that of all devices together."""
+    gflops = tokens_per_second * flops_per_token / 1e9
+    text = f"{tokens_per_second:,.0f} tokens/s  {gflops:,.0f} GFLOP/s"
+    if peak_tflops is None:
+        return text
+    return f"{text}  MFU {gflops / 10 / peak_tflops:.1f} % of {peak_tflops:,.1f} TFLOP/s"
+
+
+def read_metrics(output: str, until_step: int | None = None) -> list[dict[str, Any]]:
+    """Return the lines of metrics.jsonl up to a step; a last line cut by a kill is left out."""
+    path = storage.join(output, METRICS)
+    if not storage.exists(path):
+        return []
+    with storage.open_read(path) as source:
+        whole = [line for line in source if line.endswith(b"\n")]
+    lines = [json.loads(line) for line in whole]
+    return [line for line in lines if until_step is None or line["step"] <= until_step]
+
+
+class MetricsLog:
+    """The open logs of rank 0; `step` is where the run (re)starts, later lines of an earlier try are cut."""
+
+    def __init__(self, output: str, step: int) -> None:
+        from torch.utils.tensorboard import SummaryWriter  # a second to import; rank 0 alone needs it
+
+        kept = read_metrics(output, step)
+        with storage.write_atomic(storage.join(output, METRICS)) as sink:
+            sink.writelines(_line(line) for line in kept)
+        self._metrics: IO[bytes] = open(storage.join(output, METRICS), "ab")  # noqa: SIM115 — open as long as the run
+        self._timing: IO[bytes] = open(storage.join(output, TIMING), "ab")  # noqa: SIM115
+        self._events = SummaryWriter(storage.join(output, EVENTS), purge_step=step + 1)
+
+    def record(self, step: int, values: Mapping[str, float]) -> None:
+        """Log exact values of a step (counted from 1: steps done)."""
+        self._metrics.write(_line({"step": step, **values}))
+        self._metrics.flush()
+        self._show(step, values)
+
+    def record_timing(self, step: int, values: Mapping[str, float]) -> None:
+        """Log values that differ from run to run: seconds and what follows from them."""
+        self._timing.write(_line({"step": step, **values}))
+        self._timing.flush()
+        self._show(step, values)
+
+    def sync(self) -> None:
+        """Make what was logged survive a power cut; done before a checkpoint is published."""
+        os.fsync(self._metrics.fileno())
+        self._events.flush()
+
+    def close(self) -> None:
+        """Close all logs."""
+        self._metrics.close()
+        self._timing.close()
+        self._events.close()
+
+    def _show(self, step: int, values: Mapping[str, float]) -> None:
+        for name, value in values.items():
+            self._events.add_scalar(f"train/{name}", value, step)
+
+
+def _line(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content).encode() + b"\n"

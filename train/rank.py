@@ -1,0 +1,86 @@
+"""The process of one rank: `python -m train.rank OUTPUT`, with RANK, WORLD_SIZE, … in the environment.
+
+`corpuscle train` starts one for each GPU of this machine; on many nodes any launcher that sets these
+variables can, such as `torchrun --nnodes 4 --nproc_per_node 8 … -m train.rank OUTPUT`. A signal makes all
+ranks finish the step, save and exit 75; a launcher that went away counts as a signal.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+
+from corpus import storage
+from corpus.errors import CorpuscleError, RetryError, UsageError
+from tokenizer.dataset import TokenRows
+from train.data import validation_rows
+from train.job import Job, read_job
+from train.metrics import MetricsLog
+
+CONSOLE = "CORPUSCLE_CONSOLE"  # file descriptor of the user's terminal; this process' own output goes to a log
+ERROR = "_work/error-{}.json"
+
+
+def main(output: str) -> int:
+    """Train as one rank; return the exit code."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    rank = int(os.environ["RANK"])
+    try:
+        finished = _train(read_job(output), rank, stop)
+    except CorpuscleError as error:
+        with storage.write_atomic(storage.join(output, ERROR.format(rank))) as sink:
+            sink.write(json.dumps({"exit_code": error.exit_code, "message": str(error)}).encode())
+        print(error, file=sys.stderr, flush=True)
+        return error.exit_code
+    return 0 if finished else RetryError.exit_code
+
+
+def _train(job: Job, rank: int, stop: threading.Event) -> bool:
+    from train.engine import build_engine, start_distributed  # torch and DeepSpeed: 5 s
+    from train.loop import Run, train_steps
+
+    _check_ranks(job)
+    parent = os.getppid()
+    device = start_distributed()
+    rows = TokenRows(job.tokens, "train")
+    if rows.fingerprint != job.tokens_fingerprint:
+        raise UsageError(f"{job.tokens}: the tokens changed while training started; run the command again")
+    run = Run(
+        job=job,
+        engine=build_engine(job.config, job.shape, device),
+        device=device,
+        rank=rank,
+        rows=rows,
+        validation=validation_rows(job.tokens),
+        log=MetricsLog(job.output, job.resume_step) if rank == 0 else None,
+        say=_console() if rank == 0 else lambda line: None,
+        should_stop=lambda: stop.is_set() or os.getppid() != parent,
+    )
+    try:
+        return train_steps(run)
+    finally:
+        if run.log is not None:
+            run.log.close()
+
+
+def _check_ranks(job: Job) -> None:
+    if (world_size := int(os.environ["WORLD_SIZE"])) != job.config.ranks:
+        raise UsageError(f"{world_size} ranks were started for a job of {job.config.ranks}; start that many")
+
+
+def _console() -> Callable[[str], None]:
+    """Return a function that prints a line for the user."""
+    stream = os.fdopen(int(os.environ[CONSOLE]), "w") if CONSOLE in os.environ else sys.stderr
+
+    def say(line: str) -> None:
+        print(line, file=stream, flush=True)
+
+    return say
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

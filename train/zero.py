@@ -1,0 +1,53 @@
+"""DeepSpeed's configuration and optimizer for a TrainConfig.
+
+Nothing is left to DeepSpeed's defaults that changes numbers: it clips at 1.0 when not told otherwise, and
+overlapped communication has given silently wrong gradients (DeepSpeed issues 5347, 6351; GPT-NeoX 1004).
+With bf16, gradients are summed and communicated in fp32, as BioMedLM was trained. The learning rate is set
+by our own schedule; DeepSpeed gets no scheduler. The optimizer is torch's AdamW: fused on CUDA, plain
+elsewhere, where DeepSpeed's own would compile a C++ extension for minutes first.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import nn
+
+from train.config import TrainConfig
+
+NEVER = 1 << 60
+
+
+def deepspeed_config(config: TrainConfig) -> dict[str, Any]:
+    """Return the configuration for `deepspeed.initialize`; raises UsageError when the batch does not divide."""
+    settings: dict[str, Any] = {
+        "train_batch_size": config.batch_rows,
+        "train_micro_batch_size_per_gpu": config.micro_batch,
+        "gradient_accumulation_steps": config.accumulation(),
+        "gradient_clipping": config.clip or 0.0,
+        "zero_optimization": {
+            "stage": config.zero_stage,
+            "overlap_comm": False,
+            "contiguous_gradients": True,
+        },
+        "zero_allow_untested_optimizer": True,
+        "steps_per_print": NEVER,
+        "wall_clock_breakdown": False,
+    }
+    if config.precision == "bf16":
+        settings["bf16"] = {"enabled": True}
+        settings["data_types"] = {"grad_accum_dtype": "fp32"}
+        settings["communication_data_type"] = "fp32"
+    return settings
+
+
+def build_optimizer(parameters: Iterable[nn.Parameter], config: TrainConfig) -> torch.optim.Optimizer:
+    """Return AdamW over all parameters; its rate is set before every step."""
+    return torch.optim.AdamW(
+        parameters,
+        lr=config.learning_rate,
+        betas=config.betas,
+        eps=config.eps,
+        weight_decay=config.weight_decay,
+        fused=torch.cuda.is_available(),
+    )
