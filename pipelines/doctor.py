@@ -37,7 +37,7 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Return what was found about this machine and environment."""
-    return [_python(), *_packages(), _lxml(), *_compiler(), *_machine(), _accelerator()]
+    return [_python(), *_packages(), _lxml(), *_machine(), _accelerator()]
 
 
 def _python() -> Finding:
@@ -93,18 +93,6 @@ def _lxml() -> Finding:
     if version < LXML_FLOOR:
         return Finding(level="fail", subject="lxml", found=f"{found} can be made to read local files", advice=INSTALL)
     return Finding(level="ok", subject="lxml", found=found)
-
-
-def _compiler() -> Iterator[Finding]:
-    """Look for what DeepSpeed compiles its operators with at the first step."""
-    for tool, package in (("g++", "g++"), ("ninja", "ninja-build")):
-        beside = os.path.join(os.path.dirname(sys.executable), tool)
-        path = shutil.which(tool) or (beside if os.access(beside, os.X_OK) else None)
-        if path:
-            yield Finding(level="ok", subject=tool, found=path)
-        else:
-            advice = f"apt-get install {package}"
-            yield Finding(level="warn", subject=tool, found="missing; `train` cannot build operators", advice=advice)
 
 
 def _machine() -> Iterator[Finding]:

@@ -163,7 +163,7 @@ def test_a_directory_of_nothing(tmp_path: Path) -> None:
 
 def test_doctor_finds_this_machine_fit() -> None:
     findings = doctor.examine()
-    assert {finding.subject for finding in findings} >= {"python", "packages", "lxml", "g++", "cores", "memory", "disk"}
+    assert {finding.subject for finding in findings} >= {"python", "packages", "lxml", "cores", "memory", "disk"}
     assert [finding.line() for finding in findings if finding.level == "fail"] == []
     assert all(finding.advice for finding in findings if finding.level != "ok")
 
@@ -171,12 +171,9 @@ def test_doctor_finds_this_machine_fit() -> None:
 def test_doctor_finds_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     real = metadata.version
     monkeypatch.setattr(doctor.metadata, "version", lambda name: "5.4.0" if name == "lxml" else real(name))
-    monkeypatch.setattr(doctor.shutil, "which", lambda tool: None)
-    monkeypatch.setattr(doctor.os, "access", lambda path, mode: False)
     found = {finding.subject: finding for finding in doctor.examine()}
     assert found["packages"].level == "fail"
     assert "lxml 5.4.0 is not >=6.1" in found["packages"].found
-    assert found["g++"].line() == "warn  g++          missing; `train` cannot build operators; apt-get install g++"
 
 
 def test_doctor_runs_without_beam_and_torch() -> None:
