@@ -11,8 +11,8 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -21,8 +21,8 @@ from corpus import errors
 from corpus.errors import CorpuscleError, RetryError, UsageError
 
 EMBEDDED = "FnApiRunner"
-# Workers also leave one after another when a pipeline ends well; its result follows within this time.
-GRACE_SECONDS = 5.0
+GRACE_SECONDS = 3.0
+_DEATH = "Worker subprocess exited with return code"
 _OWN_ERROR = re.compile(r"corpus\.errors\.(\w+): (.*?)(?: \[while running|\n\n|\Z)", re.DOTALL)
 
 
@@ -65,7 +65,7 @@ def run_pipeline(
 
 def _run_watched(pipeline: beam.Pipeline, *, watch: bool) -> None:
     outcome: list[BaseException | None] = []
-    done = threading.Event()
+    done, died = threading.Event(), threading.Event()
 
     def work() -> None:
         try:
@@ -79,22 +79,40 @@ def _run_watched(pipeline: beam.Pipeline, *, watch: bool) -> None:
         finally:
             done.set()
 
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    seen: set[int] = set()
-    while not done.wait(0.5):
-        if not watch:
+    with _deaths_set(died):
+        threading.Thread(target=work, daemon=True).start()
+        while not done.wait(0.2) and not died.is_set():
             continue
-        alive = set(_worker_pids())
-        if seen - alive and not done.wait(GRACE_SECONDS):
+        if watch and died.is_set():
+            done.wait(GRACE_SECONDS)  # Beam may notice, and then stops the other workers itself
             _kill(_worker_pids())
             raise RetryError(
-                f"a worker process (pid {min(seen - alive)}) died, probably for lack of memory; finished parts are "
-                "kept: run the same command again, with fewer --workers if it happens again"
+                "a worker process died, probably for lack of memory; finished parts are kept: run the same command "
+                "again, with fewer --workers if it happens again"
             )
-        seen |= alive
     if outcome[0] is not None:
         raise _translated(outcome[0])
+
+
+@contextmanager
+def _deaths_set(died: threading.Event) -> Iterator[None]:
+    """Set the event when a thread of Beam says that its worker process ended badly.
+
+    What else Beam's threads die of is noise after that, or comes as the pipeline's own exception.
+    """
+    usual = threading.excepthook
+
+    def hook(args: threading.ExceptHookArgs) -> None:
+        if _DEATH in str(args.exc_value):
+            died.set()
+        elif not args.exc_type.__module__.startswith("grpc"):
+            usual(args)
+
+    threading.excepthook = hook
+    try:
+        yield
+    finally:
+        threading.excepthook = usual
 
 
 def _translated(error: BaseException) -> BaseException:
@@ -109,20 +127,25 @@ def _translated(error: BaseException) -> BaseException:
 
 
 def _worker_pids() -> list[int]:
-    """Return the ids of the living Beam worker processes started by this process (Linux; none elsewhere)."""
-    pids = []
+    """Return the ids of the Beam worker processes below this process, shells included (Linux; none elsewhere)."""
+    parents = dict(_worker_processes())
+    own = {os.getpid()}
+    while found := {pid for pid, parent in parents.items() if parent in own} - own:
+        own |= found
+    return sorted(own - {os.getpid()})
+
+
+def _worker_processes() -> Iterator[tuple[int, int]]:
+    """Yield (process id, parent id) of every Beam worker on this machine."""
     for entry in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
         if not entry.isdigit():
             continue
         try:
             with open(f"/proc/{entry}/stat", "rb") as stat, open(f"/proc/{entry}/cmdline", "rb") as command:
-                state, parent = stat.read().rsplit(b")", 1)[1].split()[:2]
-                is_worker = b"sdk_worker_main" in command.read()
+                if b"sdk_worker_main" in command.read():
+                    yield int(entry), int(stat.read().rsplit(b")", 1)[1].split()[1])
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             continue
-        if is_worker and int(parent) == os.getpid() and state != b"Z":
-            pids.append(int(entry))
-    return pids
 
 
 def _kill(pids: Sequence[int]) -> None:
