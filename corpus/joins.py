@@ -14,6 +14,7 @@ import xxhash
 
 from corpus import parquet
 from corpus.dedup.ranks import rank_columns
+from corpus.lookup import places_in
 
 _COLUMNS = (
     "doc_key",
@@ -53,8 +54,8 @@ def join_full_texts(paths: Sequence[str]) -> IdJoin:
         rest = table.filter(pc.not_equal(table.column("kind"), "article"))
         for name, (values, owners) in indexes.items():
             ids, keys = _ids(rest, name)
-            at = np.minimum(np.searchsorted(values, ids), max(0, len(values) - 1))
-            hit = values[at] == ids if len(values) else np.zeros(len(ids), bool)
+            at = places_in(ids, values)
+            hit = at >= 0
             citations.append(keys[hit])
             targets.append(owners[at[hit]])
             found_by[name] += int(hit.sum())
@@ -93,13 +94,13 @@ def rank_table(table: pa.Table, joined: np.ndarray) -> np.ndarray:
 
 def _ranked(table: pa.Table, join: IdJoin) -> tuple[np.ndarray, np.ndarray]:
     keys = _keys(table)
-    return keys, rank_table(table, np.isin(keys, join.citations))
+    return keys, rank_table(table, places_in(keys, join.citations) >= 0)
 
 
 def _read(paths: Sequence[str], wanted: np.ndarray | None = None) -> Iterable[pa.Table]:
     for path in paths:
         table = parquet.read_table(path, columns=_COLUMNS)
-        yield table if wanted is None else table.filter(pa.array(np.isin(_keys(table), wanted)))
+        yield table if wanted is None else table.filter(pa.array(places_in(_keys(table), wanted) >= 0))
 
 
 def _ids(table: pa.Table, name: str) -> tuple[np.ndarray, np.ndarray]:

@@ -18,6 +18,7 @@ from corpus import parquet
 from corpus.config import AssembleConfig
 from corpus.dedup.resolve import REASONS
 from corpus.documents import SHARD_COLUMNS, Document, EarlyDecision, work_path
+from corpus.lookup import places_in
 from corpus.manifest import Books
 from corpus.records import doc_id
 from corpus.schema import from_batch, to_table
@@ -72,12 +73,13 @@ def place(
     table = parquet.read_table(workspace.path(work_path("documents", part)))
     early = from_batch(parquet.read_table(workspace.path(work_path("early", part))), EarlyDecision)
     keys = table.column("doc_key").to_numpy().astype(np.uint64)
-    clusters = _looked_up(keys, outcome["member"], outcome["cluster"], keys)
-    kept = ~np.isin(keys, outcome["dropped"])
+    member, lost = places_in(keys, outcome["member"]), places_in(keys, outcome["dropped"])
+    clusters = np.where(member >= 0, outcome["cluster"][member], keys) if len(outcome["cluster"]) else keys
+    kept = lost < 0
     ids = table.column("doc_id").to_pylist()
     cluster_ids = [doc_id(cluster) for cluster in clusters.tolist()]
     validation = np.array([_unit(cluster, config.seed) < config.validation for cluster in cluster_ids], bool)
-    rows = _document_decisions(table, keys, outcome, cluster_ids, kept, validation)
+    rows = _document_decisions(table, lost, outcome, cluster_ids, validation)
     rows += [(item.row, _early_decision(item)) for item in early]
     decisions = [decision for _, decision in sorted(rows, key=lambda row: row[0])]
     name = f"decisions/part-{part:05d}.parquet"
@@ -110,17 +112,16 @@ def write_shard(number: int, blocks: Iterable[bytes], *, shards: Shards, workspa
 
 def _document_decisions(
     table: pa.Table,
-    keys: np.ndarray,
+    places: np.ndarray,
     outcome: dict[str, np.ndarray],
     cluster_ids: list[str],
-    kept: np.ndarray,
     validation: np.ndarray,
 ) -> list[tuple[int, Decision]]:
-    at = np.searchsorted(outcome["dropped"], keys)
+    """Return (row, decision) of each document; places: int64[num_rows] into the dropped ones, -1 for the kept."""
     columns = [table.column(name).to_pylist() for name in ("row", "doc_id", "source", "kind")]
     rows = []
     for i, (row, name, source, kind) in enumerate(zip(*columns, strict=True)):
-        lost = None if kept[i] else int(at[i])
+        lost = None if places[i] < 0 else int(places[i])
         score = None if lost is None or np.isnan(outcome["score"][lost]) else float(outcome["score"][lost])
         decision = Decision(
             doc_id=name,
@@ -175,13 +176,6 @@ def _stream(table: pa.Table) -> bytes:
 
 def _empty_shard() -> pa.Table:
     return to_table([], Document).append_column("order", pa.array([], pa.uint64()))
-
-
-def _looked_up(keys: np.ndarray, known: np.ndarray, values: np.ndarray, default: np.ndarray) -> np.ndarray:
-    if not len(known):
-        return default
-    at = np.minimum(np.searchsorted(known, keys), len(known) - 1)
-    return np.where(known[at] == keys, values[at], default)
 
 
 def _unit(name: str, seed: int) -> float:

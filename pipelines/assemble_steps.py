@@ -22,6 +22,7 @@ from corpus.dedup.shingles import normalize, shingle
 from corpus.dedup.verify import Edges, plan_blocks, verified_edges
 from corpus.documents import key_rows, load_arrays, make_documents, save_arrays, work_path
 from corpus.joins import join_full_texts, rank_table, ranks_of
+from corpus.lookup import places_in
 from corpus.placement import Shards, place, write_shard
 from corpus.state import KEY, VERDICT, fold
 from corpus.workspace import WORK, Receipt, Workspace
@@ -117,9 +118,11 @@ class PlanVerification(Step):
             numbers.append(np.full(len(keys[-1]), number, np.uint32))
         wanted = np.zeros(sum(map(len, keys)), REQUEST)
         wanted["key"], wanted["block"] = np.concatenate(keys), np.concatenate(numbers)
+        wanted = wanted[np.argsort(wanted["key"])]
         for part, path in enumerate(self._plan.document_paths()):
             table = parquet.read_table(path, columns=["doc_key"])
-            here = wanted[np.isin(wanted["key"], table.column("doc_key").to_numpy().astype(np.uint64))]
+            at = places_in(table.column("doc_key").to_numpy().astype(np.uint64), wanted["key"])
+            here = wanted[np.sort(at[at >= 0])]
             if len(here):
                 yield beam.pvalue.TaggedOutput("requests", (part, here.tobytes()))
 
@@ -129,11 +132,10 @@ class FetchTexts(Step):
 
     def process(self, element: tuple[int, bytes]) -> Iterator[tuple[int, bytes]]:
         part, request = element
-        wanted = np.frombuffer(request, REQUEST)
-        wanted = wanted[np.argsort(wanted["key"])]
+        wanted = np.frombuffer(request, REQUEST)  # ascending by key
         table = parquet.read_table(self._plan.document_paths()[part])
         keys = table.column("doc_key").to_numpy().astype(np.uint64)
-        table = table.take(pa.array(np.flatnonzero(np.isin(keys, wanted["key"])))).sort_by("doc_key")
+        table = table.take(pa.array(np.flatnonzero(places_in(keys, wanted["key"]) >= 0))).sort_by("doc_key")
         # Whether a citation is joined is not known yet; ranks only choose whom a large component is compared with.
         ranks = rank_table(table, np.zeros(table.num_rows, bool))
         columns = [
@@ -207,11 +209,15 @@ class Resolve(Step):
 class Place(Step):
     """part → receipt of its decisions; on the output `blocks`: (shard, Arrow stream of kept documents)."""
 
+    _outcome: dict[str, np.ndarray] | None = None
+
     def process(self, element: int, facts: dict[str, int]) -> Iterator[Any]:
         plan = self._plan
+        if self._outcome is None:  # the side input says that it is written; once a worker, not once a part
+            self._outcome = load_arrays(plan.workspace.path(OUTCOME))
         receipt, blocks = place(
             part=element,
-            outcome=load_arrays(plan.workspace.path(OUTCOME)),
+            outcome=self._outcome,
             shards=plan.shards,
             workspace=plan.workspace,
             config=plan.config,
