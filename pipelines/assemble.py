@@ -7,7 +7,9 @@
 The arithmetic is in `corpus`; the steps are in `pipelines.assemble_steps`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import apache_beam as beam
@@ -18,7 +20,7 @@ from corpus.errors import UsageError
 from corpus.manifest import Input, Manifest, read_manifest
 from corpus.placement import plan_shards
 from corpus.running import running_stage
-from corpus.storage import remove_tree
+from corpus.storage import is_remote, remove_tree
 from corpus.workspace import WORK, Workspace, plan_stage
 from pipelines import assemble_steps as steps
 from pipelines.assemble_steps import BUCKET, Plan
@@ -43,17 +45,29 @@ def assemble(config: AssembleConfig, *, records: str, output: str, beam_args: Se
         inputs = [Input(name="extract", fingerprint=source.fingerprint)]
         workspace, finished = plan_stage(output, stage=STAGE, config=config.identity(), inputs=inputs)
         plan = plan_assemble(config, source, records=records, workspace=workspace)
-        spill = workspace.path(f"{WORK}/spill") if is_embedded(beam_args) else None
-        if spill:
-            remove_tree(spill)
-        return run_stage(
-            lambda pipeline: build(pipeline, plan, spill),
-            workspace=workspace,
-            finished=finished,
-            num_tasks=2 * len(plan.records) + plan.shards.num_all,
-            workers=min(config.workers, len(plan.records)),
-            beam_args=beam_args,
-        )
+        with _spill_folder(workspace, beam_args) as spill:
+            return run_stage(
+                lambda pipeline: build(pipeline, plan, spill),
+                workspace=workspace,
+                finished=finished,
+                num_tasks=2 * len(plan.records) + plan.shards.num_all,
+                workers=min(config.workers, len(plan.records)),
+                beam_args=beam_args,
+            )
+
+
+@contextmanager
+def _spill_folder(workspace: Workspace, beam_args: Sequence[str]) -> Iterator[str | None]:
+    """Yield an empty local directory for the shuffle of the embedded runner, None for engines with their own."""
+    if not is_embedded(beam_args):
+        yield None
+    elif is_remote(workspace.output):
+        with TemporaryDirectory(prefix="corpuscle-") as folder:
+            yield folder
+    else:
+        folder = workspace.path(f"{WORK}/spill")
+        remove_tree(folder)  # of a run that was killed
+        yield folder
 
 
 def plan_assemble(config: AssembleConfig, source: Manifest, *, records: str, workspace: Workspace) -> Plan:

@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import fsspec
 import pytest
 
 from corpus.config import AssembleConfig, ExtractConfig
+from corpus.manifest import read_manifest
 from corpus.running import LOCK, RUN_FACTS
 from corpus.sample.write import Sample, write_sample
 from corpus.storage import sha256_file, walk_files
@@ -119,6 +121,23 @@ def wait_for(port: int) -> None:
         except OSError:
             time.sleep(0.25)
     raise TimeoutError(f"nothing listens on port {port}")
+
+
+def test_an_object_store_gives_the_same_manifests(
+    sample: Sample, expected: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    store, raw = fsspec.filesystem("memory"), Path(sample.planted).parent
+    for name in walk_files(str(raw)):
+        store.pipe(f"/determinism/raw/{name}", (raw / name).read_bytes())
+    base = "memory://determinism"
+    pmc = tuple(f"{base}/raw/{Path(path).relative_to(raw)}" for path in (sample.pmc_tree, sample.pmc_tar))
+    config = extract_config(sample, pubmed=(f"{base}/raw/pubmed",), pmc=pmc)
+    extracted = extract(config, output=f"{base}/records")
+    assembled = assemble(AssembleConfig(shard_mb=1), records=f"{base}/records", output=f"{base}/corpus")
+    assert extracted == read_manifest(str(expected / "records"))
+    assert assembled == read_manifest(str(expected / "corpus"))
+    assert os.listdir(tmp_path) == [], "nothing of a remote stage stays on the local disk"
 
 
 def test_dataflow_graphs_build_and_validate_offline(sample: Sample, expected: Path, tmp_path: Path) -> None:
