@@ -193,7 +193,7 @@ def test_a_flipped_byte_costs_at_most_the_record_it_is_in(tmp_path: Path, where:
     assert len(items) in ((6, 7) if extra else (6,))
 
 
-def corrupt(tmp_path: Path, raw: bytes, match: str, *, zipped: bool = True) -> None:
+def assert_corrupt(tmp_path: Path, raw: bytes, match: str, *, zipped: bool = True) -> None:
     with pytest.raises(CorruptError, match=match):
         read(tmp_path, raw, zipped=zipped)
 
@@ -201,19 +201,19 @@ def corrupt(tmp_path: Path, raw: bytes, match: str, *, zipped: bool = True) -> N
 def test_whole_file_damage_stops_before_the_first_record(tmp_path: Path) -> None:
     good = document(plain(1), plain(2))
     packed = gzip.compress(good)
-    corrupt(tmp_path, packed[:-4], "ends early", zipped=False)
-    corrupt(tmp_path, good[:-30], "does not end with </PubmedArticleSet>")
-    corrupt(tmp_path, good + b"<more/>", "does not end with")
-    corrupt(tmp_path, b"<html>503</html>", "is no PubMed file", zipped=False)
-    corrupt(tmp_path, b"", "empty", zipped=False)
-    corrupt(tmp_path, good.decode().encode("utf-16"), "is no PubMed file")
-    corrupt(tmp_path, good.replace(b"utf-8", b"latin-1"), "encoding latin-1")
+    assert_corrupt(tmp_path, packed[:-4], "ends early", zipped=False)
+    assert_corrupt(tmp_path, good[:-30], "does not end with </PubmedArticleSet>")
+    assert_corrupt(tmp_path, good + b"<more/>", "does not end with")
+    assert_corrupt(tmp_path, b"<html>503</html>", "is no PubMed file", zipped=False)
+    assert_corrupt(tmp_path, b"", "empty", zipped=False)
+    assert_corrupt(tmp_path, good.decode().encode("utf-16"), "is no PubMed file")
+    assert_corrupt(tmp_path, good.replace(b"utf-8", b"latin-1"), "encoding latin-1")
     entity = HEAD.replace('"https://x/p.dtd"', '"x" [<!ENTITY a "b">]')
-    corrupt(tmp_path, document(plain(1), head=entity), "declares entities")
+    assert_corrupt(tmp_path, document(plain(1), head=entity), "declares entities")
     # The second gzip member is missing: gzip itself is content, the closing tag tells.
-    corrupt(tmp_path, gzip.compress(good[:200]), "does not end with", zipped=False)
+    assert_corrupt(tmp_path, gzip.compress(good[:200]), "does not end with", zipped=False)
     (tmp_path / "f.xml.gz.md5").write_text("MD5(f.xml.gz)= " + "0" * 32)
-    corrupt(tmp_path, good, "MD5")
+    assert_corrupt(tmp_path, good, "MD5")
 
 
 def test_plain_and_misnamed_files_read_alike(tmp_path: Path) -> None:
