@@ -68,6 +68,8 @@ def _run_watched(pipeline: beam.Pipeline, *, watch: bool) -> None:
     done, died = threading.Event(), threading.Event()
 
     def work() -> None:
+        # Worker processes inherit this: Ctrl-C is for this process alone, which then ends them without a word.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             result = pipeline.run()
             # A dry run returns no result: the graph was built and validated, nothing more.
@@ -81,8 +83,12 @@ def _run_watched(pipeline: beam.Pipeline, *, watch: bool) -> None:
 
     with _deaths_set(died):
         threading.Thread(target=work, daemon=True).start()
-        while not done.wait(0.2) and not died.is_set():
-            continue
+        try:
+            while not done.wait(0.2) and not died.is_set():
+                continue
+        except KeyboardInterrupt:
+            _kill(_worker_pids())
+            raise
         if watch and died.is_set():
             done.wait(GRACE_SECONDS)  # Beam may notice, and then stops the other workers itself
             _kill(_worker_pids())
