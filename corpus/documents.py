@@ -20,9 +20,9 @@ from corpus.dedup.shingles import normalize, shingle
 from corpus.ncbi.inputs import file_rank
 from corpus.profiles import render
 from corpus.quality import reason_to_drop
-from corpus.records import Kind, Record, doc_key
+from corpus.records import Kind, Record, doc_key, pmc_doc_id
 from corpus.schema import from_batch, to_table
-from corpus.state import KEY, REASONS, Code
+from corpus.state import KEY, OUTDATED, REASONS, Code
 from corpus.workspace import WORK, Receipt, Workspace
 
 PUBMED_ENTITY, PMC_ENTITY = 1 << 60, 2 << 60
@@ -65,6 +65,7 @@ class EarlyDecision:
     source: str
     kind: str
     reason: str
+    survivor: str  # of an outdated record: the document id of the record that is alive; else ""
 
 
 def work_path(name: str, part: int) -> str:
@@ -99,10 +100,12 @@ def key_rows(path: str, *, part: int, rank: int) -> np.ndarray:
     return keys
 
 
-def make_documents(path: str, *, part: int, codes: np.ndarray, workspace: Workspace, config: AssembleConfig) -> Receipt:
+def make_documents(
+    path: str, *, part: int, verdicts: np.ndarray, workspace: Workspace, config: AssembleConfig
+) -> Receipt:
     """Write the documents, early decisions and bucket rows of one records part.
 
-    codes: the verdict of each row (`corpus.state.Code`), uint8[num_records]. A finished task is not done again.
+    verdicts: VERDICT[num_records], in row order. A finished task is not done again.
     """
     task = f"documents/{part:05d}"
     if done := workspace.finished(task):
@@ -112,10 +115,10 @@ def make_documents(path: str, *, part: int, codes: np.ndarray, workspace: Worksp
     first = 0
     for batch in parquet.iter_batches(path, batch_size=BATCH_ROWS):
         for row, record in enumerate(from_batch(batch, Record), start=first):
-            made = _decide(record, row, Code(codes[row]), config)
+            made = _decide(record, row, verdicts[row], config)
             (documents if isinstance(made, Document) else early).append(made)  # type: ignore[arg-type]
         first += batch.num_rows
-    assert first == len(codes), f"{path}: {first} rows, {len(codes)} verdicts"
+    assert first == len(verdicts), f"{path}: {first} rows, {len(verdicts)} verdicts"
     table = to_table(documents, Document)
     parquet.write_table(workspace.path(work_path("documents", part)), table)
     parquet.write_table(workspace.path(work_path("early", part)), to_table(early, EarlyDecision))
@@ -140,7 +143,8 @@ def load_arrays(path: str) -> dict[str, np.ndarray]:
         return dict(arrays)
 
 
-def _decide(record: Record, row: int, code: Code, config: AssembleConfig) -> Document | EarlyDecision:
+def _decide(record: Record, row: int, verdict: np.void, config: AssembleConfig) -> Document | EarlyDecision:
+    code = Code(verdict["code"])
     reason: Any = REASONS.get(code)
     text = ""
     if reason is None:
@@ -148,7 +152,12 @@ def _decide(record: Record, row: int, code: Code, config: AssembleConfig) -> Doc
         reason = reason_to_drop(record, text, min_words=config.min_words)
     if reason is not None:
         return EarlyDecision(
-            row=row, doc_id=record.doc_id, source=str(record.source), kind=str(record.kind), reason=str(reason)
+            row=row,
+            doc_id=record.doc_id,
+            source=str(record.source),
+            kind=str(record.kind),
+            reason=str(reason),
+            survivor=_live_id(record, int(verdict["live_version"])) if code in OUTDATED else "",
         )
     return Document(
         doc_id=record.doc_id,
@@ -169,6 +178,14 @@ def _decide(record: Record, row: int, code: Code, config: AssembleConfig) -> Doc
         full_text=record.kind == Kind.ARTICLE and any(block.text for block in record.body),
         length=len(text.encode()),
     )
+
+
+def _live_id(record: Record, live_version: int) -> str:
+    """Return the id of the record that is alive for an outdated one: the versions of a citation share theirs."""
+    if record.kind != Kind.ARTICLE:
+        return record.doc_id
+    assert record.pmcid is not None, "an article has a PMC id"
+    return pmc_doc_id(record.pmcid, live_version)
 
 
 def _buckets(table: pa.Table, config: AssembleConfig) -> tuple[np.ndarray, np.ndarray]:

@@ -39,11 +39,11 @@ def extract_task(task: InputTask, workspace: Workspace, config: ExtractConfig) -
         return done
     sink = _PartSink(workspace=workspace, task=task, rows_per_part=_rows_per_part(task, config))
     try:
-        for item in _read(task):
-            sink.add(item)
-        parts = sink.close()
+        with sink:
+            for item in _read(task):
+                sink.add(item)
+            parts = sink.finish()
     except CorruptError as error:
-        sink.discard()
         return Receipt(task=name, parts=(), facts={"corrupt": str(error)})
     books = Books(read=sink.num_records + len(sink.rejects), kept=sink.num_records, dropped=sink.reasons())
     facts = dict(sorted(sink.facts.items()))
@@ -106,6 +106,12 @@ class _PartSink:
     _writer: Any = None
     _rows_in_part: int = 0
 
+    def __enter__(self) -> "_PartSink":
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        self._open.__exit__(*raised)  # the part being written appears under its name only without an error
+
     def add(self, item: Record | Reject) -> None:
         """Take one record or reject."""
         if isinstance(item, Reject):
@@ -120,7 +126,7 @@ class _PartSink:
         if part_full:
             self._end_part()
 
-    def close(self) -> list[Part]:
+    def finish(self) -> list[Part]:
         """Write what is left and return the parts."""
         self._flush()
         if self._writer is not None or not self._parts:
@@ -130,10 +136,6 @@ class _PartSink:
             parquet.write_table(self.workspace.path(name), to_table(self.rejects, Reject))
             self._parts.append(self.workspace.measure(name, role="rejects", rows=len(self.rejects)))
         return self._parts
-
-    def discard(self) -> None:
-        """Drop the part being written; parts already in place have no receipt and no reader sees them."""
-        self._open.close()
 
     def reasons(self) -> dict[str, int]:
         """Count the rejects by reason."""

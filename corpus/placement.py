@@ -5,7 +5,6 @@ corpus grows. Inside a split the documents are ordered by a hash of (seed, docum
 and any worker count gives the same bytes.
 """
 
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ import pyarrow.compute as pc
 import xxhash
 
 from corpus import parquet
+from corpus.blocks import from_block, to_block
 from corpus.config import AssembleConfig
 from corpus.dedup.resolve import REASONS
 from corpus.documents import SHARD_COLUMNS, Document, EarlyDecision, work_path
@@ -34,7 +34,7 @@ class Decision:
     kind: str
     kept: bool
     reason: str  # "" when kept, else a `corpus.quality.DropReason`
-    survivor: str  # the kept document that stands for a duplicate; "" otherwise
+    survivor: str  # the kept document that stands for a duplicate, the newer record for an outdated one; else ""
     matched: str  # the document that `score` compares with: the survivor, or the citation its full text stands for
     score: float | None  # exact Jaccard similarity of word 5-shingles with `matched`
     cluster: str  # smallest id of the documents that resemble each other; its own id when alone
@@ -99,7 +99,7 @@ def write_shard(number: int, blocks: Iterable[bytes], *, shards: Shards, workspa
     task = f"shard/{name}"
     if done := workspace.finished(task):
         return done
-    tables = [table for block in blocks if (table := pa.ipc.open_stream(block).read_all()).num_rows]
+    tables = [table for block in blocks if (table := from_block(block)).num_rows]
     table = pa.concat_tables(tables) if tables else _empty_shard()
     table = table.sort_by([("order", "ascending"), ("doc_id", "ascending")]).select(SHARD_COLUMNS)
     parquet.write_table(workspace.path(name), table)
@@ -140,14 +140,13 @@ def _document_decisions(
 
 
 def _early_decision(item: EarlyDecision) -> Decision:
-    # A superseded or older row has a survivor only in the sense of the same id's newer row, if that was kept.
     return Decision(
         doc_id=item.doc_id,
         source=item.source,
         kind=item.kind,
         kept=False,
         reason=item.reason,
-        survivor="",
+        survivor=item.survivor,
         matched="",
         score=None,
         cluster=item.doc_id,
@@ -164,14 +163,7 @@ def _blocks(
     number += np.where(validation, shards.num_train, 0)
     table = table.select(SHARD_COLUMNS).append_column("order", pa.array(order))
     for shard in np.unique(number[kept]).tolist():
-        yield shard, _stream(table.filter(pa.array(kept & (number == shard))))
-
-
-def _stream(table: pa.Table) -> bytes:
-    sink = io.BytesIO()
-    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
-        writer.write_table(table)
-    return sink.getvalue()
+        yield shard, to_block(table.filter(pa.array(kept & (number == shard))))
 
 
 def _empty_shard() -> pa.Table:

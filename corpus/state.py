@@ -23,7 +23,14 @@ KEY = np.dtype(
         ("article", "u1"),
     ]
 )
-VERDICT = np.dtype([("part", "<u4"), ("row", "<u4"), ("code", "u1")])
+VERDICT = np.dtype(
+    [
+        ("part", "<u4"),
+        ("row", "<u4"),
+        ("live_version", "<u4"),  # of the record that is alive for this entity; 0 when none is
+        ("code", "u1"),
+    ]
+)
 
 
 class Code(IntEnum):
@@ -43,6 +50,8 @@ REASONS = {
     Code.DELETION_NOTICE: DropReason.DELETION_NOTICE,
 }
 
+OUTDATED = (Code.SUPERSEDED, Code.OLDER_VERSION)  # there is a record that stands for these
+
 
 def fold(keys: np.ndarray) -> np.ndarray:
     """Return the verdict of every key row; all rows of an entity must be present.
@@ -53,12 +62,13 @@ def fold(keys: np.ndarray) -> np.ndarray:
     if len(keys):
         order = np.lexsort((keys["row"], keys["part"], keys["position"], keys["rank"], keys["entity"]))
         rows = keys[order]
-        verdicts["part"], verdicts["row"], verdicts["code"] = rows["part"], rows["row"], _codes(rows)
+        verdicts["part"], verdicts["row"] = rows["part"], rows["row"]
+        verdicts["code"], verdicts["live_version"] = _codes(rows)
     return verdicts[np.lexsort((verdicts["row"], verdicts["part"]))]
 
 
-def _codes(rows: np.ndarray) -> np.ndarray:
-    """Return the code of each row of rows sorted by (entity, rank, position)."""
+def _codes(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return (code, live version) of each row of rows sorted by (entity, rank, position)."""
     starts = np.flatnonzero(np.r_[True, rows["entity"][1:] != rows["entity"][:-1]])
     group = np.repeat(np.arange(len(starts)), np.diff(np.r_[starts, len(rows)]))
     index = np.arange(len(rows))
@@ -78,4 +88,4 @@ def _codes(rows: np.ndarray) -> np.ndarray:
     codes[~deletion & ~alive] = Code.DELETED
     codes[deletion] = Code.DELETION_NOTICE
     codes[winner[winner >= 0]] = Code.LIVE
-    return codes
+    return codes, np.where(winner >= 0, best_version, 0)[group]

@@ -16,6 +16,7 @@ from typing import IO, Any
 from corpus.errors import DiskError
 
 CHUNK = 1 << 20
+TEMPORARY = ".tmp-"  # starts the name of a file that is being written
 
 
 def is_remote(path: str) -> bool:
@@ -75,6 +76,14 @@ def remove_tree(path: str) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
+def remove_temporary(base: str) -> None:
+    """Remove what a killed `write_atomic` left below a local directory; nobody may be writing there."""
+    if not is_remote(base) and os.path.isdir(base):
+        for name in walk_files(base):
+            if base_name(name).startswith(TEMPORARY):
+                os.unlink(join(base, name))
+
+
 @contextmanager
 def write_atomic(path: str) -> Iterator[IO[bytes]]:
     """Yield a binary file that appears at `path` only when the block ends without an error.
@@ -86,7 +95,7 @@ def write_atomic(path: str) -> Iterator[IO[bytes]]:
             yield sink
         return
     folder = os.path.dirname(path) or "."
-    temporary = os.path.join(folder, f".tmp-{os.path.basename(path)}-{os.getpid()}-{os.urandom(4).hex()}")
+    temporary = os.path.join(folder, f"{TEMPORARY}{os.path.basename(path)}-{os.getpid()}-{os.urandom(4).hex()}")
     try:
         os.makedirs(folder, exist_ok=True)
         with open(temporary, "wb") as sink:

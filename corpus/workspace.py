@@ -113,12 +113,12 @@ class Workspace:
         for name in (RECEIPTS, WORK):
             storage.remove_tree(self.path(name))
 
-    def num_finished(self, prefix: str) -> int:
-        """Count the receipts whose task name starts with a prefix; for progress bars."""
+    def num_finished(self) -> int:
+        """Count the receipts, intact or not; for progress bars."""
         folder = self.path(RECEIPTS)
         if storage.is_remote(folder) or not os.path.isdir(folder):
             return 0
-        return sum(name.startswith(prefix) for name in os.listdir(folder))
+        return len(os.listdir(folder))
 
     def _task_fingerprint(self, of: str | None) -> str:
         if of is None:
@@ -137,6 +137,8 @@ def plan_stage(
 ) -> tuple[Workspace, Manifest | None]:
     """Return the workspace of a stage, and its manifest when the very same stage was finished there before.
 
+    Takes away what killed runs left; the caller holds the directory (`corpus.running`).
+
     Raises UsageError, printing the difference, when the directory holds a finished stage that differs,
     or files that are no stage's.
     """
@@ -148,6 +150,7 @@ def plan_stage(
         config=dict(config),
         inputs=inputs,
     )
+    storage.remove_temporary(workspace.output)
     if has_manifest(workspace.output):
         manifest = read_manifest(workspace.output)
         if manifest.fingerprint == workspace.fingerprint:

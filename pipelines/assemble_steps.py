@@ -5,7 +5,6 @@ compressed blocks: the candidates' texts on their way to verification, and the k
 way to their shard.
 """
 
-import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
@@ -15,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from corpus import parquet
+from corpus.blocks import from_block, to_block
 from corpus.config import AssembleConfig
 from corpus.dedup.candidates import candidate_edges, distinct_edges
 from corpus.dedup.resolve import resolve
@@ -87,9 +87,9 @@ class MakeDocuments(Step):
     def process(self, element: tuple[int, Blocks]) -> Iterator[tuple[int, bytes]]:
         part, blocks = element
         verdicts = _gather(blocks, VERDICT)
-        codes = verdicts["code"][np.argsort(verdicts["row"])]
+        verdicts = verdicts[np.argsort(verdicts["row"])]
         plan = self._plan
-        make_documents(plan.records[part], part=part, codes=codes, workspace=plan.workspace, config=plan.config)
+        make_documents(plan.records[part], part=part, verdicts=verdicts, workspace=plan.workspace, config=plan.config)
         arrays = load_arrays(plan.workspace.path(work_path("buckets", part)))
         rows = np.zeros(len(arrays["keys"]), BUCKET)
         rows["hash"], rows["key"] = arrays["hashes"], arrays["keys"]
@@ -145,7 +145,7 @@ class FetchTexts(Step):
         ]
         texts = pa.table(columns, names=["key", "text", "ranks"])
         for block in np.unique(wanted["block"]).tolist():
-            yield block, TEXTS_TAG + _stream(texts.filter(pa.array(wanted["block"] == block)))
+            yield block, TEXTS_TAG + to_block(texts.filter(pa.array(wanted["block"] == block)))
 
 
 class Verify(Step):
@@ -157,7 +157,7 @@ class Verify(Step):
             if block[:1] == EDGES_TAG:
                 edges = np.frombuffer(block, "<u8", offset=1).reshape(-1, 2)
             else:
-                tables.append(pa.ipc.open_stream(memoryview(block)[1:]).read_all())
+                tables.append(from_block(memoryview(block)[1:]))
         table = pa.concat_tables(tables).combine_chunks()
         found = verified_edges(
             edges,
@@ -267,10 +267,3 @@ def _runs(values: np.ndarray) -> Iterator[tuple[int, int, int]]:
 
 def _gather(blocks: Blocks, dtype: np.dtype) -> np.ndarray:
     return np.frombuffer(b"".join(read_blocks(blocks)), dtype)
-
-
-def _stream(table: pa.Table) -> bytes:
-    sink = io.BytesIO()
-    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
-        writer.write_table(table)
-    return sink.getvalue()

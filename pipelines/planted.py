@@ -63,7 +63,7 @@ def _agree(fates: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]
 def _allows(fate: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
     if row["outcome"] not in fate["outcomes"]:
         return False
-    return fate["survivor"] is None or row["survivor"] in ("", None, fate["survivor"])
+    return fate["survivor"] is None or row["survivor"] == fate["survivor"]
 
 
 def _difference(key: tuple[str, str], fates: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]) -> str:

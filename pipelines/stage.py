@@ -27,14 +27,14 @@ def run_stage(
     if finished is not None:
         say(f"{workspace.output}: up to date ({workspace.stage}, {finished.fingerprint[:12]})")
         return finished
-    reused = workspace.num_finished("")
+    reused = workspace.num_finished()
     if reused:
         say(f"{workspace.output}: an earlier run finished {reused} of {num_tasks} tasks; those intact are reused")
     run_pipeline(
         build,
         workers=workers,
         beam_args=beam_args,
-        shown=watched(workspace.stage, num_tasks, lambda: workspace.num_finished(""), "tasks"),
+        shown=watched(workspace.stage, num_tasks, workspace.num_finished, "tasks"),
     )
     if is_dry_run(beam_args):
         return None

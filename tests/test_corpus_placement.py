@@ -26,7 +26,7 @@ KEYS = np.array([doc_key(f"pmid:{number}") for number in range(1, NUM + 1)], np.
 def workspace(tmp_path: Path) -> Workspace:
     made = plan_stage(str(tmp_path), stage="assemble", config={}, inputs=[])[0]
     documents = [document(doc_id(int(key)), full_text=False, pmid=None, pmcid=None, doi=None) for key in KEYS.tolist()]
-    early = [EarlyDecision(row=0, doc_id="pmid:9999", source="pubmed", kind="citation", reason="no_text")]
+    early = [EarlyDecision(row=0, doc_id="pmid:9999", source="pubmed", kind="citation", reason="no_text", survivor="")]
     parquet.write_table(made.path(work_path("documents", 0)), to_table(documents, Document))
     parquet.write_table(made.path(work_path("early", 0)), to_table(early, EarlyDecision))
     return made

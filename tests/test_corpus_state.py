@@ -40,6 +40,9 @@ def test_fold_equals_a_replay_of_the_files(events: list[tuple[int, int, int, boo
     live = {int(row) for row, code in zip(verdicts["row"], verdicts["code"], strict=True) if code == Code.LIVE}
     assert live == set(replay(events).values())
     assert sorted(verdicts["row"].tolist()) == list(range(len(events)))
+    versions = {entity: events[row][1] for entity, row in replay(events).items()}
+    for verdict in verdicts:
+        assert verdict["live_version"] == versions.get(events[verdict["row"]][0], 0)
 
 
 @settings(deadline=None)

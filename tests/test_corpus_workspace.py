@@ -51,7 +51,7 @@ def test_unfinished_tasks_are_found_and_damaged_ones_are_not_reused(tmp_path: Pa
     assert plan(tmp_path, size=1).finished("records/a") == receipt
     assert plan(tmp_path, size=2).finished("records/a") is None
     assert workspace.finished("records/other") is None
-    assert workspace.num_finished("records-") == 1
+    assert workspace.num_finished() == 1
     (tmp_path / "records" / "a").write_bytes(b"abd")
     assert workspace.finished("records/a") is None
 
@@ -63,6 +63,13 @@ def test_a_task_with_inputs_of_its_own_outlives_a_change_elsewhere(tmp_path: Pat
     assert other.finished("a", of="the file's hash") == receipt
     assert other.finished("a", of="another hash") is None
     assert plan(tmp_path, size=2).finished("a", of="the file's hash") is None
+
+
+def test_what_a_killed_write_left_is_taken_away(tmp_path: Path) -> None:
+    receipt = finish(plan(tmp_path), "records/a", b"abc")
+    (tmp_path / "records" / ".tmp-b-1-00").write_bytes(b"ha")
+    assert plan(tmp_path).finished("records/a") == receipt
+    assert os.listdir(tmp_path / "records") == ["a"]
 
 
 def test_books_that_do_not_balance_commit_nothing(tmp_path: Path) -> None:

@@ -92,9 +92,14 @@ def test_beam_flags_that_beam_would_only_warn_of(arguments: list[str], message: 
 
 @pytest.mark.slow
 def test_beam_flags_that_beam_knows() -> None:
+    from apache_beam.options.pipeline_options import PipelineOptions
+
     from pipelines.beam_arguments import check_beam_arguments
 
     dataflow = ["--runner=DataflowRunner", "--dry_run=True", "--project", "p", "--temp_location=gs://b/t", "--region=r"]
     workers = ["--experiments=a", "--experiments", "b", "--max_num_workers=9", "--sdk_container_image=i"]
     portable = ["--environment_type=EXTERNAL", "--environment_config=localhost:50000", "--job_endpoint=embed"]
-    check_beam_arguments([*dataflow, *workers, *portable])
+    arguments = [*dataflow, *workers, *portable]
+    check_beam_arguments(arguments)
+    options = PipelineOptions(arguments).get_all_options(drop_default=True)
+    assert (options["dry_run"], options["max_num_workers"], options["job_endpoint"]) == ("True", 9, "embed")

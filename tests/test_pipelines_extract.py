@@ -1,5 +1,6 @@
 """What `extract` does when something is wrong: damaged files, rejects, nothing to read."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ def test_a_damaged_file_stops_the_commit_and_the_others_are_not_read_again(tmp_p
     with pytest.raises(CorruptError, match=r"1 input file\(s\) are damaged[^:]*:\n  .*pubmed26n0002\.xml: "):
         extract(config, output=str(output))
     assert not has_manifest(str(output))
+    assert os.listdir(output / "records") == ["pubmed26n0001.parquet"]
     part = output / "records" / "pubmed26n0001.parquet"
     written = part.stat().st_mtime_ns
     damaged.write_bytes(whole)

@@ -6,6 +6,8 @@ import pytest
 
 from corpus.config import AssembleConfig, ExtractConfig
 from corpus.errors import DataError
+from corpus.manifest import Manifest
+from corpus.parquet import read_table
 from corpus.sample.write import Sample, write_sample
 from pipelines.assemble import assemble
 from pipelines.extract import extract
@@ -31,6 +33,17 @@ def test_every_record_gets_what_was_planted_for_it(tmp_path: Path, seed: int) ->
     assert comparison.differences == ()
     assert comparison.num_records == read.books.kept
     assert len(comparison.outcomes) == 11  # kept, and all ten reasons to drop a record
+    assert_outdated_records_name_the_living(corpus, manifest)
+
+
+def assert_outdated_records_name_the_living(corpus: str, manifest: Manifest) -> None:
+    """Every superseded record and older version names the record of its own PMID or PMC id that was not outdated."""
+    rows = [row for path in manifest.paths(corpus, "decisions") for row in read_table(path).to_pylist()]
+    outdated = [row for row in rows if row["reason"] in ("superseded", "older_version")]
+    living = {row["doc_id"] for row in rows if row["reason"] not in ("superseded", "older_version", "deleted")}
+    assert len(outdated) > 10
+    assert all(row["survivor"] in living for row in outdated)
+    assert all(row["survivor"].partition(".")[0] == row["doc_id"].partition(".")[0] for row in outdated)
 
 
 def test_damaged_records_pass_a_loose_threshold_only(tmp_path: Path) -> None:

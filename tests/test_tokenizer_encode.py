@@ -87,12 +87,16 @@ def test_gigatoken_equals_tokenizers_and_decoding_inverts_encoding(texts: list[s
 def test_every_character_of_unicode_is_encoded_alike() -> None:
     letters = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
     for start in range(0, len(letters), 50_000):
-        encoder().check([f"ab{c}c 1{c}2 {c}{c} .{c}, \n{c} x" for c in letters[start : start + 50_000]])
+        texts = [f"ab{c}c 1{c}2 {c}{c} .{c}, \n{c} x" for c in letters[start : start + 50_000]]
+        encoder().check(texts)
+        assert encoder().decode(encoder().encode(texts)[0]) == "".join(texts)
 
 
 @pytest.mark.parametrize("text", AWKWARD)
 def test_awkward_texts(text: str) -> None:
-    encoder().check([text, f"x {text}", f"{text}x"])
+    texts = [text, f"x {text}", f"{text}x"]
+    encoder().check(texts)
+    assert encoder().decode(encoder().encode(texts)[0]) == "".join(texts)
 
 
 def test_the_special_token_in_a_text_is_text() -> None:
