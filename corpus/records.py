@@ -6,6 +6,7 @@ new parse. Identity is by id, never by position:
 
     pmid:30039426        a citation or book of PubMed (the newest version wins in `assemble`)
     pmc:PMC6182404.1     one version of one article of PubMed Central
+    pmc:PMC6182404.1#2   its second sub-article: a review, a response, a translation
 
 `doc_key` is the same identity as one uint64, the only thing about a document that is ever shuffled.
 """
@@ -27,6 +28,7 @@ class Kind(StrEnum):
     CITATION = "citation"
     BOOK = "book"
     ARTICLE = "article"
+    SUB_ARTICLE = "sub_article"  # a review, decision letter, response or translation inside an article
     DELETION = "deletion"
 
 
@@ -101,8 +103,20 @@ class Link:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Account:
+    """How many characters of an article's XML went one way; white space is not counted.
+
+    `name` is a field of `Record` when they were kept, a reason ("references", "permissions", …) when dropped.
+    """
+
+    name: str
+    kept: bool
+    characters: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Record:
-    """Everything `extract` keeps of one PubMed citation or book, PMC article, or deletion."""
+    """Everything `extract` keeps of one PubMed citation or book, PMC article or sub-article, or deletion."""
 
     doc_id: str
     source: Source
@@ -130,6 +144,12 @@ class Record:
     retracted: bool = False
     manuscript: bool = False  # an author manuscript in PMC
     ocr: bool = False  # text from page scans
+    parent: str = ""  # of a sub-article: the document id of its article
+    title_language: str = ""  # ISO 639-1, decided from the text; "" when it says too little to decide
+    text_language: str = ""  # the same of the main abstract, else of the body
+    accounts: tuple[Account, ...] = ()  # of an article: where every character of its XML went
+    pile: str = ""  # the text that The Pile's scripts make of the XML; only when `extract` was asked for it
+    pile_drop: str = ""  # why The Pile's scripts leave the record out; "" when they keep it
     file: str = ""  # base name of the input file
     offset: int = 0  # byte offset of the record in the decompressed file
     position: int = 0  # ordinal of the record in the file
@@ -172,25 +192,32 @@ def pubmed_doc_id(pmid: int) -> str:
     return f"pmid:{pmid}"
 
 
-def pmc_doc_id(pmcid: int, version: int) -> str:
-    """Return the document id of one version of a PMC article."""
-    return f"pmc:PMC{pmcid}.{version}"
+def pmc_doc_id(pmcid: int, version: int, part: int = 0) -> str:
+    """Return the document id of one version of a PMC article, or of its sub-article number `part` (from 1)."""
+    return f"pmc:PMC{pmcid}.{version}#{part}" if part else f"pmc:PMC{pmcid}.{version}"
 
 
 def doc_key(doc_id: str) -> int:
-    """Return the uint64 key of a document id: source tag in the top 4 bits, PMID or PMCID.version below.
+    """Return the uint64 key of a document id.
 
-    The lowest 12 bits of a PMC key are left for parts of an article. Raises ValueError for another form.
+    From the top bit down: 4 bits of source tag, then a PMID (60), or a PMCID (36), its version (12) and the number of
+    a sub-article (12). Raises ValueError for another form.
     """
     scheme, _, rest = doc_id.partition(":")
-    if scheme == "pmid" and rest.isdecimal() and int(rest) < 1 << 60:
+    if scheme == "pmid" and _is_number(rest, 60):
         return _PUBMED_TAG << 60 | int(rest)
     number, _, version = rest.removeprefix("PMC").partition(".")
-    if scheme == "pmc" and number.isdecimal() and version.isdecimal():
-        fits = int(number) < 1 << _PMC_ID_BITS and int(version) < 1 << _VERSION_BITS
-        if fits:
-            return _PMC_TAG << 60 | int(number) << (_VERSION_BITS + _PART_BITS) | int(version) << _PART_BITS
-    raise ValueError(f"document id {doc_id!r}: expected pmid:<digits> or pmc:PMC<digits>.<version>")
+    version, mark, part = version.partition("#")
+    fits = _is_number(number, _PMC_ID_BITS) and _is_number(version, _VERSION_BITS)
+    if scheme == "pmc" and fits and (_is_number(part, _PART_BITS) and int(part) if mark else True):
+        return (
+            _PMC_TAG << 60 | int(number) << (_VERSION_BITS + _PART_BITS) | int(version) << _PART_BITS | int(part or 0)
+        )
+    raise ValueError(f"document id {doc_id!r}: expected pmid:<digits>, pmc:PMC<digits>.<version> or …#<part>")
+
+
+def _is_number(text: str, bits: int) -> bool:
+    return text.isascii() and text.isdecimal() and int(text) < 1 << bits
 
 
 def doc_id(key: int) -> str:
@@ -200,6 +227,6 @@ def doc_id(key: int) -> str:
     if tag == _PUBMED_TAG:
         return pubmed_doc_id(key & (1 << 60) - 1)
     if tag == _PMC_TAG:
-        version = key >> _PART_BITS & (1 << _VERSION_BITS) - 1
-        return pmc_doc_id(key >> (_VERSION_BITS + _PART_BITS) & (1 << _PMC_ID_BITS) - 1, version)
+        version, part = key >> _PART_BITS & (1 << _VERSION_BITS) - 1, key & (1 << _PART_BITS) - 1
+        return pmc_doc_id(key >> (_VERSION_BITS + _PART_BITS) & (1 << _PMC_ID_BITS) - 1, version, part)
     raise ValueError(f"document key {key:#x}: unknown source tag {tag}")

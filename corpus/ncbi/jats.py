@@ -42,6 +42,22 @@ _FILE_ID = re.compile(r"PMC(\d{1,10})(?:\.(\d{1,4}))?(?=\.\D|$)", re.IGNORECASE)
 _BACK_KINDS = {"app": "appendix", "sec": "section", "fn": "footnote"}
 
 
+def read_parts(
+    raw: bytes,
+    *,
+    file: str,
+    offset: int = 0,
+    position: int = 0,
+    metadata: ArticleMetadata | None = None,
+    name: str = "",
+) -> list[Record | Reject]:
+    """Return the record of one article, then those of its sub-articles; or the one reject that says why there is none.
+
+    The arguments are those of `read_article`.
+    """
+    return [read_article(raw, file=file, offset=offset, position=position, metadata=metadata, name=name)]
+
+
 def read_article(
     raw: bytes,
     *,
