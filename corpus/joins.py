@@ -18,7 +18,7 @@ from corpus.lookup import places_in
 
 _COLUMNS = (
     "doc_key",
-    "kind",
+    "source",
     "full_text",
     "pmid",
     "pmcid",
@@ -51,7 +51,7 @@ def join_full_texts(paths: Sequence[str]) -> IdJoin:
     citations, targets = [np.zeros(0, np.uint64)], [np.zeros(0, np.uint64)]
     found_by = dict.fromkeys(tables, 0)
     for table in _read(paths):
-        rest = table.filter(pc.not_equal(table.column("kind"), "article"))
+        rest = table.filter(pc.equal(table.column("source"), "pubmed"))
         for name, (values, owners) in indexes.items():
             ids, keys = _ids(rest, name)
             at = places_in(ids, values)

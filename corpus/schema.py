@@ -1,7 +1,7 @@
 """Dataclasses as Arrow tables and back: the schema of a file is the dataclass of its row.
 
 A field's type hint decides its column: str, int, float, bool, bytes, StrEnum, `X | None`, `tuple[X, ...]` and
-nested dataclasses. The conversion is columnar (one flat child array a nested field), so that 30,000
+nested dataclasses or named tuples. The conversion is columnar (one flat child array a nested field), so that 30,000
 records take a fraction of a second and no Python dicts are made.
 """
 
@@ -53,7 +53,13 @@ def from_batch(batch: pa.RecordBatch | pa.Table, row: type[Row]) -> list[Row]:
 @cache
 def _hints(row: type) -> dict[str, Any]:
     hints = typing.get_type_hints(row)
-    return {field.name: hints[field.name] for field in fields(row)}
+    names = [field.name for field in fields(row)] if is_dataclass(row) else row._fields  # type: ignore[attr-defined]
+    return {name: hints[name] for name in names}
+
+
+def _is_row(hint: Any) -> bool:
+    """Say whether a hint is a class with fields: a dataclass or a named tuple."""
+    return isinstance(hint, type) and (is_dataclass(hint) or hasattr(hint, "_fields"))
 
 
 def _is_optional(hint: Any) -> bool:
@@ -69,7 +75,7 @@ def _arrow_type(hint: Any) -> pa.DataType:
     hint = _inner(hint)
     if typing.get_origin(hint) is tuple:
         return pa.list_(pa.field("element", _arrow_type(typing.get_args(hint)[0]), nullable=False))
-    if is_dataclass(hint) and isinstance(hint, type):
+    if _is_row(hint):
         return pa.struct([pa.field(name, _arrow_type(inner), nullable=False) for name, inner in _hints(hint).items()])
     if issubclass(hint, StrEnum):
         return pa.string()
@@ -82,7 +88,7 @@ def _to_array(values: list[Any], hint: Any) -> pa.Array:
         offsets = pa.array([0, *accumulate(len(value) for value in values)], pa.int32())
         flat = _to_array([item for value in values for item in value], typing.get_args(hint)[0])
         return pa.ListArray.from_arrays(offsets, flat, type=_arrow_type(hint))
-    if is_dataclass(hint) and isinstance(hint, type):
+    if _is_row(hint):
         inner = _hints(hint)
         children = [_to_array([getattr(value, name) for value in values], inner[name]) for name in inner]
         return pa.StructArray.from_arrays(children, fields=list(_arrow_type(hint)))
@@ -96,7 +102,7 @@ def _from_array(array: pa.Array, hint: Any) -> list[Any]:
         flat = _from_array(array.values.slice(offsets[0], offsets[-1] - offsets[0]), typing.get_args(hint)[0])
         bounds = (offsets - offsets[0]).tolist()
         return [tuple(flat[start:end]) for start, end in pairwise(bounds)]
-    if is_dataclass(hint) and isinstance(hint, type):
+    if _is_row(hint):
         inner = _hints(hint)
         children = [_from_array(child, inner[name]) for name, child in zip(inner, array.flatten(), strict=True)]
         return [hint(**dict(zip(inner, values, strict=True))) for values in zip(*children, strict=True)]

@@ -3,6 +3,7 @@
 In: one fixed-width `KEY` row per record. Out: one `VERDICT` row per record. The key of the fold is the PMID, or
 the PMCID for articles; the order is (file rank, position). A deletion removes every row of its PMID that
 stands before it, in that file or an earlier one; of the rest the highest version wins, then the latest file.
+Sub-articles share the fate of their article.
 """
 
 from enum import IntEnum
@@ -19,6 +20,7 @@ KEY = np.dtype(
         ("position", "<u4"),  # of the record in its file
         ("part", "<u4"),  # where the record lies: records part and row
         ("row", "<u4"),
+        ("sub_article", "u2"),  # the number of a sub-article in its article, 0 for all other records
         ("deletion", "u1"),
         ("article", "u1"),
     ]
@@ -81,11 +83,14 @@ def _codes(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     np.maximum.at(best_version, group[alive], rows["version"][alive])
     top = alive & (rows["version"] == best_version[group])
     winner = np.full(len(starts), -1)
-    np.maximum.at(winner, group[top], index[top])
+    whole = top & (rows["sub_article"] == 0)
+    np.maximum.at(winner, group[whole], index[whole])
 
     codes = np.full(len(rows), Code.SUPERSEDED, np.uint8)
     codes[alive & ~top] = Code.OLDER_VERSION
     codes[~deletion & ~alive] = Code.DELETED
     codes[deletion] = Code.DELETION_NOTICE
     codes[winner[winner >= 0]] = Code.LIVE
+    # Rows are in the order of the files, where sub-articles follow their article.
+    codes = codes[np.maximum.accumulate(np.where(rows["sub_article"] == 0, index, 0))]
     return codes, np.where(winner >= 0, best_version, 0)[group]

@@ -1,13 +1,15 @@
 """Scripts and formulas as one line of readable text."""
 
 import pytest
-from lxml import etree
 
-from corpus.ncbi.formulas import linear_math, script, tex_source
+from corpus.ncbi.formulas import MATHML, linear_math, script, tex_source
+from corpus.ncbi.markup import Vocabulary, scan
 
 
 def math(content: str) -> str:
-    return linear_math(etree.fromstring(f"<math>{content}</math>"))
+    markup = scan(f"<math>{content}</math>".encode(), Vocabulary(MATHML, detailed=["math"]))
+    assert markup is not None
+    return linear_math(markup, 0)
 
 
 @pytest.mark.parametrize(

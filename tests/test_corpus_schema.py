@@ -18,7 +18,8 @@ TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
 
 
 def instances(row: type) -> st.SearchStrategy:
-    return st.builds(row, **{field.name: strategy(row, field.name) for field in fields(row)})
+    names = [field.name for field in fields(row)] if hasattr(row, "__dataclass_fields__") else row._fields
+    return st.builds(row, **{name: strategy(row, name) for name in names})
 
 
 def strategy(row: type, name: str) -> st.SearchStrategy:
@@ -35,7 +36,7 @@ def of_hint(hint: object) -> st.SearchStrategy:
     if typing.get_origin(hint) is not None or not isinstance(hint, type):
         inner = [arg for arg in typing.get_args(hint) if arg is not type(None)]
         return st.none() | of_hint(inner[0])
-    if hasattr(hint, "__dataclass_fields__"):
+    if hasattr(hint, "__dataclass_fields__") or hasattr(hint, "_fields"):
         return instances(hint)
     if hint is str:
         return TEXT

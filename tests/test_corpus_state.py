@@ -17,7 +17,7 @@ EVENTS = st.lists(
 def keys_of(events: list[tuple[int, int, int, bool]]) -> np.ndarray:
     keys = np.zeros(len(events), KEY)
     for row, (entity, version, rank, deletion) in enumerate(events):
-        keys[row] = (entity, version, rank, row, rank, row, deletion, 0)
+        keys[row] = (entity, version, rank, row, rank, row, 0, deletion, 0)
     return keys
 
 
@@ -77,3 +77,14 @@ def test_reasons_of_the_losers() -> None:
         Code.DELETION_NOTICE,
         Code.LIVE,
     ]
+
+
+def test_sub_articles_share_the_fate_of_their_article() -> None:
+    keys = np.zeros(5, KEY)
+    keys["entity"], keys["row"] = 7, range(5)
+    keys["version"] = [1, 1, 1, 2, 2]  # version 1 with two sub-articles, version 2 with one
+    keys["sub_article"] = [0, 1, 2, 0, 1]
+    keys["position"] = [0, 0, 0, 1, 1]
+    for order in (slice(None), slice(None, None, -1)):
+        codes = fold(keys[order])["code"].tolist()
+        assert codes == [Code.OLDER_VERSION] * 3 + [Code.LIVE] * 2

@@ -4,9 +4,10 @@ An `InputTask` comes in; a `Record` or a `Reject` for every article goes out, in
 task's order for loose files. A tar is read twice: first to its very end, so that a cut or damaged archive is an
 error before any record is emitted, and to learn the metadata JSON, which may stand anywhere in it; then
 for the articles. Members are streamed and never extracted, so names and links can reach nothing; an
-article behind a link, or under a name that leaves the archive, is a dead letter.
+article behind a link, with holes, or under a name that leaves the archive, is a dead letter.
 """
 
+import dataclasses
 import hashlib
 import lzma
 import tarfile
@@ -16,9 +17,9 @@ from typing import IO, Any
 
 from corpus import storage
 from corpus.errors import CorruptError
-from corpus.ncbi import gzips
+from corpus.ncbi import gzips, tars
 from corpus.ncbi.inputs import JATS_TAR, LOOSE_SUFFIXES, InputTask, metadata_path, stem
-from corpus.ncbi.jats import read_article, reject
+from corpus.ncbi.jats import read_parts, reject
 from corpus.ncbi.metadata import ArticleMetadata, read_metadata
 from corpus.ncbi.xml import BYTE_CAP
 from corpus.records import RAW_LIMIT, Record, Reject, RejectReason
@@ -29,6 +30,8 @@ _XZ_MEMORY = 1 << 30  # bytes a decoder may ask for; `xz -9` needs 65 MB
 _END_OF_TAR = 1024  # two blocks of zeros
 _GROWTH_SLACK = 64 * _BLOCK  # a small archive may expand this far at any ratio
 _METADATA_CAP = 1 << 20  # bytes of one JSON; NCBI's have a few thousand
+_MAX_NUMBER = 10**15  # far above any id of NCBI, and fits a column
+_READS_AT_END = 64  # tarfile skips a member by reading, and one that announces terabytes would be skipped for days
 _AGAIN = "the file is damaged or was cut off; download it again"
 
 # What the metadata said about an article: facts, or why they could not be read.
@@ -44,10 +47,10 @@ def read_articles(task: InputTask) -> Iterator[Record | Reject]:
         yield from _read_tar(task.paths[0])
     else:
         for path in task.paths:
-            yield _read_loose(path)
+            yield from _read_loose(path)
 
 
-def _read_loose(path: str) -> Record | Reject:
+def _read_loose(path: str) -> list[Record | Reject]:
     with storage.open_read(path) as source:
         raw = source.read(BYTE_CAP + 1)
     place = metadata_path(path)
@@ -61,17 +64,17 @@ def _read_loose(path: str) -> Record | Reject:
 
 def _read_one(
     raw: bytes, facts: ArticleMetadata | str | None, *, file: str, offset: int, position: int, name: str
-) -> Record | Reject:
-    """Return the record of one article after checking it against its metadata."""
+) -> list[Record | Reject]:
+    """Return the records of one article and its sub-articles after checking it against its metadata."""
     if isinstance(facts, str):
         detail = f"the article's {facts}"
-        return reject(raw, file=file, offset=offset, reason=RejectReason.BAD_RECORD, detail=detail, name=name)
+        return [reject(raw, file=file, offset=offset, reason=RejectReason.BAD_RECORD, detail=detail, name=name)]
     if facts is not None and facts.xml_md5:
         found = hashlib.md5(raw, usedforsecurity=False).hexdigest()
         if found != facts.xml_md5:
             detail = f"the MD5 of the XML is {found}, its metadata says {facts.xml_md5}: cut off or changed on the way"
-            return reject(raw, file=file, offset=offset, reason=RejectReason.BAD_RECORD, detail=detail, name=name)
-    return read_article(raw, file=file, offset=offset, position=position, metadata=facts, name=name)
+            return [reject(raw, file=file, offset=offset, reason=RejectReason.BAD_RECORD, detail=detail, name=name)]
+    return read_parts(raw, file=file, offset=offset, position=position, metadata=facts, name=name)
 
 
 def _read_tar(path: str) -> Iterator[Record | Reject]:
@@ -79,7 +82,7 @@ def _read_tar(path: str) -> Iterator[Record | Reject]:
     file, position = storage.base_name(path), 0
     with _open_tar(path) as (archive, _):
         for member in _members(archive, LOOSE_SUFFIXES):
-            yield _read_member(archive, member, facts.get(stem(member.name)), file=file, position=position)
+            yield from _read_member(archive, member, facts.get(stem(member.name)), file=file, position=position)
             position += 1
 
 
@@ -88,7 +91,7 @@ def _scan(path: str) -> _Facts:
     facts: _Facts = {}
     with _open_tar(path) as (archive, stream):
         for member in _members(archive, (".json",)):
-            if member.isreg() and member.size <= _METADATA_CAP:
+            if member.isreg() and not member.issparse() and member.size <= _METADATA_CAP:
                 content = archive.extractfile(member)
                 assert content is not None, "a regular member has content"
                 facts[stem(member.name)] = _parse_facts(content.read())
@@ -104,8 +107,7 @@ def _scan(path: str) -> _Facts:
 
 def _members(archive: tarfile.TarFile, suffixes: tuple[str, ...]) -> Iterator[tarfile.TarInfo]:
     """Yield the members whose names end so, but no hidden ones and no folders."""
-    for member in archive:
-        archive.members.clear()  # type: ignore[attr-defined]  # tarfile would keep every member it has passed
+    for member in tars.members(archive):
         name = storage.base_name(member.name)
         if name.lower().endswith(suffixes) and not name.startswith(".") and not member.isdir():
             yield member
@@ -113,19 +115,19 @@ def _members(archive: tarfile.TarFile, suffixes: tuple[str, ...]) -> Iterator[ta
 
 def _read_member(
     archive: tarfile.TarFile, member: tarfile.TarInfo, facts: ArticleMetadata | str | None, *, file: str, position: int
-) -> Record | Reject:
+) -> list[Record | Reject]:
     """Return what became of one member that is named like an article."""
     bad, offset, name = RejectReason.BAD_RECORD, member.offset, storage.base_name(member.name)
-    if not member.isreg():
-        detail = f"member {member.name[:200]!r} is a link or device, no file"
-        return reject(b"", file=file, offset=offset, reason=bad, detail=detail, name=name)
+    if not member.isreg() or member.issparse():  # the holes of one sparse member can be terabytes
+        detail = f"member {member.name[:200]!r} is a link, a device or a sparse file, no plain file"
+        return [reject(b"", file=file, offset=offset, reason=bad, detail=detail, name=name)]
     if member.name.startswith("/") or ".." in member.name.split("/"):
         detail = f"member {member.name[:200]!r} names a place outside the archive"
-        return reject(b"", file=file, offset=offset, reason=bad, detail=detail, name=name)
+        return [reject(b"", file=file, offset=offset, reason=bad, detail=detail, name=name)]
     content = archive.extractfile(member)
     assert content is not None, "a regular member has content"
     if member.size > BYTE_CAP:
-        return _too_large(content, file=file, offset=offset, size=member.size)
+        return [_too_large(content, file=file, offset=offset, size=member.size)]
     return _read_one(content.read(), facts, file=file, offset=offset, position=position, name=name)
 
 
@@ -148,8 +150,14 @@ def _too_large(content: IO[bytes], *, file: str, offset: int, size: int) -> Reje
 
 def _parse_facts(raw: bytes) -> ArticleMetadata | str:
     try:
-        return read_metadata(raw)
-    except ValueError as error:
+        facts = read_metadata(raw)
+        for value in dataclasses.astuple(facts):
+            if isinstance(value, str):
+                value.encode()  # JSON can hold half a surrogate pair, Parquet cannot
+            elif value is not None and value > _MAX_NUMBER:
+                raise ValueError(f"{str(value)[:40]} is too large a number")
+        return facts
+    except (ValueError, RecursionError) as error:
         return f"metadata JSON cannot be read: {error}"
 
 
@@ -158,13 +166,16 @@ class _Stream:
 
     def __init__(self, blocks: Iterator[bytes]) -> None:
         self._blocks = blocks
-        self.size = self.last_byte = 0
+        self.size = self.last_byte = self._reads_at_end = 0
 
     def read(self, _size: int = -1) -> bytes:
         block = next(self._blocks, b"")
         if filled := len(block.rstrip(b"\0")):
             self.last_byte = self.size + filled
         self.size += len(block)
+        self._reads_at_end += not block
+        if self._reads_at_end > _READS_AT_END:
+            raise EOFError(f"the tar ends early, after {self.size} bytes")
         return block
 
 
@@ -175,7 +186,7 @@ def _open_tar(path: str) -> Iterator[tuple[tarfile.TarFile, _Stream]]:
         stream = _Stream(_decompressed(source, path))
         try:
             fileobj: Any = stream  # tarfile asks of a stream nothing but `read`
-            with tarfile.open(fileobj=fileobj, mode="r|", bufsize=_BLOCK) as archive:
+            with tars.open_tar(fileobj, mode="r|", block=_BLOCK) as archive:
                 yield archive, stream
         except (tarfile.TarError, lzma.LZMAError, EOFError) as error:
             raise CorruptError(f"{path}: {error}; {_AGAIN}") from error

@@ -9,7 +9,7 @@ MathML is written linearly with the fewest brackets that keep its meaning; nothi
 import re
 from collections.abc import Callable
 
-from lxml import etree
+from corpus.ncbi.markup import Markup
 
 _DIGITS = "0123456789+-()"
 _UP = str.maketrans(_DIGITS + "−–n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾⁻⁻ⁿ")
@@ -22,6 +22,12 @@ _ORDINAL = re.compile(r"st|nd|rd|th", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
 _OPEN_SCRIPT = re.compile(r"[\^_]\w+$")
 _MAX_DEPTH = 150
+
+# What a vocabulary must name, besides `math` as a detailed element, for `linear_math` to know the constructs.
+MATHML = (
+    *("msub", "msup", "msubsup", "munder", "mover", "munderover", "mfrac", "msqrt", "mroot", "mfenced"),
+    *("mtable", "mtr", "mlabeledtr", "mspace", "annotation", "annotation-xml"),
+)
 
 
 def script(run: str, *, raised: bool, before: str = "", after: str = "") -> str:
@@ -59,13 +65,13 @@ def tex_source(source: str) -> str:
     return source
 
 
-def linear_math(element: etree._Element) -> str:
-    """Return a MathML element as one line of text.
+def linear_math(doc: Markup, element: int) -> str:
+    """Return a MathML element as one line of text; `element` and all below it must have rows (`MATHML`).
 
     Scripts follow `script`; fractions are `a/b` with brackets around what is longer than one token; roots
     are `√(x)`; table cells are parted by `, ` and rows by `; `. Annotations (a second copy) are left out.
     """
-    return _Linear().text(element, 0)
+    return _Linear().text(doc, element, 0)
 
 
 class _Linear:
@@ -88,31 +94,32 @@ class _Linear:
             "mspace": lambda part: " ",
         }
 
-    def text(self, element: etree._Element, depth: int) -> str:
+    def text(self, doc: Markup, element: int, depth: int) -> str:
         """Return one element's text without its tail."""
+        name = doc.tag_names[element]
         if depth > _MAX_DEPTH:
-            return " ".join("".join(str(piece) for piece in element.itertext()).split())
-        name = _name(element)
+            return " ".join(doc.own_text(element).split())
         if name in ("annotation", "annotation-xml"):
             return ""
-        if not len(element):
-            own = " ".join((element.text or "").split())
-            return self._rules["mspace"]([]) if name == "mspace" else own
+        children = doc.children(element)
+        if not children:
+            return " " if name == "mspace" else " ".join(doc.own_text(element).split())
         # White space between MathML elements is layout; any other text there is kept.
-        parts = [" ".join((element.text or "").split())] if (element.text or "").strip() else []
-        for child in element:
-            if _name(child):
-                parts.append(self.text(child, depth + 1))
-            if (child.tail or "").strip():
-                parts.append(" ".join((child.tail or "").split()))
+        parts: list[str] = []
+        pos = doc.starts[element]
+        for child in children:
+            _add_token(parts, doc.text[pos : doc.starts[child]])
+            parts.append(self.text(doc, child, depth + 1))
+            pos = doc.ends[child]
+        _add_token(parts, doc.text[pos : doc.ends[element]])
         if name == "mfenced":
-            return _fenced(element, parts)
+            return _fenced(doc.attributes(element), parts)
         return self._rules.get(name, _joined)(parts)
 
 
-def _name(element: etree._Element) -> str:
-    tag = element.tag
-    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
+def _add_token(parts: list[str], text: str) -> None:
+    if token := " ".join(text.split()):
+        parts.append(token)
 
 
 def _attach(parts: list[str], *kinds: str) -> str:
@@ -129,10 +136,10 @@ def _bracketed(piece: str) -> str:
     return piece if single else f"({piece})"
 
 
-def _fenced(element: etree._Element, parts: list[str]) -> str:
-    marks = element.get("separators", ",").strip()[:1]
+def _fenced(attributes: dict[str, str], parts: list[str]) -> str:
+    marks = attributes.get("separators", ",").strip()[:1]
     inner = f"{marks} ".join(parts) if marks else _joined(parts)
-    return element.get("open", "(") + inner + element.get("close", ")")
+    return attributes.get("open", "(") + inner + attributes.get("close", ")")
 
 
 def _joined(parts: list[str]) -> str:

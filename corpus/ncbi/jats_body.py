@@ -6,14 +6,14 @@ around a list becomes three kinds of blocks in their order, nothing twice and no
 supplements leave the text without splitting it and remember where they stood.
 """
 
-from lxml import etree
-
 from corpus.ncbi import jats_tables
-from corpus.ncbi.jats_citations import GONE, tidy
-from corpus.ncbi.jats_inline import INLINE_RULES, InlineReader, rules
+from corpus.ncbi.jats_accounts import Accounts
+from corpus.ncbi.jats_citations import GONE
+from corpus.ncbi.jats_inline import INLINE_RULES, InlineReader, rules, skip
+from corpus.ncbi.jats_lines import finish
+from corpus.ncbi.markup import Markup
 from corpus.records import BackPart, Block, BlockKind, Float
-
-Element = etree._Element
+from corpus.rows import quick
 
 # Titles below these are headings; a title of a list or statement is a paragraph.
 _SECTIONS = frozenset(
@@ -21,11 +21,14 @@ _SECTIONS = frozenset(
 )
 
 
+_block = quick(Block)
+
+
 class Reader(InlineReader):
     """The walk over one article; `blocks`, `floats` and `notes` are its results."""
 
-    def __init__(self, article: Element) -> None:
-        super().__init__(article)
+    def __init__(self, doc: Markup, accounts: Accounts) -> None:
+        super().__init__(doc, accounts)
         self.blocks: list[Block] = []
         self.floats: list[Float] = []
         self.notes: list[BackPart] = []
@@ -35,13 +38,13 @@ class Reader(InlineReader):
         self._kind = BlockKind.PARAGRAPH
         self._label = ""
 
-    def read(self, element: Element) -> None:
+    def read(self, element: int) -> None:
         """Read the content of a container and close its last block."""
         self._content(element)
         self._close()
         self._close_label()
 
-    def capture(self, element: Element) -> list[Block]:
+    def capture(self, element: int) -> list[Block]:
         """Return the blocks of an element's content, apart from the running text."""
         saved = (self.blocks, self._buffer, self._depth, self._kind, self._label, self.in_body)
         self.blocks, self._buffer, self._depth, self._kind, self._label = [], [], 0, BlockKind.PARAGRAPH, ""
@@ -52,16 +55,16 @@ class Reader(InlineReader):
         finally:
             self.blocks, self._buffer, self._depth, self._kind, self._label, self.in_body = saved
 
-    def lines(self, element: Element) -> list[str]:
+    def lines(self, element: int) -> list[str]:
         """Return the texts of an element's blocks."""
-        if not len(element):
-            text = tidy(element.text or "")
+        if self.doc.nexts[element] == element + 1:
+            text = finish(self.doc.own_text(element), self.accounts, in_cell=self.in_cell, collapsed=True)
             return [text] if text else []
         return [block.text for block in self.capture(element)]
 
-    def line(self, element: Element | None) -> str:
-        """Return an element's text as one line, "" for None."""
-        return " ".join(self.lines(element)) if element is not None else ""
+    def line(self, element: int) -> str:
+        """Return an element's text as one line, "" for -1, the element that is not there."""
+        return " ".join(self.lines(element)) if element >= 0 else ""
 
     def position(self) -> int:
         """Return the index of the body block that comes next, -1 outside the body."""
@@ -71,10 +74,12 @@ class Reader(InlineReader):
 
     def _close(self, kind: BlockKind | None = None) -> None:
         """Make a block of what is in the buffer."""
-        if not self._buffer:
+        pieces = self._buffer
+        if not pieces:
             return
-        text = tidy("".join(self._buffer))
-        self._buffer.clear()
+        one = len(pieces) == 1
+        text = finish(pieces[0] if one else "".join(pieces), self.accounts, in_cell=self.in_cell, collapsed=one)
+        pieces.clear()
         if text:
             self._add(text, kind or self._kind)
             if self._kind is BlockKind.LIST_ITEM:
@@ -83,7 +88,7 @@ class Reader(InlineReader):
     def _add(self, text: str, kind: BlockKind) -> None:
         if self._label:
             text, self._label = f"{self._label} {text}", ""
-        self.blocks.append(Block(kind=kind, depth=self._depth, text=text))
+        self.blocks.append(_block(kind=kind, depth=self._depth, text=text))
 
     def _close_label(self) -> None:
         """Keep a label that no text came after."""
@@ -93,48 +98,50 @@ class Reader(InlineReader):
 
     # Blocks
 
-    def _paragraph(self, element: Element) -> None:
+    def _paragraph(self, element: int) -> None:
+        if self._buffer:
+            self._close()
+        self._content(element)
+        if self._buffer:
+            self._close()
+
+    def _title(self, element: int) -> None:
+        parent = self.doc.parents[element]
         self._close()
         self._content(element)
-        self._close()
+        self._close(BlockKind.HEADING if parent >= 0 and self.doc.tag_names[parent] in _SECTIONS else None)
 
-    def _title(self, element: Element) -> None:
-        parent = element.getparent()
-        self._close()
-        self._content(element)
-        self._close(BlockKind.HEADING if parent is not None and parent.tag in _SECTIONS else None)
-
-    def _section(self, element: Element) -> None:
+    def _section(self, element: int) -> None:
         self._close()
         self._close_label()
         self._depth += 1
         self.read(element)
         self._depth -= 1
 
-    def _container(self, element: Element) -> None:
+    def _container(self, element: int) -> None:
         self._close()
         self.read(element)
 
-    def _of_kind(self, element: Element, kind: BlockKind) -> None:
+    def _of_kind(self, element: int, kind: BlockKind) -> None:
         self._close()
         outer, self._kind = self._kind, kind
         self.read(element)
         self._kind = BlockKind.PARAGRAPH if outer is BlockKind.LIST_ITEM else outer
 
-    def _list_item(self, element: Element) -> None:
+    def _list_item(self, element: int) -> None:
         self._of_kind(element, BlockKind.LIST_ITEM)
 
-    def _quote(self, element: Element) -> None:
+    def _quote(self, element: int) -> None:
         self._of_kind(element, BlockKind.QUOTE)
 
-    def _preformat(self, element: Element) -> None:
+    def _preformat(self, element: int) -> None:
         self._close()
-        text = "".join(str(piece) for piece in element.itertext()).strip("\n").rstrip()
+        text = self.doc.verbatim(element).strip("\n").rstrip()
         if text.strip():
             self._add(text, BlockKind.PREFORMAT)
-        self.ocr = self.ocr or element.get("preformat-type") == "pmc-ocr-text"
+        self.ocr = self.ocr or self.doc.attributes(element).get("preformat-type") == "pmc-ocr-text"
 
-    def _formula(self, element: Element) -> None:
+    def _formula(self, element: int) -> None:
         """Read a display formula; its number stands behind it."""
         self._close()
         outer, self._label = self._label, ""
@@ -144,7 +151,7 @@ class Reader(InlineReader):
         self._label = outer
         self._close(BlockKind.FORMULA)
 
-    def _array(self, element: Element) -> None:
+    def _array(self, element: int) -> None:
         """Read rows without a table's frame, such as a list of abbreviations, as list items."""
         self._close()
         for row in jats_tables.read_rows(self, element):
@@ -154,32 +161,37 @@ class Reader(InlineReader):
 
     # What labels the next block
 
-    def _read_label(self, element: Element) -> None:
+    def _read_label(self, element: int) -> None:
         self._label = " ".join(filter(None, [self._label, self.line(element)]))
 
-    def _term(self, element: Element) -> None:
+    def _term(self, element: int) -> None:
         text = self.line(element)
         if text:
             self._label = ", ".join(filter(None, [self._label.rstrip(":"), text])).rstrip(":") + ":"
 
     # Floats and notes
 
-    def _float(self, element: Element) -> None:
+    def _float(self, element: int) -> None:
         self._buffer.append(GONE)
+        outer = self.accounts.enter("floats", self.doc.solid(element))
         self.floats += jats_tables.read_float(self, element)
+        self.accounts.leave(outer)
 
-    def _footnote(self, element: Element) -> None:
+    def _footnote(self, element: int) -> None:
+        self._note(element, "")
+
+    def _note(self, element: int, title: str) -> None:
+        outer = self.accounts.enter("back", self.doc.solid(element))
         text = "\n".join(self.lines(element))
         if text:
-            self.notes.append(BackPart(kind="footnote", text=text))
+            self.notes.append(BackPart(kind="footnote", title=title, text=text))
+        self.accounts.leave(outer)
 
-    def footnotes(self, element: Element) -> None:
+    def footnotes(self, element: int) -> None:
         """Take the notes of a group, each under the group's title."""
-        title = self.line(element.find("title"))
-        for note in element.iter("fn"):
-            text = "\n".join(self.lines(note))
-            if text:
-                self.notes.append(BackPart(kind="footnote", title=title, text=text))
+        title = self.line(self.doc.find(element, "title"))
+        for note in self.doc.descendants(element, "fn"):
+            self._note(note, title)
 
 
 Reader.RULES = {
@@ -194,7 +206,10 @@ Reader.RULES = {
     **rules(Reader._formula, "disp-formula chem-struct chem-struct-wrap"),
     **rules(Reader._term, "term speaker"),
     **rules(Reader._float, "fig fig-group table-wrap table-wrap-group table supplementary-material media"),
-    **rules(Reader._skip, "ref-list sec-meta permissions sub-article response"),
+    "ref-list": skip("references"),
+    "permissions": skip("permissions"),
+    "sec-meta": skip("article_metadata"),
+    **rules(skip("sub_articles"), "sub-article response"),
     "title": Reader._title,
     **rules(Reader._list_item, "list-item def-item"),
     "disp-quote": Reader._quote,

@@ -27,9 +27,12 @@ _FILLER = re.compile(
     rf"reviewed|in|examples?|therein)\b|\b{_NUMBER}\b)*",
     re.IGNORECASE,
 )
-_NEEDED = re.compile(
-    r"(?:[(\[]|(?:^|[\s(\[])(?:in|by|from|of|with|to|see|on|per|than|refs?\.?|references?))\s*$",
-    re.IGNORECASE,
+# What a sentence cannot leave without the number behind it.
+_NEEDING = frozenset(
+    {
+        *("in", "by", "from", "of", "with", "to", "see", "on", "per", "than"),
+        *("ref", "refs", "ref.", "refs.", "reference", "references"),
+    }
 )
 _PLAIN_FILLER = re.compile(rf"[{_SEPARATORS}]*")
 _COMMAS, _STOPS = (",", ";"), (",", ";", ".", ")", "]")
@@ -39,6 +42,8 @@ _INNER = rf"(?:\({_TEXT}\)|\[{_TEXT}\])"
 _OUTER_PAIR = re.compile(rf"\({_TEXT}(?:{_INNER}{_TEXT})*\)|\[{_TEXT}(?:{_INNER}{_TEXT})*\]")
 _PAIR = re.compile(_INNER)
 _RUN = re.compile(rf"(?:{OPEN}[^{CLOSE}]*{CLOSE})(?:\s?[,;–—‒‐‑−-]?\s?{OPEN}[^{CLOSE}]*{CLOSE})*")
+_ALONE = re.compile(rf"[\[(]\s?{OPEN}[^{CLOSE}]*{CLOSE}(?:[{_SEPARATORS[:-4]}]*{OPEN}[^{CLOSE}]*{CLOSE})*\s?[\])]")
+_INSIDE = re.compile(rf"[\[(][^\[\]()]*{GONE}[^\[\]()]*[\])]")
 _CHAIN = re.compile(rf"{GONE}(?:[\s,;–—‒‐‑−-]*(?:{_ITEM.pattern}))+")
 
 
@@ -56,22 +61,45 @@ def mark(text: str) -> str | None:
     return f"{OPEN}{bare}{CLOSE}"
 
 
+def num_marks(raw: str) -> int:
+    """Return how many control characters of a raw line say where its citations are."""
+    return raw.count(OPEN) + raw.count(CLOSE) + raw.count(GONE)
+
+
 def without_numbers(raised: str) -> str:
     """Return what is left of a raised run when its citations go; "" when nothing but separators and numbers is."""
     rest = _ITEM.sub("", raised)
     return "" if _RAISED_FILLER.fullmatch(rest) else rest.strip(" ,;–-")
 
 
-def tidy(raw: str) -> str:
-    """Return a raw line with white space collapsed and citations decided."""
-    text = " ".join(raw.split())
-    if OPEN not in text and GONE not in text:
-        return text
-    text = _OUTER_PAIR.sub(_decide_pair, text)
+def tidy(line: str) -> str:
+    """Return a raw line, white space collapsed, with its citations decided."""
+    if OPEN not in line and GONE not in line:
+        return line
+    # Most citations stand alone in their brackets; a line with others is read from the start, outer brackets first.
+    text = _ALONE.sub(_decide_alone, line) if OPEN in line else line
+    if OPEN in text or _INSIDE.search(text):
+        text = _decide_nested(line)
+    return _close_gaps(_CHAIN.sub(GONE, text)).strip()
+
+
+def _decide_alone(match: re.Match[str]) -> str:
+    """Return GONE for citations in brackets of their own, and the whole as it is where the sentence needs them."""
+    return match[0] if _is_needed(match) else GONE
+
+
+def _is_needed(match: re.Match[str]) -> bool:
+    """Say whether the words before a citation cannot do without it: "as described in [5]", "([5]"."""
+    before = match.string[max(0, match.start() - 16) : match.start()].rstrip()
+    return before[-1:] in ("(", "[") or before.rpartition(" ")[2].lstrip("([").lower() in _NEEDING
+
+
+def _decide_nested(line: str) -> str:
+    text = _OUTER_PAIR.sub(_decide_pair, line)
     if OPEN in text or f"({GONE}" in text:
         text = _CHAIN.sub(GONE, _PAIR.sub(_decide_pair, text))
         text = _RUN.sub(_decide_run, text)
-    return _close_gaps(_CHAIN.sub(GONE, text)).strip()
+    return text
 
 
 def _decide_pair(match: re.Match[str]) -> str:
@@ -82,8 +110,7 @@ def _decide_pair(match: re.Match[str]) -> str:
     rest = _ITEM.sub(" ", pair)
     if not _PLAIN_FILLER.fullmatch(rest) and not _FILLER.fullmatch(rest):
         return pair
-    before = match.string[max(0, match.start() - 16) : match.start()]
-    if GONE not in pair and _NEEDED.search(before):
+    if GONE not in pair and _is_needed(match):
         return pair.replace(OPEN, "").replace(CLOSE, "")
     return GONE
 

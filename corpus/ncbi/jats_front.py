@@ -9,24 +9,37 @@ no other.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-from lxml import etree
+from html import unescape
 
 from corpus.ncbi.ids import normalize_doi, parse_pmcid
 from corpus.ncbi.jats_body import Reader
 from corpus.ncbi.licenses import license_name
+from corpus.ncbi.markup import Markup
 from corpus.records import AbstractPart, BlockKind, Link
 
-Element = etree._Element
-
-LANG = "{http://www.w3.org/XML/1998/namespace}lang"
-_HREF = "{http://www.w3.org/1999/xlink}href"
+# What a licence points to, in reading order: links, and the address in <ali:license_ref>.
+_LINK = re.compile(rb"""href\s*=\s*(?:"([^"]*)"|'([^']*)')|license_ref[^>]*>\s*([^<\s]*)""")
 
 _PUBLISHED = frozenset(["epub", "ppub", "epub-ppub", "collection", "pub", "ecorrected", "corrected", "online", "print"])
 _YEAR = re.compile(r"\s*([12]\d{3})\b")
 _VERSIONED = re.compile(r"(?:PMC)?(\d+)\.(\d{1,4})", re.IGNORECASE)
 # Types that journals give to the one abstract they have.
 _PLAIN_TYPES = ("normal", "primary", "section", "short")
+# Accounts of what stands directly in an article, and directly in its article-meta.
+_REGIONS = {
+    "front": "article_metadata",
+    "front-stub": "article_metadata",
+    "sub-article": "sub_articles",
+    "response": "sub_articles",
+    "processing-meta": "processing_metadata",
+}
+_METADATA = {
+    **dict.fromkeys(("contrib-group", "aff", "aff-alternatives", "author-notes"), "author_metadata"),
+    **dict.fromkeys(("permissions", "license", "copyright-statement"), "permissions"),
+    "article-id": "ids",
+    "related-article": "links",
+}
+_ABBREVIATION = ("journal-title-group", "abbrev-journal-title")
 _TITLE_OF_ABSTRACT = frozenset(
     ["abstract", "abstracts", "summary", "résumé", "resumen", "resumo", "riassunto", "zusammenfassung"]
 )
@@ -46,11 +59,11 @@ class ArticleIds:
     manuscript: bool = False
 
 
-def read_ids(meta: Element | None) -> ArticleIds:
-    """Return the ids in article-meta; the first usable one of each kind."""
+def read_ids(doc: Markup, meta: int) -> ArticleIds:
+    """Return the ids in article-meta (-1: none); the first usable one of each kind."""
     found: dict[str, str] = {}
-    for element in meta.iterfind("article-id") if meta is not None else ():
-        kind, value = element.get("pub-id-type") or "", (element.text or "").strip()
+    for element in doc.find_all(meta, "article-id") if meta >= 0 else ():
+        kind, value = doc.attributes(element).get("pub-id-type") or "", doc.own_text(element).strip()
         if value:
             found.setdefault(kind, value)
     numbers = (parse_pmcid(found.get(kind)) for kind in ("pmc", "pmcid"))
@@ -66,30 +79,56 @@ def read_ids(meta: Element | None) -> ArticleIds:
     )
 
 
-def read_titles(reader: Reader, meta: Element) -> tuple[str, str]:
+def open_accounts(reader: Reader, article: int, meta: int) -> None:
+    """Give every region of an article its account; make the front's the current one, for fields to be taken from."""
+    doc, accounts = reader.doc, reader.accounts
+    for child in doc.children(article):
+        if (account := _REGIONS.get(doc.tag_names[child])) is not None:
+            reader.assign(child, account)
+    accounts.current = "article_metadata"
+    journal = doc.find(article, "front", "journal-meta")
+    if journal >= 0:
+        reader.assign(journal, "journal_metadata")
+    for child in doc.children(meta) if meta >= 0 else ():
+        if (account := _METADATA.get(doc.tag_names[child])) is not None:
+            reader.assign(child, account)
+
+
+def read_titles(reader: Reader, meta: int) -> tuple[str, str]:
     """Return the title with its subtitle, and the first translated title."""
-    group, translated = meta.find("title-group"), meta.find("title-group/trans-title-group")
-    return _title(reader, group, "article-title", "subtitle"), _title(
-        reader, translated, "trans-title", "trans-subtitle"
-    )
+    find = reader.doc.find
+    title = _title(reader, "title", find(meta, "title-group"), "article-title", "subtitle")
+    translated = find(meta, "title-group", "trans-title-group")
+    return title, _title(reader, "vernacular_title", translated, "trans-title", "trans-subtitle")
 
 
-def _title(reader: Reader, group: Element | None, *tags: str) -> str:
-    if group is None:
+def _title(reader: Reader, field: str, group: int, *tags: str) -> str:
+    if group < 0:
         return ""
-    title, subtitle = (reader.line(group.find(tag)) for tag in tags)
+    title, subtitle = (read_line(reader, reader.doc.find(group, tag), field) for tag in tags)
     if title and subtitle:
         return f"{title} {subtitle}" if title[-1] in ":?!.–—" else f"{title}: {subtitle}"
     return title or subtitle
 
 
-def read_abstracts(reader: Reader, meta: Element) -> tuple[AbstractPart, ...]:
+def read_line(reader: Reader, element: int, field: str) -> str:
+    """Return an element's text as one line of a field, "" for -1."""
+    if element < 0:
+        return ""
+    outer = reader.accounts.enter(field, reader.doc.solid(element))
+    text = reader.line(element)
+    reader.accounts.leave(outer)
+    return text
+
+
+def read_abstracts(reader: Reader, meta: int) -> tuple[AbstractPart, ...]:
     """Return the parts of all abstracts in document order.
 
     An untyped abstract is "main"; without one, so is the first of a type that only says "the abstract".
     """
-    elements = [element for element in meta if element.tag in ("abstract", "trans-abstract")]
-    types = [_abstract_type(element) for element in elements]
+    doc = reader.doc
+    elements = [child for child in doc.children(meta) if doc.tag_names[child] in ("abstract", "trans-abstract")]
+    types = [_abstract_type(doc.attributes(element), doc.tag_names[element]) for element in elements]
     if "main" not in types:
         plain = next((index for index, name in enumerate(types) if name in _PLAIN_TYPES), None)
         if plain is not None:
@@ -99,15 +138,18 @@ def read_abstracts(reader: Reader, meta: Element) -> tuple[AbstractPart, ...]:
     )
 
 
-def _abstract_type(element: Element) -> str:
-    return element.get("abstract-type") or ("main" if element.tag == "abstract" else element.tag)
+def _abstract_type(attributes: dict[str, str], name: str) -> str:
+    return attributes.get("abstract-type") or ("main" if name == "abstract" else name)
 
 
-def _abstract_parts(reader: Reader, element: Element, name: str) -> Iterator[AbstractPart]:
+def _abstract_parts(reader: Reader, element: int, name: str) -> Iterator[AbstractPart]:
     """Yield one part a paragraph; a section's title labels its first paragraph."""
-    language = element.get(LANG) or ""
+    language = reader.doc.attributes(element).get("lang") or ""
     label = ""
-    for block in reader.capture(element):
+    outer = reader.accounts.enter("abstracts", reader.doc.solid(element))
+    blocks = reader.capture(element)
+    reader.accounts.leave(outer)
+    for block in blocks:
         if block.kind is not BlockKind.HEADING:
             yield AbstractPart(type=name, language=language, label=label, text=block.text)
             label = ""
@@ -121,58 +163,70 @@ def _abstract_parts(reader: Reader, element: Element, name: str) -> Iterator[Abs
         yield AbstractPart(type=name, language=language, label=label)
 
 
-def read_year(meta: Element) -> int | None:
+def read_year(reader: Reader, meta: int) -> int | None:
     """Return the year of publication, None when there is no date."""
+    doc = reader.doc
     published: list[int] = []
     others: list[int] = []
-    for date in meta.iterfind("pub-date"):
-        found = _YEAR.match(date.findtext("year") or date.get("iso-8601-date") or date.findtext("string-date") or "")
+    for date in doc.find_all(meta, "pub-date"):
+        attributes, year, phrase = doc.attributes(date), doc.find(date, "year"), doc.find(date, "string-date")
+        stated = year if year >= 0 else phrase
+        iso = attributes.get("iso-8601-date") or ""
+        found = _YEAR.match(doc.own_text(year) if year >= 0 else iso or (doc.own_text(phrase) if phrase >= 0 else ""))
         if found:
-            kind = date.get("pub-type") or date.get("date-type") or "pub"
+            if stated >= 0:
+                reader.assign(stated, "year")
+            kind = attributes.get("pub-type") or attributes.get("date-type") or "pub"
             (published if kind in _PUBLISHED else others).append(int(found[1]))
     return min(published or others, default=None)
 
 
-def read_journal(reader: Reader, journal: Element | None) -> str:
-    """Return the journal's title, else its abbreviation."""
-    if journal is None:
+def read_journal(reader: Reader, journal: int) -> str:
+    """Return the journal's title, else its abbreviation; "" for -1."""
+    if journal < 0:
         return ""
-    for path in ("journal-title-group/journal-title", "journal-title", "journal-title-group/abbrev-journal-title"):
-        if title := reader.line(journal.find(path)):
-            return title
-    return reader.line(journal.find("journal-id"))
+    accounts, title = reader.accounts, ""
+    outer, accounts.current = accounts.current, "journal_metadata"
+    for path in (("journal-title-group", "journal-title"), ("journal-title",), _ABBREVIATION, ("journal-id",)):
+        title = title or read_line(reader, reader.doc.find(journal, *path), "journal")
+    accounts.leave(outer)
+    return title
 
 
-def read_keywords(reader: Reader, meta: Element) -> tuple[str, ...]:
+def read_keywords(reader: Reader, meta: int) -> tuple[str, ...]:
     """Return the keywords of all groups but lists of abbreviations, each once."""
+    doc = reader.doc
     found: dict[str, None] = {}
-    for group in meta.iterfind("kwd-group"):
-        if not (group.get("kwd-group-type") or "").startswith("abbr"):
-            for keyword in group.iter("kwd", "compound-kwd"):
-                found.setdefault(reader.line(keyword))
+    for group in doc.find_all(meta, "kwd-group"):
+        if not (doc.attributes(group).get("kwd-group-type") or "").startswith("abbr"):
+            end = 0
+            for keyword in doc.descendants(group, "kwd", "compound-kwd"):
+                if keyword >= end:  # not inside the last one
+                    found.setdefault(read_line(reader, keyword, "keywords"))
+                    end = doc.nexts[keyword]
     found.pop("", None)
     return tuple(found)
 
 
-def read_license(meta: Element, code: str) -> str:
+def read_license(doc: Markup, meta: int, code: str) -> str:
     """Return the licence by its SPDX name; `code` is the bucket's."""
-    elements = [*meta.iterfind("permissions"), *meta.iterfind("license"), *meta.iterfind("copyright-statement")]
     links: list[str] = []
     texts: list[str] = []
-    for outer in elements:
-        for element in outer.iter(etree.Element):
-            links.append(element.get(_HREF) or "")
-            if element.tag.endswith("license_ref"):
-                links.append(element.text or "")
-        texts += [str(piece) for piece in outer.itertext()]
+    for name in ("permissions", "license", "copyright-statement"):
+        for element in doc.find_all(meta, name):
+            texts.append(doc.own_text(element))
+            found = _LINK.findall(doc.source(element))
+            links += [(doc.attributes(element).get("href") or "")]
+            links += [unescape(b"".join(forms).decode()) for forms in found]
     return license_name(links=filter(None, links), text=" ".join("".join(texts).split()), code=code)
 
 
-def read_links(meta: Element) -> tuple[Link, ...]:
+def read_links(reader: Reader, meta: int) -> tuple[Link, ...]:
     """Return the relations to other articles that the article states."""
     links = []
-    for element in meta.iterfind("related-article"):
-        target, kind = (element.get(_HREF) or "").strip(), element.get("ext-link-type") or ""
+    for element in reader.doc.find_all(meta, "related-article"):
+        attributes = reader.doc.attributes(element)
+        target, kind = (attributes.get("href") or "").strip(), attributes.get("ext-link-type") or ""
         doi = normalize_doi(target)
         if kind in ("pubmed", "pmid") and target.isdecimal():
             target = f"pmid:{target}"
@@ -181,7 +235,7 @@ def read_links(meta: Element) -> tuple[Link, ...]:
         elif doi:
             target = f"doi:{doi}"
         if target:
-            links.append(Link(type=element.get("related-article-type") or "", target=target))
+            links.append(Link(type=attributes.get("related-article-type") or "", target=target))
     return tuple(links)
 
 

@@ -12,12 +12,14 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from corpus.ncbi.jats_accounts import UNREAD
+from corpus.ncbi.jats_lines import has_marks
+from corpus.ncbi.markup import parse_attributes
 from corpus.records import Cell, Float
 
 if TYPE_CHECKING:
-    from lxml.etree import _Element as Element
-
     from corpus.ncbi.jats_body import Reader
+    from corpus.ncbi.markup import Markup
 
 _KINDS = {
     "fig": "figure",
@@ -30,77 +32,140 @@ _KINDS = {
     "boxed-text": "box",
 }
 _GROUPS = ("fig-group", "table-wrap-group")
+_READ = frozenset(
+    ["label", "caption", "p", "statement", "attrib", "table", "alternatives", "array", "table-wrap-foot", "media"]
+)
+_LEFT_OUT = {
+    "alt-text": "alt_text",
+    "long-desc": "alt_text",
+    "graphic": "alt_text",
+    "object-id": "index_terms",
+    "permissions": "permissions",
+    **dict.fromkeys(("thead", "tbody", "tfoot", "tr", "tgroup"), "floats"),  # of a bare table
+}
+_CACHE: dict[tuple[str, bytes, bool, tuple[str, ...]], Cell] = {}
+_CACHED_CELLS, _CACHED_LENGTH = 1 << 15, 40
+_CELLS = frozenset(["td", "th", "entry"])
 _MAX_SPAN = 1000  # HTML's own limit for columns; larger numbers are typing errors
 
 
-def read_float(reader: Reader, element: Element) -> list[Float]:
+def read_float(reader: Reader, element: int) -> list[Float]:
     """Return the floats of an element: itself, unless it says nothing, and its members."""
     position, first = reader.position(), len(reader.floats)
-    own = (_table if _KINDS.get(element.tag) == "table" else _captioned)(reader, element, position)
+    own = (_table if _KINDS.get(reader.doc.tag_names[element]) == "table" else _captioned)(reader, element, position)
     nested = reader.floats[first:]  # found inside a caption or a cell
     del reader.floats[first:]
     found = [own] if own.label or own.caption or own.rows or own.footnotes else []
-    for member in _members(element):
+    members = _members(reader, element)
+    for member in members:
         found += read_float(reader, member)
+    _account(reader, element, members)
     return found + nested
 
 
-def read_outside(reader: Reader, group: Element) -> None:
+def _account(reader: Reader, element: int, members: list[int]) -> None:
+    """Account for what stands in a float and is not read."""
+    doc, others = reader.doc, reader.doc.solid(element)
+    for child in doc.children(element):
+        others -= doc.solid(child)
+        name = doc.tag_names[child]
+        if name not in _READ and child not in members:
+            reader.assign(child, _LEFT_OUT.get(name, UNREAD))
+    if doc.tag_names[element] not in ("table", "media"):
+        reader.accounts.move(UNREAD, others)
+
+
+def read_outside(reader: Reader, group: int) -> None:
     """Read the floats that stand together outside the body; text among them becomes boxes."""
-    for child in group:
-        if child.tag in _KINDS and child.tag != "boxed-text":
+    names = reader.doc.tag_names
+    for child in reader.doc.children(group):
+        if names[child] in _KINDS and names[child] != "boxed-text":
             reader.floats += read_float(reader, child)
         elif lines := reader.lines(child):
             reader.floats.append(Float(kind="box", caption="\n".join(lines)))
 
 
-def _members(element: Element) -> list[Element]:
+def _members(reader: Reader, element: int) -> list[int]:
     """Return the floats directly inside a float that are floats of their own."""
-    children = [child for child in element if child.tag in _KINDS]
-    if element.tag == "supplementary-material":
-        first = element.find("media")  # its caption is the supplement's
-        return [child for child in children if child is not first]
-    return children if element.tag in ("fig", *_GROUPS) else []
+    doc = reader.doc
+    name, names = doc.tag_names[element], doc.tag_names
+    children = [child for child in doc.children(element) if names[child] in _KINDS]
+    if name == "supplementary-material":
+        first = doc.find(element, "media")  # its caption is the supplement's
+        return [child for child in children if child != first]
+    return children if name in ("fig", *_GROUPS) else []
 
 
-def read_rows(reader: Reader, table: Element) -> tuple[tuple[Cell, ...], ...]:
+def read_rows(reader: Reader, table: int) -> tuple[tuple[Cell, ...], ...]:
     """Return the rows of a table (XHTML or CALS) in reading order."""
     outer, reader.in_cell = reader.in_cell, True
-    columns = [str(spec.get("colname")) for spec in table.iter("colspec")]
-    rows = (tuple(_cells(reader, row, heads, columns)) for row, heads in _rows(table, False))
-    found = tuple(row for row in rows if row)
+    doc = reader.doc
+    columns = tuple(str(doc.attributes(spec).get("colname")) for spec in doc.descendants(table, "colspec"))
+    unread, found = doc.solid(table), []
+    for row, heads in _rows(doc, table, False):
+        cells, characters = _read_cells(reader, row, heads, columns)
+        unread -= characters
+        if cells:
+            found.append(cells)
     reader.in_cell = outer
-    return found
+    if unread:
+        reader.accounts.move(UNREAD, unread)
+    return tuple(found)
 
 
-def _rows(element: Element, heads: bool) -> Iterator[tuple[Element, bool]]:
-    for child in element:
-        if child.tag in ("tr", "row"):
+def _rows(doc: Markup, element: int, heads: bool) -> Iterator[tuple[int, bool]]:
+    names, nexts = doc.tag_names, doc.nexts
+    child, stop = element + 1, nexts[element]
+    while child < stop:
+        name = names[child]
+        if name in ("tr", "row"):
             yield child, heads
-        elif child.tag in ("thead", "tbody", "tfoot", "tgroup"):
-            yield from _rows(child, heads or child.tag == "thead")
+        elif name in ("thead", "tbody", "tfoot", "tgroup"):
+            yield from _rows(doc, child, heads or name == "thead")
+        child = nexts[child]
 
 
-def _cells(reader: Reader, row: Element, heads: bool, columns: list[str]) -> Iterator[Cell]:
-    for cell in row:
-        tag = cell.tag
-        if tag in ("td", "th"):
-            rowspan, colspan = _span(cell.get("rowspan")), _span(cell.get("colspan"))
-        elif tag == "entry":
-            first, last = cell.get("namest"), cell.get("nameend")
-            rowspan = _span(cell.get("morerows"), least=0) + 1 if cell.get("morerows") else 1
-            colspan = columns.index(last) - columns.index(first) + 1 if first in columns and last in columns else 1
-        else:
-            continue
-        # Most cells are a number: no need to open a new buffer for one.
-        text = reader.line(cell) if len(cell) else " ".join((cell.text or "").split())
-        yield _cell(text, rowspan, max(1, colspan), heads or tag == "th")
+def _read_cells(reader: Reader, row: int, heads: bool, columns: tuple[str, ...]) -> tuple[tuple[Cell, ...], int]:
+    """Return the cells of a row, and how many solid characters of the XML stand in them.
+
+    Most cells are a number that stood in a table before: found in `_CACHE` by text, start tag and head.
+    """
+    doc, found, characters = reader.doc, [], 0
+    names, nexts, starts, ends, text = doc.tag_names, doc.nexts, doc.starts, doc.ends, doc.text
+    cell, stop = row + 1, nexts[row]
+    while cell < stop:
+        after, name = nexts[cell], names[cell]
+        if name in _CELLS:
+            inner = text[starts[cell] : ends[cell]].strip()
+            if after > cell + 1 or has_marks(inner):
+                inner = reader.line(cell)
+            key = (inner, doc.start_tag(cell), heads or name == "th", columns)
+            found.append(_CACHE.get(key) or _make_cell(key))
+            characters += doc.solid(cell)
+        cell = after
+    return tuple(found), characters
 
 
-@lru_cache(maxsize=1 << 14)
-def _cell(text: str, rowspan: int, colspan: int, header: bool) -> Cell:
-    """Return a cell; tables repeat few values, and looking one up costs a third of making it."""
-    return Cell(text=text, rowspan=rowspan, colspan=colspan, header=header)
+def _make_cell(key: tuple[str, bytes, bool, tuple[str, ...]]) -> Cell:
+    text, start_tag, header, columns = key
+    rowspan, colspan = _spans(start_tag, columns)
+    cell = Cell(text, rowspan, colspan, header)
+    if len(_CACHE) >= _CACHED_CELLS:
+        _CACHE.clear()
+    if len(text) <= _CACHED_LENGTH:
+        _CACHE[key] = cell
+    return cell
+
+
+@lru_cache(maxsize=1 << 12)
+def _spans(start_tag: bytes, columns: tuple[str, ...]) -> tuple[int, int]:
+    """Return the rows and columns of a cell, XHTML (td, th) or CALS (entry)."""
+    attributes = parse_attributes(start_tag)
+    first, last, more = attributes.get("namest"), attributes.get("nameend"), attributes.get("morerows")
+    rowspan = _span(more, least=0) + 1 if more else _span(attributes.get("rowspan"))
+    if first in columns and last in columns:
+        return rowspan, max(1, columns.index(last) - columns.index(first) + 1)
+    return rowspan, _span(attributes.get("colspan"))
 
 
 def _span(text: str | None, *, least: int = 1) -> int:
@@ -112,10 +177,14 @@ def _span(text: str | None, *, least: int = 1) -> int:
     return min(max(number, least), _MAX_SPAN)
 
 
-def _table(reader: Reader, wrap: Element, position: int) -> Float:
-    tables = [wrap] if wrap.tag == "table" else [*wrap.iterfind("table"), *wrap.iterfind("alternatives/table")]
-    rows = tuple(row for table in tables or wrap.iterfind("array") for row in read_rows(reader, table))
-    notes = [note for foot in wrap.iterfind("table-wrap-foot") for child in foot for note in _notes(child)]
+def _table(reader: Reader, wrap: int, position: int) -> Float:
+    doc = reader.doc
+    tables = [wrap] if doc.tag_names[wrap] == "table" else _find_tables(doc, wrap)
+    rows = tuple(row for table in tables for row in read_rows(reader, table))
+    for forms in doc.find_all(wrap, "alternatives"):
+        tables_in = sum(doc.solid(table) for table in doc.find_all(forms, "table"))
+        reader.accounts.move("duplicate_forms", doc.solid(forms) - tables_in)
+    notes = [note for foot in doc.find_all(wrap, "table-wrap-foot") for note in _notes(doc, foot)]
     return Float(
         kind="table",
         label=_label(reader, wrap),
@@ -126,30 +195,42 @@ def _table(reader: Reader, wrap: Element, position: int) -> Float:
     )
 
 
-def _notes(element: Element) -> list[Element]:
-    return [note for child in element for note in _notes(child)] if element.tag == "fn-group" else [element]
+def _find_tables(doc: Markup, wrap: int) -> list[int]:
+    found = doc.find_all(wrap, "table")
+    for forms in doc.find_all(wrap, "alternatives"):
+        found += doc.find_all(forms, "table")
+    return found or doc.find_all(wrap, "array")
 
 
-def _captioned(reader: Reader, element: Element, position: int) -> Float:
+def _notes(doc: Markup, element: int) -> list[int]:
+    """Return the notes in a table's foot, those of groups one by one."""
+    return [
+        note
+        for child in doc.children(element)
+        for note in (_notes(doc, child) if doc.tag_names[child] == "fn-group" else [child])
+    ]
+
+
+def _captioned(reader: Reader, element: int, position: int) -> Float:
     """Read a figure, supplement or group: label, caption, and attribution as a footnote."""
-    media = element.find("media") if element.tag == "supplementary-material" else None
+    doc = reader.doc
+    name = doc.tag_names[element]
+    media = doc.find(element, "media") if name == "supplementary-material" else -1
     label, caption = _label(reader, element), _caption(reader, element)
-    if media is not None:
+    if media >= 0:
         label, caption = label or _label(reader, media), "\n".join(filter(None, [caption, _caption(reader, media)]))
-    sources = tuple(line for child in element.iterfind("attrib") for line in reader.lines(child))
-    return Float(
-        kind=_KINDS.get(element.tag, "figure"), label=label, caption=caption, footnotes=sources, position=position
-    )
+    sources = tuple(line for child in doc.find_all(element, "attrib") for line in reader.lines(child))
+    return Float(kind=_KINDS.get(name, "figure"), label=label, caption=caption, footnotes=sources, position=position)
 
 
-def _label(reader: Reader, element: Element) -> str:
-    return reader.line(element.find("label"))
+def _label(reader: Reader, element: int) -> str:
+    return reader.line(reader.doc.find(element, "label"))
 
 
-def _caption(reader: Reader, element: Element) -> str:
+def _caption(reader: Reader, element: int) -> str:
     """Return title and paragraphs of a caption, one a line."""
     lines: list[str] = []
-    for child in element:
-        if child.tag in ("caption", "p", "statement"):
+    for child in reader.doc.children(element):
+        if reader.doc.tag_names[child] in ("caption", "p", "statement"):
             lines += reader.lines(child)
     return "\n".join(lines)

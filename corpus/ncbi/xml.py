@@ -8,12 +8,14 @@ deliberate: False leaves `&alpha;` as a silent hole in the text, where "internal
 The rules of `flat_text` are written at the function; formulas and scripts are in `corpus.ncbi.formulas`.
 """
 
+import re
 from functools import lru_cache
 from typing import Any
 
 from lxml import etree
 
 from corpus.ncbi import formulas
+from corpus.ncbi.markup import Markup, Vocabulary, scan
 from corpus.records import RejectReason
 
 BYTE_CAP = 200_000_000  # bytes of one document; text and tree take several times as much memory
@@ -39,6 +41,9 @@ BLOCKS = _names(
 )
 
 
+_MATH = Vocabulary(formulas.MATHML, detailed=["math"])
+
+
 class BadXmlError(ValueError):
     """A document that the policy refuses; `reason` and `detail` go into its dead letter."""
 
@@ -48,8 +53,9 @@ class BadXmlError(ValueError):
         self.detail = detail
 
 
-def _parser(*, huge_tree: bool) -> etree.XMLParser:
+def _parser(*, huge_tree: bool, target: Any = None) -> etree.XMLParser:
     return etree.XMLParser(
+        target=target,
         resolve_entities="internal",  # type: ignore[arg-type]  # the stubs know only bool
         load_dtd=False,
         dtd_validation=False,
@@ -63,7 +69,50 @@ def _parser(*, huge_tree: bool) -> etree.XMLParser:
     )
 
 
+class _NoTree:
+    """Takes no event: libxml2 reads the document to its end, checks all of it, and builds nothing."""
+
+    def close(self) -> None:
+        return None
+
+
 _PARSER, _HUGE_PARSER = _parser(huge_tree=False), _parser(huge_tree=True)
+_CHECKER = _parser(huge_tree=False, target=_NoTree())
+_UTF8_DOCUMENT = re.compile(
+    rb"(?:\xef\xbb\xbf)?(?:<\?xml\s(?:(?!\?>|encoding).)*(?:encoding\s*=\s*[\"'](?i:utf-?8|us-ascii)[\"'][^>]*)?\?>)?\s*<(?!\?xml\s)[^\0]",
+    re.DOTALL,
+)
+
+
+def read_markup(raw: bytes, vocabulary: Vocabulary, *, root: frozenset[str] | None = None) -> Markup:
+    """Return the text and elements of one document, checked by libxml2 as `parse` checks it.
+
+    A plain document in UTF-8 is checked without building a tree. What the check or the scan does not take
+    (other encodings, declarations, huge texts) goes through `parse`, which decides. Raises BadXmlError as `parse`.
+    """
+    if len(raw) > BYTE_CAP:
+        raise BadXmlError(RejectReason.TOO_LARGE, f"{len(raw)} bytes, the limit is {BYTE_CAP}")
+    markup = scan(raw, vocabulary) if _UTF8_DOCUMENT.match(raw) and is_well_formed(raw) else None
+    if markup is None:
+        markup = scan(etree.tostring(parse(raw), encoding="utf-8"), vocabulary)
+        assert markup is not None, "what libxml2 writes is plain"
+    _check_root(markup.root_name(), root)
+    return markup
+
+
+def is_well_formed(raw: bytes) -> bool:
+    """Say whether libxml2 accepts a document; entities and namespace prefixes are left to `scan`."""
+    try:
+        etree.fromstring(raw, _CHECKER)
+    except etree.XMLSyntaxError:
+        return False
+    return True
+
+
+def _check_root(name: str, root: frozenset[str] | None) -> None:
+    if root is not None and name not in root:
+        expected = " or ".join(f"<{name}>" for name in sorted(root))
+        raise BadXmlError(RejectReason.BAD_ROOT, f"root is <{name[:80]}>, expected {expected}")
 
 
 def parse(raw: bytes, *, root: frozenset[str] | None = None) -> etree._Element:
@@ -82,9 +131,7 @@ def parse(raw: bytes, *, root: frozenset[str] | None = None) -> etree._Element:
     dtd: Any = element.getroottree().docinfo.internalDTD
     if dtd is not None and dtd.entities():
         raise BadXmlError(RejectReason.ENTITY_DECLARATION, "the document declares entities of its own")
-    if root is not None and local_name(element.tag) not in root:
-        expected = " or ".join(f"<{name}>" for name in sorted(root))
-        raise BadXmlError(RejectReason.BAD_ROOT, f"root is <{local_name(element.tag)[:80]}>, expected {expected}")
+    _check_root(local_name(element.tag), root)
     return element
 
 
@@ -149,7 +196,9 @@ def _append_child(child: etree._Element, name: str, parts: list[str], skip: froz
         before = parts[-1] if parts else ""
         parts.append(formulas.script("".join(run), raised=name == "sup", before=before, after=_next_text(child)))
     elif name == "math":
-        parts.append(formulas.linear_math(child))
+        markup = scan(etree.tostring(child, encoding="utf-8", with_tail=False), _MATH)
+        assert markup is not None, "what libxml2 writes is plain"
+        parts.append(formulas.linear_math(markup, 0))
     elif name == "tex-math":
         parts.append(formulas.tex_source("".join(str(piece) for piece in child.itertext())))
     elif name == "alternatives":

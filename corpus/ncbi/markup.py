@@ -1,0 +1,212 @@
+"""A well-formed document as one string of text and one table of its elements: what the readers walk instead of a tree.
+
+Bytes of XML come in, `Markup` goes out. `text` is the character data of the whole document in order, markup removed,
+references resolved and every run of white space (Unicode's too) made one space; an element is a row number, and its
+text is a slice: `text[starts[e]:ends[e]]`. The tail of a child is what lies between its end and the next child. Only
+elements that a reader has named in its `Vocabulary` have a row; all others (bold, italic, named-content, …) cost
+nothing, and their text is where it belongs. The scan is one numba pass over the bytes, several times cheaper
+than making a tree.
+
+The scan checks nothing: whether a document is well-formed is libxml2's to say (`corpus.ncbi.xml.read_markup`), and what
+the scan does not know (a reference to an entity, a DOCTYPE with declarations) it refuses.
+"""
+
+import re
+import threading
+from collections.abc import Iterable, Mapping
+from functools import cached_property, lru_cache
+from html import unescape
+
+import numpy as np
+
+from corpus.ncbi.markup_scan import fill
+from corpus.ncbi.markup_tags import DETAILED, LINK, LOWERED, OPAQUE, RAISED, SLOTS, SPACED, hash_name
+
+_ATTRIBUTE = re.compile(rb"""([\w.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+_MARKS = {"spaced": SPACED, "raised": RAISED, "lowered": LOWERED, "link": LINK}
+_NO_MARKS: Mapping[str, Iterable[str]] = {}
+_KEPT_BYTES = 4_000_000
+_LOCAL = threading.local()
+OTHER = 0  # the tag of an element without a name in the vocabulary, inside a `detailed` one
+
+
+class Vocabulary:
+    """The local names that get a row, as small numbers from 1.
+
+    Inside `opaque` elements no element has a row, inside `detailed` ones every element has. Names under `marks` have
+    none: they leave control characters in the text, for a reader that works on whole lines: "spaced" a space;
+    "raised" \x04 and \x05 around their text, "lowered" \x06 and \x07; "link" (an `xref`) \x01 and \x02 when it
+    cites (ref-type bibr, ref), \x0e and \x0f when it points to a note, nothing for other types, and a row when it has
+    no type. XML forbids all of these characters in a document.
+    """
+
+    def __init__(
+        self,
+        names: Iterable[str],
+        *,
+        opaque: Iterable[str] = (),
+        detailed: Iterable[str] = (),
+        marks: Mapping[str, Iterable[str]] = _NO_MARKS,
+    ) -> None:
+        flags = dict.fromkeys(names, 0)
+        for flag, group in ((OPAQUE, opaque), (DETAILED, detailed), *((_MARKS[k], g) for k, g in marks.items())):
+            for name in group:
+                flags[name] = flags.get(name, 0) | flag
+        self.names = ("", *sorted(flags))
+        self.ids = {name: number for number, name in enumerate(self.names) if name}
+        assert len(self.names) < SLOTS // 2
+        self.flags = np.array([flags.get(name, 0) for name in self.names], np.uint8)
+        self.hashes, self.numbers = np.zeros(SLOTS, np.uint64), np.zeros(SLOTS, np.int32)
+        for name, number in self.ids.items():
+            code = hash_name(name.encode())
+            slot = code % SLOTS
+            while self.numbers[slot]:
+                assert self.hashes[slot] != code
+                slot = (slot + 1) % SLOTS
+            self.hashes[slot], self.numbers[slot] = code, number
+
+    def __getitem__(self, name: str) -> int:
+        return self.ids[name]
+
+
+class Markup:
+    """The text and the elements of one document; lists are indexed by element, in document order.
+
+    starts, ends: int[num_elements], where an element's content begins and ends in `text`, in characters;
+    nexts: the first element after the element's own descendants. `rows` is int32[10, num_elements], see `markup_scan`.
+    """
+
+    __slots__ = ("__dict__", "ends", "names", "nexts", "raw", "rows", "starts", "tags", "text", "vocabulary")
+
+    def __init__(self, raw: bytes, text: str, rows: np.ndarray, vocabulary: Vocabulary) -> None:
+        self.raw, self.text, self.rows, self.vocabulary = raw, text, rows, vocabulary
+        self.names = vocabulary.names
+        self.tags: list[int] = rows[0].tolist()
+        self.starts: list[int] = rows[1].tolist()
+        self.ends: list[int] = rows[2].tolist()
+        self.nexts: list[int] = rows[3].tolist()
+
+    @cached_property
+    def tag_names(self) -> list[str]:
+        """The local names of the elements, "" for those outside the vocabulary."""
+        names = self.names
+        return [names[tag] for tag in self.tags]
+
+    @cached_property
+    def parents(self) -> list[int]:
+        """The elements around the elements, as far as they have a row; -1 for the root."""
+        return self.rows[9].tolist()
+
+    @cached_property
+    def _solid(self) -> tuple[list[int], list[int]]:
+        return self.rows[4].tolist(), self.rows[5].tolist()
+
+    @cached_property
+    def _start_tags(self) -> tuple[list[int], list[int]]:
+        return self.rows[6].tolist(), self.rows[7].tolist()
+
+    def root_name(self) -> str:
+        """Return the local name of the document's element."""
+        return self.raw[self.raw.rindex(b"<", 0, self.rows[6, 0]) + 1 : self.rows[6, 0]].decode().rpartition(":")[2]
+
+    def name(self, element: int) -> str:
+        """Return an element's local name, "" for one outside the vocabulary."""
+        return self.names[self.tags[element]]
+
+    def own_text(self, element: int) -> str:
+        """Return all text of an element."""
+        return self.text[self.starts[element] : self.ends[element]]
+
+    def solid(self, element: int) -> int:
+        """Return the number of characters of an element's text that are not white space."""
+        starts, ends = self._solid
+        return ends[element] - starts[element]
+
+    def children(self, element: int) -> list[int]:
+        """Return the elements directly below one, as far as they have a row; none for -1."""
+        found, nexts = [], self.nexts
+        child, stop = element + 1, nexts[element] if element >= 0 else 0
+        while child < stop:
+            found.append(child)
+            child = nexts[child]
+        return found
+
+    def find(self, element: int, *path: str) -> int:
+        """Return the first element at a path of names below an element, -1 when there is none (or `element` is -1)."""
+        names, nexts = self.tag_names, self.nexts
+        child, stop = element + 1, nexts[element] if element >= 0 else 0
+        while child < stop:
+            if names[child] == path[0]:
+                found = self.find(child, *path[1:]) if len(path) > 1 else child
+                if found >= 0:
+                    return found
+            child = nexts[child]
+        return -1
+
+    def find_all(self, element: int, name: str) -> list[int]:
+        """Return the elements of one name directly below an element."""
+        return [child for child in self.children(element) if self.tag_names[child] == name]
+
+    def descendants(self, element: int, *names: str) -> list[int]:
+        """Return the elements of some names anywhere below an element, in document order."""
+        found = self.tag_names
+        return [row for row in range(element + 1, self.nexts[element]) if found[row] in names]
+
+    def start_tag(self, element: int) -> bytes:
+        """Return what stands in an element's start tag behind its name, as written."""
+        begins, ends = self._start_tags
+        return self.raw[begins[element] : ends[element]]
+
+    def attributes(self, element: int) -> dict[str, str]:
+        """Return the attributes of an element by local name."""
+        return parse_attributes(self.start_tag(element))
+
+    def ids_inside(self, element: int, name: bytes) -> list[str]:
+        """Return the ids of all elements of one name inside an element, whether they have a row or not."""
+        found = re.findall(rb"<(?:[\w.-]+:)?" + name + rb"\s[^>]*?\bid\s*=\s*[\"']([^\"']*)", self.source(element))
+        return [unescape(each.decode()) for each in found]
+
+    def verbatim(self, element: int) -> str:
+        """Return all text of an element with its white space as written."""
+        piece = scan(b"<x>" + self.source(element) + b"</x>", self.vocabulary, verbatim=True)
+        assert piece is not None, "the whole was scanned before"
+        return piece.text
+
+    def source(self, element: int) -> bytes:
+        """Return the bytes of an element's content, markup included."""
+        return self.raw[self.rows[7, element] + 1 : self.rows[8, element]]
+
+
+@lru_cache(maxsize=1 << 14)
+def parse_attributes(tag: bytes) -> dict[str, str]:
+    """Return the attributes in a start tag by local name."""
+    return {
+        name.decode(): unescape((double or single).decode())
+        if b"&" in (double or single)
+        else (double or single).decode()
+        for name, double, single in _ATTRIBUTE.findall(tag)
+    }
+
+
+def scan(raw: bytes, vocabulary: Vocabulary, *, verbatim: bool = False) -> Markup | None:
+    """Return the table of a well-formed UTF-8 document, None when it holds what only a parser understands.
+
+    `verbatim` leaves white space as it stands and takes namespace prefixes as declared: for a piece of a document.
+    """
+    rows, text = _scratch(raw.count(b"<") + 1, len(raw) + 8)
+    names = (vocabulary.hashes, vocabulary.numbers, vocabulary.flags)
+    count, length = fill(np.frombuffer(raw, np.uint8), *names, rows, text, verbatim)
+    if count < 0:
+        return None
+    return Markup(raw, text[:length].tobytes().decode(), rows[:, :count].copy(), vocabulary)
+
+
+def _scratch(num_rows: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return memory for a scan, the thread's own: fresh memory costs a third of a scan in page faults."""
+    kept = getattr(_LOCAL, "scratch", None)
+    if kept is not None and kept[0].shape[1] >= num_rows and len(kept[1]) >= size:
+        return kept
+    made = np.empty((10, num_rows * 5 // 4), np.int32), np.empty(size * 5 // 4, np.uint8)
+    if size <= _KEPT_BYTES:
+        _LOCAL.scratch = made
+    return made
