@@ -16,12 +16,13 @@ from contextlib import contextmanager
 from typing import IO, Any
 
 from corpus import storage
-from corpus.errors import CorruptError
+from corpus.errors import CorruptError, UsageError
 from corpus.ncbi import gzips, tars
 from corpus.ncbi.inputs import JATS_TAR, LOOSE_SUFFIXES, InputTask, metadata_path, stem
 from corpus.ncbi.jats import read_parts, reject
 from corpus.ncbi.metadata import ArticleMetadata, read_metadata
 from corpus.ncbi.xml import BYTE_CAP
+from corpus.pile.rules import with_pile
 from corpus.records import RAW_LIMIT, Record, Reject, RejectReason
 
 _BLOCK = 1 << 20
@@ -38,19 +39,19 @@ _AGAIN = "the file is damaged or was cut off; download it again"
 _Facts = dict[str, ArticleMetadata | str]
 
 
-def read_articles(task: InputTask) -> Iterator[Record | Reject]:
-    """Yield what became of every article of a JATS task.
+def read_articles(task: InputTask, *, pile: bool = False) -> Iterator[Record | Reject]:
+    """Yield what became of every article of a JATS task; `pile` fills in the text for The Pile.
 
     Raises CorruptError, before anything is yielded, when a tar is damaged or ends early.
     """
     if task.kind == JATS_TAR:
-        yield from _read_tar(task.paths[0])
+        yield from _read_tar(task.paths[0], pile=pile)
     else:
         for path in task.paths:
-            yield from _read_loose(path)
+            yield from _read_loose(path, pile=pile)
 
 
-def _read_loose(path: str) -> list[Record | Reject]:
+def _read_loose(path: str, *, pile: bool) -> list[Record | Reject]:
     with storage.open_read(path) as source:
         raw = source.read(BYTE_CAP + 1)
     place = metadata_path(path)
@@ -59,11 +60,11 @@ def _read_loose(path: str) -> list[Record | Reject]:
         with storage.open_read(place) as source:
             facts = _parse_facts(source.read(_METADATA_CAP))
     name = storage.base_name(path)
-    return _read_one(raw, facts, file=name, offset=0, position=0, name=name)
+    return _read_one(raw, facts, file=name, offset=0, position=0, name=name, pile=pile)
 
 
 def _read_one(
-    raw: bytes, facts: ArticleMetadata | str | None, *, file: str, offset: int, position: int, name: str
+    raw: bytes, facts: ArticleMetadata | str | None, *, file: str, offset: int, position: int, name: str, pile: bool
 ) -> list[Record | Reject]:
     """Return the records of one article and its sub-articles after checking it against its metadata."""
     if isinstance(facts, str):
@@ -74,15 +75,17 @@ def _read_one(
         if found != facts.xml_md5:
             detail = f"the MD5 of the XML is {found}, its metadata says {facts.xml_md5}: cut off or changed on the way"
             return [reject(raw, file=file, offset=offset, reason=RejectReason.BAD_RECORD, detail=detail, name=name)]
-    return read_parts(raw, file=file, offset=offset, position=position, metadata=facts, name=name)
+    parts = read_parts(raw, file=file, offset=offset, position=position, metadata=facts, name=name)
+    return with_pile(parts, raw) if pile else parts
 
 
-def _read_tar(path: str) -> Iterator[Record | Reject]:
+def _read_tar(path: str, *, pile: bool) -> Iterator[Record | Reject]:
     facts = _scan(path)
     file, position = storage.base_name(path), 0
     with _open_tar(path) as (archive, _):
         for member in _members(archive, LOOSE_SUFFIXES):
-            yield from _read_member(archive, member, facts.get(stem(member.name)), file=file, position=position)
+            about = facts.get(stem(member.name))
+            yield from _read_member(archive, member, about, file=file, position=position, pile=pile)
             position += 1
 
 
@@ -114,7 +117,13 @@ def _members(archive: tarfile.TarFile, suffixes: tuple[str, ...]) -> Iterator[ta
 
 
 def _read_member(
-    archive: tarfile.TarFile, member: tarfile.TarInfo, facts: ArticleMetadata | str | None, *, file: str, position: int
+    archive: tarfile.TarFile,
+    member: tarfile.TarInfo,
+    facts: ArticleMetadata | str | None,
+    *,
+    file: str,
+    position: int,
+    pile: bool,
 ) -> list[Record | Reject]:
     """Return what became of one member that is named like an article."""
     bad, offset, name = RejectReason.BAD_RECORD, member.offset, storage.base_name(member.name)
@@ -128,7 +137,7 @@ def _read_member(
     assert content is not None, "a regular member has content"
     if member.size > BYTE_CAP:
         return [_too_large(content, file=file, offset=offset, size=member.size)]
-    return _read_one(content.read(), facts, file=file, offset=offset, position=position, name=name)
+    return _read_one(content.read(), facts, file=file, offset=offset, position=position, name=name, pile=pile)
 
 
 def _too_large(content: IO[bytes], *, file: str, offset: int, size: int) -> Reject:
@@ -222,3 +231,19 @@ def _xz_blocks(source: IO[bytes], path: str) -> Iterator[bytes]:
             yield block
         consumed -= len(decoder.unused_data)
         pending = (decoder.unused_data or source.read(_BLOCK)).lstrip(b"\0")
+
+
+def find_member(path: str, document: str) -> tuple[str, bytes]:
+    """Return name and bytes of one article of a tar, by its PMC id (with or without version) or its member's name.
+
+    Raises UsageError when there is none.
+    """
+    wanted = document.removeprefix("pmc:").partition("#")[0]
+    with _open_tar(path) as (archive, _):
+        for member in _members(archive, LOOSE_SUFFIXES):
+            name = storage.base_name(member.name)
+            if wanted in (name, member.name, stem(name), stem(name).partition(".")[0]):
+                content = archive.extractfile(member)
+                assert content is not None, "a regular member has content"
+                return name, content.read(BYTE_CAP + 1)
+    raise UsageError(f"{path}: holds no article {document!r}; give a PMC id as PMC123 or PMC123.1")

@@ -177,6 +177,18 @@ def _fields(reader: Reader, element: int, meta: int, article: _Article) -> dict[
     }
 
 
+def read_traced(raw: bytes, *, name: str) -> tuple[Reader, int, Record]:
+    """Return the reader of an article after its work, the article's element, and the record; for a person to look at.
+
+    The reader's `trace` says which element went to which account. Raises BadXmlError as `find_article`.
+    """
+    doc, element = find_article(unpack(raw, name))
+    meta = doc.find(element, "front", "article-meta")
+    reader = Reader(doc, Accounts(doc.solid(element)))
+    article = _Article(doc=doc, facts=ArticleMetadata(pmcid=0), pmcid=0, version=1, place={})
+    return reader, element, Record(doc_id=name, kind=Kind.ARTICLE, **_fields(reader, element, meta, article))
+
+
 def _identity(ids: jats_front.ArticleIds, facts: ArticleMetadata, name: str) -> tuple[int, int]:
     """Return PMC id and version: the XML's own, else the metadata's, else those in the article's name."""
     named, named_version = _file_ids(name)
@@ -199,13 +211,13 @@ def _file_ids(file: str) -> tuple[int | None, int | None]:
 def _read_body(reader: Reader, article: int) -> None:
     body = reader.doc.find(article, "body")
     if body >= 0:
-        outer = reader.accounts.enter("body", reader.doc.solid(body))
+        outer = reader.enter(body, "body")
         reader.in_body = True
         reader.read(body)
         reader.in_body = False
         reader.accounts.leave(outer)
     for name in ("floats-group", "floats-wrap"):
         for group in reader.doc.find_all(article, name):
-            outer = reader.accounts.enter("floats", reader.doc.solid(group))
+            outer = reader.enter(group, "floats")
             jats_tables.read_outside(reader, group)
             reader.accounts.leave(outer)

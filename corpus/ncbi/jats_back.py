@@ -17,12 +17,12 @@ def read_back(reader: Reader, article: int) -> tuple[BackPart, ...]:
     notes = doc.find_all(front, "notes") if front >= 0 else []
     for child in notes:
         outer, reader.accounts.current = reader.accounts.current, "article_metadata"
-        inner = reader.accounts.enter("back", doc.solid(child))
+        inner = reader.enter(child, "back")
         parts += _parts(reader, child)
         reader.accounts.leave(inner)
         reader.accounts.leave(outer)
     if back >= 0:
-        outer = reader.accounts.enter("back", doc.solid(back))
+        outer = reader.enter(back, "back")
         parts += _parts_of_all(reader, back)
         reader.accounts.leave(outer)
     return tuple(parts)

@@ -173,7 +173,7 @@ class Reader(InlineReader):
 
     def _float(self, element: int) -> None:
         self._buffer.append(GONE)
-        outer = self.accounts.enter("floats", self.doc.solid(element))
+        outer = self.enter(element, "floats")
         self.floats += jats_tables.read_float(self, element)
         self.accounts.leave(outer)
 
@@ -181,7 +181,7 @@ class Reader(InlineReader):
         self._note(element, "")
 
     def _note(self, element: int, title: str) -> None:
-        outer = self.accounts.enter("back", self.doc.solid(element))
+        outer = self.enter(element, "back")
         text = "\n".join(self.lines(element))
         if text:
             self.notes.append(BackPart(kind="footnote", title=title, text=text))

@@ -115,7 +115,7 @@ def read_line(reader: Reader, element: int, field: str) -> str:
     """Return an element's text as one line of a field, "" for -1."""
     if element < 0:
         return ""
-    outer = reader.accounts.enter(field, reader.doc.solid(element))
+    outer = reader.enter(element, field)
     text = reader.line(element)
     reader.accounts.leave(outer)
     return text
@@ -146,7 +146,7 @@ def _abstract_parts(reader: Reader, element: int, name: str) -> Iterator[Abstrac
     """Yield one part a paragraph; a section's title labels its first paragraph."""
     language = reader.doc.attributes(element).get("lang") or ""
     label = ""
-    outer = reader.accounts.enter("abstracts", reader.doc.solid(element))
+    outer = reader.enter(element, "abstracts")
     blocks = reader.capture(element)
     reader.accounts.leave(outer)
     for block in blocks:

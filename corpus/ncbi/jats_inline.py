@@ -31,6 +31,7 @@ class InlineReader:
 
     def __init__(self, doc: Markup, accounts: Accounts) -> None:
         self.doc, self.accounts = doc, accounts
+        self.trace: list[tuple[int, str]] = []  # which element went to which account, the last word counts
         self.in_cell = False
         self._buffer: list[str] = []
 
@@ -65,8 +66,14 @@ class InlineReader:
 
     def assign(self, element: int, account: str) -> None:
         """Count an element's text for an account of its own."""
+        self.trace.append((element, account))
         if characters := self.doc.solid(element):
             self.accounts.move(account, characters)
+
+    def enter(self, element: int, account: str) -> str:
+        """Count an element's text for an account, and make that the current one; return the one to leave to."""
+        self.trace.append((element, account))
+        return self.accounts.enter(account, self.doc.solid(element))
 
     def _run(self, element: int) -> str:
         """Return the raw text of an inline element."""
@@ -108,6 +115,7 @@ class InlineReader:
         if chosen is None:
             self.assign(element, "duplicate_forms")
             return
+        self.trace += [(element, "duplicate_forms"), (chosen, self.accounts.current)]
         self.accounts.move("duplicate_forms", doc.solid(element) - doc.solid(chosen))
         if known is not None:
             self.RULES[doc.tag_names[chosen]](self, chosen)
