@@ -104,9 +104,8 @@ def _fate(account: str) -> str:
 def _stray(reader: Reader, start: int, end: int, fates: list[str], path: str) -> Iterator[_Piece]:
     text = reader.doc.text[start:end]
     if text.strip():
-        yield _Piece(
-            path=f"{path}/text()", source=text, account=fates[start], kept=text if fates[start] in KEPT else ""
-        )
+        kept = text if fates[start] in KEPT else ""
+        yield _Piece(path=f"{path}/text()", source=text, fate=_fate(fates[start]), kept=kept)
 
 
 def _show(piece: _Piece, *, full: bool) -> Iterator[str]:
