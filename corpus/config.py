@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from corpus.ncbi.licenses import Use
+
 
 def runtime(default: Any, description: str, **limits: Any) -> Any:
     """Return a pydantic field that is left out of the stage's fingerprint."""
@@ -32,6 +34,7 @@ class StageConfig(BaseModel):
 
 
 Workers = Annotated[int, Field(ge=1, le=1024)]
+LanguageCode = Annotated[str, Field(pattern="^[a-z]{2}$")]
 
 
 class ExtractConfig(StageConfig):
@@ -43,18 +46,37 @@ class ExtractConfig(StageConfig):
     max_reject_rate: float = Field(
         0.001, ge=0, le=1, description="share of rejected records above which the stage fails"
     )
+    pile: bool = Field(False, description="also make the text that The Pile's scripts made, for `profile: pile`")
     workers: Workers = runtime(1, "local worker processes")
 
 
 class AssembleConfig(StageConfig):
     """Records to deduplicated corpus shards."""
 
-    profile: Literal["clean"] = Field("clean", description="rendering profile")
+    profile: Literal["clean", "pile"] = Field(
+        "clean", description="rendering profile; pile: The Pile's text and selection, of records extracted with `pile`"
+    )
     threshold: float = Field(
         0.8, gt=0, le=1, description="Jaccard similarity of word 5-shingles that makes a duplicate"
     )
     validation: float = Field(0.005, ge=0, lt=1, description="share of clusters held out for validation")
     seed: int = Field(0, ge=0, description="seed of the shard order and of the split")
     min_words: int = Field(10, ge=0, description="documents with fewer words are dropped as too_short")
+    notice_words: int = Field(
+        400, ge=0, description="errata, retraction notices and the like with fewer words are dropped as notice"
+    )
+    languages: tuple[LanguageCode, ...] = Field(
+        ("en",), description="ISO 639-1 codes; a text clearly in another language is dropped as language; empty: any"
+    )
+    retracted: Literal["drop", "tag", "keep"] = Field(
+        "drop", description="retracted papers: tag begins their text with the line [Retracted Publication]"
+    )
+    ocr: Literal["drop", "keep"] = Field("drop", description="text that was read from page scans")
+    sub_articles: Literal["keep", "drop"] = Field(
+        "keep", description="reviews, responses, translations inside articles"
+    )
+    license: Use = Field(
+        "any", description="keep what allows this use: commercial (CC0, BY, BY-SA, BY-ND), open (BY-NC too), any"
+    )
     shard_mb: int = Field(128, ge=1, description="aimed-at text per shard, 10^6 bytes")
     workers: Workers = runtime(1, "local worker processes")

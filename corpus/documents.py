@@ -18,9 +18,10 @@ from corpus.dedup.candidates import bucket_rows
 from corpus.dedup.minhash import band_hashes, bands_for, signatures
 from corpus.dedup.shingles import normalize, shingle
 from corpus.ncbi.inputs import file_rank
+from corpus.pile import rules
 from corpus.profiles import render
-from corpus.quality import reason_to_drop
-from corpus.records import Kind, Record, doc_key, pmc_doc_id
+from corpus.quality import reason_to_drop, tagged
+from corpus.records import Kind, Record, Source, doc_key, part_number, pmc_doc_id
 from corpus.schema import from_batch, to_table
 from corpus.state import KEY, OUTDATED, REASONS, Code
 from corpus.workspace import WORK, Receipt, Workspace
@@ -86,9 +87,9 @@ def file_ranks(paths: tuple[str, ...]) -> list[int]:
 
 def key_rows(path: str, *, part: int, rank: int) -> np.ndarray:
     """Return KEY[num_records] of a records part: who each record speaks of, and in which order it counts."""
-    table = parquet.read_table(path, columns=["kind", "pmid", "pmcid", "version", "position"])
+    table = parquet.read_table(path, columns=["doc_id", "kind", "pmid", "pmcid", "version", "position"])
     kinds = np.asarray(table.column("kind").to_pylist(), dtype=object)
-    article = kinds == Kind.ARTICLE
+    article = np.isin(kinds, [Kind.ARTICLE, Kind.SUB_ARTICLE])
     ids = [table.column(name).fill_null(0).to_numpy().astype(np.uint64) for name in ("pmid", "pmcid")]
     keys = np.zeros(table.num_rows, KEY)
     keys["entity"] = np.where(article, np.uint64(PMC_ENTITY) | ids[1], np.uint64(PUBMED_ENTITY) | ids[0])
@@ -96,6 +97,8 @@ def key_rows(path: str, *, part: int, rank: int) -> np.ndarray:
     keys["position"] = table.column("position").to_numpy()
     keys["row"] = np.arange(table.num_rows)
     keys["rank"], keys["part"] = rank, part
+    for row in np.flatnonzero(kinds == Kind.SUB_ARTICLE):
+        keys["sub_article"][row] = part_number(doc_key(table.column("doc_id")[row].as_py()))
     keys["deletion"], keys["article"] = kinds == Kind.DELETION, article
     return keys
 
@@ -149,7 +152,8 @@ def _decide(record: Record, row: int, verdict: np.void, config: AssembleConfig) 
     text = ""
     if reason is None:
         text = render(record, config.profile)
-        reason = reason_to_drop(record, text, min_words=config.min_words)
+        pile = config.profile == "pile"
+        reason = rules.reason_to_drop(record) if pile else reason_to_drop(record, text, config)
     if reason is not None:
         return EarlyDecision(
             row=row,
@@ -159,6 +163,7 @@ def _decide(record: Record, row: int, verdict: np.void, config: AssembleConfig) 
             reason=str(reason),
             survivor=_live_id(record, int(verdict["live_version"])) if code in OUTDATED else "",
         )
+    text = text if config.profile == "pile" else tagged(record, text, config)
     return Document(
         doc_id=record.doc_id,
         source=str(record.source),
@@ -182,13 +187,15 @@ def _decide(record: Record, row: int, verdict: np.void, config: AssembleConfig) 
 
 def _live_id(record: Record, live_version: int) -> str:
     """Return the id of the record that is alive for an outdated one: the versions of a citation share theirs."""
-    if record.kind != Kind.ARTICLE:
+    if record.source != Source.PMC:
         return record.doc_id
     assert record.pmcid is not None, "an article has a PMC id"
     return pmc_doc_id(record.pmcid, live_version)
 
 
 def _buckets(table: pa.Table, config: AssembleConfig) -> tuple[np.ndarray, np.ndarray]:
+    if config.profile == "pile":  # The Pile removed no duplicates from these two sources
+        return np.zeros(0, np.uint64), np.zeros(0, np.uint64)
     num_bands, rows = bands_for(config.threshold)
     shingles = shingle(normalize(table.column("text")))
     bands = band_hashes(signatures(shingles), num_bands, rows)

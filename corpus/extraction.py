@@ -16,11 +16,12 @@ import pyarrow.compute as pc
 from corpus import parquet
 from corpus.config import ExtractConfig
 from corpus.errors import CorruptError, DataError
+from corpus.language import languages_of
 from corpus.manifest import Books, Manifest, Part
 from corpus.ncbi.archives import read_articles
 from corpus.ncbi.inputs import InputTask
 from corpus.ncbi.pubmed import read_pubmed
-from corpus.records import Record, Reject
+from corpus.records import Kind, Record, Reject
 from corpus.schema import schema_of, to_table
 from corpus.workspace import Receipt, Workspace
 
@@ -40,7 +41,7 @@ def extract_task(task: InputTask, workspace: Workspace, config: ExtractConfig) -
     sink = _PartSink(workspace=workspace, task=task, rows_per_part=_rows_per_part(task, config))
     try:
         with sink:
-            for item in _read(task):
+            for item in _read(task, config):
                 sink.add(item)
             parts = sink.finish()
     except CorruptError as error:
@@ -86,8 +87,10 @@ def _rows_per_part(task: InputTask, config: ExtractConfig) -> int | None:
     return config.articles_per_part if task.kind == "jats_tar" else None
 
 
-def _read(task: InputTask) -> Iterator[Record | Reject]:
-    return read_pubmed(task.paths[0]) if task.kind == "pubmed" else read_articles(task)
+def _read(task: InputTask, config: ExtractConfig) -> Iterator[Record | Reject]:
+    if task.kind == "pubmed":
+        return read_pubmed(task.paths[0], pile=config.pile)
+    return read_articles(task, pile=config.pile)
 
 
 @dataclass(kw_only=True)
@@ -144,8 +147,11 @@ class _PartSink:
     def _flush(self) -> None:
         if not self._pending:
             return
-        table = to_table(self._pending, Record)
+        table = _with_languages(to_table(self._pending, Record), self._pending)
         self.facts.update(f"{kind}s" for kind in (str(record.kind) for record in self._pending))
+        for record in self._pending:
+            if record.kind is Kind.ARTICLE:  # its accounts hold those of its sub-articles
+                self.facts.update(_account_facts(record))
         self.facts["text_bytes"] += _text_bytes(table)
         self._open_part()
         self._writer.write_table(table, row_group_size=max(1, table.num_rows))
@@ -166,6 +172,20 @@ class _PartSink:
         self._open.close()
         self._parts.append(self.workspace.measure(self._part_name(), role="records", rows=self._rows_in_part))
         self._writer, self._rows_in_part = None, 0
+
+
+def _with_languages(table: pa.Table, records: list[Record]) -> pa.Table:
+    """Return the records' table with the two columns that the readers leave open."""
+    for name, languages in zip(("title_language", "text_language"), languages_of(records), strict=True):
+        index = table.schema.get_field_index(name)
+        table = table.set_column(index, table.schema.field(index), pa.array(languages, pa.string()))
+    return table
+
+
+def _account_facts(record: Record) -> dict[str, int]:
+    """Return where the characters of an article's XML went, by names for the manifest."""
+    facts = {f"{'kept' if one.kept else 'dropped'}:{one.name}": one.characters for one in record.accounts}
+    return {**facts, "article_characters": sum(one.characters for one in record.accounts)}
 
 
 def _text_bytes(table: pa.Table) -> int:

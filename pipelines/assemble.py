@@ -41,6 +41,11 @@ def assemble(config: AssembleConfig, *, records: str, output: str, beam_args: Se
     source = read_manifest(records, "extract")
     if not source.books.kept:
         raise UsageError(f"{records}: holds no records, so there is nothing to assemble; check the inputs of extract")
+    if config.profile == "pile" and not source.config.get("pile"):
+        raise UsageError(
+            f"{records}: was extracted without The Pile's text, which profile pile needs; extract the files again with "
+            "`corpuscle extract --pile … --output` and a new directory"
+        )
     with running_stage(output):
         inputs = [Input(name="extract", fingerprint=source.fingerprint)]
         workspace, finished = plan_stage(output, stage=STAGE, config=config.identity(), inputs=inputs)

@@ -188,7 +188,7 @@ class Resolve(Step):
             num_twins=num_twins,
         )
         paths = plan.document_paths()
-        join = join_full_texts(paths)
+        join = join_full_texts(paths if plan.config.profile != "pile" else [])  # The Pile knows no join by id
         keys = np.unique(np.concatenate([edges.a, edges.b]))
         outcome = resolve(
             edges,

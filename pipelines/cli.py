@@ -17,6 +17,7 @@ import typer
 from corpus.errors import CorruptError, UsageError
 from pipelines.arguments import split_command_line
 from pipelines.cli_errors import report
+from pipelines.cli_looking import account, inspect, no_beam
 from pipelines.failures import INTERRUPTED
 
 app = typer.Typer(
@@ -61,6 +62,7 @@ def extract(
             metavar="PATH...", help="JATS files, directories, globs, tars, or an unpacked pmc-oa-opendata tree."
         ),
     ] = None,
+    pile: Annotated[bool, typer.Option("--pile", help="Also make The Pile's text, for `--profile pile`.")] = False,
     workers: Workers = 1,
 ) -> None:
     """Read PubMed and PMC files into records.
@@ -69,7 +71,7 @@ def extract(
     """
     from corpus.config import ExtractConfig
 
-    config = ExtractConfig(pubmed=tuple(pubmed or ()), pmc=tuple(pmc or ()), workers=workers)
+    config = ExtractConfig(pubmed=tuple(pubmed or ()), pmc=tuple(pmc or ()), pile=pile, workers=workers)
     beam_args = _beam(context)
     from pipelines import extract as stage
 
@@ -85,6 +87,13 @@ def assemble(
     threshold: Annotated[float, typer.Option(help="Jaccard similarity from which two texts are duplicates.")] = 0.8,
     validation: Annotated[float, typer.Option(help="Share of documents held out, whole clusters at a time.")] = 0.005,
     seed: Annotated[int, typer.Option(help="Seed of the split and of the order.")] = 0,
+    min_words: Annotated[int, typer.Option(help="Texts with fewer words are dropped.")] = 10,
+    notice_words: Annotated[int, typer.Option(help="Errata and notices with fewer words are dropped.")] = 400,
+    languages: Annotated[list[str] | None, typer.Option(help="Code of texts to keep (en); repeatable.")] = None,
+    retracted: Annotated[str, typer.Option(help="Retracted papers: drop, tag or keep.")] = "drop",
+    ocr: Annotated[str, typer.Option(help="Text of page scans: drop or keep.")] = "drop",
+    sub_articles: Annotated[str, typer.Option(help="Reviews and replies inside articles: keep or drop.")] = "keep",
+    license: Annotated[str, typer.Option(help="What its licence must allow: commercial, open or any.")] = "any",  # noqa: A002
     workers: Workers = 1,
 ) -> None:
     """Deduplicate and split the records into a corpus.
@@ -95,6 +104,8 @@ def assemble(
     from corpus.config import AssembleConfig
 
     options: dict[str, Any] = {"profile": profile, "threshold": threshold, "validation": validation, "seed": seed}
+    options |= {"min_words": min_words, "notice_words": notice_words, "retracted": retracted, "ocr": ocr}
+    options |= {"sub_articles": sub_articles, "license": license, **({"languages": languages} if languages else {})}
     config = AssembleConfig(**options, workers=workers)
     beam_args = _beam(context)
     from pipelines import assemble as stage
@@ -111,7 +122,7 @@ def tokenizer(
     source: Annotated[str, typer.Option(help="Documents to learn from: pubmed, pmc or all.")] = "pubmed",
 ) -> None:
     """Learn a byte-level BPE tokenizer from the corpus."""
-    _no_beam(context)
+    no_beam(context)
     from tokenizer.config import TokenizerConfig
 
     options: dict[str, Any] = {"vocab_size": vocab_size, "source": source}
@@ -151,7 +162,7 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last good checkpoint.")] = False,
 ) -> None:
     """Train a GPT on the token shards with DeepSpeed ZeRO."""
-    _no_beam(context)
+    no_beam(context)
     from train.config import load_preset
 
     settings = load_preset(config)
@@ -201,7 +212,7 @@ def demo(
     Writes a few thousand seeded PubMed and PMC records with planted duplicates, updates and deletions, runs the five
     stages on them, and compares what came out with what was planted.
     """
-    _no_beam(context)
+    no_beam(context)
     from pipelines.demo import run_demo
 
     typer.echo(run_demo(output))
@@ -213,7 +224,7 @@ def verify(
     directory: Annotated[str, typer.Argument(metavar="DIR", help="A stage's directory, or one above several.")],
 ) -> None:
     """Check finished stages: hashes, books, lineage."""
-    _no_beam(context)
+    no_beam(context)
     from pipelines.verification import verify_directory
 
     findings = verify_directory(directory)
@@ -222,25 +233,27 @@ def verify(
         raise CorruptError(f"{directory}: {findings.num_wrong} wrong in {findings.num_stages} stages, see above")
 
 
-@app.command()
-def inspect(
-    context: typer.Context,
-    path: Annotated[str, typer.Argument(help="A stage's directory, or one of its files.")],
-    document: Annotated[
-        str | None, typer.Option("--id", metavar="ID", help="Show one document: pmid:123 or pmc:PMC123.1.")
-    ] = None,
-) -> None:
-    """Show what a directory or file of a stage holds."""
-    _no_beam(context)
-    from pipelines.inspection import inspect_path
+for look in (inspect, account):
+    app.command()(look)
 
-    typer.echo(inspect_path(path, document))
+
+@app.command()
+def compare(
+    context: typer.Context,
+    records: Annotated[str, typer.Argument(metavar="RECORDS", help="Result of `corpuscle extract --pile`.")],
+    tokenizer: Annotated[str, typer.Option(metavar="FILE", help="The tokenizer.json to count tokens with.")],
+) -> None:
+    """Compare the profiles clean and pile: documents, bytes, words and tokens of the same records."""
+    _no_beam(context)
+    from pipelines.comparison import compare as compared
+
+    typer.echo(compared(records, tokenizer))
 
 
 @app.command()
 def doctor(context: typer.Context) -> None:
     """Check this machine and say what it lacks."""
-    _no_beam(context)
+    no_beam(context)
     from pipelines.doctor import examine
 
     findings = examine()
@@ -272,11 +285,6 @@ def _beam(context: typer.Context) -> tuple[str, ...]:
 
         check_beam_arguments(arguments)
     return arguments
-
-
-def _no_beam(context: typer.Context) -> None:
-    if context.obj:
-        raise UsageError(f"{context.info_name}: runs no Beam pipeline, so {' '.join(context.obj)} cannot follow --")
 
 
 def _summarize(manifest: Any, output: str) -> None:

@@ -1,8 +1,9 @@
 """`inspect PATH`: what a stage's directory or one of its files holds, as text for a person.
 
 A directory shows its manifest: configuration, inputs, books, files by role. A Parquet part shows its columns
-and first rows, a token shard its numbers, a tokenizer how it splits words, a checkpoint its facts. With
-`--id` the rows of one document are found in every file below the path: its record, its decision, its text.
+and first rows, a file of rejects its dead letters (`pipelines.dead_letters`), a token shard its numbers, a
+tokenizer how it splits words, a checkpoint its facts. With `--id` the rows of one document are found in every
+file below the path: its record, its decision, its text.
 Nothing is unpickled, ever.
 """
 
@@ -15,6 +16,7 @@ from typing import Any
 from corpus import parquet, storage
 from corpus.errors import UsageError
 from corpus.manifest import MANIFEST, Manifest, has_manifest, read_manifest
+from pipelines.dead_letters import are_dead_letters, describe_dead_letters, letter_lines, printable
 from pipelines.funnel import books_text, number, road_order, size, stage_text
 
 ROWS_SHOWN = 3
@@ -73,8 +75,10 @@ def describe_stage(path: str, manifest: Manifest) -> str:
 
 
 def describe_parquet(path: str) -> str:
-    """Return columns, number of rows, and the first rows of a Parquet file."""
+    """Return columns, number of rows, and the first rows of a Parquet file; of rejects, the dead letters."""
     batch = next(parquet.iter_batches(path, batch_size=ROWS_SHOWN), None)
+    if batch is not None and are_dead_letters(batch.schema.names):
+        return "\n".join(describe_dead_letters(path))
     lines = [f"{path}: {parquet.num_rows(path):,} rows, {size(storage.size(path))}"]
     if batch is None:
         return lines[0]
@@ -126,7 +130,8 @@ def _find_document(path: str, document: str) -> str:
     found: list[str] = []
     for file in files:
         for row in _rows_of(file, document):
-            found += [os.path.normpath(file) if not storage.is_remote(file) else file, *_row_lines(row, limit=None)]
+            lines = letter_lines(row, whole=True) if are_dead_letters([*row]) else _row_lines(row, limit=None)
+            found += [os.path.normpath(file) if not storage.is_remote(file) else file, *lines]
     if not found:
         raise UsageError(f"{path}: no row about {document!r}; ids look like pmid:30039426 and pmc:PMC6182404.1")
     return "\n".join(found)
@@ -164,7 +169,7 @@ def _flat(value: Any) -> str:
     if isinstance(value, list):
         return " | ".join(_flat(item) for item in value)
     if isinstance(value, bytes):
-        return value.decode("utf-8", "backslashreplace")
+        return printable(value)
     return str(value)
 
 

@@ -106,8 +106,11 @@ def test_every_record_has_one_fate(sample: Sample, world: World, truth: dict) ->
             found[f"pmid:{pmid}", "deletion", name, 1] += 1
     for one in itertools.chain(*world.articles.values()):
         found[f"pmc:PMC{one.pmcid}.{one.version}", "article", "", one.version] += 1
+        if one.reply:
+            found[f"pmc:PMC{one.pmcid}.{one.version}#1", "sub_article", "", one.version] += 1
     assert found == keys
-    assert len(fates) == sample.num_citations + sample.num_deletions + sample.num_articles
+    num_articles = sample.num_articles + sample.num_sub_articles
+    assert len(fates) == sample.num_citations + sample.num_deletions + num_articles
     kept = {fate["doc_id"] for fate in fates if fate["outcomes"] == ["kept"]}
     assert all(fate["survivor"] in kept for fate in fates if fate["survivor"])
     assert all(doc_key(fate["doc_id"]) for fate in fates)

@@ -74,7 +74,7 @@ def test_the_road_to_tokens(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     road = run_road(config)
     assert road.text() + "\n" == first.out
     assert capsys.readouterr().err.count("up to date") == 4
-    num_records = sample.num_citations + sample.num_articles + sample.num_deletions
+    num_records = sample.num_citations + sample.num_articles + sample.num_sub_articles + sample.num_deletions
     assert re.search(rf"extract +read +{num_records:,}\n", first.out)
     comparison = compare_with_planted(places.assemble, road.manifests["assemble"], sample.planted)
     assert comparison.differences == ()

@@ -8,7 +8,10 @@ from corpus.config import AssembleConfig, ExtractConfig
 from corpus.errors import DataError
 from corpus.manifest import Manifest
 from corpus.parquet import read_table
-from corpus.sample.write import Sample, write_sample
+from corpus.quality import RETRACTED_TAG, DropReason
+from corpus.records import pmc_doc_id
+from corpus.sample.jats import LICENCES, NONCOMMERCIAL
+from corpus.sample.write import Sample, build, write_sample
 from pipelines.assemble import assemble
 from pipelines.extract import extract
 from pipelines.planted import compare_with_planted
@@ -26,14 +29,43 @@ def test_every_record_gets_what_was_planted_for_it(tmp_path: Path, seed: int) ->
     records, corpus = str(tmp_path / "records"), str(tmp_path / "corpus")
     read = extract(ExtractConfig(**inputs(sample)), output=records)
     assert read is not None
-    assert read.books.kept == sample.num_citations + sample.num_deletions + sample.num_articles
+    num_articles = sample.num_articles + sample.num_sub_articles
+    assert read.books.kept == sample.num_citations + sample.num_deletions + num_articles
     manifest = assemble(AssembleConfig(), records=records, output=corpus)
     assert manifest is not None
     comparison = compare_with_planted(corpus, manifest, sample.planted)
     assert comparison.differences == ()
     assert comparison.num_records == read.books.kept
-    assert len(comparison.outcomes) == 11  # kept, and all ten reasons to drop a record
+    # Kept, and every reason to drop a record of which the default policy makes use.
+    assert comparison.outcomes.keys() == {"kept", *DropReason} - {DropReason.LICENSE, DropReason.SUB_ARTICLE}
     assert_outdated_records_name_the_living(corpus, manifest)
+
+
+def test_another_policy_changes_what_it_says_and_nothing_else(tmp_path: Path) -> None:
+    sample = write_sample(str(tmp_path / "raw"), scale=0.1)
+    records, corpus = str(tmp_path / "records"), str(tmp_path / "corpus")
+    assert extract(ExtractConfig(**inputs(sample)), output=records) is not None
+    policy = AssembleConfig(license="commercial", retracted="tag", ocr="keep", languages=())
+    manifest = assemble(policy, records=records, output=corpus)
+    assert manifest is not None
+    decided = [row for path in manifest.paths(corpus, "decisions") for row in read_table(path).to_pylist()]
+    reasons = {row["doc_id"]: row["reason"] for row in decided if row["kind"] == "article"}
+    forbidding = {
+        pmc_doc_id(article.pmcid, article.version)
+        for article in (one for place in build(scale=0.1).articles.values() for one in place)
+        if article.dialect.licence in NONCOMMERCIAL or LICENCES[article.dialect.licence][2] == "TDM"
+    }
+    earlier = {DropReason.OLDER_VERSION, DropReason.NOTICE, DropReason.NO_TEXT}
+    assert {name for name, reason in reasons.items() if reason == "license"} == {
+        name for name in forbidding if reasons[name] not in earlier
+    }
+    assert not {"retracted", "ocr", "language"} & {row["reason"] for row in decided}
+    assert sum(row["reason"] == "license" and row["source"] == "pubmed" for row in decided) > 5  # copyright lines
+    texts = [row for role in ("train", "validation") for path in manifest.paths(corpus, role)
+             for row in read_table(path).to_pylist()]  # fmt: skip
+    tagged = [row for row in texts if row["text"].startswith(RETRACTED_TAG)]
+    assert tagged
+    assert all(row["retracted"] == (row in tagged) for row in texts)
 
 
 def assert_outdated_records_name_the_living(corpus: str, manifest: Manifest) -> None:

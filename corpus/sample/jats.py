@@ -56,6 +56,7 @@ LICENCES = (
      "CC BY-ND", "CC-BY-ND-4.0"),
     ("<copyright-statement>© The Author(s)</copyright-statement>", "TDM", "TDM"),
 )  # fmt: skip
+NONCOMMERCIAL = tuple(index for index, (_, code, _) in enumerate(LICENCES) if "NC" in code)
 
 
 def jats_xml(article: Article) -> bytes:

@@ -56,6 +56,7 @@ class Citation:
     abstract: tuple[Part, ...] = ()
     other: tuple[OtherText, ...] = ()
     copyright: str = ""
+    copyright_inside: bool = False  # written as the last sentence of the abstract, as older records have it
     pmcid: int | None = None
     doi: str | None = None
     language: str = "eng"

@@ -34,6 +34,7 @@ def plant_citations(world: World) -> None:
         _deletions,
         _short_records,
         _notices,
+        _languages,
         _exact_copies,
         _near_copies,
         _chains,
@@ -146,7 +147,7 @@ def _short_records(world: World) -> None:
 
 
 def _notices(world: World) -> None:
-    """Errata and retraction notices, and the retracted papers they speak of, which stay with a mark."""
+    """Errata and retraction notices, and the retracted papers they speak of."""
     for _ in range(world.count(8)):
         text = Author(world.stream("erratum")).sentence("erratum")
         relation = Relation(type="ErratumFor", source="Sample J. 2010;1:1", pmid=79_999_999)
@@ -164,12 +165,33 @@ def _notices(world: World) -> None:
         )
         back = Relation(type="RetractionIn", source="Sample J. 2012;3:3", pmid=notice.pmid)
         paper = replace(paper, relations=(back,))
-        fates = world.put(paper, BASELINE[0], KEPT), world.put(notice, BASELINE[1], "notice")
+        fates = world.put(paper, BASELINE[0], "retracted"), world.put(notice, BASELINE[1], "notice")
         world.add_case("retraction", *fates)
 
 
+def _languages(world: World) -> None:
+    """Abstracts in German and Russian; and what only looks foreign: the language of the article, and names alone."""
+    for number in range(world.count(12)):
+        author = Author(world.stream("foreign"))
+        lists, language = (("german_sentence", "ger"), ("russian_sentence", "rus"))[number % 2]
+        title = f"{author.sentence(('german', 'russian')[number % 2])}."
+        text = author.sentences(lists, 4)
+        foreign = world.citation("foreign", title=title, abstract=(Part(text=text),), language=language)
+        foreign = replace(foreign, vernacular_title="", other=())
+        world.add_case("foreign_abstract", world.put(foreign, world.baseline(), "language"))
+    for _ in range(world.count(6)):
+        author = Author(world.stream("translated"))
+        title = f"[{author.title().rstrip('?')}]."
+        english = world.citation("translated", title=title, vernacular_title=author.sentence("german"), language="ger")
+        world.add_case("english_abstract_of_german_article", world.put(english, world.baseline(), KEPT))
+    for _ in range(world.count(4)):
+        names = ", ".join(Author(world.stream("names")).distinct("gene", 40))
+        undecided = world.citation("names", abstract=(Part(text=f"{names}."),), other=())
+        world.add_case("abstract_of_names_alone", world.put(undecided, world.baseline(), KEPT))
+
+
 def _exact_copies(world: World) -> None:
-    """The same text under two PMIDs: the newer one stays, then the one not retracted, then the lower PMID."""
+    """The same text under two PMIDs: the newer one stays unless it is retracted, then the lower PMID."""
     for number in range(world.count(12)):
         base = _one_part(world.citation("exact"))
         copy = replace(base, pmid=world.citation("copy").pmid, journal=world.citation("copy").journal)
@@ -177,8 +199,17 @@ def _exact_copies(world: World) -> None:
             copy = replace(copy, year=base.year + 1)
         elif number % 3 == 2:
             copy = replace(copy, year=base.year + 1, types=("Journal Article", "Retracted Publication"))
-        winner = copy if number % 3 == 1 else base
-        world.add_case("exact_duplicate", *_rivals(world, (base, copy), winner, "exact_duplicate"), jaccard=1.0)
+        if number % 3 == 2:
+            fates = [world.put(base, world.baseline(), KEPT), world.put(copy, world.baseline(), "retracted")]
+        else:
+            fates = _rivals(world, (base, copy), copy if number % 3 == 1 else base, "exact_duplicate")
+        world.add_case("exact_duplicate", *fates, jaccard=1.0)
+    for _ in range(world.count(4)):
+        base = _one_part(world.citation("exact"))
+        line = f"Copyright {base.year} by the authors. All rights reserved."
+        copy = replace(base, pmid=world.citation("copy").pmid, year=base.year - 1)
+        copy = replace(copy, copyright=line, copyright_inside=True)
+        world.add_case("exact_but_for_a_copyright_line", *_rivals(world, (base, copy), base, "exact_duplicate"))
 
 
 def _near_copies(world: World) -> None:

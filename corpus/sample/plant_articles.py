@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from corpus.records import pmc_doc_id
+from corpus.sample.jats import NONCOMMERCIAL
 from corpus.sample.model import Article, Block, Citation, Reference, Section
 from corpus.sample.plant import edit_words
 from corpus.sample.text import Author, jaccard
@@ -152,15 +153,33 @@ def _copies(world: World) -> None:
 
 
 def _marked(world: World) -> None:
-    """Retracted articles and page scans, which stay with their marks."""
-    for _ in range(world.count(4)):
-        world.add_case("retracted_article", world.put_article(world.article("retracted", retracted=True), TREE, KEPT))
+    """Retracted articles with and without their citations, page scans, German articles, non-commercial licences."""
+    for number in range(world.count(4)):
+        article = world.article("retracted", retracted=True)
+        fates = [world.put_article(article, TREE, "retracted")]
+        if number % 2:
+            types = ("Journal Article", "Retracted Publication")
+            citation = article_citation(world, article, pmcid=article.pmcid, types=types)
+            fates.append(world.put(citation, world.baseline(), "retracted"))
+        world.add_case("retracted_article", *fates)
     for _ in range(world.count(2)):
-        scan = world.article("scan")
-        lines = "\n".join(Author(world.stream("scan_text")).sentences("letter", 4) for _ in range(5))
-        body = (Section(title="", blocks=(Block(kind="preformat", text=lines),)),)
-        scan = replace(scan, body=body, abstract=(), other=(), loose=(), reply="", back=(), ocr=True)
-        world.add_case("scanned_article", world.put_article(scan, TREE, KEPT))
+        text = "\n".join(Author(world.stream("scan_text")).sentences("letter", 4) for _ in range(5))
+        scan = _of_one_block(world, "scan", Block(kind="preformat", text=text), ocr=True)
+        world.add_case("scanned_article", world.put_article(scan, TREE, "ocr"))
+    for _ in range(world.count(3)):
+        block = Block(kind="paragraph", text=Author(world.stream("german_text")).sentences("german_sentence", 4))
+        world.add_case("german_article", world.put_article(_of_one_block(world, "german", block), TREE, "language"))
+    for number in range(world.count(4)):
+        article = world.article("noncommercial")
+        dialect = replace(article.dialect, licence=NONCOMMERCIAL[number % len(NONCOMMERCIAL)])
+        article = replace(article, dialect=dialect)
+        world.add_case("noncommercial_article", world.put_article(article, TREE, KEPT))
+
+
+def _of_one_block(world: World, kind: str, block: Block, **changes: Any) -> Article:
+    """Return an article that is one block of text and nothing else."""
+    body = (Section(title="", blocks=(block,)),)
+    return world.article(kind, body=body, abstract=(), other=(), loose=(), reply="", back=(), **changes)
 
 
 def _edited(world: World, article: Article, *, step: int) -> Article:

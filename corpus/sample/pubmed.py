@@ -6,6 +6,7 @@ A record ends its line, as in NLM's files; titles and abstracts are mixed conten
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from xml.sax.saxutils import escape, quoteattr
 
 from corpus.sample.model import Citation, OtherText, Part, Reference
@@ -113,8 +114,12 @@ def _date(one: Citation) -> str:
 def _abstract(one: Citation) -> str:
     if not one.abstract:
         return ""
-    copyright_line = f"<CopyrightInformation>{escape(one.copyright)}</CopyrightInformation>" if one.copyright else ""
-    return f"<Abstract>{''.join(map(_part, one.abstract))}{copyright_line}</Abstract>"
+    parts, copyright_line = list(one.abstract), ""
+    if one.copyright and one.copyright_inside:
+        parts[-1] = replace(parts[-1], text=f"{parts[-1].text} {one.copyright}")
+    elif one.copyright:
+        copyright_line = f"<CopyrightInformation>{escape(one.copyright)}</CopyrightInformation>"
+    return f"<Abstract>{''.join(map(_part, parts))}{copyright_line}</Abstract>"
 
 
 def _part(part: Part) -> str:

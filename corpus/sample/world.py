@@ -101,8 +101,19 @@ class World:
         return Fate(doc_id=pubmed_doc_id(pmid), kind=Kind.DELETION, file=file, version=1, outcomes=("deletion_notice",))
 
     def put_article(self, article: Article, place: str, *outcomes: str, survivor: str | None = None) -> Fate:
-        """Put an article into the tree or the tar and return its fate."""
+        """Put an article into the tree or the tar and return its fate; its reply shares it, in a case of its own."""
         self.articles[place].append(article)
+        if article.reply:
+            # The reply of an edited copy is the same word for word.
+            shared = tuple("exact_duplicate" if one == "near_duplicate" else one for one in outcomes)
+            reply = Fate(
+                doc_id=pmc_doc_id(article.pmcid, article.version, 1),
+                kind=Kind.SUB_ARTICLE,
+                file="",
+                version=article.version,
+                outcomes=shared,
+            )
+            self.add_case("reply_in_article", reply)
         return Fate(
             doc_id=pmc_doc_id(article.pmcid, article.version),
             kind=Kind.ARTICLE,

@@ -46,6 +46,7 @@ class Sample:
     num_citations: int  # records in PubMed files, books and revisions included, deletions not
     num_deletions: int
     num_articles: int  # article versions in the tree and the tar
+    num_sub_articles: int  # replies inside them
     num_malformed: int
 
 
@@ -105,6 +106,7 @@ def write_sample(output: str, *, seed: int = 0, scale: float = 1.0, malformed: b
         num_citations=sum(map(len, world.files.values())) + (damage.NUM_SOUND if malformed else 0),
         num_deletions=sum(map(len, world.deletions.values())),
         num_articles=sum(map(len, world.articles.values())),
+        num_sub_articles=sum(bool(article.reply) for place in world.articles.values() for article in place),
         num_malformed=len(rejects),
     )
 
