@@ -15,19 +15,14 @@ Row = TypeVar("Row")
 
 def quick(row: Callable[P, Row]) -> Callable[P, Row]:
     """Return a constructor of a frozen, slotted, keyword-only dataclass with the same parameters and results."""
-    twin: Any = make_dataclass(
-        f"{row.__name__}Twin",
-        [
-            (one.name, one.type, field() if one.default is MISSING else field(default=one.default))
-            for one in fields(row)
-        ],
-        kw_only=True,
-        slots=True,
-    )
+    columns = fields(row)  # type: ignore[arg-type]  # a class, which Callable does not say
+    defaults = [field() if one.default is MISSING else field(default=one.default) for one in columns]
+    specs = [(one.name, one.type, default) for one, default in zip(columns, defaults, strict=True)]
+    twin: Any = make_dataclass("Twin", specs, kw_only=True, slots=True)
 
     def make(*args: P.args, **kwargs: P.kwargs) -> Row:
         made = twin(*args, **kwargs)
         made.__class__ = row
-        return made  # type: ignore[no-any-return]
+        return made
 
     return make

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from corpus import storage
 from corpus.errors import DataError, UsageError
 from corpus.ncbi.archives import find_member
+from corpus.ncbi.formulas import linear_math
 from corpus.ncbi.jats import read_traced
 from corpus.ncbi.jats_accounts import DROPPED, KEPT, UNREAD, Accounts
 from corpus.ncbi.jats_body import Reader
@@ -93,7 +94,8 @@ def _piece(reader: Reader, element: int, path: str, accounts: set[str]) -> _Piec
     if accounts & KEPT and "sub_articles" not in accounts:
         scratch = Reader(reader.doc, Accounts(0))
         scratch.in_cell = reader.doc.tag_names[element] in ("td", "th")
-        kept = " ¶ ".join(scratch.lines(element))
+        formula = reader.doc.tag_names[element] == "math"
+        kept = linear_math(reader.doc, element) if formula else " ¶ ".join(scratch.lines(element))
     return _Piece(path=path, source=source, fate=fate, kept=kept)
 
 

@@ -1,12 +1,13 @@
-"""Identifiers as NCBI's files write them, made comparable: the id join rests on these two functions.
+"""Identifiers as NCBI's files write them, made comparable: the id join rests on these functions.
 
-A DOI or PMC id in any of the usual spellings comes in; one spelling, or None, goes out.
+A DOI, PMID or PMC id in any of the usual spellings comes in; one spelling, or None, goes out.
 """
 
 import re
 
 _RESOLVER = re.compile(r"(?:https?://)?(?:dx\.|www\.)?doi\.org/|doi\s*:\s*|info:doi/", re.IGNORECASE)
 _DOI = re.compile(r"10\.\d{3,9}(?:\.\d+)*/\S+")
+_MAX_DIGITS = 15  # far above any id of NCBI, and safely below the 60 bits of a document key
 _PMCID = re.compile(r"(?:PMC)?\s*(\d{1,10})(?:\.\d+)?", re.IGNORECASE)
 
 
@@ -28,3 +29,9 @@ def parse_pmcid(text: str | None) -> int | None:
     """Return the number of a PMC id (`PMC123`, `123`, `PMC123.1`), None for what is none."""
     found = _PMCID.fullmatch(text.strip()) if text else None
     return int(found[1]) if found else None
+
+
+def parse_number(text: str | None) -> int | None:
+    """Return a PMID or version as a number, None for what is none."""
+    digits = text.strip() if text else ""
+    return int(digits) if digits.isdecimal() and digits.isascii() and len(digits) <= _MAX_DIGITS else None

@@ -1,8 +1,9 @@
 """One record at a time out of a PubMed set, so that one bad record costs one record.
 
-Decompressed blocks of a set come in; parsed records (`Piece`) and dead letters (`Damage`) in file order go out,
-with their byte offsets. Splitting on tags and parsing each record alone is a third faster than one parser
-for the whole file, and a damaged record cannot take the rest along. A record ends at its first closing
+Decompressed blocks of a set come in; records (`Run`) and dead letters (`Damage`) in file order go out, with their
+byte offsets. Plain records (`corpus.ncbi.plain`, nearly all there are) are checked and scanned by the dozen,
+each judged on its own bytes; any other record is cut out on its tags and given to libxml2 alone, so that a damaged
+one cannot take the rest along. A record ends at its first closing
 tag; where the text up to there is not well-formed because that tag stood inside a CDATA section, comment or
 processing instruction, the search goes on behind it, for at most LOOK_AHEAD bytes. What is damaged reaches to
 the next record's start or the end of the set. Memory holds one record and one block.
@@ -13,16 +14,18 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from lxml import etree
-
-from corpus.ncbi.xml import BadXmlError, parse
+from corpus.ncbi.markup import Markup, Vocabulary, scan
+from corpus.ncbi.plain import plain_elements
+from corpus.ncbi.xml import BadXmlError, parse, read_markup
 from corpus.records import RAW_LIMIT, RejectReason
 
 LOOK_AHEAD = 1 << 20
 # Bytes of one record. Real ones stay below a few MB; a parsed record takes up to nine times its bytes in memory.
 RECORD_CAP = 50_000_000
+RUN_RECORDS = 64  # plain records scanned together: their bytes and tables stay in the processor's cache
 
 _TAG_BYTES = 1024  # enough to see any start tag whole
+_MORE = 1 << 20  # with fewer bytes at hand a record that is not plain may be one that is not whole yet
 _OVERLAP = 64  # longer than any tag name, so that a boundary is never cut in two
 _TRIVIA = re.compile(rb"\s+|</Pubmed(?:Book)?ArticleSet\s*>")
 _START = re.compile(rb"<(PubmedArticle|PubmedBookArticle|DeleteCitation)(?=[\s/>])")
@@ -32,13 +35,18 @@ _CLOSERS = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Piece:
-    """One well-formed child of the set: its tag, its bytes, and the offset of their first in the file."""
+class Run:
+    """Well-formed children of the set, side by side: where they stand, and the text and elements of them all.
+
+    `bounds` says where each begins and ends in `raw`, whose first byte is the file's byte `offset`; `elements` are
+    their rows in `markup`.
+    """
 
     offset: int
-    tag: str
     raw: bytes
-    element: etree._Element
+    bounds: list[tuple[int, int]]
+    markup: Markup
+    elements: list[int]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,24 +60,26 @@ class Damage:
     detail: str
 
 
-def split(blocks: Iterable[bytes], *, start: int = 0, cap: int = RECORD_CAP) -> Iterator[Piece | Damage]:
+def split(
+    blocks: Iterable[bytes], vocabulary: Vocabulary, *, start: int = 0, cap: int = RECORD_CAP
+) -> Iterator[Run | Damage]:
     """Yield every record of a set; `start` is the offset behind the set's opening tag, `cap` the bytes of one record.
 
     White space, comments, processing instructions and the set's closing tag may stand between records.
+    The vocabulary must name the elements that are records.
     """
     window = _Window(blocks, start)
     while window.skip_trivia():
-        found = _START.match(window.data, window.pos)
-        if found is None:
+        bounds = _plain_records(window, cap)
+        if bounds:
+            yield _take_run(window, bounds, vocabulary)
+        elif _START.match(window.data, window.pos) is None:
             yield _take_damage(window, RejectReason.STRAY_BYTES, "bytes that belong to no record")
-            continue
-        try:
-            piece = _parse_piece(window, found[1], cap)
-        except BadXmlError as error:
-            yield _take_damage(window, error.reason, error.detail)
-            continue
-        window.pos += len(piece.raw)
-        yield piece
+        else:
+            try:
+                yield _take_record(window, vocabulary, cap)
+            except BadXmlError as error:
+                yield _take_damage(window, error.reason, error.detail)
 
 
 class _Window:
@@ -135,22 +145,59 @@ class _Window:
         return closed
 
 
-def _parse_piece(window: _Window, tag: bytes, cap: int) -> Piece:
-    """Return the record that starts here, without moving on; raises BadXmlError when there is none."""
-    size = _size_of_record(window, tag, cap)
+def _plain_records(window: _Window, cap: int) -> list[tuple[int, int]]:
+    """Return where the plain records begin and end that stand here; none when the first one is not plain."""
+    bounds = plain_elements(window.data, window.pos, RUN_RECORDS)
+    if not bounds and window.left < _MORE and window.grow():
+        bounds = plain_elements(window.data, window.pos, RUN_RECORDS)
+    for number, (begin, end) in enumerate(bounds):
+        if end - begin > cap or _START.match(window.data, begin) is None:
+            return bounds[:number]
+    return bounds
+
+
+def _take_run(window: _Window, bounds: list[tuple[int, int]], vocabulary: Vocabulary) -> Run:
+    """Move behind plain records and return them."""
+    offset, first, end = window.offset, window.pos, bounds[-1][1]
+    raw = window.data[first:end]
+    markup = scan(raw, vocabulary)
+    assert markup is not None, "plain is what the scan knows"
+    elements, element = [], 0
+    for _ in bounds:
+        elements.append(element)
+        element = markup.nexts[element]
+    assert element == len(markup.tags), "every record has a row, and nothing else has one at the top"
+    window.pos = end
+    inside = [(begin - first, stop - first) for begin, stop in bounds]
+    return Run(offset=offset, raw=raw, bounds=inside, markup=markup, elements=elements)
+
+
+def _take_record(window: _Window, vocabulary: Vocabulary, cap: int) -> Run:
+    """Move behind the record that starts here and return it; raises BadXmlError, without moving, when there is none."""
+    found = _START.match(window.data, window.pos)
+    assert found is not None
+    size = _size_of_record(window, found[1], cap)
     raw = window.data[window.pos : window.pos + size]
     try:
-        element = parse(raw)
+        markup = _read_alone(raw, vocabulary)
     except BadXmlError as error:
-        longer = _extend(window, tag, size)
+        longer = _extend(window, found[1], size)
         if longer is None:
             raise
         raw = longer
         try:
-            element = parse(raw)
+            markup = _read_alone(raw, vocabulary)
         except BadXmlError:
             raise error from None  # the shorter reading's fault is the one that says something
-    return Piece(offset=window.offset, tag=tag.decode(), raw=raw, element=element)
+    run = Run(offset=window.offset, raw=raw, bounds=[(0, len(raw))], markup=markup, elements=[0])
+    window.pos += len(raw)
+    return run
+
+
+def _read_alone(raw: bytes, vocabulary: Vocabulary) -> Markup:
+    """Return the text and elements of a record that is not plain; raises BadXmlError for one that libxml2 refuses."""
+    parse(raw)  # the whole policy, namespaces too: these records are few
+    return read_markup(raw, vocabulary)
 
 
 def _size_of_record(window: _Window, tag: bytes, cap: int) -> int:

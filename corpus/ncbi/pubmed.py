@@ -14,9 +14,11 @@ from collections.abc import Iterator
 from corpus import storage
 from corpus.errors import CorruptError
 from corpus.ncbi.gzips import Verified, chunks, md5_sidecar, verify
-from corpus.ncbi.pieces import Damage, Piece, split
-from corpus.ncbi.pubmed_fields import read_deletions, read_record
+from corpus.ncbi.pieces import Damage, Run, split
+from corpus.ncbi.pubmed_fields import RecordReader, read_deletions
+from corpus.ncbi.pubmed_names import VOCABULARY
 from corpus.ncbi.xml import BadXmlError
+from corpus.pile.rules import with_pile
 from corpus.records import RAW_LIMIT, Kind, Record, Reject, RejectReason, Source, pubmed_doc_id
 
 _KINDS = {"PubmedArticle": Kind.CITATION, "PubmedBookArticle": Kind.BOOK}
@@ -30,16 +32,16 @@ _ENCODING = re.compile(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([\w.:-]+)")
 _OWN_PMID = re.compile(rb"<(?:MedlineCitation|BookDocument)\b[^>]*>\s*<PMID\b[^>]*>\s*(\d{1,15})\s*</PMID>")
 
 
-def read_pubmed(path: str) -> Iterator[Record | Reject]:
-    """Yield the records and rejects of one PubMed file in file order.
+def read_pubmed(path: str, *, pile: bool = False) -> Iterator[Record | Reject]:
+    """Yield the records and rejects of one PubMed file in file order; `pile` fills in the text for The Pile.
 
     Raises CorruptError, before the first record, when the file as a whole is not what it should be.
     """
     start = _opening(path, verify(lambda: storage.open_read(path), md5=md5_sidecar(path), name=path))
     name, position = storage.base_name(path), 0
     with storage.open_read(path) as source:
-        for piece in split(chunks(source, name=path), start=start):
-            for item in _items(piece, name, position):
+        for found in split(chunks(source, name=path), VOCABULARY, start=start):
+            for item in _items(found, name, position, pile=pile):
                 yield item
                 position += 1
 
@@ -69,33 +71,43 @@ def _opening(path: str, verified: Verified) -> int:
     return root.end()
 
 
-def _items(piece: Piece | Damage, file: str, position: int) -> Iterator[Record | Reject]:
-    """Yield what one piece of the file becomes: a record, the records of its deletions, or one reject."""
-    if isinstance(piece, Damage):
+def _items(found: Run | Damage, file: str, position: int, *, pile: bool) -> Iterator[Record | Reject]:
+    """Yield what a stretch of the file becomes: records, the records of deletions, or one reject."""
+    if isinstance(found, Damage):
         yield Reject(
             file=file,
-            offset=piece.offset,
-            doc_id=_doc_id(piece.head),
-            reason=piece.reason,
-            detail=piece.detail,
-            sha256=piece.sha256,
-            raw=piece.head,
+            offset=found.offset,
+            doc_id=_doc_id(found.head),
+            reason=found.reason,
+            detail=found.detail,
+            sha256=found.sha256,
+            raw=found.head,
         )
-    elif piece.tag == "DeleteCitation":
-        yield from _deletions(piece, file, position)
-    else:
+        return
+    reader = RecordReader(found.markup)
+    for element, (begin, end) in zip(found.elements, found.bounds, strict=True):
+        kind = _KINDS.get(found.markup.name(element))
+        offset = found.offset + begin
+        if kind is None:
+            for item in _deletions(found, element, file, position):
+                yield item
+                position += 1
+            continue
         try:
-            kind = _KINDS[piece.tag]
-            yield read_record(piece.element, kind=kind, file=file, offset=piece.offset, position=position)
+            record = reader.read(element, kind=kind, file=file, offset=offset, position=position)
+            yield from with_pile([record], found.raw[begin:end]) if pile else (record,)
         except BadXmlError as error:
-            yield _reject(piece, file, error.reason, error.detail)
+            yield _reject(found.raw[begin:end], offset, file, error.reason, error.detail)
+        position += 1
 
 
-def _deletions(piece: Piece, file: str, position: int) -> Iterator[Record | Reject]:
+def _deletions(run: Run, element: int, file: str, position: int) -> Iterator[Record | Reject]:
     """Yield a record for every PMID of a DeleteCitation; one bad PMID does not save the others."""
-    for ordinal, deleted in enumerate(read_deletions(piece.element)):
+    begin, end = run.bounds[run.elements.index(element)]
+    for ordinal, deleted in enumerate(read_deletions(run.markup, element)):
         if deleted is None:
-            yield _reject(piece, file, RejectReason.NO_ID, f"PMID {ordinal + 1} of DeleteCitation is no number")
+            detail = f"PMID {ordinal + 1} of DeleteCitation is no number"
+            yield _reject(run.raw[begin:end], run.offset + begin, file, RejectReason.NO_ID, detail)
             continue
         pmid, version = deleted
         yield Record(
@@ -105,20 +117,20 @@ def _deletions(piece: Piece, file: str, position: int) -> Iterator[Record | Reje
             pmid=pmid,
             version=version,
             file=file,
-            offset=piece.offset,
+            offset=run.offset + begin,
             position=position + ordinal,
         )
 
 
-def _reject(piece: Piece, file: str, reason: RejectReason, detail: str) -> Reject:
+def _reject(raw: bytes, offset: int, file: str, reason: RejectReason, detail: str) -> Reject:
     return Reject(
         file=file,
-        offset=piece.offset,
-        doc_id=_doc_id(piece.raw),
+        offset=offset,
+        doc_id=_doc_id(raw),
         reason=reason,
         detail=detail,
-        sha256=hashlib.sha256(piece.raw).hexdigest(),
-        raw=piece.raw[:RAW_LIMIT],
+        sha256=hashlib.sha256(raw).hexdigest(),
+        raw=raw[:RAW_LIMIT],
     )
 
 

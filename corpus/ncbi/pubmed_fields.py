@@ -1,23 +1,30 @@
-"""From one parsed PubMed element to one `Record`: which element fills which field.
+"""From one scanned PubMed record to one `Record`: which element fills which field.
 
-A PubmedArticle, PubmedBookArticle or DeleteCitation element comes in, records go out. The tables below say, level by
-level, which child is read by which function; whatever they do not name (authors, grants, chemicals,
-references, history) is not visited. Ids are therefore the record's own by construction: a cited paper's PMID,
-DOI or PMC id stands in ReferenceList or CommentsCorrections, which no id rule reaches.
+The `Markup` of some records comes in, records go out. The table at the end says which path is read by which function;
+whatever it does not name (authors, grants, chemicals, references, history) is not visited. Ids are
+therefore the record's own by construction: a cited paper's PMID, DOI or PMC id stands in ReferenceList or
+CommentsCorrections, which no path of an id goes through.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from lxml import etree
-
-from corpus.ncbi.ids import normalize_doi, parse_pmcid
-from corpus.ncbi.xml import BadXmlError, flat_text
-from corpus.records import AbstractPart, Kind, Link, Record, RejectReason, Source, pubmed_doc_id
+from corpus.ncbi.ids import normalize_doi, parse_number, parse_pmcid
+from corpus.ncbi.markup import Markup
+from corpus.ncbi.paths import Paths
+from corpus.ncbi.pubmed_names import RECORDS, VOCABULARY
+from corpus.ncbi.pubmed_text import NO_LABEL, labelled_parts, line, without_copyright
+from corpus.ncbi.xml import BadXmlError
+from corpus.records import AbstractPart, BackPart, Kind, Link, Record, RejectReason, Source, pubmed_doc_id
+from corpus.rows import quick
 
 _YEAR = re.compile(r"(?<!\d)(1[5-9]\d\d|20\d\d)(?!\d)")
-_MAX_DIGITS = 15  # far above any id of NCBI, and safely below the 60 bits of a document key
+_NO_TITLE = re.compile(r"\[?\s*not available\s*\]?\s*\.?", re.IGNORECASE)  # NLM's stand-in for an untranslated title
+_RETRACTED = frozenset({"RetractionIn", "RetractedandRepublishedIn"})  # links that only a retracted record has
+
+_new_record, _new_part = quick(Record), quick(AbstractPart)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -42,24 +49,39 @@ class _Draft:
     mesh: list[str] = field(default_factory=list)
     keywords: list[str] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
+    sections: list[str] = field(default_factory=list)  # of a book: the titles of its sections
 
 
-_Rule = Callable[[etree._Element, _Draft], None]
+_Rule = Callable[[Markup, int, _Draft], None]
 
 
-def read_record(element: etree._Element, *, kind: Kind, file: str, offset: int, position: int) -> Record:
-    """Return the record of a PubmedArticle (kind CITATION) or PubmedBookArticle (kind BOOK) element.
+class RecordReader:
+    """Reads the records of one `Markup`, which was scanned with VOCABULARY."""
 
-    Raises BadXmlError (NO_ID) when it has no PMID of its own.
-    """
-    draft = _Draft()
-    _visit(element, _SET_CHILD, draft)
+    def __init__(self, doc: Markup) -> None:
+        self._doc = doc
+        self._rows, self._rules = _PATHS.find(doc)
+
+    def read(self, element: int, *, kind: Kind, file: str, offset: int, position: int) -> Record:
+        """Return the record of a PubmedArticle (kind CITATION) or PubmedBookArticle (kind BOOK) element.
+
+        Raises BadXmlError (NO_ID) when it has no PMID of its own.
+        """
+        doc, draft, rows = self._doc, _Draft(), self._rows
+        first = bisect_left(rows, element)
+        last = bisect_left(rows, doc.nexts[element], first)
+        for row, rule in zip(rows[first:last], self._rules[first:last], strict=True):
+            rule(doc, row, draft)
+        return _to_record(draft, kind=kind, file=file, offset=offset, position=position)
+
+
+def _to_record(draft: _Draft, *, kind: Kind, file: str, offset: int, position: int) -> Record:
     if draft.pmid is None:
         raise BadXmlError(RejectReason.NO_ID, "the record has no PMID of its own, or it is no number")
     retracted = "Retracted Publication" in draft.publication_types or any(
-        link.type == "RetractionIn" for link in draft.links
+        link.type in _RETRACTED for link in draft.links
     )
-    return Record(
+    return _new_record(
         doc_id=pubmed_doc_id(draft.pmid),
         source=Source.PUBMED,
         kind=kind,
@@ -71,6 +93,7 @@ def read_record(element: etree._Element, *, kind: Kind, file: str, offset: int, 
         vernacular_title=draft.vernacular_title,
         abstracts=tuple(draft.abstracts),
         copyright="\n".join(dict.fromkeys(draft.copyrights)),
+        back=(BackPart(kind="contents", text="\n".join(draft.sections)),) if draft.sections else (),
         languages=tuple(draft.languages),
         year=draft.issue_year or draft.article_year,
         journal=draft.journal or draft.book_title,
@@ -85,194 +108,188 @@ def read_record(element: etree._Element, *, kind: Kind, file: str, offset: int, 
     )
 
 
-def read_deletions(element: etree._Element) -> Iterator[tuple[int, int] | None]:
+def read_deletions(doc: Markup, element: int) -> Iterator[tuple[int, int] | None]:
     """Yield PMID and version of every deleted citation; None for a PMID that is no number."""
-    for child in element:
-        if child.tag == "PMID":
-            pmid = _number(child.text)
-            yield (pmid, _number(child.get("Version")) or 1) if pmid is not None else None
+    for child in doc.find_all(element, "PMID"):
+        pmid = parse_number(doc.own_text(child))
+        yield (pmid, parse_number(doc.attributes(child).get("Version")) or 1) if pmid is not None else None
 
 
-def _visit(element: etree._Element, rules: Mapping[str, _Rule], draft: _Draft) -> None:
-    """Read the children that have a rule, in document order."""
-    for child in element:
-        rule = rules.get(child.tag)
-        if rule is not None:
-            rule(child, draft)
+def _read_pmid(doc: Markup, element: int, draft: _Draft) -> None:
+    draft.pmid = parse_number(doc.own_text(element))
+    draft.version = parse_number(doc.attributes(element).get("Version")) or 1
 
 
-def _number(text: str | None) -> int | None:
-    digits = text.strip() if text else ""
-    return int(digits) if digits.isdecimal() and digits.isascii() and len(digits) <= _MAX_DIGITS else None
+def _read_title(doc: Markup, element: int, draft: _Draft) -> None:
+    title = line(doc, element)
+    draft.title = "" if _NO_TITLE.fullmatch(title) else title
 
 
-def _read_pmid(element: etree._Element, draft: _Draft) -> None:
-    draft.pmid = _number(element.text)
-    draft.version = _number(element.get("Version")) or 1
+def _read_sections(doc: Markup, element: int, draft: _Draft) -> None:
+    """Add the titles of a book's sections, at any depth."""
+    for child in range(element + 1, doc.nexts[element]):
+        if doc.names[doc.tags[child]] == "SectionTitle":
+            _append(doc, child, draft.sections)
 
 
-def _read_title(element: etree._Element, draft: _Draft) -> None:
-    draft.title = flat_text(element)
+def _read_issue_year(doc: Markup, element: int, draft: _Draft) -> None:
+    """Read the Year of PubDate, else the first year of its MedlineDate ("1998 Dec-1999 Jan")."""
+    if draft.issue_year is None:
+        draft.issue_year = _first_year(doc.own_text(element))
 
 
-def _read_vernacular_title(element: etree._Element, draft: _Draft) -> None:
-    draft.vernacular_title = flat_text(element)
+def _read_article_year(doc: Markup, element: int, draft: _Draft) -> None:
+    if draft.article_year is None:
+        draft.article_year = _first_year(doc.own_text(element))
 
 
-def _read_book_title(element: etree._Element, draft: _Draft) -> None:
-    draft.book_title = flat_text(element)
-
-
-def _read_journal_title(element: etree._Element, draft: _Draft) -> None:
-    draft.journal = flat_text(element)
-
-
-def _read_issue_date(element: etree._Element, draft: _Draft) -> None:
-    """Read PubDate: its Year, else the first year of MedlineDate ("1998 Dec-1999 Jan")."""
-    for child in element:
-        if child.tag in ("Year", "MedlineDate") and draft.issue_year is None:
-            draft.issue_year = _first_year(child.text)
-
-
-def _read_article_date(element: etree._Element, draft: _Draft) -> None:
-    for child in element:
-        if child.tag == "Year" and draft.article_year is None:
-            draft.article_year = _first_year(child.text)
-
-
-def _first_year(text: str | None) -> int | None:
-    found = _YEAR.search(text or "")
+def _first_year(text: str) -> int | None:
+    found = _YEAR.search(text)
     return int(found[1]) if found else None
 
 
-def _read_main_abstract(element: etree._Element, draft: _Draft) -> None:
-    _read_abstract(element, draft, "main", "")
+def _read_main_abstract(doc: Markup, element: int, draft: _Draft) -> None:
+    _read_abstract(doc, element, draft, "main", "")
 
 
-def _read_other_abstract(element: etree._Element, draft: _Draft) -> None:
+def _read_other_abstract(doc: Markup, element: int, draft: _Draft) -> None:
     # The DTD gives Language the default eng; we read no DTD, and "" would mean "not stated".
-    _read_abstract(element, draft, element.get("Type") or "other", element.get("Language") or "eng")
+    attributes = doc.attributes(element)
+    _read_abstract(doc, element, draft, attributes.get("Type") or "other", attributes.get("Language") or "eng")
 
 
-def _read_abstract(element: etree._Element, draft: _Draft, type_: str, language: str) -> None:
-    for child in element:
-        text = flat_text(child)
-        if child.tag == "CopyrightInformation":
-            draft.copyrights.append(text)
-        elif child.tag == "AbstractText":
-            label = " ".join((child.get("Label") or "").split())
-            if text or label:
-                category = child.get("NlmCategory") or ""
-                draft.abstracts.append(
-                    AbstractPart(type=type_, language=language, label=label, category=category, text=text)
-                )
+def _read_abstract(doc: Markup, element: int, draft: _Draft, type_: str, language: str) -> None:
+    """Add the parts of an abstract, and apart from them its copyright lines."""
+    parts: list[tuple[str, str, str]] = []  # label, category, text
+    for child in doc.children(element):
+        tag = doc.name(child)
+        if tag == "CopyrightInformation":
+            draft.copyrights.append(line(doc, child))
+        elif tag == "AbstractText":
+            parts += _parts_of(doc, child)
+    if parts:
+        label, category, text = parts[-1]
+        text, notice = without_copyright(text)
+        if notice:
+            draft.copyrights.append(notice)
+            parts[-1] = label, category, text
+    draft.abstracts += [
+        _new_part(type=type_, language=language, label=label, category=category, text=text)
+        for label, category, text in parts
+        if text or label
+    ]
 
 
-def _read_language(element: etree._Element, draft: _Draft) -> None:
-    _append(element, draft.languages)
+def _parts_of(doc: Markup, element: int) -> list[tuple[str, str, str]]:
+    """Return label, category and text of an AbstractText, or of the parts that its bold run-in labels make."""
+    attributes = doc.attributes(element)
+    label, category = " ".join(attributes.get("Label", "").split()), attributes.get("NlmCategory", "")
+    if doc.nexts[element] == element + 1 or label.upper() not in NO_LABEL:
+        return [(label, category, line(doc, element))]
+    return [(found or label, category, text) for found, text in labelled_parts(doc, element)]
 
 
-def _read_publication_type(element: etree._Element, draft: _Draft) -> None:
-    _append(element, draft.publication_types)
+def _text_of(field_name: str) -> _Rule:
+    """Return the rule that sets a field to an element's text."""
+    return lambda doc, element, draft: setattr(draft, field_name, line(doc, element))
 
 
-def _read_keyword(element: etree._Element, draft: _Draft) -> None:
-    _append(element, draft.keywords)
+def _add_to(field_name: str) -> _Rule:
+    """Return the rule that adds an element's text to a list."""
+    return lambda doc, element, draft: _append(doc, element, getattr(draft, field_name))
 
 
-def _append(element: etree._Element, texts: list[str]) -> None:
-    text = flat_text(element)
+def _append(doc: Markup, element: int, texts: list[str]) -> None:
+    text = line(doc, element)
     if text:
         texts.append(text)
 
 
-def _read_mesh(element: etree._Element, draft: _Draft) -> None:
+def _read_mesh(doc: Markup, element: int, draft: _Draft) -> None:
     """Add `Descriptor`, or one `Descriptor/Qualifier` for every qualifier, as MEDLINE prints them.
 
-    Names of MeSH hold no markup, so their text is read as it stands: they are a third of all elements visited.
+    Names of MeSH hold no markup; they are half of all elements that are read.
     """
-    mesh, descriptor, bare = draft.mesh, "", False
-    for child in element.iter("DescriptorName", "QualifierName"):
-        name = (child.text or "").strip()
-        if child.tag == "QualifierName":
+    mesh, text, descriptor, bare = draft.mesh, doc.text, "", False
+    first, stop = element + 1, doc.nexts[element]
+    inside = zip(doc.tags[first:stop], doc.starts[first:stop], doc.ends[first:stop], strict=True)
+    for tag, start, end in inside:
+        name = text[start:end].strip()
+        if tag == _QUALIFIER:
             if bare:
                 mesh.pop()
                 bare = False
             mesh.append(f"{descriptor}/{name}")
-        elif name:
+        elif tag == _DESCRIPTOR and name:
             mesh.append(name)
             descriptor, bare = name, True
 
 
-def _read_relation(element: etree._Element, draft: _Draft) -> None:
+def _read_relation(doc: Markup, element: int, draft: _Draft) -> None:
     """Add a link; `Cites` (2018 and before) is a reference list and no relation of the record itself."""
-    kind = element.get("RefType") or ""
+    kind = doc.attributes(element).get("RefType") or ""
     if not kind or kind == "Cites":
         return
     source, pmid = "", None
-    for child in element:
-        if child.tag == "PMID":
-            pmid = _number(child.text)
-        elif child.tag == "RefSource":
-            source = flat_text(child)
+    for child in doc.children(element):
+        if doc.name(child) == "PMID":
+            pmid = parse_number(doc.own_text(child))
+        elif doc.name(child) == "RefSource":
+            source = line(doc, child)
     draft.links.append(Link(type=kind, target=pubmed_doc_id(pmid) if pmid is not None else source))
 
 
-def _read_electronic_location(element: etree._Element, draft: _Draft) -> None:
-    if element.get("EIdType") == "doi" and element.get("ValidYN") != "N" and draft.electronic_doi is None:
-        draft.electronic_doi = normalize_doi(element.text)
+def _read_electronic_location(doc: Markup, element: int, draft: _Draft) -> None:
+    attributes = doc.attributes(element)
+    if attributes.get("EIdType") == "doi" and attributes.get("ValidYN") != "N" and draft.electronic_doi is None:
+        draft.electronic_doi = normalize_doi(doc.own_text(element))
 
 
-def _read_article_id(element: etree._Element, draft: _Draft) -> None:
-    kind = element.get("IdType")
+def _read_article_id(doc: Markup, element: int, draft: _Draft) -> None:
+    kind = doc.attributes(element).get("IdType")
     if kind == "doi" and draft.doi is None:
-        draft.doi = normalize_doi(element.text)
+        draft.doi = normalize_doi(doc.own_text(element))
     elif kind in ("pmc", "pmcid") and draft.pmcid is None:
-        draft.pmcid = parse_pmcid(element.text)
+        draft.pmcid = parse_pmcid(doc.own_text(element))
 
 
-def _inside(rules: Mapping[str, _Rule]) -> _Rule:
-    """Return the rule of an element that is only read for its children."""
-    return lambda element, draft: _visit(element, rules, draft)
+_DESCRIPTOR, _QUALIFIER = VOCABULARY["DescriptorName"], VOCABULARY["QualifierName"]
 
 
-_ABSTRACT: Mapping[str, _Rule] = {
+_ARTICLE: dict[str, _Rule] = {
     "ArticleTitle": _read_title,
-    "VernacularTitle": _read_vernacular_title,
+    "VernacularTitle": _text_of("vernacular_title"),
     "Abstract": _read_main_abstract,
-    "Language": _read_language,
-    "PublicationTypeList": _inside({"PublicationType": _read_publication_type}),
+    "Language": _add_to("languages"),
+    "PublicationTypeList/PublicationType": _add_to("publication_types"),
 }
-_KEYWORDS: Mapping[str, _Rule] = {"KeywordList": _inside({"Keyword": _read_keyword})}
-_IDS: Mapping[str, _Rule] = {"ArticleIdList": _inside({"ArticleId": _read_article_id})}
-_ISSUE_DATE: Mapping[str, _Rule] = {"PubDate": _read_issue_date}
-_JOURNAL: Mapping[str, _Rule] = {"Title": _read_journal_title, "JournalIssue": _inside(_ISSUE_DATE)}
-_ARTICLE: Mapping[str, _Rule] = {
-    **_ABSTRACT,
-    "Journal": _inside(_JOURNAL),
-    "ELocationID": _read_electronic_location,
-    "ArticleDate": _read_article_date,
+_CITATION: dict[str, _Rule] = {
+    "MedlineCitation/PMID": _read_pmid,
+    "MedlineCitation/Article/Journal/Title": _text_of("journal"),
+    "MedlineCitation/Article/Journal/JournalIssue/PubDate/Year": _read_issue_year,
+    "MedlineCitation/Article/Journal/JournalIssue/PubDate/MedlineDate": _read_issue_year,
+    **{f"MedlineCitation/Article/{path}": rule for path, rule in _ARTICLE.items()},
+    "MedlineCitation/Article/ELocationID": _read_electronic_location,
+    "MedlineCitation/Article/ArticleDate/Year": _read_article_year,
+    "MedlineCitation/OtherAbstract": _read_other_abstract,
+    "MedlineCitation/MeshHeadingList": _read_mesh,
+    "MedlineCitation/CommentsCorrectionsList/CommentsCorrections": _read_relation,
+    "MedlineCitation/KeywordList/Keyword": _add_to("keywords"),
+    "PubmedData/ArticleIdList/ArticleId": _read_article_id,
 }
-_CITATION: Mapping[str, _Rule] = {
-    **_KEYWORDS,
-    "PMID": _read_pmid,
-    "Article": _inside(_ARTICLE),
-    "OtherAbstract": _read_other_abstract,
-    "MeshHeadingList": _read_mesh,
-    "CommentsCorrectionsList": _inside({"CommentsCorrections": _read_relation}),
+_BOOK: dict[str, _Rule] = {
+    "BookDocument/PMID": _read_pmid,
+    "BookDocument/ArticleIdList/ArticleId": _read_article_id,
+    "BookDocument/Book/BookTitle": _text_of("book_title"),
+    "BookDocument/Book/PubDate/Year": _read_issue_year,
+    "BookDocument/Book/PubDate/MedlineDate": _read_issue_year,
+    **{f"BookDocument/{path}": rule for path, rule in _ARTICLE.items()},
+    "BookDocument/PublicationType": _add_to("publication_types"),
+    "BookDocument/KeywordList/Keyword": _add_to("keywords"),
+    "BookDocument/Sections": _read_sections,
+    "PubmedBookData/ArticleIdList/ArticleId": _read_article_id,
 }
-_BOOK: Mapping[str, _Rule] = {"BookTitle": _read_book_title, **_ISSUE_DATE}
-_BOOK_DOCUMENT: Mapping[str, _Rule] = {
-    **_ABSTRACT,
-    **_KEYWORDS,
-    **_IDS,
-    "PMID": _read_pmid,
-    "Book": _inside(_BOOK),
-    "PublicationType": _read_publication_type,
-}
-_SET_CHILD: Mapping[str, _Rule] = {
-    "MedlineCitation": _inside(_CITATION),
-    "PubmedData": _inside(_IDS),
-    "BookDocument": _inside(_BOOK_DOCUMENT),
-    "PubmedBookData": _inside(_IDS),
-}
+_PATHS = Paths(
+    VOCABULARY,
+    {f"{record}/{path}": rule for record in RECORDS[:2] for path, rule in (_CITATION | _BOOK).items()},
+)
