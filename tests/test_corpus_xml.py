@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from corpus.ncbi import xml
-from corpus.ncbi.xml import BadXmlError, flat_text, parse
+from corpus.ncbi.pubmed_names import VOCABULARY
+from corpus.ncbi.pubmed_text import line
+from corpus.ncbi.xml import BadXmlError, parse, read_markup
 from corpus.records import RejectReason
 
 BOMB = b'<!DOCTYPE a [<!ENTITY a "%s">%s]><a>&g;</a>' % (
@@ -17,8 +19,12 @@ BOMB = b'<!DOCTYPE a [<!ENTITY a "%s">%s]><a>&g;</a>' % (
 )
 
 
-def text_of(content: str, skip: frozenset[str] = frozenset()) -> str:
-    return flat_text(parse(f'<r xmlns:mml="m" xmlns:x="y">{content}</r>'.encode()), skip=skip)
+def line_of(raw: bytes) -> str:
+    return line(read_markup(raw, VOCABULARY), 0)
+
+
+def text_of(content: str) -> str:
+    return line_of(f'<r xmlns:mml="m" xmlns:x="y">{content}</r>'.encode())
 
 
 def reason_of(raw: bytes, root: frozenset[str] | None = None) -> RejectReason:
@@ -87,9 +93,9 @@ def test_root_is_checked() -> None:
 
 def test_size_limits_are_lifted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     long = b"<a>" + b"x" * 11_000_000 + b"</a>"
-    assert len(flat_text(parse(long))) == 11_000_000
+    assert len(line_of(long)) == 11_000_000
     deep = b"<b>" * 1500 + b"x" + b"</b>" * 1500
-    assert flat_text(parse(deep)) == "x"
+    assert line_of(deep) == "x"
     assert reason_of(b"<b>" * 3000 + b"</b>" * 3000) is RejectReason.BAD_XML
     monkeypatch.setattr(xml, "BYTE_CAP", 1000)
     assert reason_of(long) is RejectReason.TOO_LARGE
@@ -142,11 +148,6 @@ def test_mixed_content(content: str, expected: str) -> None:
     assert text_of(content) == expected
 
 
-def test_skipped_elements_keep_their_tails() -> None:
-    content = "therapy<xref>12</xref> and <b>more<xref>3</xref> text</b><xref/>."
-    assert text_of(content, skip=frozenset({"xref"})) == "therapy and more text."
-
-
 LETTERS = st.text(st.sampled_from("ab Z09+-é²α \n"), max_size=6)
 INLINE = st.recursive(
     LETTERS, lambda inner: st.tuples(st.sampled_from(["i", "b", "u", "sc"]), inner, inner), max_leaves=12
@@ -165,7 +166,7 @@ def markup(tree: str | tuple[str, object, object]) -> str:
 def test_inline_markup_changes_no_character(tree: str | tuple[str, object, object]) -> None:
     raw = f"<r>{markup(tree)}</r>".encode()
     oracle = " ".join("".join(etree.fromstring(raw).itertext()).split())
-    assert flat_text(parse(raw)) == oracle
+    assert line_of(raw) == oracle
 
 
 @settings(deadline=None)

@@ -2,8 +2,7 @@
 
 from corpus.ncbi.formulas import MATHML
 from corpus.ncbi.markup import Vocabulary
-from corpus.ncbi.pubmed_text import INLINE
-from corpus.ncbi.xml import BLOCKS
+from corpus.ncbi.pubmed_text import BLOCKS, INLINE
 
 RECORDS = ("PubmedArticle", "PubmedBookArticle", "DeleteCitation")
 

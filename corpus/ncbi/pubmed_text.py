@@ -12,12 +12,19 @@ A row of a `Markup` comes in, text goes out. The rules of a line:
 """
 
 import re
-from html import unescape
 
 from corpus.ncbi import formulas
 from corpus.ncbi.markup import Markup
-from corpus.ncbi.xml import BLOCKS
 
+# Elements that never touch the text before or after them. All others (b, i, u, italic, bold, sc, xref,
+# ext-link, named-content, styled-content, …) never add or remove a space.
+_LINES = """
+abstract array boxed-text break caption chem-struct-wrap code def def-item def-list DispFormula disp-formula
+disp-formula-group disp-quote fig fig-group fn fn-group hr label list list-item media p preformat sec speech statement
+subtitle supplementary-material table table-wrap table-wrap-foot tbody td term tfoot th thead title tr verse-group
+verse-line AbstractText
+"""
+BLOCKS = frozenset(_LINES.split())
 # The names that a vocabulary must hold for these rules, besides `math` as a detailed element.
 INLINE = ("sup", "sub", "tex-math", "alternatives", "b", "bold", "strong")
 
@@ -94,14 +101,15 @@ def _append_child(doc: Markup, child: int, end: int, parts: list[str], depth: in
         before = next((part for part in reversed(parts) if part), "")
         parts.append(formulas.script("".join(run), raised=name == "sup", before=before, after=_after(doc, child, end)))
     elif name == "math":
-        parts += formulas.linear_math(doc, child), _space_behind(doc, child)
+        parts.append(formulas.linear_math(doc, child))
     elif name == "tex-math":
-        parts += formulas.tex_source(doc.own_text(child)), _space_behind(doc, child)
+        parts.append(formulas.tex_source(doc.own_text(child)))
     elif name == "alternatives":
         chosen = _alternative(doc, child)
         if chosen >= 0:
             _append_child(doc, chosen, doc.ends[child], parts, depth + 1)
-        parts.append(_space_behind(doc, child))
+        elif not doc.children(child):  # one form that is no formula
+            parts.append(doc.own_text(child))
     elif name in BLOCKS:
         parts.append(" ")
         _append(doc, child, doc.starts[child], doc.ends[child], parts, depth)
@@ -120,16 +128,6 @@ def _after(doc: Markup, element: int, end: int) -> str:
         and doc.ends[following] <= end
     )
     return "" if at_block else doc.text[place : min(place + 1, end)]
-
-
-def _space_behind(doc: Markup, element: int) -> str:
-    """Return a space when white space follows an element.
-
-    Where layout inside a formula ends in white space too, the text has one space for both, inside the formula.
-    """
-    close = doc.raw.index(b">", doc.rows[8, element] - 1)
-    behind = unescape(doc.raw[close + 1 : close + 16].decode(errors="ignore"))
-    return " " if behind[:1].isspace() else ""
 
 
 def _alternative(doc: Markup, element: int) -> int:

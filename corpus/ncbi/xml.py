@@ -1,11 +1,10 @@
-"""The one XML policy of the road, and the one way from mixed content to a line of text.
+"""The one XML policy of the road.
 
-Bytes of one document or record come in; an lxml element, or one line of text, goes out. The parser never
+Bytes of one document or record come in; a `Markup`, or an lxml element, goes out. The parser never
 reads another file, never repairs, never expands an entity of the document's own: damage is an error with a
 reason, so that a bad record becomes a dead letter and not half a sentence. `resolve_entities="internal"` is
 deliberate: False leaves `&alpha;` as a silent hole in the text, where "internal" fails loudly.
 `collect_ids` stays at its default: switched off, lxml 6.1 tries to load the external DTD.
-The rules of `flat_text` are written at the function; formulas and scripts are in `corpus.ncbi.formulas`.
 """
 
 import re
@@ -14,7 +13,6 @@ from typing import Any
 
 from lxml import etree
 
-from corpus.ncbi import formulas
 from corpus.ncbi.markup import Markup, Vocabulary, scan
 from corpus.records import RejectReason
 
@@ -22,26 +20,6 @@ BYTE_CAP = 200_000_000  # bytes of one document; text and tree take several time
 
 # libxml2 2.14's ways of saying that one of its default limits (10 MB of text, depth 256, …) was met.
 _LIMIT_MESSAGES = ("too long", "too big", "XML_PARSE_HUGE", "Excessive depth")
-
-# Deeper than this, `flat_text` joins the text as it stands: recursion must not end the process.
-_MAX_DEPTH = 200
-
-
-def _names(line: str) -> frozenset[str]:
-    return frozenset(line.split())
-
-
-# Elements that never touch the text before or after them. All others (b, i, u, italic, bold, sc, xref,
-# ext-link, named-content, styled-content, …) never add or remove a space.
-BLOCKS = _names(
-    "abstract array boxed-text break caption chem-struct-wrap code def def-item def-list DispFormula disp-formula "
-    "disp-formula-group disp-quote fig fig-group fn fn-group hr label list list-item media p preformat sec "
-    "speech statement subtitle supplementary-material table table-wrap table-wrap-foot tbody td term tfoot th thead "
-    "title tr verse-group verse-line AbstractText"
-)
-
-
-_MATH = Vocabulary(formulas.MATHML, detailed=["math"])
 
 
 class BadXmlError(ValueError):
@@ -152,80 +130,3 @@ def _parse_huge(raw: bytes, message: str) -> etree._Element:
 def local_name(tag: str) -> str:
     """Return a tag without its namespace; "" for a comment or another node that is no element."""
     return tag.rpartition("}")[2] if isinstance(tag, str) else ""
-
-
-def flat_text(element: etree._Element, *, skip: frozenset[str] = frozenset()) -> str:
-    """Return the text of an element's content as one line, whitespace collapsed.
-
-    The rules, by local name:
-
-    - inline markup (b, i, italic, xref, …) leaves no trace and never adds or removes a space;
-    - sup and sub become Unicode scripts where every character has one (10⁵, Ca²⁺, H₂O), else `V_max`,
-      `m^(1-3)`; a run without letters and digits stands as it is (`p53-/-`, `®`), ordinals too (`19th`);
-    - MathML becomes one line: `a/b`, `(a+b)/c`, `x²`, `√(x)`; TeX loses its preamble and dollar signs;
-      `alternatives` is read once (MathML, else TeX, else the first that has text);
-    - elements of BLOCKS are parted from their neighbours by a space;
-    - elements whose local name is in `skip` are left out; the text after them (tail) never is.
-    """
-    if not len(element):
-        return " ".join((element.text or "").split())
-    parts: list[str] = []
-    _append_content(element, parts, skip, 0)
-    return " ".join("".join(parts).split())
-
-
-def _append_content(element: etree._Element, parts: list[str], skip: frozenset[str], depth: int) -> None:
-    """Append the text of an element's content, without its own tail."""
-    if element.text:
-        parts.append(element.text)
-    for child in element:
-        name = local_name(child.tag)
-        if name and name not in skip:
-            _append_child(child, name, parts, skip, depth + 1)
-        if child.tail:
-            parts.append(child.tail)
-
-
-def _append_child(child: etree._Element, name: str, parts: list[str], skip: frozenset[str], depth: int) -> None:
-    """Append one child by the rule of its name."""
-    if depth > _MAX_DEPTH:
-        parts.extend(str(piece) for piece in child.itertext())
-    elif name in ("sup", "sub"):
-        run: list[str] = []
-        _append_content(child, run, skip, depth)
-        before = parts[-1] if parts else ""
-        parts.append(formulas.script("".join(run), raised=name == "sup", before=before, after=_next_text(child)))
-    elif name == "math":
-        markup = scan(etree.tostring(child, encoding="utf-8", with_tail=False), _MATH)
-        assert markup is not None, "what libxml2 writes is plain"
-        parts.append(formulas.linear_math(markup, 0))
-    elif name == "tex-math":
-        parts.append(formulas.tex_source("".join(str(piece) for piece in child.itertext())))
-    elif name == "alternatives":
-        chosen = _alternative(child)
-        if chosen is not None:
-            _append_child(chosen, local_name(chosen.tag), parts, skip, depth + 1)
-    elif name in BLOCKS:
-        parts.append(" ")
-        _append_content(child, parts, skip, depth)
-        parts.append(" ")
-    else:
-        _append_content(child, parts, skip, depth)
-
-
-def _alternative(element: etree._Element) -> etree._Element | None:
-    """Return the child of `alternatives` to read: MathML, else TeX, else the first with text."""
-    children = [child for child in element if local_name(child.tag)]
-    for wanted in ("math", "tex-math"):
-        for child in children:
-            if local_name(child.tag) == wanted:
-                return child
-    return next((child for child in children if "".join(str(piece) for piece in child.itertext()).strip()), None)
-
-
-def _next_text(element: etree._Element) -> str:
-    """Return the text that touches the end of an element."""
-    if element.tail:
-        return element.tail
-    following = element.getnext()
-    return (following.text or "") if following is not None else ""
