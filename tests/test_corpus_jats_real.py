@@ -1,12 +1,11 @@
 """The JATS reader on 2,400 real articles, against their metadata and against an oracle of its own.
 
-The figures asserted are those of the first version, rounded down; docs say what they were measured to be.
+What is asserted is what the project promises: 99.9 % of the words of abstracts, body and captions kept, no word
+invented, no paragraph lost, out of order or repeated. `tests.benchmarks.fidelity` prints the same scores beside those
+of peers.
 """
 
-import gzip
-import io
 import json
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,45 +15,27 @@ from corpus.ncbi.archives import read_articles
 from corpus.ncbi.inputs import find_inputs
 from corpus.ncbi.jats import read_article
 from corpus.records import Record
-from tests.jats_oracle import score
+from tests.benchmarks.peers_jats import from_record
+from tests.jats_oracle import Score, Source, compare, read_source
+from tests.real_articles import ARCHIVE, members, plain
 
 pytestmark = pytest.mark.real_data
 
-ARCHIVE = "pmc/pmc-oa-opendata.tar.xz"
-
-
-def members(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield name and content of every file of the real archive."""
-    with tarfile.open(folder / ARCHIVE, "r|xz") as archive:
-        for member in archive:
-            content = archive.extractfile(member)
-            if content is not None:
-                yield Path(member.name).name, content.read()
-
-
-def plain(raw: bytes) -> bytes:
-    """Return the XML of an article that may be gzipped, alone or as a package."""
-    if raw[:2] != b"\x1f\x8b":
-        return raw
-    raw = gzip.decompress(raw)
-    if raw[257:262] != b"ustar":
-        return raw
-    with tarfile.open(fileobj=io.BytesIO(raw)) as package:
-        content = package.extractfile(next(member for member in package if member.name.endswith("xml")))
-        assert content is not None
-        return content.read()
-
 
 def check(pairs: Iterator[tuple[bytes, Record]]) -> None:
-    """Assert that records hold the words of their articles, none glued, in order."""
-    scores = [score(plain(raw), record) for raw, record in pairs]
+    """Assert that records hold the words of their articles, none invented, every paragraph once and in its place."""
+    scores = [compare_record(read_source(plain(raw)), record) for raw, record in pairs]
     total, kept = sum(item.words for item in scores), sum(item.kept for item in scores)
-    glued = [word for item in scores for word in item.glued]
-    paragraphs, misplaced = sum(item.paragraphs for item in scores), sum(item.misplaced for item in scores)
-    print(f"{kept}/{total} words kept ({kept / total:.5f}), glued {glued}, {misplaced} of {paragraphs} misplaced")
-    assert kept / total > 0.9998
-    assert len(glued) <= len(scores) / 800  # three of 10.8 million, in scripts and formulas
-    assert misplaced <= paragraphs / 1000
+    print(f"{kept}/{total} words of abstracts, body and captions kept ({kept / total:.6f})")
+    assert kept / total > 0.999
+    for faults in ("invented", "lost", "misplaced", "repeated"):
+        assert [fault for item in scores for fault in getattr(item, faults)] == [], faults
+
+
+def compare_record(source: Source, record: Record) -> Score:
+    """Compare all text of a record with its article."""
+    extract = from_record(record)
+    return compare(source, text=extract.text(), body="\n".join(extract.body))
 
 
 def test_a_sample_holds_its_words_in_order(real_data: Path) -> None:

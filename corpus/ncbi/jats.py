@@ -23,6 +23,9 @@ from corpus.ncbi.metadata import ArticleMetadata
 from corpus.ncbi.packages import unpack
 from corpus.ncbi.xml import BadXmlError, read_markup
 from corpus.records import RAW_LIMIT, Kind, Record, Reject, RejectReason, Source, doc_key, pmc_doc_id
+from corpus.rows import quick
+
+_new_record = quick(Record)
 
 ROOTS = frozenset(["article", "pmc-articleset", "OAI-PMH", "GetRecord", "record", "metadata"])
 
@@ -107,7 +110,7 @@ def _records(raw: bytes, name: str, facts: ArticleMetadata, place: dict[str, Any
     ids = jats_front.read_ids(doc, meta)
     pmcid, version = _identity(ids, facts, name)
     article = _Article(doc=doc, facts=facts, pmcid=pmcid, version=version, place=place)
-    own = Record(
+    own = _new_record(
         doc_id=pmc_doc_id(pmcid, version),
         kind=Kind.ARTICLE,
         pmid=ids.pmid or facts.pmid,
@@ -129,7 +132,7 @@ def _sub_article(element: int, number: int, parent: Record, article: _Article) -
     fields = _fields(Reader(doc, Accounts(doc.solid(element))), element, front, article)
     for name in ("year", "journal", "license"):
         fields[name] = fields[name] or getattr(parent, name)
-    return Record(
+    return _new_record(
         doc_id=pmc_doc_id(article.pmcid, article.version, number),
         kind=Kind.SUB_ARTICLE,
         parent=parent.doc_id,
@@ -186,7 +189,7 @@ def read_traced(raw: bytes, *, name: str) -> tuple[Reader, int, Record]:
     meta = doc.find(element, "front", "article-meta")
     reader = Reader(doc, Accounts(doc.solid(element)))
     article = _Article(doc=doc, facts=ArticleMetadata(pmcid=0), pmcid=0, version=1, place={})
-    return reader, element, Record(doc_id=name, kind=Kind.ARTICLE, **_fields(reader, element, meta, article))
+    return reader, element, _new_record(doc_id=name, kind=Kind.ARTICLE, **_fields(reader, element, meta, article))
 
 
 def _identity(ids: jats_front.ArticleIds, facts: ArticleMetadata, name: str) -> tuple[int, int]:

@@ -9,6 +9,9 @@ nobody decided on: there is none in an article that is read as it should be.
 from collections import Counter
 
 from corpus.records import Account
+from corpus.rows import quick
+
+_new_account = quick(Account)
 
 UNREAD = "unread"
 
@@ -67,4 +70,4 @@ class Accounts:
     def result(self) -> tuple[Account, ...]:
         """Return the accounts that hold anything, kept ones first, each group by name."""
         filled = [(name not in KEPT, name) for name, count in self.counts.items() if count]
-        return tuple(Account(name=n, kept=not lost, characters=self.counts[n]) for lost, n in sorted(filled))
+        return tuple(_new_account(name=n, kept=not lost, characters=self.counts[n]) for lost, n in sorted(filled))

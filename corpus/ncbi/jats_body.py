@@ -15,6 +15,8 @@ from corpus.ncbi.markup import Markup
 from corpus.records import BackPart, Block, BlockKind, Float
 from corpus.rows import quick
 
+_new_part = quick(BackPart)
+
 # Titles below these are headings; a title of a list or statement is a paragraph.
 _SECTIONS = frozenset(
     ["sec", "app", "ack", "boxed-text", "caption", "notes", "glossary", "abstract", "trans-abstract", "bio", "body"]
@@ -184,7 +186,7 @@ class Reader(InlineReader):
         outer = self.enter(element, "back")
         text = "\n".join(self.lines(element))
         if text:
-            self.notes.append(BackPart(kind="footnote", title=title, text=text))
+            self.notes.append(_new_part(kind="footnote", title=title, text=text))
         self.accounts.leave(outer)
 
     def footnotes(self, element: int) -> None:

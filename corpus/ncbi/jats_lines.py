@@ -32,14 +32,17 @@ def finish(raw: str, accounts: Accounts, *, in_cell: bool = False, collapsed: bo
         line = _Notes(accounts, in_cell).decide(line)
     if OPEN in line:
         line = _Citations(accounts, in_cell).decide(line)
+    scripts = False
     while "\x05" in line or "\x07" in line:
-        line = _write_scripts(line, accounts)
+        line, scripts = _write_scripts(line, accounts), True
     if OPEN in line or GONE in line:
         decided = tidy(line)
-        if lost := solid(line) - num_marks(line) - solid(decided):
+        # Only spaces are white space in a line.
+        lost = len(line) - line.count(" ") - num_marks(line) - len(decided) + decided.count(" ")
+        if lost:
             accounts.move("citation_marks", lost)
         line = decided
-    return " ".join(line.split())
+    return " ".join(line.split()) if scripts else line.strip()
 
 
 def has_marks(raw: str) -> bool:

@@ -16,6 +16,9 @@ from corpus.ncbi.jats_accounts import UNREAD
 from corpus.ncbi.jats_lines import has_marks
 from corpus.ncbi.markup import parse_attributes
 from corpus.records import Cell, Float
+from corpus.rows import quick
+
+_new_float = quick(Float)
 
 if TYPE_CHECKING:
     from corpus.ncbi.jats_body import Reader
@@ -82,7 +85,7 @@ def read_outside(reader: Reader, group: int) -> None:
         if names[child] in _KINDS and names[child] != "boxed-text":
             reader.floats += read_float(reader, child)
         elif lines := reader.lines(child):
-            reader.floats.append(Float(kind="box", caption="\n".join(lines)))
+            reader.floats.append(_new_float(kind="box", caption="\n".join(lines)))
 
 
 def _members(reader: Reader, element: int) -> list[int]:
@@ -185,7 +188,7 @@ def _table(reader: Reader, wrap: int, position: int) -> Float:
         tables_in = sum(doc.solid(table) for table in doc.find_all(forms, "table"))
         reader.accounts.move("duplicate_forms", doc.solid(forms) - tables_in)
     notes = [note for foot in doc.find_all(wrap, "table-wrap-foot") for note in _notes(doc, foot)]
-    return Float(
+    return _new_float(
         kind="table",
         label=_label(reader, wrap),
         caption=_caption(reader, wrap),
@@ -220,7 +223,9 @@ def _captioned(reader: Reader, element: int, position: int) -> Float:
     if media >= 0:
         label, caption = label or _label(reader, media), "\n".join(filter(None, [caption, _caption(reader, media)]))
     sources = tuple(line for child in doc.find_all(element, "attrib") for line in reader.lines(child))
-    return Float(kind=_KINDS.get(name, "figure"), label=label, caption=caption, footnotes=sources, position=position)
+    return _new_float(
+        kind=_KINDS.get(name, "figure"), label=label, caption=caption, footnotes=sources, position=position
+    )
 
 
 def _label(reader: Reader, element: int) -> str:

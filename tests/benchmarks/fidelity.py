@@ -1,0 +1,156 @@
+"""How much of the text of real articles and citations readers keep: `python -m tests.benchmarks.fidelity`.
+
+The 2,400 articles below one folder go in, each as plain XML (six are gzipped: peers get them unpacked). Every reader's
+text is held against the XML by `tests.jats_oracle`, which shares no code with any of them. What the columns mean:
+
+- *failed*: articles that raise an error or take longer than a minute; their words and paragraphs count as lost;
+- *words kept*: of the words of abstracts, body and captions (with labels), those that the output has, counted with
+  their number. Left out by design: citations by number, notes, formulas, table cells, back matter, titles;
+- *invented*: distinct words an article that are in the output and nowhere in the article: glued ("bodyThe", "105" for
+  10⁵), cut in two, or transliterated. Notation is not held against anyone: see `peers_text`;
+- *lost*, *misplaced*, *repeated*: paragraphs whose first long run of plain text is not in the output's body, is there
+  only before its predecessor, or is in the output more often than in the article.
+
+pandoc is read through its document tree with title and abstract from the metadata, its formulas left out; "as The Pile
+ran it" is its body alone, as its command line prints it unless asked. pubmed_parser gives all it has: paragraphs,
+captions, tables. `--articles N` takes a sample drawn with a fixed seed. `--pubmed` holds our titles and abstracts of
+all citations against an oracle on the standard library (`tests.pubmed_oracle`) and prints the counts by kind.
+"""
+
+import argparse
+import random
+import re
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from tests import pubmed_oracle
+from tests.benchmarks import peers_jats, peers_pandoc
+from tests.jats_oracle import SYMBOL, Score, compare, read_source
+from tests.real_articles import articles, plain
+
+SEED = 20_240_229
+_MATH = re.compile(f"{peers_pandoc.MATH}[^{peers_pandoc.MATH}]*{peers_pandoc.MATH}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judged:
+    """One reader on one article."""
+
+    reader: str
+    article: str
+    score: Score
+    failed: bool = False
+
+
+def judge(article: tuple[str, bytes], names: Sequence[str]) -> list[Judged]:
+    """Return the scores of the named readers on one article."""
+    name, raw = article
+    raw = plain(raw)
+    source = read_source(raw)
+    nothing = Score(words=source.words.total(), kept=0, paragraphs=len(source.runs), lost=source.runs)
+    found: list[Judged] = []
+    readers, _ = peers_jats.readers()
+    for reader in names:
+        try:
+            extract = readers[reader](raw)
+        except Exception:  # noqa: BLE001  # peers raise anything; the article is lost to them
+            found.append(Judged(reader=reader, article=name, score=nothing, failed=True))
+            continue
+        text, body = (_MATH.sub(SYMBOL, part) for part in (extract.text(), "\n".join(extract.body)))
+        found.append(Judged(reader=reader, article=name, score=compare(source, text=text, body=body)))
+    return found
+
+
+def sample(found: Iterable[tuple[str, bytes]], count: int | None) -> list[tuple[str, bytes]]:
+    """Return all articles, or `count` of them drawn with a fixed seed."""
+    everything = sorted(found)
+    return everything if count is None else random.Random(SEED).sample(everything, min(count, len(everything)))
+
+
+def print_table(judged: Sequence[Judged], names: Sequence[str]) -> None:
+    """Print one line a reader."""
+    head = f"{'words kept':>12}{'invented':>10}{'paragraphs':>12}{'lost':>8}{'misplaced':>11}{'repeated':>10}"
+    print(f"{'reader':<28}{'articles':>9}{'failed':>8}{head}")
+    for name in names:
+        own = [item for item in judged if item.reader == name]
+        words, kept = sum(item.score.words for item in own), sum(item.score.kept for item in own)
+        counts = {fault: sum(len(getattr(item.score, fault)) for item in own) for fault in _FAULTS}
+        paragraphs = sum(item.score.paragraphs for item in own)
+        failed = sum(item.failed for item in own)
+        print(
+            f"{name:<28}{len(own):>9,}{failed:>8}{100 * kept / words:>11.3f}%{counts['invented']:>10,}{paragraphs:>12,}"
+            f"{counts['lost']:>8,}{counts['misplaced']:>11,}{counts['repeated']:>10,}"
+        )
+
+
+_FAULTS = ("invented", "lost", "misplaced", "repeated")
+
+
+def list_faults(judged: Sequence[Judged], name: str) -> Iterator[str]:
+    """Yield every fault of one reader, article by article."""
+    for item in judged:
+        if item.reader == name:
+            for fault in _FAULTS:
+                for words in getattr(item.score, fault):
+                    yield f"{item.article}: {fault}: {words}"
+
+
+def measure_articles(data: Path, *, count: int | None, processes: int, verbose: str) -> None:
+    """Read the articles with every reader and print the table."""
+    readers, missing = peers_jats.readers()
+    names = list(readers)
+    start = time.perf_counter()
+    work = partial(judge, names=names)
+    chosen = sample(articles(data), count)
+    with ProcessPoolExecutor(processes) as pool:
+        judged = [item for items in pool.map(work, chosen, chunksize=4) for item in items]
+    print_table(judged, names)
+    print(f"{len(chosen):,} articles in {time.perf_counter() - start:.0f} s with {processes} processes")
+    if (pandoc := peers_pandoc.find_pandoc()) is not None:
+        print(f"pandoc is {peers_pandoc.version(pandoc)}")
+    for name, reason in missing.items():
+        print(f"{name}: {reason}")
+    if verbose:
+        print(*list_faults(judged, verbose), sep="\n")
+
+
+def measure_citations(data: Path) -> None:
+    """Hold our titles and abstracts of all citations against the oracle's and print the counts by kind."""
+    counts: Counter[str] = Counter()
+    wrong: Counter[str] = Counter()
+    lines: list[str] = []
+    for path in pubmed_oracle.files(data):
+        for citation, faults in pubmed_oracle.compare_file(path):
+            kinds = ["all citations and books", *citation.kinds()]
+            counts.update(kinds)
+            if faults:
+                wrong.update(kinds)
+                lines += [f"{path.name}: {citation.pmid}: {fault}" for fault in faults]
+    print(f"{'PubMed':<52}{'read':>8}{'equal':>8}")
+    for kind, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+        print(f"{kind:<52}{count:>8,}{count - wrong[kind]:>8,}")
+    print(*lines, sep="\n")
+
+
+def main() -> None:
+    """Read the command line and measure."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="the folder of pubmed/ and pmc/")
+    parser.add_argument("--articles", type=int, help="a sample of this many articles, drawn with a fixed seed")
+    parser.add_argument("--processes", type=int, default=1, help="articles read at the same time")
+    parser.add_argument("--verbose", default="", metavar="READER", help="list every fault of one reader")
+    parser.add_argument("--pubmed", action="store_true", help="citations instead of articles")
+    chosen = parser.parse_args()
+    if chosen.pubmed:
+        measure_citations(chosen.data)
+    else:
+        measure_articles(chosen.data, count=chosen.articles, processes=chosen.processes, verbose=chosen.verbose)
+
+
+if __name__ == "__main__":
+    main()
