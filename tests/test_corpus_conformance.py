@@ -5,17 +5,7 @@ import pytest
 from tests.conformance_cases import COLLECTIONS, Case, cases, differences, read
 
 # Constructs that the readers do not read as expected yet, and what they do instead. Strict: a fix must remove its line.
-KNOWN: dict[str, str] = {
-    "jats/caption-note-mark": "the mark of a table's note stays in its caption: postpartum¹",
-    "jats/citations-before-word": "a number that touches only the word behind it stays: 1Rates",
-    "jats/citations-beside-panel": "the name of a panel goes with the reference beside it: (1A, [5])",
-    "jats/compound-keywords": "the parts of a compound keyword are glued: G1heart",
-    "jats/mathml-fixed-space": "an mtext of one fixed space is dropped: whereσ_B",
-    "jats/mathml-letters-of-a-word": "letters of a word in MathML are set in pairs: E_(pr ot ei n)",
-    "jats/mixed-citation-in-text": "the parts of a citation without punctuation are glued: Nat. Methods16",
-    "jats/names-in-related-object": "surname and given names are glued: HirstJ",
-    "jats/table-citations": "a reference's number in a cell is glued to the word before it: Roe4",
-}
+KNOWN: dict[str, str] = {}
 
 
 @pytest.mark.parametrize("case", cases(), ids=lambda case: case.id)

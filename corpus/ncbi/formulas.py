@@ -103,7 +103,8 @@ class _Linear:
             return ""
         children = doc.children(element)
         if not children:
-            return " " if name == "mspace" else " ".join(doc.own_text(element).split())
+            own = doc.own_text(element)
+            return " " if name == "mspace" or own.isspace() else " ".join(own.split())
         # White space between MathML elements is layout; any other text there is kept.
         parts: list[str] = []
         pos = doc.starts[element]
@@ -144,12 +145,13 @@ def _fenced(attributes: dict[str, str], parts: list[str]) -> str:
 
 def _joined(parts: list[str]) -> str:
     """Return tokens side by side; words (sin, log, mtext) keep a space from what would extend them."""
-    text = ""
+    text, last = "", ""
     for part in parts:
         touches = text[-1:].isalnum() and part[:1].isalnum()
-        if touches and (_ends_word(text) or _starts_word(part) or _OPEN_SCRIPT.search(text)):
+        if touches and (_ends_word(last) or _starts_word(part) or _OPEN_SCRIPT.search(text)):
             text += " "
         text += part
+        last = part or last
     return text
 
 

@@ -7,7 +7,7 @@ turns such a raw line into a clean one. The rule:
 - numbers in brackets go with the brackets and the lead-in: "as shown [1,2–4]." and "(see refs. 5 and 6)";
   they stay where the sentence needs them: after a preposition, "as described in [5]";
 - raised numbers go, with the commas between them, and never glue: "therapy<sup>12</sup>the" gets a space;
-- bare numbers go where they touch a word or its full stop (a raised number that lost its markup), and stay
+- bare numbers go where they touch a word or the full stop before them (a raised number that lost its markup), and stay
   where they stand alone: "see ref. 5".
 """
 
@@ -24,7 +24,7 @@ _ITEM = re.compile(f"{OPEN}[^{CLOSE}]*{CLOSE}|{GONE}")
 _RAISED_FILLER = re.compile(rf"(?:[{_SEPARATORS}*†]|{_NUMBER})*")
 _FILLER = re.compile(
     rf"(?:[{_SEPARATORS}&/*†]+|\b(?:and|to|e\.g|i\.e|see|also|cf|eg|refs?|references?|citations?|for|an?|reviews?|"
-    rf"reviewed|in|examples?|therein)\b|\b{_NUMBER}\b)*",
+    rf"reviewed|in|examples?|therein)\b|\b(?-i:{_NUMBER})\b)*",
     re.IGNORECASE,
 )
 # What a sentence cannot leave without the number behind it.
@@ -117,7 +117,11 @@ def _decide_pair(match: re.Match[str]) -> str:
 
 def _decide_run(match: re.Match[str]) -> str:
     before = match.string[match.start() - 1 : match.start()]
-    touches = before.isalnum() or before in (".", ",", ";", ":", ")", "]", "”", "’", '"', "'", "%", "?", "!", GONE)
+    touches = (
+        match.string[match.end() : match.end() + 1].isalpha()
+        or before.isalnum()
+        or before in (".", ",", ";", ":", ")", "]", "”", "’", '"', "'", "%", "?", "!", GONE)
+    )
     return GONE if before and touches else match[0].replace(OPEN, "").replace(CLOSE, "")
 
 

@@ -85,6 +85,11 @@ class _Citations:
         if marked and (content.lstrip()[:1] == "\x04" or _is_raised(found.string, found.start())):
             self._accounts.move("citation_marks", solid(core))
             return content.replace(core, GONE) if core in content else GONE
+        # In a table a number is a value, unless it stands at the end of a word.
+        before = found.string[found.start() - 1 : found.start()]
+        if marked and self._in_cell and before.isalpha() and content == core:
+            self._accounts.move("citation_marks", solid(core))
+            return GONE
         if marked and not self._in_cell:
             return content.replace(core, marked) if core in content else marked
         if any(letter.isalnum() for letter in core):

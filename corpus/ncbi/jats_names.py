@@ -35,9 +35,15 @@ conference
 # References inside a paragraph need a space between all their parts, formulas all their structure.
 _DETAILED = "math element-citation citation nlm-citation citation-alternatives"
 
+# Parts of names, references and keywords: people read a gap where the XML has none between two of them.
+_APART = """
+name string-name person-group surname given-names suffix collab etal article-title source volume issue fpage lpage
+publisher-name publisher-loc pub-id comment edition chapter-title conf-name compound-kwd-part
+"""
+
 JATS = Vocabulary(
     " ".join([_WRAPPERS, _PARTS, _FRONT, _BLOCKS, _FLOATS, _INLINE, *MATHML]).split(),
     opaque=_OPAQUE.split(),
     detailed=_DETAILED.split(),
-    marks={"spaced": ["break", "hr"], "raised": ["sup"], "lowered": ["sub"], "link": ["xref"]},
+    marks={"apart": _APART.split(), "spaced": ["break", "hr"], "raised": ["sup"], "lowered": ["sub"], "link": ["xref"]},
 )

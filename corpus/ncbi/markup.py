@@ -20,10 +20,21 @@ from html import unescape
 import numpy as np
 
 from corpus.ncbi.markup_scan import fill
-from corpus.ncbi.markup_tags import DETAILED, LINK, LOWERED, OPAQUE, RAISED, SLOTS, SPACED, hash_name
+from corpus.ncbi.markup_tags import (
+    APART,
+    DETAILED,
+    LINK,
+    LOWERED,
+    NO_ROW,
+    OPAQUE,
+    RAISED,
+    SLOTS,
+    SPACED,
+    hash_name,
+)
 
 _ATTRIBUTE = re.compile(rb"""([\w.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
-_MARKS = {"spaced": SPACED, "raised": RAISED, "lowered": LOWERED, "link": LINK}
+_MARKS = {"apart": APART, "spaced": SPACED, "raised": RAISED, "lowered": LOWERED, "link": LINK}
 _NO_MARKS: Mapping[str, Iterable[str]] = {}
 _KEPT_BYTES = 4_000_000
 _LOCAL = threading.local()
@@ -34,7 +45,8 @@ class Vocabulary:
     """The local names that get a row, as small numbers from 1.
 
     Inside `opaque` elements no element has a row, inside `detailed` ones every element has. Names under `marks` have
-    none: they leave control characters in the text, for a reader that works on whole lines: "spaced" a space;
+    none: they leave control characters in the text, for a reader that works on whole lines: "spaced" a space; "apart" a
+    space where they touch the element before them, with a row if they are also among the names;
     "raised" \x04 and \x05 around their text, "lowered" \x06 and \x07; "link" (an `xref`) \x01 and \x02 when it
     cites (ref-type bibr, ref), \x0e and \x0f when it points to a note, nothing for other types, and a row when it has
     no type. XML forbids all of these characters in a document.
@@ -48,10 +60,13 @@ class Vocabulary:
         detailed: Iterable[str] = (),
         marks: Mapping[str, Iterable[str]] = _NO_MARKS,
     ) -> None:
-        flags = dict.fromkeys(names, 0)
+        plain = frozenset(names)
+        flags = dict.fromkeys(plain, 0)
         for flag, group in ((OPAQUE, opaque), (DETAILED, detailed), *((_MARKS[k], g) for k, g in marks.items())):
             for name in group:
                 flags[name] = flags.get(name, 0) | flag
+        for name in marks.get("apart", ()):
+            flags[name] |= 0 if name in plain else NO_ROW
         self.names = ("", *sorted(flags))
         self.ids = {name: number for number, name in enumerate(self.names) if name}
         assert len(self.names) < SLOTS // 2

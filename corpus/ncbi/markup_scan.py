@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 
 from corpus.ncbi.markup_tags import (
+    APART,
     DETAILED,
     OPAQUE,
     SPACED,
@@ -22,8 +23,9 @@ from corpus.ncbi.markup_tags import (
 )
 
 # Places in the state of a scan: bytes, characters and solid characters of text so far, whether the last was a space,
-# rows so far, row and depth of the innermost open element, depth of the opaque or detailed one around it (0: none).
-_OUT, _CHARACTERS, _SOLID, _BLANK, _ROWS, _PARENT, _DEPTH, _OPAQUE, _DETAILED, _STATE = range(10)
+# rows so far, row and depth of the innermost open element, depth of the opaque or detailed one around it (0: none),
+# index behind the last end tag.
+_OUT, _CHARACTERS, _SOLID, _BLANK, _ROWS, _PARENT, _DEPTH, _OPAQUE, _DETAILED, _CLOSED, _STATE = range(11)
 
 # ASCII that is neither white space nor markup: what most of a text is.
 _PLAIN = np.array([32 < byte < 128 and byte not in b"<&" for byte in range(256)])
@@ -117,12 +119,13 @@ def _put_mark(mark, text, at):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _open(raw, begin, end, number, flag, rows, stack, text, at):  # type: ignore[no-untyped-def]
-    """Take a start tag: its name ends at `begin`, its `>` is at `end`."""
+def _open(raw, start, begin, end, number, flag, rows, stack, text, at):  # type: ignore[no-untyped-def]
+    """Take a start tag: it begins at `start`, its name ends at `begin`, its `>` is at `end`."""
     row, mark = -1, -1
     if at[_OPAQUE] == 0 and at[_DETAILED] == 0 and flag > DETAILED:
-        if flag & SPACED:
+        if flag & SPACED or (flag & APART and at[_CLOSED] == start):
             _put_code(np.int64(32), text, at, False)
+        if flag & SPACED:
             mark = 0
         else:
             mark = mark_of(raw, begin, end, flag)
@@ -186,6 +189,7 @@ def fill(raw, hashes, numbers, flags, rows, text, verbatim):  # type: ignore[no-
                 i += 1
             if not _close(begin, rows, stack, text, at):
                 return -1, 0
+            at[_CLOSED] = i + 1
         elif following == 33 or following == 63:  # <! <?
             i = skip_section(raw, i)
             if i < 0:
@@ -193,13 +197,14 @@ def fill(raw, hashes, numbers, flags, rows, text, verbatim):  # type: ignore[no-
             if raw[begin + 2] == 91:  # <![CDATA[
                 _copy_section(raw, begin + 9, i - 2, text, at, verbatim)
         else:
+            start = i
             begin, code = read_name(raw, i + 1, prefixes)
             i = read_attributes(raw, begin, prefixes, verbatim)
             if i < 0:
                 return -1, 0
             number = 0 if at[_OPAQUE] else number_of(code, hashes, numbers)
             flag = flags[number] & (OPAQUE | DETAILED) if verbatim else flags[number]
-            _open(raw, begin, i, number, flag, rows, stack, text, at)
+            _open(raw, start, begin, i, number, flag, rows, stack, text, at)
             if raw[i - 1] == 47:  # />
                 _close(i + 1, rows, stack, text, at)
         i += 1

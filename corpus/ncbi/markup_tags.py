@@ -8,7 +8,8 @@ import numpy as np
 from numba import njit
 
 SLOTS = 2048  # of the hash table of names: a power of two, several times the number of names
-OPAQUE, DETAILED, SPACED, RAISED, LOWERED, LINK = 1, 2, 4, 8, 16, 32  # what an element of a vocabulary is
+# What an element of a vocabulary is.
+OPAQUE, DETAILED, SPACED, RAISED, LOWERED, LINK, APART, NO_ROW = 1, 2, 4, 8, 16, 32, 64, 128
 FNV, PRIME = np.uint64(14695981039346656037), np.uint64(1099511628211)  # FNV-1a, 64 bits
 
 _COUNT, _NEED, _FIRST = 0, 1, 2  # places in the list of declared prefixes
@@ -24,7 +25,8 @@ def hash_name(name: bytes) -> int:
 
 _XMLNS, _XML, _REF_TYPE = (np.uint64(hash_name(name)) for name in (b"xmlns", b"xml", b"ref-type"))
 _BIBR, _REF = np.uint64(hash_name(b"bibr")), np.uint64(hash_name(b"ref"))
-_FN, _AUTHOR_NOTES, _CORRESP, _AFF = (np.uint64(hash_name(n)) for n in (b"fn", b"author-notes", b"corresp", b"aff"))
+_FN, _AUTHOR_NOTES, _CORRESP = (np.uint64(hash_name(name)) for name in (b"fn", b"author-notes", b"corresp"))
+_AFF, _TABLE_FN = np.uint64(hash_name(b"aff")), np.uint64(hash_name(b"table-fn"))
 
 
 @njit(cache=True, nogil=True)
@@ -194,7 +196,7 @@ def mark_of(raw, begin, end, flag):  # type: ignore[no-untyped-def]
     if flag & (RAISED | LOWERED):
         return 4 if flag & RAISED else 6
     if not flag & LINK:
-        return -1
+        return 0 if flag & NO_ROW else -1
     for i in range(begin, end - 8):
         if raw[i] == 114 and _hash_bytes(raw, i, i + 8) == _REF_TYPE:
             i += 8
@@ -206,7 +208,7 @@ def mark_of(raw, begin, end, flag):  # type: ignore[no-untyped-def]
             kind = _hash_bytes(raw, i + 1, stop)
             if kind == _BIBR or kind == _REF:  # noqa: SIM109  numba compiles no `in` here
                 return 1
-            if kind == _FN or kind == _AUTHOR_NOTES or kind == _CORRESP or kind == _AFF:  # noqa: SIM109
+            if kind == _FN or kind == _AUTHOR_NOTES or kind == _CORRESP or kind == _AFF or kind == _TABLE_FN:  # noqa: SIM109
                 return 14
             return 0 if stop > i + 1 else -1
     return -1
