@@ -1,6 +1,6 @@
 """Rendering profiles: from a `Record` to the text a model reads. A pure function; nothing is looked up or invented.
 
-`clean` is the one profile so far:
+`pile` is the text that The Pile's scripts made, which `extract` kept when it was asked to (`corpus.pile`). `clean`:
 
     title                               as NLM writes it, brackets of translated titles included
     LABEL: abstract part                the main abstract only; other languages and types stay in the record
@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator
 from corpus.errors import UsageError
 from corpus.records import AbstractPart, Block, BlockKind, Float, Record
 
-PROFILES = ("clean",)
+PROFILES = ("clean", "pile")
 
 _CAPTIONED = frozenset({"figure", "table", "box"})
 _NO_LABEL = frozenset({"", "UNLABELLED", "UNLABELED", "UNASSIGNED", "ABSTRACT"})
@@ -36,6 +36,8 @@ def render(record: Record, profile: str = "clean") -> str:
     """
     if profile not in PROFILES:
         raise UsageError(f"profile {profile!r}: does not exist; choose one of {', '.join(PROFILES)}")
+    if profile == "pile":
+        return record.pile
     pieces = [_line(record.title or record.vernacular_title)]
     pieces += [_abstract_part(part) for part in record.abstracts if part.type == "main"]
     pieces += _body(record)

@@ -244,7 +244,7 @@ def compare(
     tokenizer: Annotated[str, typer.Option(metavar="FILE", help="The tokenizer.json to count tokens with.")],
 ) -> None:
     """Compare the profiles clean and pile: documents, bytes, words and tokens of the same records."""
-    _no_beam(context)
+    no_beam(context)
     from pipelines.comparison import compare as compared
 
     typer.echo(compared(records, tokenizer))

@@ -22,7 +22,7 @@ from corpus.progress import progress
 from corpus.quality import reason_to_drop
 from corpus.records import Kind, Record
 from corpus.schema import from_batch
-from corpus.state import Code, fold
+from corpus.state import KEY, Code, fold
 from tokenizer.encode import TOKENIZER, Encoder
 
 BATCH_ROWS = 1000
@@ -61,8 +61,8 @@ def compare(records: str, tokenizer: str) -> str:
     manifest = read_manifest(records, "extract")
     if not manifest.config.get("pile"):
         raise UsageError(
-            f"{records}: was extracted without The Pile's text; extract the files again with `corpuscle extract --pile … "
-            "--output` and a new directory"
+            f"{records}: was extracted without The Pile's text; extract the files again with "
+            "`corpuscle extract --pile … --output` and a new directory"
         )
     sizes: Sizes = {}
     with progress("compare", manifest.books.kept, "records") as shown:
@@ -92,7 +92,7 @@ def _live_records(records: str, manifest: Manifest) -> Iterator[tuple[list[Recor
     paths = tuple(manifest.paths(records, "records"))
     ranks = file_ranks(paths)
     keys = [key_rows(path, part=part, rank=ranks[part]) for part, path in enumerate(paths)]
-    verdicts = fold(np.concatenate(keys)) if keys else []
+    verdicts = fold(np.concatenate([np.zeros(0, KEY), *keys]))
     first = 0
     for path in paths:
         for batch in parquet.iter_batches(path, batch_size=BATCH_ROWS):
@@ -131,7 +131,7 @@ def _table(sizes: Sizes) -> Iterator[str]:
         for side in _SIDES:
             yield f"{source:<8} {side:<12}" + "".join([f"{value:>16,}" for value in found[side]])
         difference = [pile - clean for clean, pile in zip(found["clean"], found["pile"], strict=True)]
-        yield f"{source:<8} {'pile - clean':<12}" + "".join([f"{value:>+16,}" for value in difference])
+        yield f"{source:<8} {'difference':<12}" + "".join([f"{value:>+16,}" for value in difference])
 
 
 def _summary(sizes: Sizes) -> str:

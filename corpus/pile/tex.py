@@ -1,0 +1,60 @@
+"""TeX from its pieces: commands, literal text, groups and wished-for spaces, with spaces only where they are needed."""
+
+from collections.abc import Iterable
+
+# ("command", text), ("literal", text), ("group", pieces), ("space",)
+Piece = tuple[object, ...]
+Pieces = list[Piece]
+SPACE: Piece = ("space",)
+_NO_SPACE_BEFORE = ("^", "_", " ", "\\limits")
+
+
+def command(text: str) -> Piece:
+    """Return a command as a piece."""
+    return ("command", text)
+
+
+def literal(text: str) -> Piece:
+    """Return text as a piece."""
+    return ("literal", text)
+
+
+def group(pieces: Pieces) -> Piece:
+    """Return pieces in braces."""
+    return ("group", pieces)
+
+
+def render(pieces: Iterable[Piece]) -> str:
+    """Return pieces as text."""
+    text = ""
+    for piece in reversed(list(pieces)):
+        kind = piece[0]
+        if kind == "space":
+            if text and not text.startswith(_NO_SPACE_BEFORE):
+                text = " " + text
+        elif kind == "group":
+            text = _braced(piece[1]) + text  # type: ignore[arg-type]
+        else:
+            text = _joined(str(piece[1]), text, is_command=kind == "command")
+    return text
+
+
+def _braced(pieces: Pieces) -> str:
+    while len(pieces) == 1 and pieces[0][0] == "group":
+        pieces = pieces[0][1]  # type: ignore[assignment]
+    while pieces and pieces[0] == SPACE:
+        pieces = pieces[1:]
+    while pieces and pieces[-1] == SPACE:
+        pieces = pieces[:-1]
+    return "{" + render(pieces) + "}"
+
+
+def _joined(own: str, rest: str, *, is_command: bool) -> str:
+    """Return text before other text, parted where the two would become one command."""
+    if not rest or (not own and not is_command):
+        return own + rest
+    if is_command:  # a space of no width is a command without a name
+        apart = own != "\\ " and (rest[0].isalnum() or not rest[0].isascii())
+    else:
+        apart = own[0] == "\\" and own[-1].isalpha() and rest[0].isalpha()
+    return own + " " + rest if apart else own + rest
