@@ -56,6 +56,9 @@ class AssembleConfig(StageConfig):
     profile: Literal["clean", "pile"] = Field(
         "clean", description="rendering profile; pile: The Pile's text and selection, of records extracted with `pile`"
     )
+    floats: Literal["captions", "tables", "none"] = Field(
+        "captions", description="what the text holds of figures and tables: captions, captions and rows, or nothing"
+    )
     threshold: float = Field(
         0.8, gt=0, le=1, description="Jaccard similarity of word 5-shingles that makes a duplicate"
     )

@@ -151,7 +151,7 @@ def _decide(record: Record, row: int, verdict: np.void, config: AssembleConfig) 
     reason: Any = REASONS.get(code)
     text = ""
     if reason is None:
-        text = render(record, config.profile)
+        text = render(record, config.profile, floats=config.floats)
         pile = config.profile == "pile"
         reason = rules.reason_to_drop(record) if pile else reason_to_drop(record, text, config)
     if reason is not None:

@@ -7,11 +7,13 @@
     ## Heading                          one # more than the number of enclosing sections
     paragraph                           so are quotes and display formulas; a blank line between all of these
     - list item                         items of one list on consecutive lines
-    Table 1. caption                    captions of figures, tables and boxes where they stood, without cells
+    Table 1. caption                    captions of figures, tables and boxes where they stood
+    a | b | c                           rows of a table, when asked for: an empty cell stays empty, spans are not filled
 
-Left out: table cells and footnotes, supplement captions, back matter, keywords, copyright lines. White space is
-one space within a line; letters are in Unicode NFC, which keeps ², µ and Greek apart; invisible soft hyphens
-and zero-width marks are removed, for they split words that no reader sees split.
+Left out: table footnotes, supplement captions, back matter, keywords, copyright lines, and publishers' sentences about
+supplementary material where they are a whole paragraph. White space is one space within a line; letters are in Unicode
+NFC, which keeps ², µ and Greek apart; invisible soft hyphens and zero-width marks are removed, for they split words that no reader sees
+split.
 """
 
 import re
@@ -26,12 +28,19 @@ PROFILES = ("clean", "pile")
 _CAPTIONED = frozenset({"figure", "table", "box"})
 _NO_LABEL = frozenset({"", "UNLABELLED", "UNLABELED", "UNASSIGNED", "ABSTRACT"})
 _INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
+# Springer's stock paragraph, which is the whole abstract of some citations.
+_BOILERPLATE = re.compile(
+    r"(?:electronic supplementary material[.:]? ?)?(?:the )?online version of this article.{0,160}?"
+    r"contains supplementary material(?:, which is available to authorized users)?\.?",
+    re.IGNORECASE,
+)
 _MAX_HEADING = 6
 
 
-def render(record: Record, profile: str = "clean") -> str:
+def render(record: Record, profile: str = "clean", *, floats: str = "captions") -> str:
     """Return a record as text without a trailing newline, "" for a record without any.
 
+    `floats` says what `clean` keeps of figures and tables: "none", "captions", or "tables" for captions and rows.
     Raises UsageError for a profile that does not exist.
     """
     if profile not in PROFILES:
@@ -40,25 +49,28 @@ def render(record: Record, profile: str = "clean") -> str:
         return record.pile
     pieces = [_line(record.title or record.vernacular_title)]
     pieces += [_abstract_part(part) for part in record.abstracts if part.type == "main"]
-    pieces += _body(record)
+    pieces += _body(record, floats)
     return "\n\n".join(piece for piece in pieces if piece)
 
 
 def _abstract_part(part: AbstractPart) -> str:
     """Return one part as `LABEL: text`; NLM's stand-ins for "no label" are not printed."""
     label, text = _line(part.label).rstrip(": "), _lines(part.text)
+    if _BOILERPLATE.fullmatch(text):
+        return ""
     if not text or label.upper() in _NO_LABEL:
         return text
     return f"{label}: {text}"
 
 
-def _body(record: Record) -> Iterator[str]:
+def _body(record: Record, floats: str) -> Iterator[str]:
     """Yield the pieces of the body with captions where they stood; those from outside it come last."""
     captions: dict[int, list[str]] = {}
-    for item in record.floats:
-        if item.kind in _CAPTIONED and item.caption:
+    for item in record.floats if floats != "none" else ():
+        text = _float(item, rows=floats == "tables")
+        if item.kind in _CAPTIONED and text:
             inside = 0 <= item.position < len(record.body)
-            captions.setdefault(item.position if inside else len(record.body), []).append(_caption(item))
+            captions.setdefault(item.position if inside else len(record.body), []).append(text)
     items: list[str] = []
     for index, block in enumerate(record.body):
         if items and (block.kind is not BlockKind.LIST_ITEM or index in captions):
@@ -81,7 +93,19 @@ def _block(block: Block) -> str:
     if block.kind is BlockKind.LIST_ITEM:
         text = _line(block.text)
         return f"- {text}" if text else ""
-    return _lines(block.text)
+    text = _lines(block.text)
+    return "" if _BOILERPLATE.fullmatch(text) else text
+
+
+def _float(item: Float, *, rows: bool) -> str:
+    """Return a caption, and the rows of a table below it when they are asked for."""
+    lines = [_caption(item)] if item.caption else []
+    if rows:
+        cells = ([_line(cell.text) for cell in row] for row in item.rows)
+        lines += [" | ".join(row) for row in cells if any(row)]
+        if item.rows and not item.caption and item.label:
+            lines.insert(0, _line(item.label))
+    return "\n".join(lines)
 
 
 def _caption(item: Float) -> str:

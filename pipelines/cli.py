@@ -14,10 +14,10 @@ from typing import Annotated, Any
 
 import typer
 
-from corpus.errors import CorruptError, UsageError
+from corpus.errors import UsageError
 from pipelines.arguments import split_command_line
 from pipelines.cli_errors import report
-from pipelines.cli_looking import account, inspect, no_beam
+from pipelines.cli_looking import account, compare, inspect, no_beam, verify
 from pipelines.failures import INTERRUPTED
 
 app = typer.Typer(
@@ -83,7 +83,10 @@ def assemble(
     context: typer.Context,
     records: Annotated[str, typer.Option(metavar="DIR", help="Result of `corpuscle extract`.")],
     output: Output,
-    profile: Annotated[str, typer.Option(help="How a record becomes text.")] = "clean",
+    profile: Annotated[str, typer.Option(help="How a record becomes text: clean, or pile as The Pile did.")] = "clean",
+    floats: Annotated[
+        str, typer.Option(help="Of figures and tables: captions, tables (with rows) or none.")
+    ] = "captions",
     threshold: Annotated[float, typer.Option(help="Jaccard similarity from which two texts are duplicates.")] = 0.8,
     validation: Annotated[float, typer.Option(help="Share of documents held out, whole clusters at a time.")] = 0.005,
     seed: Annotated[int, typer.Option(help="Seed of the split and of the order.")] = 0,
@@ -105,7 +108,12 @@ def assemble(
 
     options: dict[str, Any] = {"profile": profile, "threshold": threshold, "validation": validation, "seed": seed}
     options |= {"min_words": min_words, "notice_words": notice_words, "retracted": retracted, "ocr": ocr}
-    options |= {"sub_articles": sub_articles, "license": license, **({"languages": languages} if languages else {})}
+    options |= {
+        "floats": floats,
+        "sub_articles": sub_articles,
+        "license": license,
+        **({"languages": languages} if languages else {}),
+    }
     config = AssembleConfig(**options, workers=workers)
     beam_args = _beam(context)
     from pipelines import assemble as stage
@@ -218,36 +226,8 @@ def demo(
     typer.echo(run_demo(output))
 
 
-@app.command()
-def verify(
-    context: typer.Context,
-    directory: Annotated[str, typer.Argument(metavar="DIR", help="A stage's directory, or one above several.")],
-) -> None:
-    """Check finished stages: hashes, books, lineage."""
-    no_beam(context)
-    from pipelines.verification import verify_directory
-
-    findings = verify_directory(directory)
-    typer.echo("\n".join(findings.lines))
-    if findings.num_wrong:
-        raise CorruptError(f"{directory}: {findings.num_wrong} wrong in {findings.num_stages} stages, see above")
-
-
-for look in (inspect, account):
+for look in (verify, inspect, account, compare):
     app.command()(look)
-
-
-@app.command()
-def compare(
-    context: typer.Context,
-    records: Annotated[str, typer.Argument(metavar="RECORDS", help="Result of `corpuscle extract --pile`.")],
-    tokenizer: Annotated[str, typer.Option(metavar="FILE", help="The tokenizer.json to count tokens with.")],
-) -> None:
-    """Compare the profiles clean and pile: documents, bytes, words and tokens of the same records."""
-    no_beam(context)
-    from pipelines.comparison import compare as compared
-
-    typer.echo(compared(records, tokenizer))
 
 
 @app.command()

@@ -1,16 +1,33 @@
-"""The verbs of the front door that only look: `inspect` and `account`. Rooms are imported when a verb is called."""
+"""The verbs of the front door that only look: `verify`, `inspect`, `account`, `compare`.
+
+Rooms are imported when a verb is called.
+"""
 
 from typing import Annotated
 
 import typer
 
-from corpus.errors import UsageError
+from corpus.errors import CorruptError, UsageError
 
 
 def no_beam(context: typer.Context) -> None:
     """Refuse arguments for Beam behind `--`; raises UsageError."""
     if context.obj:
         raise UsageError(f"{context.info_name}: runs no Beam pipeline, so {' '.join(context.obj)} cannot follow --")
+
+
+def verify(
+    context: typer.Context,
+    directory: Annotated[str, typer.Argument(metavar="DIR", help="A stage's directory, or one above several.")],
+) -> None:
+    """Check finished stages: hashes, books, lineage."""
+    no_beam(context)
+    from pipelines.verification import verify_directory
+
+    findings = verify_directory(directory)
+    typer.echo("\n".join(findings.lines))
+    if findings.num_wrong:
+        raise CorruptError(f"{directory}: {findings.num_wrong} wrong in {findings.num_stages} stages, see above")
 
 
 def inspect(
@@ -38,3 +55,15 @@ def account(
     from pipelines.accounting import account_text
 
     typer.echo(account_text(path, document, full=full))
+
+
+def compare(
+    context: typer.Context,
+    records: Annotated[str, typer.Argument(metavar="RECORDS", help="Result of `corpuscle extract --pile`.")],
+    tokenizer: Annotated[str, typer.Option(metavar="FILE", help="The tokenizer.json to count tokens with.")],
+) -> None:
+    """Compare the profiles clean and pile: documents, bytes, words and tokens of the same records."""
+    no_beam(context)
+    from pipelines.comparison import compare as compared
+
+    typer.echo(compared(records, tokenizer))

@@ -27,7 +27,10 @@ TOP_LEVEL = {
 }  # fmt: skip
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 300, 40
-VERBS = ("extract", "assemble", "tokenizer", "pack", "train", "run", "demo", "verify", "inspect", "doctor")
+VERBS = (
+    *("extract", "assemble", "tokenizer", "pack", "train", "run", "demo"),
+    *("verify", "inspect", "account", "compare", "doctor"),
+)
 
 FILES = sorted(path for folder in (*ROOMS, "tests") for path in (REPOSITORY / folder).rglob("*.py"))
 MODULES = [path for path in FILES if path.relative_to(REPOSITORY).parts[0] in ROOMS]

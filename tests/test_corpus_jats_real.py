@@ -14,7 +14,7 @@ import pytest
 from corpus.ncbi.archives import read_articles
 from corpus.ncbi.inputs import find_inputs
 from corpus.ncbi.jats import read_article
-from corpus.records import Record
+from corpus.records import Kind, Record
 from tests.benchmarks.peers_jats import from_record
 from tests.jats_oracle import Score, Source, compare, read_source
 from tests.real_articles import ARCHIVE, members, plain
@@ -56,7 +56,10 @@ def test_every_article_is_read_and_holds_its_words_in_order(real_data: Path) -> 
     found = {}
     for item in read_articles(task):
         assert isinstance(item, Record), item
-        found[item.doc_id] = item
+        if item.kind is Kind.ARTICLE:
+            found[item.doc_id] = item
+        else:
+            assert item.parent in found
     assert len(found) == 2400
     assert len({record.pmcid for record in found.values()}) == 2400
     assert sum(not record.body for record in found.values()) == 20

@@ -100,3 +100,28 @@ def test_every_word_once_and_in_order(
     assert text == text.strip()
     assert all(line == line.strip() for line in text.split("\n"))
     assert "\n\n\n" not in text
+
+
+def test_floats_by_option() -> None:
+    rows = ((Cell("Dose", header=True), Cell("n", colspan=2)), (Cell("5 mg"), Cell(""), Cell("7")))
+    floats = (
+        Float(kind="table", label="Table 1", caption="Doses", rows=rows, position=0),
+        Float(kind="figure", caption="F"),
+    )
+    paper = record(title="T", body=(Block(kind=BlockKind.PARAGRAPH, text="Text."),), floats=floats)
+    assert render(paper, floats="none") == "T\n\nText."
+    assert render(paper) == "T\n\nTable 1. Doses\n\nText.\n\nF"
+    assert render(paper, floats="tables") == "T\n\nTable 1. Doses\nDose | n\n5 mg |  | 7\n\nText.\n\nF"
+
+
+def test_stock_paragraphs_are_left_out() -> None:
+    stock = (
+        "The online version of this article (10.1007/s1) contains supplementary material, "
+        "which is available to authorized users."
+    )
+    parts = (AbstractPart(text="Aim."), AbstractPart(label="ELECTRONIC SUPPLEMENTARY MATERIAL", text=stock))
+    body = (Block(kind=BlockKind.PARAGRAPH, text=f"Electronic supplementary material {stock}"),)
+    assert render(record(title="T", abstracts=parts, body=body)) == "T\n\nAim."
+    assert render(record(title="T", body=(Block(kind=BlockKind.PARAGRAPH, text=f"{stock} And more."),))).endswith(
+        "And more."
+    )

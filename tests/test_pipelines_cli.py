@@ -58,7 +58,7 @@ def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> N
         ("assemble --records a", "missing option '--output'"),
         ("assemble --records a --output b --threshold high", "'--threshold'"),
         ("assemble --records a --output b --threshold 7 --seed -1", "2 things are wrong"),
-        ("assemble --records a --output b --profile pretty", "--profile: input should be 'clean' or 'pile' (got 'pretty')"),
+        ("assemble --records a --output b --profile odd", "--profile: input should be 'clean' or 'pile' (got 'odd')"),
         ("tokenizer --corpus a --output b --source both", "--source: input should be 'pubmed', 'pmc' or 'all'"),
         ("tokenizer --corpus a --output b -- --runner=x", "runs no Beam pipeline"),
         ("train --tokens a --output b --config huge", "neither a file nor a preset"),

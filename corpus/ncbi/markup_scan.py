@@ -27,6 +27,7 @@ from corpus.ncbi.markup_tags import (
 # index behind the last end tag.
 _OUT, _CHARACTERS, _SOLID, _BLANK, _ROWS, _PARENT, _DEPTH, _OPAQUE, _DETAILED, _CLOSED, _STATE = range(11)
 
+_PIECE = OPAQUE | DETAILED  # what counts where text is copied as it stands
 # ASCII that is neither white space nor markup: what most of a text is.
 _PLAIN = np.array([32 < byte < 128 and byte not in b"<&" for byte in range(256)])
 
@@ -172,7 +173,7 @@ def fill(raw, hashes, numbers, flags, rows, text, verbatim):  # type: ignore[no-
     n, i = len(raw), 3 if len(raw) >= 3 and raw[0] == 0xEF and raw[1] == 0xBB and raw[2] == 0xBF else 0
     stack, prefixes = np.empty(rows.shape[1] + 1, np.int32), np.zeros(64, np.uint64)
     at = np.zeros(_STATE, np.int64)
-    at[_PARENT] = -1
+    at[_PARENT], kept = -1, _PIECE if verbatim else 255
     while i < n:
         if raw[i] == 38:  # &
             code, i = reference(raw, i)
@@ -183,7 +184,7 @@ def fill(raw, hashes, numbers, flags, rows, text, verbatim):  # type: ignore[no-
         if raw[i] != 60:  # <
             i = _copy(raw, i, n, text, at, verbatim)
             continue
-        begin, following = i, raw[i + 1] if i + 1 < n else 0
+        begin, following = i, raw[min(i + 1, n - 1)]
         if following == 47:  # </
             while raw[i] != 62:
                 i += 1
@@ -197,14 +198,12 @@ def fill(raw, hashes, numbers, flags, rows, text, verbatim):  # type: ignore[no-
             if raw[begin + 2] == 91:  # <![CDATA[
                 _copy_section(raw, begin + 9, i - 2, text, at, verbatim)
         else:
-            start = i
-            begin, code = read_name(raw, i + 1, prefixes)
-            i = read_attributes(raw, begin, prefixes, verbatim)
+            name_end, code = read_name(raw, i + 1, prefixes)
+            i = read_attributes(raw, name_end, prefixes, verbatim)
             if i < 0:
                 return -1, 0
             number = 0 if at[_OPAQUE] else number_of(code, hashes, numbers)
-            flag = flags[number] & (OPAQUE | DETAILED) if verbatim else flags[number]
-            _open(raw, start, begin, i, number, flag, rows, stack, text, at)
+            _open(raw, begin, name_end, i, number, flags[number] & kept, rows, stack, text, at)
             if raw[i - 1] == 47:  # />
                 _close(i + 1, rows, stack, text, at)
         i += 1
