@@ -27,6 +27,8 @@ from corpus.workspace import Receipt, Workspace
 
 # Rows held as Python objects before they become a row group: about 15 MB of citations, 20 MB of articles.
 CITATION_ROWS, ARTICLE_ROWS = 5000, 250
+# Dead letters of one file: a third of a baseline file, which then is no file of NLM's.
+MAX_REJECTS = 10_000
 
 
 def extract_task(task: InputTask, workspace: Workspace, config: ExtractConfig) -> Receipt:
@@ -119,6 +121,8 @@ class _PartSink:
         """Take one record or reject."""
         if isinstance(item, Reject):
             self.rejects.append(item)
+            if len(self.rejects) > MAX_REJECTS:
+                raise CorruptError(f"{self.task.paths[0]}: more than {MAX_REJECTS:,} dead letters; fetch it again")
             return
         self._pending.append(item)
         self.num_records += 1

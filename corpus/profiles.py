@@ -12,8 +12,8 @@
 
 Left out: table footnotes, supplement captions, back matter, keywords, copyright lines, and publishers' sentences about
 supplementary material where they are a whole paragraph. White space is one space within a line; letters are in Unicode
-NFC, which keeps ², µ and Greek apart; invisible soft hyphens and zero-width marks are removed, for they split words that no reader sees
-split.
+NFC, which keeps ², µ and Greek apart; invisible soft hyphens and zero-width marks are removed, for they split words
+that no reader sees split.
 """
 
 import re

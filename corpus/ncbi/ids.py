@@ -34,4 +34,5 @@ def parse_pmcid(text: str | None) -> int | None:
 def parse_number(text: str | None) -> int | None:
     """Return a PMID or version as a number, None for what is none."""
     digits = text.strip() if text else ""
-    return int(digits) if digits.isdecimal() and digits.isascii() and len(digits) <= _MAX_DIGITS else None
+    valid = digits.isdecimal() and digits.isascii() and len(digits) <= _MAX_DIGITS
+    return int(digits) or None if valid else None  # nothing is numbered 0

@@ -18,6 +18,7 @@ from corpus.ncbi.markup import Markup
 from corpus.records import AbstractPart, BlockKind, Link
 
 # What a licence points to, in reading order: links, and the address in <ali:license_ref>.
+_HREF = re.compile(rb"""href\s*=\s*(?:"([^"]*)"|'([^']*)')""")  # what most have, and several times faster
 _LINK = re.compile(rb"""href\s*=\s*(?:"([^"]*)"|'([^']*)')|license_ref[^>]*>\s*([^<\s]*)""")
 
 _PUBLISHED = frozenset(["epub", "ppub", "epub-ppub", "collection", "pub", "ecorrected", "corrected", "online", "print"])
@@ -215,7 +216,8 @@ def read_license(doc: Markup, meta: int, code: str) -> str:
     for name in ("permissions", "license", "copyright-statement"):
         for element in doc.find_all(meta, name):
             texts.append(doc.own_text(element))
-            found = _LINK.findall(doc.source(element))
+            source = doc.source(element)
+            found = _LINK.findall(source) if b"license_ref" in source else _HREF.findall(source)
             links += [(doc.attributes(element).get("href") or "")]
             links += [unescape(b"".join(forms).decode()) for forms in found]
     return license_name(links=filter(None, links), text=" ".join("".join(texts).split()), code=code)

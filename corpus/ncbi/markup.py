@@ -121,7 +121,9 @@ class Markup:
         return self.rows[6].tolist(), self.rows[7].tolist()
 
     def root_name(self) -> str:
-        """Return the local name of the document's element."""
+        """Return the local name of the document's element, "" when the vocabulary gives it no row."""
+        if not self.tags:
+            return ""
         return self.raw[self.raw.rindex(b"<", 0, self.rows[6, 0]) + 1 : self.rows[6, 0]].decode().rpartition(":")[2]
 
     def name(self, element: int) -> str:

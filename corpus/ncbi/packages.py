@@ -7,7 +7,7 @@ import io
 import tarfile
 
 from corpus.errors import CorruptError
-from corpus.ncbi import gzips
+from corpus.ncbi import gzips, tars
 from corpus.ncbi.xml import BYTE_CAP, BadXmlError
 from corpus.records import RejectReason
 
@@ -36,8 +36,10 @@ def _article_in_package(package: bytes) -> bytes:
     """Return the one .nxml or .xml of an article package (tar)."""
     found = []
     try:
-        with tarfile.open(fileobj=io.BytesIO(package), mode="r:") as archive:
-            for member in archive:
+        with tars.open_tar(io.BytesIO(package), mode="r:") as archive:
+            for member in tars.members(archive):
+                if member.issparse() or member.size > BYTE_CAP:
+                    raise BadXmlError(RejectReason.BAD_RECORD, f"a package with a member of {member.size} bytes")
                 if member.isreg() and member.name.lower().endswith((".nxml", ".xml")):
                     content = archive.extractfile(member)
                     assert content is not None

@@ -88,6 +88,7 @@ class _Window:
     def __init__(self, blocks: Iterable[bytes], start: int) -> None:
         self._blocks = iter(blocks)
         self.data, self.pos, self.base = b"", 0, 0
+        self._without: dict[bytes, int] = {}  # up to which offset no closer of a section was found
         self.ensure(start)
         self.pos = start
 
@@ -114,6 +115,15 @@ class _Window:
                 break
         self.base, self.pos, self.data = self.offset, 0, b"".join(parts)
         return len(parts) > 1
+
+    def find_closer(self, opener: bytes, begin: int, end: int) -> int:
+        """Return where a section is closed, -1 when it is not; what was searched in vain is not searched again."""
+        closer = _CLOSERS[opener]
+        start = max(begin, self._without.get(opener, 0) - self.base)
+        found = self.data.find(closer, start, end)
+        if found < 0:
+            self._without[opener] = self.base + end - len(closer) + 1
+        return found
 
     def skip_trivia(self) -> bool:
         """Go to the next byte that needs a decision; False at the end of the file."""
@@ -228,16 +238,14 @@ def _size_of_record(window: _Window, tag: bytes, cap: int) -> int:
 def _extend(window: _Window, tag: bytes, size: int) -> bytes | None:
     """Return the record up to a later closing tag, if the first one stood inside a section left open."""
     window.ensure(size + LOOK_AHEAD)
-    data = window.data[window.pos : window.pos + size + LOOK_AHEAD]
-    end = size
-    while (opener := _open_section(data[:end])) is not None:
-        closer = _CLOSERS[opener]
-        closed = data.find(closer, end)
-        following = re.compile(rb"</" + tag + rb"\s*>").search(data, closed) if closed >= 0 else None
+    begin, end, most = window.pos, size, min(window.pos + size + LOOK_AHEAD, len(window.data))
+    while (opener := _open_section(window.data[begin : begin + end])) is not None:
+        closed = window.find_closer(opener, begin + end, most)
+        following = re.compile(rb"</" + tag + rb"\s*>").search(window.data, closed, most) if closed >= 0 else None
         if following is None:
             return None
-        end = following.end()
-    return data[:end] if end > size else None
+        end = following.end() - begin
+    return window.data[begin : begin + end] if end > size else None
 
 
 def _open_section(raw: bytes) -> bytes | None:
