@@ -50,6 +50,7 @@ def test_a_gzip_bomb_is_refused_early(tmp_path: Path, confined: Confined, name: 
         assert not bill.records
 
 
+EXHAUSTIVE = pytest.mark.exhaustive
 FILLERS: dict[str, Callable[[int], bytes]] = {
     "text": lambda size: b"x" * size,
     "words": lambda size: b"a " * (size // 2),
@@ -67,7 +68,7 @@ FILLERS: dict[str, Callable[[int], bytes]] = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [20, 49, 100])
+@pytest.mark.parametrize("size", [pytest.param(20, marks=EXHAUSTIVE), pytest.param(49, marks=EXHAUSTIVE), 100])
 @pytest.mark.parametrize("name", FILLERS)
 def test_a_record_of_many_megabytes_is_read_or_refused_at_a_bounded_price(
     tmp_path: Path, confined: Confined, name: str, size: int
@@ -124,11 +125,11 @@ def memory(confined: Confined, path: Path, *, job: str) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("job", ["pubmed", "extract"])
+@pytest.mark.parametrize("job", ["pubmed", pytest.param("extract", marks=EXHAUSTIVE)])
 def test_a_set_ten_times_larger_needs_no_more_memory(tmp_path: Path, confined: Confined, job: str) -> None:
     text = b"Patients were followed for two years and <i>no</i> event was seen. " * 20
     peaks = []
-    for size in (10_000, 100_000):
+    for size in (5_000, 50_000):
         path = tmp_path / f"pubmed26n{size:05d}.xml.gz"
         with gzip.open(path, "wb", compresslevel=1) as file:
             file.write(SET_OPENING + b"".join(citation(number + 1, text) for number in range(size)) + SET_CLOSING)
@@ -137,7 +138,7 @@ def test_a_set_ten_times_larger_needs_no_more_memory(tmp_path: Path, confined: C
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("job", ["articles", "extract"])
+@pytest.mark.parametrize("job", [pytest.param(job, marks=EXHAUSTIVE) for job in ("articles", "extract")])
 def test_a_tar_ten_times_larger_needs_no_more_memory(tmp_path: Path, confined: Confined, job: str) -> None:
     paragraph = b"</p><p>Patients were followed for two years and <italic>no</italic> event was seen."
     peaks = []
