@@ -10,16 +10,18 @@
     Table 1. caption                    captions of figures, tables and boxes where they stood
     a | b | c                           rows of a table, when asked for: an empty cell stays empty, spans are not filled
 
-Left out: table footnotes, supplement captions, back matter, keywords, copyright lines, and publishers' sentences about
-supplementary material where they are a whole paragraph. White space is one space within a line; letters are in Unicode
+Left out: table footnotes, supplement captions, back matter, keywords, copyright lines, sections of the body about the
+paper's making (`corpus.administrative`), publishers' sentences about supplementary material where they are a whole
+paragraph, and headings over nothing. White space is one space within a line; letters are in Unicode
 NFC, which keeps ², µ and Greek apart; invisible soft hyphens and zero-width marks are removed, for they split words
 that no reader sees split.
 """
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 
+from corpus.administrative import is_stock, left_out
 from corpus.errors import UsageError
 from corpus.records import AbstractPart, Block, BlockKind, Float, Record
 
@@ -28,13 +30,8 @@ PROFILES = ("clean", "pile")
 _CAPTIONED = frozenset({"figure", "table", "box"})
 _NO_LABEL = frozenset({"", "UNLABELLED", "UNLABELED", "UNASSIGNED", "ABSTRACT"})
 _INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
-# Springer's stock paragraph, which is the whole abstract of some citations.
-_BOILERPLATE = re.compile(
-    r"(?:electronic supplementary material[.:]? ?)?(?:the )?online version of this article.{0,160}?"
-    r"contains supplementary material(?:, which is available to authorized users)?\.?",
-    re.IGNORECASE,
-)
 _MAX_HEADING = 6
+_DEEPEST = 1 << 30  # no section is nested as deeply
 
 
 def render(record: Record, profile: str = "clean", *, floats: str = "captions") -> str:
@@ -56,7 +53,7 @@ def render(record: Record, profile: str = "clean", *, floats: str = "captions") 
 def _abstract_part(part: AbstractPart) -> str:
     """Return one part as `LABEL: text`; NLM's stand-ins for "no label" are not printed."""
     label, text = _line(part.label).rstrip(": "), _lines(part.text)
-    if _BOILERPLATE.fullmatch(text):
+    if is_stock(text):
         return ""
     if not text or label.upper() in _NO_LABEL:
         return text
@@ -72,18 +69,39 @@ def _body(record: Record, floats: str) -> Iterator[str]:
             inside = 0 <= item.position < len(record.body)
             captions.setdefault(item.position if inside else len(record.body), []).append(text)
     items: list[str] = []
-    for index, block in enumerate(record.body):
-        if items and (block.kind is not BlockKind.LIST_ITEM or index in captions):
+    for index, text in enumerate(_texts(record.body, captions)):
+        listed = record.body[index].kind is BlockKind.LIST_ITEM
+        if items and (not listed or index in captions):
             yield "\n".join(items)
             items = []
         yield from captions.get(index, ())
-        text = _block(block)
-        if block.kind is not BlockKind.LIST_ITEM:
+        if not listed:
             yield text
         elif text:
             items.append(text)
     yield "\n".join(items)
     yield from captions.get(len(record.body), ())
+
+
+def _texts(body: Sequence[Block], captions: Container[int]) -> list[str]:
+    """Return the text of every block, "" for those of administrative sections and for headings over nothing.
+
+    Headings are decided from the end on: by then it is known whether anything stands below them.
+    """
+    gone = left_out(body)
+    texts = ["" if index in gone else _block(block) for index, block in enumerate(body)]
+    filled = -1  # headings down to this depth have something below them
+    for index in range(len(body) - 1, -1, -1):
+        block = body[index]
+        if block.kind is not BlockKind.HEADING:
+            filled = _DEEPEST if texts[index] else filled
+        elif block.depth > filled:
+            texts[index] = ""
+        elif texts[index]:
+            filled = block.depth - 1
+        if index in captions:  # they stand before the block
+            filled = _DEEPEST
+    return texts
 
 
 def _block(block: Block) -> str:
@@ -94,7 +112,7 @@ def _block(block: Block) -> str:
         text = _line(block.text)
         return f"- {text}" if text else ""
     text = _lines(block.text)
-    return "" if _BOILERPLATE.fullmatch(text) else text
+    return "" if is_stock(text) else text
 
 
 def _float(item: Float, *, rows: bool) -> str:

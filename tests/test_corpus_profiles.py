@@ -80,6 +80,23 @@ WORDS = st.lists(st.integers(0, 10**9).map(lambda number: f"w{number}"), min_siz
 BLOCKS = st.lists(st.tuples(st.sampled_from(list(BlockKind)), st.integers(0, 8), WORDS), max_size=8)
 
 
+def stands_over_something(
+    index: int, blocks: list[tuple[BlockKind, int, list[str]]], captions: list[tuple[int, list[str]]]
+) -> bool:
+    """Say whether a block is no heading, or one with a paragraph or a caption before the next heading not below it."""
+    kind, depth, _ = blocks[index]
+    if kind is not BlockKind.HEADING:
+        return True
+    for after in range(index + 1, len(blocks)):
+        if any(place == after for place, _ in captions):
+            return True
+        if blocks[after][0] is not BlockKind.HEADING:
+            return True
+        if blocks[after][1] <= depth:
+            return False
+    return False
+
+
 @settings(deadline=None)
 @given(WORDS, BLOCKS, st.lists(st.tuples(st.integers(-1, 9), WORDS), max_size=3))
 def test_every_word_once_and_in_order(
@@ -95,7 +112,7 @@ def test_every_word_once_and_in_order(
             if place == index or (index == len(body) and not 0 <= place < len(body) and place != index):
                 expected += words
         if index < len(body):
-            expected += blocks[index][2]
+            expected += blocks[index][2] if stands_over_something(index, blocks, captions) else []
     assert found == expected
     assert text == text.strip()
     assert all(line == line.strip() for line in text.split("\n"))
@@ -125,3 +142,41 @@ def test_stock_paragraphs_are_left_out() -> None:
     assert render(record(title="T", body=(Block(kind=BlockKind.PARAGRAPH, text=f"{stock} And more."),))).endswith(
         "And more."
     )
+
+
+@pytest.mark.parametrize(
+    "heading", ["Competing interests", "5. Authors’ Contributions:", "IV. Funding", "SUPPLEMENTARY MATERIAL"]
+)
+def test_administrative_sections_are_left_out(heading: str) -> None:
+    body = (
+        block("heading", "Results", 1),
+        block("paragraph", "We saw."),
+        block("heading", heading, 1),
+        block("paragraph", "AB wrote."),
+        block("heading", "Of the second author", 2),
+        block("list_item", "CD read."),
+        block("heading", "Discussion", 1),
+        block("paragraph", "So be it."),
+    )
+    floats = (Float(kind="figure", label="Figure 1", caption="Cells.", position=5),)
+    text = render(record(title="T", body=body, floats=floats))
+    assert text == "T\n\n## Results\n\nWe saw.\n\nFigure 1. Cells.\n\n## Discussion\n\nSo be it."
+
+
+def test_a_long_section_is_no_declaration() -> None:
+    body = (block("heading", "Funding", 1), block("paragraph", "Money. " * 300))
+    assert render(record(title="T", body=body)).startswith("T\n\n## Funding\n\nMoney.")
+
+
+def test_headings_over_nothing_are_left_out() -> None:
+    body = (
+        block("heading", "Methods", 1),
+        block("heading", "Cells", 2),
+        block("heading", "Mice", 2),
+        block("paragraph", "Ten."),
+        block("heading", "Appendix", 1),
+        block("heading", "Files", 2),
+    )
+    outside = (Float(kind="figure", caption="Seen.", position=-1),)
+    text = render(record(title="T", body=body, floats=outside))
+    assert text == "T\n\n## Methods\n\n### Mice\n\nTen.\n\nSeen."
