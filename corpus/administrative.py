@@ -27,7 +27,7 @@ HEADINGS: Final = frozenset(
     declaration of interest | declaration of interests | declarations | declarations of interest | disclosure
     disclosure statement | disclosures | electronic supplementary material | financial disclosure | financial support
     financial support and sponsorship | financial/nonfinancial disclosures | funding | funding information
-    funding sources | funding statement | grant support | online supplementary material | peer review
+    funding sources | funding statement | funding/support | grant support | online supplementary material | peer review
     pre-publication history | prepublication history | provenance and peer review | publisher's note
     statement of interest | supplemental data | supplemental information | supplemental material | supplementary data
     supplementary file | supplementary files | supplementary information | supplementary material
