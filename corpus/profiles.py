@@ -25,9 +25,9 @@ from corpus.records import AbstractPart, Block, BlockKind, Float, Record
 
 PROFILES = ("clean", "pile")
 
-_CAPTIONED = frozenset({"figure", "table", "box"})
-_NO_LABEL = frozenset({"", "UNLABELLED", "UNLABELED", "UNASSIGNED", "ABSTRACT"})
-_INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
+CAPTIONED = frozenset({"figure", "table", "box"})
+NO_LABEL = frozenset({"", "UNLABELLED", "UNLABELED", "UNASSIGNED", "ABSTRACT"})
+INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
 # Springer's stock paragraph, which is the whole abstract of some citations.
 _BOILERPLATE = re.compile(
     r"(?:electronic supplementary material[.:]? ?)?(?:the )?online version of this article.{0,160}?"
@@ -58,7 +58,7 @@ def _abstract_part(part: AbstractPart) -> str:
     label, text = _line(part.label).rstrip(": "), _lines(part.text)
     if _BOILERPLATE.fullmatch(text):
         return ""
-    if not text or label.upper() in _NO_LABEL:
+    if not text or label.upper() in NO_LABEL:
         return text
     return f"{label}: {text}"
 
@@ -68,7 +68,7 @@ def _body(record: Record, floats: str) -> Iterator[str]:
     captions: dict[int, list[str]] = {}
     for item in record.floats if floats != "none" else ():
         text = _float(item, rows=floats == "tables")
-        if item.kind in _CAPTIONED and text:
+        if item.kind in CAPTIONED and text:
             inside = 0 <= item.position < len(record.body)
             captions.setdefault(item.position if inside else len(record.body), []).append(text)
     items: list[str] = []
@@ -134,4 +134,4 @@ def _filled(lines: Iterable[str]) -> Iterator[str]:
 def _normalize(text: str) -> str:
     if text.isascii():
         return text
-    return unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
+    return unicodedata.normalize("NFC", INVISIBLE.sub("", text))
