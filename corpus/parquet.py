@@ -16,21 +16,22 @@ from corpus import storage
 from corpus.errors import CorruptError
 
 ROW_GROUP_BYTES = 96 << 20
+LEVEL = 3  # of zstd, for files that stay
 
 
-def write_table(path: str, table: pa.Table) -> None:
+def write_table(path: str, table: pa.Table, *, level: int = LEVEL) -> None:
     """Write a table so that it appears at `path` complete; row groups of about 96 MB.
 
     Raises DiskError when there is no room.
     """
     rows = max(1, table.num_rows)
     row_bytes = max(1, table.nbytes // rows)
-    with open_writer(path, table.schema) as writer:
+    with open_writer(path, table.schema, level=level) as writer:
         writer.write_table(table, row_group_size=max(1, ROW_GROUP_BYTES // row_bytes))
 
 
 @contextmanager
-def open_writer(path: str, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
+def open_writer(path: str, schema: pa.Schema, *, level: int = LEVEL) -> Iterator[pq.ParquetWriter]:
     """Yield a writer whose file appears at `path` when the block ends; each `write_table` is a row group."""
     with (
         storage.write_atomic(path) as sink,
@@ -38,7 +39,7 @@ def open_writer(path: str, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
             sink,
             schema,
             compression="zstd",
-            compression_level=3,
+            compression_level=level,
             write_page_checksum=True,
             write_page_index=True,
             store_schema=False,

@@ -5,8 +5,10 @@ corpus grows. Inside a split the documents are ordered by a hash of (seed, docum
 and any worker count gives the same bytes.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -17,11 +19,12 @@ from corpus import parquet
 from corpus.blocks import from_block, to_block
 from corpus.config import AssembleConfig
 from corpus.dedup.resolve import REASONS
-from corpus.documents import SHARD_COLUMNS, Document, EarlyDecision, work_path
+from corpus.document_parts import work_path
+from corpus.documents import SHARD_COLUMNS, Document, EarlyDecision
 from corpus.lookup import places_in
 from corpus.manifest import Books
 from corpus.records import doc_id
-from corpus.schema import from_batch, to_table
+from corpus.schema import schema_of, to_table
 from corpus.workspace import Receipt, Workspace
 
 
@@ -39,6 +42,9 @@ class Decision:
     score: float | None  # exact Jaccard similarity of word 5-shingles with `matched`
     cluster: str  # smallest id of the documents that resemble each other; its own id when alone
     split: str  # train or validation when kept
+
+
+DECISION_COLUMNS = [field.name for field in fields(Decision)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,29 +74,47 @@ def plan_shards(text_bytes: int, config: AssembleConfig) -> Shards:
 
 def place(
     *, part: int, outcome: dict[str, np.ndarray], shards: Shards, workspace: Workspace, config: AssembleConfig
-) -> tuple[Receipt, list[tuple[int, bytes]]]:
-    """Write the decisions on one records part; return their receipt and its kept documents as (shard, block) pairs."""
+) -> tuple[Receipt, pa.Table]:
+    """Write the decisions on one records part; return their receipt and its kept documents.
+
+    The table holds `SHARD_COLUMNS`, the hash by which a shard is ordered (`order`) and the number of the shard.
+    """
     table = parquet.read_table(workspace.path(work_path("documents", part)))
-    early = from_batch(parquet.read_table(workspace.path(work_path("early", part))), EarlyDecision)
+    early = parquet.read_table(workspace.path(work_path("early", part)))
     keys = table.column("doc_key").to_numpy().astype(np.uint64)
     member, lost = places_in(keys, outcome["member"]), places_in(keys, outcome["dropped"])
-    clusters = np.where(member >= 0, outcome["cluster"][member], keys) if len(outcome["cluster"]) else keys
-    kept = lost < 0
     ids = table.column("doc_id").to_pylist()
-    cluster_ids = [doc_id(cluster) for cluster in clusters.tolist()]
-    validation = np.array([_unit(cluster, config.seed) < config.validation for cluster in cluster_ids], bool)
-    rows = _document_decisions(table, lost, outcome, cluster_ids, validation)
-    rows += [(item.row, _early_decision(item)) for item in early]
-    decisions = [decision for _, decision in sorted(rows, key=lambda row: row[0])]
+    clusters = list(ids)
+    for row in np.flatnonzero(member >= 0).tolist():
+        clusters[row] = doc_id(outcome["cluster"][member[row]])
+    validation = np.array([_unit(cluster, config.seed) < config.validation for cluster in clusters], bool)
+    rows = pa.concat_tables([_document_decisions(table, lost, outcome, clusters, validation), _early_decisions(early)])
+    decisions = rows.take(pa.array(np.argsort(rows.column("row").to_numpy()))).select(DECISION_COLUMNS)
     name = f"decisions/part-{part:05d}.parquet"
-    parquet.write_table(workspace.path(name), to_table(decisions, Decision))
+    parquet.write_table(workspace.path(name), decisions.combine_chunks())
     receipt = Receipt(
         task=f"decisions/{part:05d}",
-        parts=(workspace.measure(name, role="decisions", rows=len(decisions)),),
+        parts=(workspace.measure(name, role="decisions", rows=decisions.num_rows),),
         books=_books(decisions),
     )
     order = np.array([xxhash.xxh3_64_intdigest(name.encode(), config.seed) for name in ids], np.uint64)
-    return workspace.finish(receipt), list(_blocks(table, order, kept, validation, shards))
+    kept = table.select(SHARD_COLUMNS).append_column("order", pa.array(order))
+    kept = kept.append_column("shard", pa.array(_shard_numbers(order, validation, shards)))
+    return workspace.finish(receipt), kept.filter(pa.array(lost < 0))
+
+
+def shard_blocks(tables: Sequence[pa.Table]) -> Iterator[tuple[int, bytes]]:
+    """Yield (shard number, Arrow stream) for the kept documents of some parts; a shard is a range of the hash."""
+    if not tables:
+        return
+    table = pa.concat_tables(tables)
+    number = table.column("shard").to_numpy()
+    by_shard = np.argsort(number, kind="stable")
+    table = table.drop_columns(["shard"]).take(pa.array(by_shard)).combine_chunks()
+    number = number[by_shard]
+    bounds = [0, *(np.flatnonzero(np.diff(number)) + 1).tolist(), len(number)]
+    for start, end in pairwise(bounds if len(number) else []):
+        yield int(number[start]), to_block(table.slice(start, end - start))
 
 
 def write_shard(number: int, blocks: Iterable[bytes], *, shards: Shards, workspace: Workspace) -> Receipt:
@@ -101,7 +125,7 @@ def write_shard(number: int, blocks: Iterable[bytes], *, shards: Shards, workspa
         return done
     tables = [table for block in blocks if (table := from_block(block)).num_rows]
     table = pa.concat_tables(tables) if tables else _empty_shard()
-    table = table.sort_by([("order", "ascending"), ("doc_id", "ascending")]).select(SHARD_COLUMNS)
+    table = _ordered(table).select(SHARD_COLUMNS)
     parquet.write_table(workspace.path(name), table)
     facts = {f"{split}_documents": table.num_rows, f"{split}_text_bytes": _num_bytes(table)}
     for source in ("pubmed", "pmc"):
@@ -114,56 +138,64 @@ def _document_decisions(
     table: pa.Table,
     places: np.ndarray,
     outcome: dict[str, np.ndarray],
-    cluster_ids: list[str],
+    clusters: list[str],
     validation: np.ndarray,
-) -> list[tuple[int, Decision]]:
-    """Return (row, decision) of each document; places: int64[num_rows] into the dropped ones, -1 for the kept."""
-    columns = [table.column(name).to_pylist() for name in ("row", "doc_id", "source", "kind")]
-    rows = []
-    for i, (row, name, source, kind) in enumerate(zip(*columns, strict=True)):
-        lost = None if places[i] < 0 else int(places[i])
-        score = None if lost is None or np.isnan(outcome["score"][lost]) else float(outcome["score"][lost])
-        decision = Decision(
-            doc_id=name,
-            source=source,
-            kind=kind,
-            kept=lost is None,
-            reason="" if lost is None else str(REASONS[outcome["reason"][lost]]),
-            survivor="" if lost is None else doc_id(outcome["survivor"][lost]),
-            matched="" if lost is None else doc_id(outcome["matched"][lost]),
-            score=score,
-            cluster=cluster_ids[i],
-            split="" if lost is not None else "validation" if validation[i] else "train",
-        )
-        rows.append((row, decision))
-    return rows
-
-
-def _early_decision(item: EarlyDecision) -> Decision:
-    return Decision(
-        doc_id=item.doc_id,
-        source=item.source,
-        kind=item.kind,
-        kept=False,
-        reason=item.reason,
-        survivor=item.survivor,
-        matched="",
-        score=None,
-        cluster=item.doc_id,
-        split="",
+) -> pa.Table:
+    """Return the decision on each document; places: int64[num_rows] into the dropped ones, -1 for the kept."""
+    lost = np.flatnonzero(places >= 0)
+    reasons, survivors, matched = ([""] * len(places) for _ in range(3))
+    scores: list[float | None] = [None] * len(places)
+    columns = (outcome[name][places[lost]].tolist() for name in ("reason", "survivor", "matched", "score"))
+    for row, reason, survivor, match, score in zip(lost.tolist(), *columns, strict=True):
+        reasons[row], survivors[row], matched[row] = str(REASONS[reason]), doc_id(survivor), doc_id(match)
+        scores[row] = None if math.isnan(score) else score
+    split = np.where(places >= 0, 2, np.where(validation, 1, 0))
+    return _decision_table(
+        table,
+        kept=pa.array(places < 0),
+        reason=pa.array(reasons, pa.string()),
+        survivor=pa.array(survivors, pa.string()),
+        matched=pa.array(matched, pa.string()),
+        score=pa.array(scores, pa.float64()),
+        cluster=pa.array(clusters, pa.string()),
+        split=pa.array(["train", "validation", ""]).take(pa.array(split)),
     )
 
 
-def _blocks(
-    table: pa.Table, order: np.ndarray, kept: np.ndarray, validation: np.ndarray, shards: Shards
-) -> Iterable[tuple[int, bytes]]:
-    """Yield (shard number, Arrow stream) for the kept documents; a shard is a range of the hash."""
-    split_shards = np.where(validation, shards.num_validation, shards.num_train)
-    number = ((order >> np.uint64(32)) * split_shards.astype(np.uint64) >> np.uint64(32)).astype(np.int64)
-    number += np.where(validation, shards.num_train, 0)
-    table = table.select(SHARD_COLUMNS).append_column("order", pa.array(order))
-    for shard in np.unique(number[kept]).tolist():
-        yield shard, to_block(table.filter(pa.array(kept & (number == shard))))
+def _early_decisions(early: pa.Table) -> pa.Table:
+    nothing = pa.array([""] * early.num_rows, pa.string())
+    return _decision_table(
+        early,
+        kept=pa.array(np.zeros(early.num_rows, bool)),
+        reason=early.column("reason"),
+        survivor=early.column("survivor"),
+        matched=nothing,
+        score=pa.nulls(early.num_rows, pa.float64()),
+        cluster=early.column("doc_id"),
+        split=nothing,
+    )
+
+
+def _decision_table(table: pa.Table, **columns: pa.Array | pa.ChunkedArray) -> pa.Table:
+    """Return decisions with the row of each; the ids come from the table, the rest is given."""
+    known = {name: table.column(name) for name in ("row", "doc_id", "source", "kind")} | columns
+    schema = schema_of(Decision).append(schema_of(EarlyDecision).field("row"))
+    return pa.Table.from_arrays([known[name] for name in schema.names], schema=schema)
+
+
+def _shard_numbers(order: np.ndarray, validation: np.ndarray, shards: Shards) -> np.ndarray:
+    """Return the shard of each document: a range of the hash, of the shards of its split."""
+    split_shards = np.where(validation, shards.num_validation, shards.num_train).astype(np.uint64)
+    number = ((order >> np.uint64(32)) * split_shards >> np.uint64(32)).astype(np.int64)
+    return number + np.where(validation, shards.num_train, 0)
+
+
+def _ordered(table: pa.Table) -> pa.Table:
+    order = table.column("order").to_numpy()
+    by_order = np.argsort(order)
+    if np.any(order[by_order][1:] == order[by_order][:-1]):  # two ids with one hash
+        return table.sort_by([("order", "ascending"), ("doc_id", "ascending")])
+    return table.take(pa.array(by_order))
 
 
 def _empty_shard() -> pa.Table:
@@ -175,13 +207,14 @@ def _unit(name: str, seed: int) -> float:
     return xxhash.xxh3_64_intdigest(b"split:" + name.encode(), seed) / 2**64
 
 
-def _books(decisions: list[Decision]) -> Books:
-    dropped: dict[str, int] = {}
-    for decision in decisions:
-        if not decision.kept:
-            dropped[decision.reason] = dropped.get(decision.reason, 0) + 1
-    kept = sum(decision.kept for decision in decisions)
-    return Books(read=len(decisions), kept=kept, dropped=dict(sorted(dropped.items())))
+def _books(decisions: pa.Table) -> Books:
+    counts = pc.value_counts(decisions.filter(pc.invert(decisions.column("kept"))).column("reason")).to_pylist()
+    dropped = {count["values"]: count["counts"] for count in counts}
+    return Books(
+        read=decisions.num_rows,
+        kept=decisions.num_rows - sum(dropped.values()),
+        dropped=dict(sorted(dropped.items())),
+    )
 
 
 def _num_bytes(table: pa.Table) -> int:

@@ -27,9 +27,9 @@ from corpus.records import AbstractPart, Block, BlockKind, Float, Record
 
 PROFILES = ("clean", "pile")
 
-_CAPTIONED = frozenset({"figure", "table", "box"})
-_NO_LABEL = frozenset({"", "UNLABELLED", "UNLABELED", "UNASSIGNED", "ABSTRACT"})
-_INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
+CAPTIONED = frozenset({"figure", "table", "box"})
+NO_LABEL = frozenset({"", "UNLABELLED", "UNLABELED", "UNASSIGNED", "ABSTRACT"})
+INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
 _MAX_HEADING = 6
 _DEEPEST = 1 << 30  # no section is nested as deeply
 
@@ -55,7 +55,7 @@ def _abstract_part(part: AbstractPart) -> str:
     label, text = _line(part.label).rstrip(": "), _lines(part.text)
     if is_stock(text):
         return ""
-    if not text or label.upper() in _NO_LABEL:
+    if not text or label.upper() in NO_LABEL:
         return text
     return f"{label}: {text}"
 
@@ -65,7 +65,7 @@ def _body(record: Record, floats: str) -> Iterator[str]:
     captions: dict[int, list[str]] = {}
     for item in record.floats if floats != "none" else ():
         text = _float(item, rows=floats == "tables")
-        if item.kind in _CAPTIONED and text:
+        if item.kind in CAPTIONED and text:
             inside = 0 <= item.position < len(record.body)
             captions.setdefault(item.position if inside else len(record.body), []).append(text)
     items: list[str] = []
@@ -152,4 +152,4 @@ def _filled(lines: Iterable[str]) -> Iterator[str]:
 def _normalize(text: str) -> str:
     if text.isascii():
         return text
-    return unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
+    return unicodedata.normalize("NFC", INVISIBLE.sub("", text))

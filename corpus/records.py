@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 
 class Source(StrEnum):
     """The NCBI collection that a record comes from."""
@@ -221,6 +224,17 @@ def doc_key(doc_id: str) -> int:
 
 def _is_number(text: str, bits: int) -> bool:
     return text.isascii() and text.isdecimal() and int(text) < 1 << bits
+
+
+def pubmed_key(pmids: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Return the document keys, uint64[n], of PMIDs."""
+    return np.uint64(_PUBMED_TAG << 60) | pmids
+
+
+def pmc_key(pmcids: npt.NDArray[np.uint64], versions: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Return the document keys, uint64[n], of whole articles."""
+    shifted = pmcids << np.uint64(_VERSION_BITS + _PART_BITS) | versions << np.uint64(_PART_BITS)
+    return np.uint64(_PMC_TAG << 60) | shifted
 
 
 def part_number(key: int) -> int:

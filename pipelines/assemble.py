@@ -15,10 +15,11 @@ from typing import Any
 import apache_beam as beam
 
 from corpus.config import AssembleConfig
-from corpus.documents import file_ranks
+from corpus.document_parts import file_ranks
 from corpus.errors import UsageError
 from corpus.manifest import Input, Manifest, read_manifest
 from corpus.placement import plan_shards
+from corpus.record_parts import stored_parts
 from corpus.running import running_stage
 from corpus.storage import is_remote, remove_tree
 from corpus.workspace import WORK, Workspace, plan_stage
@@ -55,8 +56,8 @@ def assemble(config: AssembleConfig, *, records: str, output: str, beam_args: Se
                 lambda pipeline: build(pipeline, plan, spill),
                 workspace=workspace,
                 finished=finished,
-                num_tasks=2 * len(plan.records) + plan.shards.num_all,
-                workers=min(config.workers, len(plan.records)),
+                num_tasks=2 * len(plan.records.names) + plan.shards.num_all,
+                workers=min(config.workers, len(plan.records.names)),
                 beam_args=beam_args,
             )
 
@@ -77,12 +78,12 @@ def _spill_folder(workspace: Workspace, beam_args: Sequence[str]) -> Iterator[st
 
 def plan_assemble(config: AssembleConfig, source: Manifest, *, records: str, workspace: Workspace) -> Plan:
     """Return what every step knows: the records parts in order, and the numbers of partitions and shards."""
-    paths = tuple(source.paths(records, "records"))
+    parts = stored_parts(records, source)
     return Plan(
         workspace=workspace,
         config=config,
-        records=paths,
-        ranks=tuple(file_ranks(paths)),
+        records=parts,
+        ranks=tuple(file_ranks(parts.names)),
         num_partitions=-(-source.books.kept * BUCKETS_PER_DOCUMENT * BUCKET.itemsize // PARTITION_BYTES),
         shards=plan_shards(source.summary.get("text_bytes", 0), config),
     )
@@ -90,7 +91,7 @@ def plan_assemble(config: AssembleConfig, source: Manifest, *, records: str, wor
 
 def build(pipeline: beam.Pipeline, plan: Plan, spill: str | None) -> None:
     """Wire the pipeline from records parts to one commit."""
-    numbers = list(range(len(plan.records)))
+    numbers = list(range(len(plan.records.names)))
     parts = pipeline | "Parts" >> beam.Create(numbers) | "SpreadParts" >> beam.Reshuffle()
     verdicts = (
         parts

@@ -12,6 +12,7 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
+from apache_beam.transforms.window import GlobalWindows
 
 from corpus import parquet
 from corpus.blocks import from_block, to_block
@@ -20,10 +21,11 @@ from corpus.dedup.candidates import candidate_edges, distinct_edges
 from corpus.dedup.resolve import resolve
 from corpus.dedup.shingles import normalize, shingle
 from corpus.dedup.verify import Edges, plan_blocks, verified_edges
-from corpus.documents import key_rows, load_arrays, make_documents, save_arrays, work_path
+from corpus.document_parts import key_rows, load_arrays, make_documents, save_arrays, work_path
 from corpus.joins import join_full_texts, rank_table, ranks_of
 from corpus.lookup import places_in
-from corpus.placement import Shards, place, write_shard
+from corpus.placement import Shards, place, shard_blocks, write_shard
+from corpus.record_parts import RecordParts
 from corpus.state import KEY, VERDICT, fold
 from corpus.workspace import WORK, Receipt, Workspace
 from pipelines.exchange import BlockRef, read_blocks
@@ -37,6 +39,7 @@ BUCKET = np.dtype([("hash", "<u8"), ("key", "<u8")])
 EDGES_TAG, TEXTS_TAG = b"E", b"T"
 BLOCK_DOCS = 20_000  # documents whose texts one verification holds at once: about 30 MB of abstracts
 OUTCOME = f"{WORK}/outcome.npz"
+BLOCKS_BYTES = 128 << 20  # of kept documents that wait in a worker until they are cut by shard
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,14 +48,14 @@ class Plan:
 
     workspace: Workspace
     config: AssembleConfig
-    records: tuple[str, ...]  # full paths of the records parts, in order
+    records: RecordParts
     ranks: tuple[int, ...]  # of each part's file, in the order in which files apply
     num_partitions: int  # of the fold and of the buckets
     shards: Shards
 
     def document_paths(self) -> list[str]:
         """Return the full paths of the documents parts."""
-        return [self.workspace.path(work_path("documents", part)) for part in range(len(self.records))]
+        return [self.workspace.path(work_path("documents", part)) for part in range(len(self.records.names))]
 
 
 class Step(beam.DoFn):
@@ -66,7 +69,7 @@ class ReadKeys(Step):
     """part → (partition, KEY rows)."""
 
     def process(self, element: int) -> Iterator[tuple[int, bytes]]:
-        keys = key_rows(self._plan.records[element], part=element, rank=self._plan.ranks[element])
+        keys = key_rows(self._plan.records, part=element, rank=self._plan.ranks[element])
         # Fibonacci hashing: neighbouring PMIDs go to different partitions.
         mixed = keys["entity"] * np.uint64(0x9E3779B97F4A7C15)
         yield from _scatter(keys, mixed, self._plan.num_partitions)
@@ -89,7 +92,7 @@ class MakeDocuments(Step):
         verdicts = _gather(blocks, VERDICT)
         verdicts = verdicts[np.argsort(verdicts["row"])]
         plan = self._plan
-        make_documents(plan.records[part], part=part, verdicts=verdicts, workspace=plan.workspace, config=plan.config)
+        make_documents(plan.records, part=part, verdicts=verdicts, workspace=plan.workspace, config=plan.config)
         arrays = load_arrays(plan.workspace.path(work_path("buckets", part)))
         rows = np.zeros(len(arrays["keys"]), BUCKET)
         rows["hash"], rows["key"] = arrays["hashes"], arrays["keys"]
@@ -207,15 +210,23 @@ class Resolve(Step):
 
 
 class Place(Step):
-    """part → receipt of its decisions; on the output `blocks`: (shard, Arrow stream of kept documents)."""
+    """part → receipt of its decisions; on the output `blocks`: (shard, Arrow stream of kept documents).
+
+    The documents of several parts go into one block of a shard: a part of 500 articles has less than one for each
+    of two thousand shards.
+    """
 
     _outcome: dict[str, np.ndarray] | None = None
+
+    def start_bundle(self) -> None:
+        self._waiting: list[pa.Table] = []
+        self._waiting_bytes = 0
 
     def process(self, element: int, facts: dict[str, int]) -> Iterator[Any]:
         plan = self._plan
         if self._outcome is None:  # the side input says that it is written; once a worker, not once a part
             self._outcome = load_arrays(plan.workspace.path(OUTCOME))
-        receipt, blocks = place(
+        receipt, kept = place(
             part=element,
             outcome=self._outcome,
             shards=plan.shards,
@@ -223,8 +234,19 @@ class Place(Step):
             config=plan.config,
         )
         yield 0, receipt
-        for shard, block in blocks:
-            yield beam.pvalue.TaggedOutput("blocks", (shard, block))
+        self._waiting.append(kept)
+        self._waiting_bytes += kept.nbytes
+        if self._waiting_bytes >= BLOCKS_BYTES:
+            for pair in self._take():
+                yield beam.pvalue.TaggedOutput("blocks", pair)
+
+    def finish_bundle(self) -> Iterator[Any]:
+        for pair in self._take():
+            yield beam.pvalue.TaggedOutput("blocks", GlobalWindows.windowed_value(pair))
+
+    def _take(self) -> Iterator[tuple[int, bytes]]:
+        waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        yield from shard_blocks(waiting)
 
 
 class WriteShard(Step):

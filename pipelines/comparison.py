@@ -11,15 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from corpus import parquet, storage
+from corpus import storage
 from corpus.config import AssembleConfig
-from corpus.documents import file_ranks, key_rows
+from corpus.document_parts import file_ranks, key_rows
 from corpus.errors import UsageError
 from corpus.manifest import Manifest, read_manifest
 from corpus.pile import rules
 from corpus.profiles import render
 from corpus.progress import progress
 from corpus.quality import reason_to_drop
+from corpus.record_parts import stored_parts
 from corpus.records import Kind, Record
 from corpus.schema import from_batch
 from corpus.state import KEY, Code, fold
@@ -89,13 +90,13 @@ def _encoder(path: str) -> Encoder:
 
 def _live_records(records: str, manifest: Manifest) -> Iterator[tuple[list[Record], int]]:
     """Yield the records that are alive, some at a time, and the number of rows gone through."""
-    paths = tuple(manifest.paths(records, "records"))
-    ranks = file_ranks(paths)
-    keys = [key_rows(path, part=part, rank=ranks[part]) for part, path in enumerate(paths)]
+    parts = stored_parts(records, manifest)
+    ranks = file_ranks(parts.names)
+    keys = [key_rows(parts, part=part, rank=ranks[part]) for part in range(len(parts.names))]
     verdicts = fold(np.concatenate([np.zeros(0, KEY), *keys]))
     first = 0
-    for path in paths:
-        for batch in parquet.iter_batches(path, batch_size=BATCH_ROWS):
+    for part in range(len(parts.names)):
+        for batch in parts.batches(part):
             codes = verdicts["code"][first : first + batch.num_rows]
             first += batch.num_rows
             alive = [

@@ -8,9 +8,10 @@ import pytest
 from corpus import parquet
 from corpus.config import AssembleConfig
 from corpus.dedup.resolve import REASONS, Reason
-from corpus.documents import Document, EarlyDecision, work_path
+from corpus.document_parts import work_path
+from corpus.documents import Document, EarlyDecision
 from corpus.manifest import Books
-from corpus.placement import Shards, place, plan_shards, write_shard
+from corpus.placement import Shards, place, plan_shards, shard_blocks, write_shard
 from corpus.records import doc_id, doc_key
 from corpus.schema import to_table
 from corpus.workspace import Workspace, plan_stage
@@ -47,7 +48,8 @@ def outcome() -> dict[str, np.ndarray]:
 
 
 def test_every_kept_document_is_in_one_shard_and_every_record_has_a_decision(workspace: Workspace) -> None:
-    receipt, blocks = place(part=0, outcome=outcome(), shards=SHARDS, workspace=workspace, config=CONFIG)
+    receipt, kept = place(part=0, outcome=outcome(), shards=SHARDS, workspace=workspace, config=CONFIG)
+    blocks = [*shard_blocks([kept.slice(0, 1000), kept.slice(1000)]), *shard_blocks([])]
     assert receipt.books == Books(read=NUM + 1, kept=NUM - 10, dropped={"near_duplicate": 10, "no_text": 1})
     written = {}
     for shard in range(SHARDS.num_all):
@@ -75,7 +77,8 @@ def test_a_cluster_stays_on_one_side_and_the_rest_is_split_by_its_share(workspac
 
 
 def test_shards_of_a_split_are_even(workspace: Workspace) -> None:
-    _, blocks = place(part=0, outcome=outcome(), shards=SHARDS, workspace=workspace, config=CONFIG)
+    _, kept = place(part=0, outcome=outcome(), shards=SHARDS, workspace=workspace, config=CONFIG)
+    blocks = list(shard_blocks([kept]))
     sizes = [
         write_shard(shard, [block for number, block in blocks if number == shard], shards=SHARDS, workspace=workspace)
         .parts[0]

@@ -1,0 +1,242 @@
+"""The compiled half of `corpus.clean_text`: spans of bytes in, the bytes of texts out.
+
+The kernels share one file because numba's cache of compiled code looks at the age of one file only.
+"""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from corpus.administrative import MAX_SECTION_CHARACTERS
+
+Octets = npt.NDArray[np.uint8]
+Counts = npt.NDArray[np.int64]
+
+# Kinds of pieces. A span is int64[6]: kind, depth, start, end, label start, label end.
+TITLE, PART, PARAGRAPH, HEADING, ITEM, CAPTION, ADMINISTRATIVE = range(7)  # the last is a heading, too
+_DEEPEST: Final = 1 << 30  # no section is nested as deeply
+_SPACE, _LINE, _COLON, _POINT, _HASH, _HYPHEN = 32, 10, 58, 46, 35, 45
+_STOCK: Final = np.stack([np.frombuffer(text, np.uint8) for text in (b"electron", b"the onli", b"online v")])
+
+
+@njit(cache=True, nogil=True)
+def _is_plain(data: Octets, start: int, end: int, plain: npt.NDArray[np.bool_]) -> bool:
+    """Say whether a span holds only characters that stay as they are, but for runs of white space."""
+    i = start
+    while i < end:
+        first = np.int64(data[i])
+        if first < 0x80:
+            if not plain[first]:
+                return False
+            i += 1
+            continue
+        if first >= 0xF0:
+            return False
+        width = 2 if first < 0xE0 else 3
+        point = (first & (0x1F if width == 2 else 0x0F)) << 6 | np.int64(data[i + 1]) & 0x3F
+        if width == 3:
+            point = point << 6 | np.int64(data[i + 2]) & 0x3F
+        if point >= len(plain) or not plain[point]:
+            return False
+        i += width
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _is_stock(data: Octets, start: int, end: int) -> bool:
+    """Say whether a span may be a publisher's stock sentence: it begins like one, white space made plain."""
+    for k in range(_STOCK.shape[0]):
+        i, j = start, 0
+        while i < end and data[i] <= _SPACE:
+            i += 1
+        while i < end and j < _STOCK.shape[1] and (data[i] | 0x20 if data[i] > _SPACE else _SPACE) == _STOCK[k, j]:
+            i, j = i + 1, j + 1
+            while i < end and data[i] <= _SPACE and data[i - 1] <= _SPACE:
+                i += 1
+        if j == _STOCK.shape[1]:
+            return True
+    return False
+
+
+@njit(cache=True, nogil=True)
+def _blank(data: Octets, span: Counts) -> bool:
+    """Say whether a piece has no text."""
+    i = span[2]
+    while i < span[3] and data[i] <= _SPACE:
+        i += 1
+    return i >= span[3]
+
+
+@njit(cache=True, nogil=True)
+def _section_end(data: Octets, spans: Counts, k: int, last: int) -> tuple[int, int]:
+    """Return where the section of heading `k` ends, and the characters of its blocks."""
+    end, characters = k + 1, 0
+    while end < last and not (spans[end, 0] in (HEADING, ADMINISTRATIVE) and spans[end, 1] <= spans[k, 1]):
+        if spans[end, 0] != CAPTION:
+            for i in range(spans[end, 2], spans[end, 3]):
+                characters += data[i] & 0xC0 != 0x80
+        end += 1
+    return end, characters
+
+
+@njit(cache=True, nogil=True)
+def leave_out(data: Octets, spans: Counts, starts: Counts) -> None:
+    """Empty the pieces that `corpus.profiles` leaves out: administrative sections, and headings over nothing."""
+    for row in range(len(starts) - 1):
+        k, last = starts[row], starts[row + 1]
+        while k < last:
+            end = k + 1
+            if spans[k, 0] == ADMINISTRATIVE:
+                spans[k, 0] = HEADING
+                section_end, characters = _section_end(data, spans, k, last)
+                if characters <= MAX_SECTION_CHARACTERS:
+                    end = section_end
+                    for j in range(k, end):
+                        if spans[j, 0] != CAPTION:
+                            spans[j, 0] = HEADING if spans[j, 0] == ADMINISTRATIVE else spans[j, 0]
+                            spans[j, 3] = spans[j, 2]
+            k = end
+        filled, in_body = -1, False  # headings down to this depth have something below them
+        for k in range(last - 1, starts[row] - 1, -1):
+            kind, depth = spans[k, 0], spans[k, 1]
+            if kind == HEADING and depth > filled:
+                spans[k, 3] = spans[k, 2]
+            elif not _blank(data, spans[k]) and (in_body or kind != CAPTION):
+                filled = depth - 1 if kind == HEADING else _DEEPEST
+            in_body = in_body or kind != CAPTION
+
+
+@njit(cache=True, nogil=True)
+def _write(data: Octets, start: int, end: int, out: Octets, at: int, one_line: bool) -> tuple[int, int]:
+    """Write a span with each run of white space as one space, or one line end; return (position after it, gaps)."""
+    begin, gaps = at, 0
+    gap, line = False, False
+    for i in range(start, end):
+        byte = data[i]
+        if byte <= _SPACE:
+            gap = True
+            line = line or byte == _LINE
+            continue
+        if gap and at > begin:
+            out[at] = _LINE if line and not one_line else _SPACE
+            at += 1
+            gaps += 1
+        gap, line = False, False
+        out[at] = byte
+        at += 1
+    return at, gaps
+
+
+@njit(cache=True, nogil=True)
+def _is_label(out: Octets, start: int, end: int, no_labels: Octets) -> bool:
+    """Say whether what was written as a label is one, and none of NLM's stand-ins."""
+    if end == start:
+        return False
+    for k in range(no_labels.shape[0]):
+        equal = end - start <= no_labels.shape[1]
+        for j in range(no_labels.shape[1] if equal else 0):
+            letter = out[start + j] if start + j < end else np.uint8(0)
+            if 97 <= letter <= 122:
+                letter -= np.uint8(32)
+            equal = equal and letter == no_labels[k, j]
+        if equal:
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _write_labelled(data: Octets, span: Counts, out: Octets, at: int, no_labels: Octets) -> tuple[int, int]:
+    """Write `LABEL: text` of an abstract or `Label. caption`; without a text there is no label either."""
+    label_end, gaps = _write(data, span[4], span[5], out, at, True)
+    if span[0] == PART:
+        while label_end > at and (out[label_end - 1] in (_COLON, _SPACE)):
+            label_end -= 1
+            gaps -= out[label_end] == _SPACE
+        labelled = _is_label(out, at, label_end, no_labels)
+        mark = _COLON
+    else:
+        labelled = label_end > at
+        mark = _SPACE if labelled and (out[label_end - 1] == _POINT or out[label_end - 1] == _COLON) else _POINT
+    if not labelled:
+        return _write(data, span[2], span[3], out, at, False)
+    first = label_end
+    if mark != _SPACE:
+        out[first] = mark
+        first += 1
+    out[first] = _SPACE
+    last, more = _write(data, span[2], span[3], out, first + 1, False)
+    if last == first + 1:
+        return at, 0
+    return last, gaps + more + 1
+
+
+@njit(cache=True, nogil=True)
+def _write_piece(data: Octets, span: Counts, out: Octets, at: int, no_labels: Octets) -> tuple[int, int]:
+    """Write one piece at a position; return the position after it (the same for no text) and its gaps."""
+    kind = span[0]
+    if kind in (PART, CAPTION):
+        return _write_labelled(data, span, out, at, no_labels)
+    first = at
+    if kind == HEADING:
+        for _ in range(min(max(span[1], 1) + 1, 6)):
+            out[first] = _HASH
+            first += 1
+    elif kind == ITEM:
+        out[first] = _HYPHEN
+        first += 1
+    if first > at:
+        out[first] = _SPACE
+        first += 1
+    last, gaps = _write(data, span[2], span[3], out, first, kind != PARAGRAPH)
+    return (at, 0) if last == first else (last, gaps + (first > at))
+
+
+@njit(cache=True, nogil=True)
+def _is_beyond(data: Octets, span: Counts, plain: npt.NDArray[np.bool_]) -> bool:
+    """Say whether a piece needs more than white space made plain."""
+    if not _is_plain(data, span[2], span[3], plain) or not _is_plain(data, span[4], span[5], plain):
+        return True
+    return span[0] in (PART, PARAGRAPH) and _is_stock(data, span[2], span[3])
+
+
+@njit(cache=True, nogil=True)
+def render_spans(
+    data: Octets,
+    spans: Counts,
+    starts: Counts,
+    plain: npt.NDArray[np.bool_],
+    no_labels: Octets,
+) -> tuple[Octets, Counts, Counts, npt.NDArray[np.bool_]]:
+    """Return (bytes, offsets, words, handed back) of the texts of all records."""
+    num = len(starts) - 1
+    out = np.empty(len(data) + 12 * len(spans) + 16, np.uint8)  # every piece adds marks and an empty line
+    offsets, words, bad = np.zeros(num + 1, np.int64), np.zeros(num, np.int64), np.zeros(num, np.bool_)
+    at = 0
+    for row in range(num):
+        begin, open_list = at, False
+        for k in range(starts[row], starts[row + 1]):
+            span = spans[k]
+            if _is_beyond(data, span, plain):
+                bad[row] = True
+                break
+            first = at
+            if at > begin:
+                out[at] = _LINE
+                first = at + 1
+                if not (open_list and span[0] == ITEM):
+                    out[at + 1] = _LINE
+                    first = at + 2
+            last, gaps = _write_piece(data, span, out, first, no_labels)
+            if last > first:
+                at = last
+                words[row] += gaps + 1
+            if span[0] == ITEM:
+                open_list = open_list or last > first
+            elif span[0] != CAPTION or last > first:
+                open_list = False
+        if bad[row]:
+            at, words[row] = begin, 0
+        offsets[row + 1] = at
+    return out, offsets, words, bad

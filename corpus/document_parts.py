@@ -1,0 +1,114 @@
+"""One part of records after the other: its keys for the fold, its documents, and what they bring to the search.
+
+`make_documents` writes three intermediate files: documents (the text and what is known of it), early decisions
+(what was dropped and why) and bucket rows (what the document brings to the search for duplicates).
+"""
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from corpus import parquet, storage
+from corpus.config import AssembleConfig
+from corpus.deciding import decide_batch
+from corpus.dedup.candidates import bucket_rows
+from corpus.dedup.minhash import band_hashes, bands_for, signatures
+from corpus.dedup.shingles import normalize, shingle
+from corpus.ncbi.inputs import file_rank
+from corpus.record_parts import RecordParts
+from corpus.records import Kind, doc_key, part_number
+from corpus.state import KEY
+from corpus.workspace import WORK, Receipt, Workspace
+
+PUBMED_ENTITY, PMC_ENTITY = 1 << 60, 2 << 60
+WORK_LEVEL = 1  # of zstd: what the stage removes at its end is written at twice the speed and a fifth larger
+
+
+def work_path(name: str, part: int) -> str:
+    """Return the path, relative to the stage's output, of an intermediate file of a records part."""
+    suffix = "npz" if name == "buckets" else "parquet"
+    return f"{WORK}/{name}/part-{part:05d}.{suffix}"
+
+
+def file_ranks(names: Sequence[str]) -> list[int]:
+    """Return the place of each records part in the order in which NCBI's files apply; names: their stems."""
+    order = sorted(range(len(names)), key=lambda part: file_rank(names[part]))
+    ranks = [0] * len(names)
+    for rank, part in enumerate(order):
+        ranks[part] = rank
+    return ranks
+
+
+def key_rows(parts: RecordParts, *, part: int, rank: int) -> np.ndarray:
+    """Return KEY[num_records] of a records part: who each record speaks of, and in which order it counts."""
+    table = parts.keys(part)
+    article, sub_article, deletion = (
+        pc.is_in(table.column("kind"), pa.array(kinds)).to_numpy()
+        for kinds in ([Kind.ARTICLE, Kind.SUB_ARTICLE], [Kind.SUB_ARTICLE], [Kind.DELETION])
+    )
+    ids = [table.column(name).fill_null(0).to_numpy().astype(np.uint64) for name in ("pmid", "pmcid")]
+    keys = np.zeros(table.num_rows, KEY)
+    keys["entity"] = np.where(article, np.uint64(PMC_ENTITY) | ids[1], np.uint64(PUBMED_ENTITY) | ids[0])
+    keys["version"] = table.column("version").to_numpy()
+    keys["position"] = table.column("position").to_numpy()
+    keys["row"] = np.arange(table.num_rows)
+    keys["rank"], keys["part"] = rank, part
+    for row in np.flatnonzero(sub_article):
+        keys["sub_article"][row] = part_number(doc_key(table.column("doc_id")[row].as_py()))
+    keys["deletion"], keys["article"] = deletion, article
+    return keys
+
+
+def make_documents(
+    parts: RecordParts, *, part: int, verdicts: np.ndarray, workspace: Workspace, config: AssembleConfig
+) -> Receipt:
+    """Write the documents, early decisions and bucket rows of one records part.
+
+    verdicts: VERDICT[num_records], in row order. A finished task is not done again.
+    """
+    task = f"documents/{part:05d}"
+    if done := workspace.finished(task):
+        return done
+    documents, early = [], []
+    first = 0
+    for batch in parts.batches(part):
+        made = decide_batch(batch, first_row=first, verdicts=verdicts[first : first + batch.num_rows], config=config)
+        documents.append(made[0])
+        early.append(made[1])
+        first += batch.num_rows
+    assert first == len(verdicts), f"{parts.names[part]}: {first} rows, {len(verdicts)} verdicts"
+    table = pa.concat_tables(documents).combine_chunks()
+    decided = pa.concat_tables(early)
+    hashes, keys = _buckets(table, config)
+    parquet.write_table(workspace.path(work_path("documents", part)), table, level=WORK_LEVEL)
+    parquet.write_table(workspace.path(work_path("early", part)), decided, level=WORK_LEVEL)
+    save_arrays(workspace.path(work_path("buckets", part)), hashes=hashes, keys=keys)
+    rows = {"documents": table.num_rows, "early": decided.num_rows, "buckets": len(keys)}
+    files = [workspace.measure(work_path(name, part), role=name, rows=rows[name]) for name in rows]
+    return workspace.finish(Receipt(task=task, parts=tuple(files)))
+
+
+def save_arrays(path: str, **arrays: np.ndarray) -> None:
+    """Write arrays as one .npz file that appears whole."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
+    with storage.write_atomic(path) as sink:
+        sink.write(buffer.getbuffer())
+
+
+def load_arrays(path: str) -> dict[str, np.ndarray]:
+    """Read the arrays of a file written by `save_arrays`."""
+    with storage.open_read(path) as source, np.load(io.BytesIO(source.read()), allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
+def _buckets(table: pa.Table, config: AssembleConfig) -> tuple[np.ndarray, np.ndarray]:
+    if config.profile == "pile":  # The Pile removed no duplicates from these two sources
+        return np.zeros(0, np.uint64), np.zeros(0, np.uint64)
+    num_bands, rows = bands_for(config.threshold)
+    shingles = shingle(normalize(table.column("text")))
+    bands = band_hashes(signatures(shingles), num_bands, rows)
+    return bucket_rows(table.column("doc_key").to_numpy().astype(np.uint64), shingles, bands)
