@@ -8,12 +8,13 @@ Captions of several paragraphs have one line each.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Iterable
+from functools import lru_cache, partial
+from itertools import pairwise, repeat
 from typing import TYPE_CHECKING
 
 from corpus.ncbi.jats_accounts import UNREAD
-from corpus.ncbi.jats_lines import has_marks
+from corpus.ncbi.jats_cells import find_cells
 from corpus.ncbi.markup import parse_attributes
 from corpus.records import Cell, Float
 from corpus.rows import quick
@@ -46,9 +47,7 @@ _LEFT_OUT = {
     "permissions": "permissions",
     **dict.fromkeys(("thead", "tbody", "tfoot", "tr", "tgroup"), "floats"),  # of a bare table
 }
-_CACHE: dict[tuple[str, bytes, bool, tuple[str, ...]], Cell] = {}
-_CACHED_CELLS, _CACHED_LENGTH = 1 << 15, 40
-_CELLS = frozenset(["td", "th", "entry"])
+_new_cell = partial(tuple.__new__, Cell)  # `Cell._make` without a frame of Python
 _MAX_SPAN = 1000  # HTML's own limit for columns; larger numbers are typing errors
 
 
@@ -101,63 +100,30 @@ def _members(reader: Reader, element: int) -> list[int]:
 
 def read_rows(reader: Reader, table: int) -> tuple[tuple[Cell, ...], ...]:
     """Return the rows of a table (XHTML or CALS) in reading order."""
-    outer, reader.in_cell = reader.in_cell, True
     doc = reader.doc
-    columns = tuple(str(doc.attributes(spec).get("colname")) for spec in doc.descendants(table, "colspec"))
-    unread, found = doc.solid(table), []
-    for row, heads in _rows(doc, table, False):
-        cells, characters = _read_cells(reader, row, heads, columns)
-        unread -= characters
-        if cells:
-            found.append(cells)
-    reader.in_cell = outer
-    if unread:
+    places, heads, bounds, solid = find_cells(doc, table)
+    starts, ends, elements, marked, spanning = places.tolist()
+    text = doc.text
+    texts = [text[start:end].strip() for start, end in zip(starts, ends, strict=True)]
+    if any(marked):
+        outer, reader.in_cell = reader.in_cell, True
+        for index, special in enumerate(marked):
+            if special:
+                texts[index] = reader.line(elements[index])
+        reader.in_cell = outer
+    rowspans: Iterable[int] = repeat(1)
+    colspans: Iterable[int] = repeat(1)
+    if any(spanning):
+        columns = tuple(str(doc.attributes(spec).get("colname")) for spec in doc.descendants(table, "colspec"))
+        spans = [
+            _spans(doc.start_tag(element), columns) if special else (1, 1)
+            for element, special in zip(elements, spanning, strict=True)
+        ]
+        rowspans, colspans = zip(*spans, strict=True)
+    cells = list(map(_new_cell, zip(texts, rowspans, colspans, heads.tolist(), strict=False)))
+    if unread := doc.solid(table) - solid:
         reader.accounts.move(UNREAD, unread)
-    return tuple(found)
-
-
-def _rows(doc: Markup, element: int, heads: bool) -> Iterator[tuple[int, bool]]:
-    names, nexts = doc.tag_names, doc.nexts
-    child, stop = element + 1, nexts[element]
-    while child < stop:
-        name = names[child]
-        if name in ("tr", "row"):
-            yield child, heads
-        elif name in ("thead", "tbody", "tfoot", "tgroup"):
-            yield from _rows(doc, child, heads or name == "thead")
-        child = nexts[child]
-
-
-def _read_cells(reader: Reader, row: int, heads: bool, columns: tuple[str, ...]) -> tuple[tuple[Cell, ...], int]:
-    """Return the cells of a row, and how many solid characters of the XML stand in them.
-
-    Most cells are a number that stood in a table before: found in `_CACHE` by text, start tag and head.
-    """
-    doc, found, characters = reader.doc, [], 0
-    names, nexts, starts, ends, text = doc.tag_names, doc.nexts, doc.starts, doc.ends, doc.text
-    cell, stop = row + 1, nexts[row]
-    while cell < stop:
-        after, name = nexts[cell], names[cell]
-        if name in _CELLS:
-            inner = text[starts[cell] : ends[cell]].strip()
-            if after > cell + 1 or has_marks(inner):
-                inner = reader.line(cell)
-            key = (inner, doc.start_tag(cell), heads or name == "th", columns)
-            found.append(_CACHE.get(key) or _make_cell(key))
-            characters += doc.solid(cell)
-        cell = after
-    return tuple(found), characters
-
-
-def _make_cell(key: tuple[str, bytes, bool, tuple[str, ...]]) -> Cell:
-    text, start_tag, header, columns = key
-    rowspan, colspan = _spans(start_tag, columns)
-    cell = Cell(text, rowspan, colspan, header)
-    if len(_CACHE) >= _CACHED_CELLS:
-        _CACHE.clear()
-    if len(text) <= _CACHED_LENGTH:
-        _CACHE[key] = cell
-    return cell
+    return tuple(tuple(cells[start:end]) for start, end in pairwise(bounds.tolist()))
 
 
 @lru_cache(maxsize=1 << 12)

@@ -19,7 +19,7 @@ from html import unescape
 
 import numpy as np
 
-from corpus.ncbi.markup_scan import fill
+from corpus.ncbi.markup_scan import COLUMNS, fill
 from corpus.ncbi.markup_tags import (
     APART,
     DETAILED,
@@ -88,7 +88,8 @@ class Markup:
     """The text and the elements of one document; lists are indexed by element, in document order.
 
     starts, ends: int[num_elements], where an element's content begins and ends in `text`, in characters;
-    nexts: the first element after the element's own descendants. `rows` is int32[10, num_elements], see `markup_scan`.
+    nexts: the first element after the element's own descendants. `rows` is int32[COLUMNS, num_elements], see
+    `markup_scan`.
     """
 
     __slots__ = ("__dict__", "ends", "names", "nexts", "raw", "rows", "starts", "tags", "text", "vocabulary")
@@ -223,7 +224,7 @@ def _scratch(num_rows: int, size: int) -> tuple[np.ndarray, np.ndarray]:
     kept = getattr(_LOCAL, "scratch", None)
     if kept is not None and kept[0].shape[1] >= num_rows and len(kept[1]) >= size:
         return kept
-    made = np.empty((10, num_rows * 5 // 4), np.int32), np.empty(size * 5 // 4, np.uint8)
+    made = np.empty((COLUMNS, num_rows * 5 // 4), np.int32), np.empty(size * 5 // 4, np.uint8)
     if size <= _KEPT_BYTES:
         _LOCAL.scratch = made
     return made

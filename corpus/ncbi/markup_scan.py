@@ -3,7 +3,8 @@
 Bytes are compared by number, for numba knows no characters: 60 is `<`, 62 `>`, 47 `/`, 38 `&`, 33 `!`, 63 `?`,
 91 `[`, 58 `:`.
 Rows are, per element: number of its tag, start, end, next, solid start, solid end (see `Markup`), three byte offsets
-(behind the name of the start tag, at its `>`, behind the content), and the element around it (-1: none).
+(behind the name of the start tag, at its `>`, behind the content), the element around it (-1: none), and how many
+control characters the scan has put inside it.
 """
 
 import numpy as np
@@ -24,8 +25,9 @@ from corpus.ncbi.markup_tags import (
 
 # Places in the state of a scan: bytes, characters and solid characters of text so far, whether the last was a space,
 # rows so far, row and depth of the innermost open element, depth of the opaque or detailed one around it (0: none),
-# index behind the last end tag.
-_OUT, _CHARACTERS, _SOLID, _BLANK, _ROWS, _PARENT, _DEPTH, _OPAQUE, _DETAILED, _CLOSED, _STATE = range(11)
+# index behind the last end tag, control characters so far.
+_OUT, _CHARACTERS, _SOLID, _BLANK, _ROWS, _PARENT, _DEPTH, _OPAQUE, _DETAILED, _CLOSED, _MARKS, _STATE = range(12)
+COLUMNS = 11  # of the rows
 
 _PIECE = OPAQUE | DETAILED  # what counts where text is copied as it stands
 # ASCII that is neither white space nor markup: what most of a text is.
@@ -116,6 +118,7 @@ def _put_mark(mark, text, at):  # type: ignore[no-untyped-def]
     text[at[_OUT]] = mark
     at[_OUT] += 1
     at[_CHARACTERS] += 1
+    at[_MARKS] += 1
     at[_BLANK] = 0
 
 
@@ -138,6 +141,7 @@ def _open(raw, start, begin, end, number, flag, rows, stack, text, at):  # type:
         at[_ROWS] += 1
         rows[0, row], rows[1, row], rows[4, row] = number, at[_CHARACTERS], at[_SOLID]
         rows[6, row], rows[7, row], rows[9, row] = begin, end, at[_PARENT]
+        rows[10, row] = at[_MARKS]
     stack[at[_DEPTH]] = row
     at[_DEPTH] += 1
     if row >= 0:
@@ -157,6 +161,7 @@ def _close(begin, rows, stack, text, at):  # type: ignore[no-untyped-def]
     row = stack[at[_DEPTH]]
     if row >= 0:
         rows[2, row], rows[3, row], rows[5, row], rows[8, row] = at[_CHARACTERS], at[_ROWS], at[_SOLID], begin
+        rows[10, row] = at[_MARKS] - rows[10, row]
         at[_PARENT], at[_BLANK] = rows[9, row], 0
     elif row < -1:
         _put_mark(-row, text, at)  # -1 - mark went in, and mark + 1 closes
