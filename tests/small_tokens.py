@@ -5,6 +5,7 @@ The tokenizer is learned by `tokenizers`; shards and manifest are written as `pa
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -12,6 +13,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from corpus.manifest import Books, Input, Manifest, Part, fingerprint, write_manifest
 from corpus.storage import sha256_file
 from tokenizer.bins import write_shard
+from tokenizer.sources import SOURCES, write_sources
 
 END = "<|endoftext|>"
 
@@ -41,7 +43,7 @@ def write_tokens(
     tokenizer.save(str(folder / "tokenizer.json"))
     parts = [_part(folder, "tokenizer.json", "tokenizer", 1)]
     held_out = round(len(texts) * validation)
-    splits = {}
+    splits: dict[str, dict[str, Any]] = {}
     for split, chosen in (("train", texts[: len(texts) - held_out]), ("validation", texts[len(texts) - held_out :])):
         encoded = [np.array(found.ids, np.uint16) for found in tokenizer.encode_batch(list(chosen))]
         flat = np.concatenate([np.empty(0, np.uint16), *encoded])
@@ -49,7 +51,12 @@ def write_tokens(
         tokens, documents = write_shard(str(folder / f"{split}-00000"), [(flat, lengths)], eot=end)
         parts.append(_part(folder, f"{split}-00000.bin", split, tokens))
         parts.append(_part(folder, f"{split}-00000.idx", f"{split}_index", documents))
+        codes = np.arange(documents, dtype=np.uint8) % len(SOURCES)  # every other document is an article
+        write_sources(str(folder / f"{split}-00000"), [codes])
+        parts.append(_part(folder, f"{split}-00000.src", f"{split}_sources", documents))
+        by_source = {name: int((lengths + 1)[codes == code].sum()) for code, name in enumerate(SOURCES)}
         splits[split] = {"documents": documents, "tokens": tokens, "rows": tokens // seq_length}
+        splits[split]["tokens_by_source"] = {name: count for name, count in by_source.items() if count}
     config = {"seq_length": seq_length}
     inputs = (Input(name="texts", fingerprint=parts[1].sha256),)
     summary = {

@@ -23,8 +23,8 @@ from train.config import TrainConfig
 from train.data import unigram_entropy
 from train.generate import generate
 from train.launch import can_resume, train
-from train.loop import deal
 from train.metrics import known_peak, read_metrics, speed_text
+from train.run import deal
 
 SETTINGS = {
     "model": {"layers": 2, "heads": 2, "hidden": 32, "dropout": 0.1},

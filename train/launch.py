@@ -20,7 +20,7 @@ from tokenizer.dataset import TokenRows
 from train import checkpoints
 from train.checkpoints import Checkpoint
 from train.config import ModelShape, TrainConfig, checked
-from train.data import unigram_entropy, validation_rows
+from train.data import check_sources, unigram_entropy, validation_rows
 from train.job import Job, write_job
 from train.metrics import EVENTS, METRICS, TIMING, read_metrics
 from train.spawn import run_ranks
@@ -149,7 +149,11 @@ def _describe(job: Job, rows: TokenRows) -> None:
         f"{shape.seq_length:,} tokens{start}: {epochs:.2f} passes over {len(rows):,} rows, {config.ranks} ranks, "
         f"ZeRO-{config.zero_stage}, {config.precision}"
     )
-    if validation_rows(job.tokens) is None:
+    say(f"tokens: {check_sources(rows)}")
+    validation = validation_rows(job.tokens)
+    if validation is not None:
+        check_sources(validation)
+    else:
         say("no validation loss: the validation split has no full row; hold out more text, or pack shorter rows")
 
 
@@ -162,7 +166,8 @@ def _commit(workspace: Workspace, job: Job, rows: TokenRows) -> Manifest:
     parts.append(workspace.measure(METRICS, role="metrics", rows=len(metrics)))
     parts.append(workspace.measure(TOKENIZER, role="tokenizer", rows=rows.vocab_size))
     losses = [line["loss"] for line in metrics if "loss" in line]
-    validation = [line["validation_loss"] for line in metrics if "validation_loss" in line]
+    validation = [line for line in metrics if "validation_loss" in line]
+    last = {name: value for name, value in validation[-1].items() if name != "step"} if validation else {}
     summary = {
         "parameters": job.shape.num_parameters,
         "steps": job.config.steps,
@@ -170,7 +175,8 @@ def _commit(workspace: Workspace, job: Job, rows: TokenRows) -> Manifest:
         "epochs": job.config.steps * job.config.batch_rows / len(rows),
         "first_loss": losses[0],
         "last_loss": losses[-1],
-        "validation_loss": validation[-1] if validation else None,
+        "validation_loss": None,
+        **last,
         "unigram_entropy": unigram_entropy(rows),
     }
     manifest = workspace.commit([Receipt(task="train", parts=tuple(parts))], summary=summary)

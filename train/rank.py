@@ -41,7 +41,8 @@ def main(output: str) -> int:
 
 def _train(job: Job, rank: int, stop: threading.Event) -> bool:
     from train.engine import build_engine, start_distributed  # torch and DeepSpeed: 5 s
-    from train.loop import Run, train_steps
+    from train.loop import train_steps
+    from train.run import Run
 
     _check_ranks(job)
     parent = os.getppid()
