@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from corpus.manifest import Books, Input, Manifest, Part, fingerprint, write_manifest
@@ -51,12 +52,10 @@ def write_tokens(
         tokens, documents = write_shard(str(folder / f"{split}-00000"), [(flat, lengths)], eot=end)
         parts.append(_part(folder, f"{split}-00000.bin", split, tokens))
         parts.append(_part(folder, f"{split}-00000.idx", f"{split}_index", documents))
-        codes = np.arange(documents, dtype=np.uint8) % len(SOURCES)  # every other document is an article
-        write_sources(str(folder / f"{split}-00000"), [codes])
+        by_source = _sources(folder / f"{split}-00000", lengths + 1)
         parts.append(_part(folder, f"{split}-00000.src", f"{split}_sources", documents))
-        by_source = {name: int((lengths + 1)[codes == code].sum()) for code, name in enumerate(SOURCES)}
         splits[split] = {"documents": documents, "tokens": tokens, "rows": tokens // seq_length}
-        splits[split]["tokens_by_source"] = {name: count for name, count in by_source.items() if count}
+        splits[split]["tokens_by_source"] = by_source
     config = {"seq_length": seq_length}
     inputs = (Input(name="texts", fingerprint=parts[1].sha256),)
     summary = {
@@ -76,6 +75,14 @@ def write_tokens(
     )
     write_manifest(str(folder), manifest)
     return folder
+
+
+def _sources(stem: Path, lengths: npt.NDArray[np.int64]) -> dict[str, int]:
+    """Make every other document an article; return the tokens of each source."""
+    codes = np.arange(len(lengths), dtype=np.uint8) % len(SOURCES)
+    write_sources(str(stem), [codes])
+    by_source = {name: int(lengths[codes == code].sum()) for code, name in enumerate(SOURCES)}
+    return {name: count for name, count in by_source.items() if count}
 
 
 def learn(texts: Sequence[str], vocab_size: int) -> Tokenizer:
