@@ -54,8 +54,7 @@ def write_tokens(
         parts.append(_part(folder, f"{split}-00000.idx", f"{split}_index", documents))
         by_source = _sources(folder / f"{split}-00000", lengths + 1)
         parts.append(_part(folder, f"{split}-00000.src", f"{split}_sources", documents))
-        splits[split] = {"documents": documents, "tokens": tokens, "rows": tokens // seq_length}
-        splits[split]["tokens_by_source"] = by_source
+        splits[split] = {"documents": documents, "tokens": tokens, "rows": tokens // seq_length, **by_source}
     config = {"seq_length": seq_length}
     inputs = (Input(name="texts", fingerprint=parts[1].sha256),)
     summary = {
@@ -77,12 +76,12 @@ def write_tokens(
     return folder
 
 
-def _sources(stem: Path, lengths: npt.NDArray[np.int64]) -> dict[str, int]:
-    """Make every other document an article; return the tokens of each source."""
+def _sources(stem: Path, lengths: npt.NDArray[np.int64]) -> dict[str, dict[str, int]]:
+    """Make every other document an article; return the ledger's tokens of each source."""
     codes = np.arange(len(lengths), dtype=np.uint8) % len(SOURCES)
     write_sources(str(stem), [codes])
     by_source = {name: int(lengths[codes == code].sum()) for code, name in enumerate(SOURCES)}
-    return {name: count for name, count in by_source.items() if count}
+    return {"tokens_by_source": {name: count for name, count in by_source.items() if count}}
 
 
 def learn(texts: Sequence[str], vocab_size: int) -> Tokenizer:

@@ -3,9 +3,11 @@
 It checks configuration, tokens and checkpoints, writes the job, runs the ranks and commits the manifest.
 `steps` is part of the stage's identity but not of a checkpoint's recipe: a finished run goes on with
 `--resume` and more steps, its cosine then spans the new total. A stopped or killed run goes on with
-`--resume` and gives the same bytes as one that was never stopped, at the same number of ranks.
+`--resume` and gives the same bytes as one that was never stopped, at the same number of ranks and ZeRO stage;
+at another it sees the same rows, and losses differ by rounding.
 """
 
+import dataclasses
 import json
 import os
 from typing import Any
@@ -23,10 +25,13 @@ from train.config import ModelShape, TrainConfig, checked
 from train.data import check_sources, unigram_entropy, validation_rows
 from train.job import Job, write_job
 from train.metrics import EVENTS, METRICS, TIMING, read_metrics
+from train.reshape import needs_copy, universal_copy
 from train.spawn import run_ranks
 
 STAGE = "train"
 TOKENIZER = "tokenizer.json"
+# Settings that were added to recipes later, with the values that earlier checkpoints were trained with.
+DEFAULTS = {"document_mask": False, "reset_positions": False}
 
 
 def train(
@@ -61,11 +66,12 @@ def train(
         if manifest is not None:
             say(f"{output}: up to date, {config.steps:,} steps trained")
             return manifest
-        job = _plan(config, shape, rows, tokens=tokens, output=output, resume=resume)
+        job, checkpoint = _plan(config, shape, rows, tokens=tokens, output=output, resume=resume)
         _describe(job, rows)
         if job.resume_step < config.steps:
             write_job(job)
-            run_ranks(output, config.ranks)
+            with universal_copy(output, checkpoint, config):
+                run_ranks(output, config.ranks)
         return _commit(workspace, job, rows)
 
 
@@ -85,8 +91,10 @@ def _reopen(output: str, config: TrainConfig) -> None:
         os.unlink(storage.join(output, MANIFEST))
 
 
-def _plan(config: TrainConfig, shape: ModelShape, rows: TokenRows, *, tokens: str, output: str, resume: bool) -> Job:
-    """Return the job, from a verified checkpoint when resuming, else in a directory cleared for it."""
+def _plan(
+    config: TrainConfig, shape: ModelShape, rows: TokenRows, *, tokens: str, output: str, resume: bool
+) -> tuple[Job, Checkpoint | None]:
+    """Return the job and the verified checkpoint that it resumes from, if any; else clear the directory for it."""
     fields: dict[str, Any] = {
         "config": config,
         "shape": shape,
@@ -98,7 +106,7 @@ def _plan(config: TrainConfig, shape: ModelShape, rows: TokenRows, *, tokens: st
         checkpoint = checkpoints.newest_good(output, say)
         job = Job(**fields, resume=checkpoint.name, resume_step=checkpoint.step)
         _check_same_run(checkpoint, job)
-        return job
+        return dataclasses.replace(job, universal=needs_copy(checkpoint, config)), checkpoint
     if entries := checkpoints.read_list(output):
         raise UsageError(
             f"{output}: holds an unfinished run, saved at step {entries[-1].step:,}; go on with --resume, "
@@ -109,7 +117,7 @@ def _plan(config: TrainConfig, shape: ModelShape, rows: TokenRows, *, tokens: st
         path = storage.join(output, name)
         storage.remove_tree(path) if os.path.isdir(path) else _remove(path)
     _copy_tokenizer(tokens, output)
-    return Job(**fields, resume=None, resume_step=0)
+    return Job(**fields, resume=None, resume_step=0), None
 
 
 def _check_same_run(checkpoint: Checkpoint, job: Job) -> None:
@@ -119,19 +127,13 @@ def _check_same_run(checkpoint: Checkpoint, job: Job) -> None:
             f"{job.tokens}: other tokens (corpus or tokenizer) than the checkpoint was trained on: "
             f"{job.tokens_fingerprint[:12]}, not {checkpoint.tokens_fingerprint[:12]}; give those, or another --output"
         )
-    asked, stored = json.loads(json.dumps(job.recipe())), dict(checkpoint.recipe)
+    asked, stored = json.loads(json.dumps(job.recipe())), {**DEFAULTS, **checkpoint.recipe}
     names = sorted({*asked, *stored})
     lines = [f"  {name}: {stored.get(name)} in it, {asked.get(name)} asked for" for name in names]
     changed = [line for name, line in zip(names, lines, strict=True) if stored.get(name) != asked.get(name)]
     if changed:
         raise UsageError(
             "\n".join([f"{job.output}: the checkpoint is of another recipe:", *changed, "Choose another --output."])
-        )
-    layout = (checkpoint.ranks, checkpoint.zero_stage)
-    if layout != (job.config.ranks, job.config.zero_stage):
-        raise UsageError(
-            f"{job.output}: the checkpoint was written by {layout[0]} ranks with ZeRO-{layout[1]}; resume with "
-            f"--ranks {layout[0]} and zero_stage {layout[1]}"
         )
     if checkpoint.step > job.config.steps:
         raise UsageError(

@@ -12,13 +12,15 @@ import numpy as np
 import torch
 from torch import distributed
 
+from corpus import storage
 from corpus.errors import DataError
 from tokenizer.order import rows_for_step
 from train import checkpoints
-from train.engine import gradient_norm, load_state, save_state, set_learning_rate
+from train.engine import gradient_norm, load_state, load_universal, save_state, set_learning_rate
 from train.evaluate import evaluate
 from train.metrics import known_peak, speed_text
 from train.model import next_token_targets
+from train.reshape import UNIVERSAL
 from train.run import Run, boundaries, deal, to_device
 from train.schedule import learning_rate
 
@@ -28,7 +30,9 @@ BYTES_PER_PARAMETER = 18  # of a checkpoint: fp32 master and moments (12), weigh
 def train_steps(run: Run) -> bool:
     """Train from the job's checkpoint to its last step; return False when a signal stopped it, after saving."""
     config = run.job.config
-    if run.job.resume is not None:
+    if run.job.universal:
+        load_universal(run.engine, storage.join(run.job.output, UNIVERSAL), step=run.job.resume_step)
+    elif run.job.resume is not None:
         load_state(run.engine, checkpoints.checkpoint_path(run.job.output, run.job.resume), step=run.job.resume_step)
     run.shown_at, run.shown_step = time.monotonic(), run.job.resume_step
     for step in range(run.job.resume_step, config.steps):

@@ -52,7 +52,7 @@ def _train(job: Job, rank: int, stop: threading.Event) -> bool:
         raise UsageError(f"{job.tokens}: the tokens changed while training started; run the command again")
     run = Run(
         job=job,
-        engine=build_engine(job.config, job.shape, device),
+        engine=build_engine(job.config, job.shape, device, universal=job.universal),
         device=device,
         rank=rank,
         rows=rows,
