@@ -98,7 +98,7 @@ def _save(run: Run, done: int) -> None:
             recipe=job.recipe(),
             files={},
         )
-        checkpoints.publish(output, checkpoint, keep=job.config.keep_checkpoints)
+        checkpoints.publish(output, checkpoint, keep=job.config.keep_checkpoints, keep_every=job.config.keep_every)
     run.shown_at, run.shown_step = time.monotonic(), done
 
 
