@@ -168,15 +168,20 @@ def train(
     steps: Annotated[int | None, typer.Option(min=1, help="Steps to train, instead of the configuration's.")] = None,
     ranks: Annotated[int | None, typer.Option(min=1, help="Processes: one for each GPU, or CPU ranks.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last good checkpoint.")] = False,
+    trust: Annotated[bool, typer.Option("--trust", help="With --resume: take up checkpoints no list names.")] = False,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="A.B=C", help="Replace a setting; may be repeated.")
+    ] = None,
 ) -> None:
     """Train a GPT on the token shards with DeepSpeed ZeRO."""
     no_beam(context)
-    from train.config import load_preset
+    from train.config import load_preset, with_settings
 
-    settings = load_preset(config)
+    settings = with_settings(load_preset(config), overrides or ())
     from train.launch import train as launch
 
-    _summarize(launch(settings, tokens=tokens, output=output, resume=resume, steps=steps, ranks=ranks), output)
+    options: dict[str, Any] = {"resume": resume, "steps": steps, "ranks": ranks, "trust": trust}
+    _summarize(launch(settings, tokens=tokens, output=output, **options), output)
 
 
 @app.command()

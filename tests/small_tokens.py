@@ -5,13 +5,16 @@ The tokenizer is learned by `tokenizers`; shards and manifest are written as `pa
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from corpus.manifest import Books, Input, Manifest, Part, fingerprint, write_manifest
 from corpus.storage import sha256_file
 from tokenizer.bins import write_shard
+from tokenizer.sources import SOURCES, write_sources
 
 END = "<|endoftext|>"
 
@@ -41,7 +44,7 @@ def write_tokens(
     tokenizer.save(str(folder / "tokenizer.json"))
     parts = [_part(folder, "tokenizer.json", "tokenizer", 1)]
     held_out = round(len(texts) * validation)
-    splits = {}
+    splits: dict[str, dict[str, Any]] = {}
     for split, chosen in (("train", texts[: len(texts) - held_out]), ("validation", texts[len(texts) - held_out :])):
         encoded = [np.array(found.ids, np.uint16) for found in tokenizer.encode_batch(list(chosen))]
         flat = np.concatenate([np.empty(0, np.uint16), *encoded])
@@ -49,7 +52,9 @@ def write_tokens(
         tokens, documents = write_shard(str(folder / f"{split}-00000"), [(flat, lengths)], eot=end)
         parts.append(_part(folder, f"{split}-00000.bin", split, tokens))
         parts.append(_part(folder, f"{split}-00000.idx", f"{split}_index", documents))
-        splits[split] = {"documents": documents, "tokens": tokens, "rows": tokens // seq_length}
+        by_source = _sources(folder / f"{split}-00000", lengths + 1)
+        parts.append(_part(folder, f"{split}-00000.src", f"{split}_sources", documents))
+        splits[split] = {"documents": documents, "tokens": tokens, "rows": tokens // seq_length, **by_source}
     config = {"seq_length": seq_length}
     inputs = (Input(name="texts", fingerprint=parts[1].sha256),)
     summary = {
@@ -69,6 +74,14 @@ def write_tokens(
     )
     write_manifest(str(folder), manifest)
     return folder
+
+
+def _sources(stem: Path, lengths: npt.NDArray[np.int64]) -> dict[str, dict[str, int]]:
+    """Make every other document an article; return the ledger's tokens of each source."""
+    codes = np.arange(len(lengths), dtype=np.uint8) % len(SOURCES)
+    write_sources(str(stem), [codes])
+    by_source = {name: int(lengths[codes == code].sum()) for code, name in enumerate(SOURCES)}
+    return {"tokens_by_source": {name: count for name, count in by_source.items() if count}}
 
 
 def learn(texts: Sequence[str], vocab_size: int) -> Tokenizer:

@@ -20,7 +20,7 @@ FILES = {
 }
 
 
-def save(output: Path, step: int, *, keep: int = 3) -> Path:
+def save(output: Path, step: int, *, keep: int = 3, keep_every: int | None = None) -> Path:
     temporary = Path(make_room(str(output), step, 1))
     for name, content in FILES.items():
         (temporary / name).parent.mkdir(exist_ok=True)
@@ -28,7 +28,7 @@ def save(output: Path, step: int, *, keep: int = 3) -> Path:
     checkpoint = Checkpoint(
         step=step, tokens=step * 64, ranks=2, zero_stage=1, tokens_fingerprint="f", recipe={"seed": 0}, files={}
     )
-    publish(str(output), checkpoint, keep=keep)
+    publish(str(output), checkpoint, keep=keep, keep_every=keep_every)
     return output / "checkpoints" / f"step-{step:08d}"
 
 
@@ -139,6 +139,15 @@ def test_the_oldest_go_and_the_list_goes_first(output: Path) -> None:
     assert [entry.step for entry in read_list(str(output)) or ()] == [20, 30]
 
 
+def test_every_so_many_steps_one_stays(tmp_path: Path) -> None:
+    start_list(str(tmp_path))
+    for step in range(10, 101, 10):
+        save(tmp_path, step, keep=2, keep_every=30)
+        assert newest_good(str(tmp_path), pytest.fail).step == step
+    assert [entry.step for entry in read_list(str(tmp_path)) or ()] == [30, 60, 90, 100]
+    assert folders(tmp_path) == [f"step-{step:08d}" for step in (30, 60, 90, 100)]
+
+
 def test_a_step_reached_again_replaces_the_damaged_one(output: Path) -> None:
     (output / "checkpoints/step-00000020/model.safetensors").unlink()
     save(output, 20)
@@ -156,7 +165,7 @@ def test_a_kill_while_publishing_leaves_the_last_good_one(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(*((checkpoints.os, "rename") if "rename" in moment else (checkpoints, "_write_list")), die)
+        patch.setattr(*((checkpoints.os, "rename") if "rename" in moment else (checkpoints, "write_list")), die)
         with pytest.raises(KeyboardInterrupt):
             save(output, 30)
     assert newest_good(str(output), print).step == 20

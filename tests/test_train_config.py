@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from corpus.errors import UsageError
-from train.config import TrainConfig, load_preset, preset_names
+from train.config import TrainConfig, load_preset, preset_names, with_settings
 
 
 def tiny(**changes: object) -> TrainConfig:
@@ -62,6 +62,14 @@ def test_a_file_has_the_form_of_a_preset(tmp_path: Path, repository: Path) -> No
     path.write_text(text.replace("steps: 300", "steps: 12"), encoding="utf-8")
     assert "steps: 300" in text
     assert load_preset(str(path)) == tiny(steps=12)
+
+
+def test_settings_are_replaced_from_the_command_line() -> None:
+    changed = with_settings(load_preset("tiny"), ["zero_stage=2", "model.dropout=0.1", "clip=null"])
+    assert changed == tiny(zero_stage=2, clip=None, model={**load_preset("tiny").model.model_dump(), "dropout": 0.1})
+    for wrong in ("zero_stage", "nothing.at.all=1", "stepz=3"):
+        with pytest.raises(UsageError, match="--set"):
+            with_settings(load_preset("tiny"), [wrong])
 
 
 def test_all_mistakes_of_a_file_are_named_at_once(tmp_path: Path, repository: Path) -> None:

@@ -23,8 +23,8 @@ from train.config import TrainConfig
 from train.data import unigram_entropy
 from train.generate import generate
 from train.launch import can_resume, train
-from train.loop import deal
 from train.metrics import known_peak, read_metrics, speed_text
+from train.run import deal
 
 SETTINGS = {
     "model": {"layers": 2, "heads": 2, "hidden": 32, "dropout": 0.1},
@@ -104,8 +104,7 @@ def test_an_unfinished_run_is_not_overwritten(tokens: str, tmp_path: Path) -> No
     [
         ({}, {"learning_rate": 0.5}, r"another recipe:\n  learning_rate: 0\.01 in it, 0\.5 asked for\n"),
         ({}, {"model": SETTINGS["model"] | {"dropout": 0.0}}, r"another recipe:\n  model: "),  # type: ignore[operator]
-        ({"ranks": 2}, {}, r"written by 2 ranks with ZeRO-1; resume with --ranks 2 and zero_stage 1"),
-        ({}, {"zero_stage": 2}, r"written by 1 ranks with ZeRO-1"),
+        ({"zero_stage": 0}, {"precision": "bf16"}, r"in bf16 ZeRO-0 keeps its states in another form"),
         ({"tokens_fingerprint": "0" * 64}, {}, r"other tokens \(corpus or tokenizer\)"),
         ({}, {"steps": 2}, r"is at step 3 already, beyond 2"),
     ],
@@ -113,7 +112,8 @@ def test_an_unfinished_run_is_not_overwritten(tokens: str, tmp_path: Path) -> No
 def test_a_resumed_run_must_be_the_same_run(
     tokens: str, tmp_path: Path, stored: dict[str, Any], asked: dict[str, Any], message: str
 ) -> None:
-    published(tmp_path, tokens, config(), **stored)
+    precision = {"precision": asked["precision"]} if "precision" in asked else {}
+    published(tmp_path, tokens, config(**precision), **stored)
     with pytest.raises(UsageError, match=message):
         train(config(**asked), tokens=tokens, output=str(tmp_path), resume=True)
 

@@ -21,8 +21,8 @@ from train.engine import (
     start_distributed,
     whole_weights,
 )
-from train.loop import deal
 from train.model import build_model, next_token_targets
+from train.run import deal
 from train.schedule import learning_rate
 from train.zero import build_optimizer
 

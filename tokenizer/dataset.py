@@ -15,6 +15,7 @@ from corpus.errors import CorruptError, UsageError
 from corpus.manifest import read_manifest
 from tokenizer.bins import ITEM_BYTES, read_index
 from tokenizer.encode import Ids
+from tokenizer.sources import SOURCES, Codes, read_sources
 
 
 class TokenRows:
@@ -35,7 +36,9 @@ class TokenRows:
         self.vocab_size = int(manifest.summary["vocab_size"])
         self.end_of_text = int(manifest.summary["end_of_text"])
         self.ledger = dict(manifest.summary["splits"][split])
+        self.tokens, self.split = tokens, split
         self._paths = manifest.paths(tokens, split)
+        self._source_paths = manifest.paths(tokens, f"{split}_sources")
         sizes = [part.bytes for part in manifest.parts if part.role == split]
         self._shards = [_map(path, size) for path, size in zip(self._paths, sizes, strict=True)]
         self._ends = np.cumsum([0, *map(len, self._shards)])
@@ -66,6 +69,40 @@ class TokenRows:
         indices = [read_index(path.removesuffix(".bin") + ".idx") for path in self._paths]
         shifted = [index.starts + start for index, start in zip(indices, self._ends[:-1], strict=True)]
         return np.concatenate([np.empty(0, np.int64), *shifted])
+
+    @property
+    def has_sources(self) -> bool:
+        """Say whether the documents' sources are stored; packs of before 2026-11-25 have none."""
+        return len(self._source_paths) == len(self._paths)
+
+    @cached_property
+    def document_sources(self) -> Codes:
+        """The source of each document, a place in SOURCES, in the order of `document_starts`."""
+        codes = [
+            read_sources(path, len(read_index(path.removesuffix(".src") + ".idx").lengths))
+            for path in self._source_paths
+        ]
+        return np.concatenate([np.empty(0, np.uint8), *codes])
+
+    def sources_at(self, positions: npt.NDArray[np.int64]) -> Codes:
+        """Return the source of the document at each position of the split's stream, same shape."""
+        documents = np.searchsorted(self.document_starts, positions, side="right") - 1
+        return self.document_sources[documents]
+
+    def check_ledger(self) -> dict[str, int]:
+        """Count the tokens of each source from indices and sources, and hold them against the ledger.
+
+        Raises CorruptError when they differ. Reads 13 bytes a document and no tokens.
+        """
+        ends = np.append(self.document_starts[1:], self.num_tokens)
+        counts = np.bincount(self.document_sources, weights=ends - self.document_starts, minlength=len(SOURCES))
+        found = {name: int(count) for name, count in zip(SOURCES, counts, strict=True) if count}
+        if found != self.ledger["tokens_by_source"]:
+            raise CorruptError(
+                f"{self.tokens}: {found} {self.split} tokens by source, the ledger says "
+                f"{self.ledger['tokens_by_source']}; remove the directory and run `corpuscle pack` again"
+            )
+        return found
 
     def _fill(self, out: Ids, start: int) -> None:
         """Copy the stream from `start` on into a row, across the ends of shards."""

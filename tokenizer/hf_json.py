@@ -62,6 +62,15 @@ def tokenizer_json(merges: Sequence[Merge]) -> str:
     return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
 
 
+def token_lengths(text: str) -> list[int]:
+    """Return how many bytes of text each id of a tokenizer.json stands for; a special token stands for none."""
+    content = json.loads(text)
+    lengths = {number: len(token) for token, number in content["model"]["vocab"].items()}
+    lengths |= {token["id"]: 0 for token in content["added_tokens"]}
+    assert sorted(lengths) == list(range(len(lengths))), "ids have no gaps"
+    return [lengths[number] for number in range(len(lengths))]
+
+
 def without_special(text: str) -> str:
     """Return a tokenizer.json that knows no special token, so that its spelling in a text is only text."""
     content = json.loads(text)

@@ -1,9 +1,9 @@
 """`pack`: corpus shards to token shards, one task a shard, and the ledger of every token.
 
 In: an assembled corpus and a tokenizer. Out: `<split>-00000.bin/.idx` for each corpus shard, documents in its
-order; the tokenizer, so that training needs this directory alone; and a ledger in the manifest. A row is a
-window of `seq_length` tokens over the shards of a split behind one another, so packing pads nothing and cuts
-nothing: tokens = rows · seq_length + tail, and the tail is the only remainder.
+order, and their sources as `.src`; the tokenizer, so that training needs this directory alone; and a ledger in
+the manifest. A row is a window of `seq_length` tokens over the shards of a split behind one another, so packing
+pads nothing and cuts nothing: tokens = rows · seq_length + tail, and the tail is the only remainder.
 """
 
 import threading
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow.compute as pc
 
 from corpus import parquet, storage
@@ -23,6 +24,7 @@ from tokenizer.bins import ITEM_BYTES, write_shard
 from tokenizer.config import PackConfig
 from tokenizer.encode import TOKENIZER, Encoder, Ids, Lengths, read_tokenizer
 from tokenizer.hf_json import transformers_files
+from tokenizer.sources import SOURCES, write_sources
 
 STAGE = "pack"
 SPLITS = ("train", "validation")
@@ -49,6 +51,7 @@ class Tally:
     text_bytes: int = 0
     documents: Counter[str] = field(default_factory=Counter)  # by source
     tokens: Counter[str] = field(default_factory=Counter)  # by source
+    codes: list[npt.NDArray[np.uint8]] = field(default_factory=list)  # source of each document kept
 
 
 def plan_pack(
@@ -94,9 +97,11 @@ def pack_shard(
     tally = Tally()
     batches = _encoded_batches(corpus_shard, encoder, tally, config.check_sample)
     num_tokens, num_documents = write_shard(workspace.path(stem), batches, eot=encoder.eot)
+    write_sources(workspace.path(stem), tally.codes)
     parts = (
         workspace.measure(f"{stem}.bin", role=role, rows=num_tokens),
         workspace.measure(f"{stem}.idx", role=f"{role}_index", rows=num_documents),
+        workspace.measure(f"{stem}.src", role=f"{role}_sources", rows=num_documents),
     )
     if num_tokens != tally.tokens.total() or parts[0].bytes != num_tokens * ITEM_BYTES:
         raise DataError(
@@ -203,6 +208,7 @@ def _encoded_batches(shard: str, encoder: Encoder, tally: Tally, sample: int) ->
             own = lengths[which == number]
             tally.documents[name] += len(own)
             tally.tokens[name] += int(own.sum()) + len(own)
+        tally.codes.append(np.array([SOURCES.index(name) for name in names.tolist()], np.uint8)[which])
         yield ids, lengths
 
 

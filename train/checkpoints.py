@@ -24,7 +24,9 @@ LATEST = "latest.json"
 DESCRIPTION = "checkpoint.json"
 TAG = "deepspeed"  # the directory DeepSpeed writes its shards to, inside a checkpoint
 WEIGHTS = "model.safetensors"
+PREFIX = "step-"
 _TEMPORARY = ".tmp-"
+_REMEDY = "move it away and go on with --resume --trust, which checks what is there"
 _HASH_THREADS = 8  # hashlib releases the interpreter lock
 
 
@@ -65,7 +67,7 @@ class Checkpoint:
 
 def checkpoint_name(step: int) -> str:
     """Return the directory name of a step's checkpoint."""
-    return f"step-{step:08d}"
+    return f"{PREFIX}{step:08d}"
 
 
 def checkpoint_path(output: str, name: str) -> str:
@@ -82,7 +84,7 @@ def start_list(output: str) -> None:
     if os.path.isdir(folder) and os.listdir(folder) and read_list(output) is None:
         raise UsageError(f"{folder}: holds files but no {LATEST}, so they are not known to be ours; move them away")
     storage.remove_tree(folder)
-    _write_list(output, ())
+    write_list(output, ())
 
 
 def read_list(output: str) -> tuple[Entry, ...] | None:
@@ -99,9 +101,9 @@ def read_list(output: str) -> tuple[Entry, ...] | None:
         entries = tuple(Entry(**entry) for entry in content["checkpoints"])
         intact = content["sha256"] == _list_hash(entries)
     except (ValueError, KeyError, TypeError) as error:
-        raise CorruptError(f"{path}: not a list of checkpoints ({error}); train again into a new directory") from error
+        raise CorruptError(f"{path}: not a list of checkpoints ({error}); {_REMEDY}") from error
     if not intact:
-        raise CorruptError(f"{path}: does not match its own hash; train again into a new directory")
+        raise CorruptError(f"{path}: does not match its own hash; {_REMEDY}")
     return entries
 
 
@@ -124,10 +126,10 @@ def make_room(output: str, step: int, expected_bytes: int) -> str:
     return temporary
 
 
-def publish(output: str, checkpoint: Checkpoint, *, keep: int) -> Checkpoint:
+def publish(output: str, checkpoint: Checkpoint, *, keep: int, keep_every: int | None = None) -> Checkpoint:
     """Hash the files in a checkpoint's temporary directory, publish it and drop all but the newest `keep`.
 
-    `checkpoint.files` is replaced by what is found.
+    Those at a multiple of `keep_every` steps stay too. `checkpoint.files` is replaced by what is found.
     """
     temporary = temporary_path(output, checkpoint.step)
     names = [name for name in storage.walk_files(temporary) if name != DESCRIPTION]
@@ -145,8 +147,10 @@ def publish(output: str, checkpoint: Checkpoint, *, keep: int) -> Checkpoint:
     os.rename(temporary, final)
     entry = Entry(name=full.name, step=full.step, sha256=hashlib.sha256(description).hexdigest())
     older = tuple(known for known in read_list(output) or () if known.step < full.step)
-    entries = (*older, entry)[-keep:]
-    _write_list(output, entries)
+    newest = (*older, entry)[-keep:]
+    marked = [known for known in older if keep_every and known.step % keep_every == 0 and known not in newest]
+    entries = (*marked, *newest)
+    write_list(output, entries)
     _remove_unlisted(output, entries)
     return full
 
@@ -159,20 +163,21 @@ def newest_good(output: str, say: Callable[[str], None]) -> Checkpoint:
     entries = read_list(output)
     if entries is None:
         raise UsageError(
-            f"{output}: no {FOLDER}/{LATEST}, so no checkpoint here is known to be ours (other tools' checkpoints are "
-            "never loaded); check the path, or train from the start without --resume in another --output"
+            f"{output}: no {FOLDER}/{LATEST}, so no checkpoint here is known to be ours, and loading a foreign one "
+            "runs its pickles; check the path, take up checkpoints of ours that lost their list with --resume --trust, "
+            "or train from the start in another --output"
         )
     if not entries:
         raise UsageError(f"{output}: stopped before its first checkpoint; run the same command without --resume")
     for entry in reversed(entries):
-        damage = _damage(output, entry)
+        damage = find_damage(output, entry)
         if damage is None:
-            return _read(output, entry)
+            return read_checkpoint(output, entry.name)
         say(f"checkpoint {entry.name} is damaged ({damage}); falling back to the one before")
     raise CorruptError(f"{output}: all {len(entries)} checkpoints are damaged; train again into another --output")
 
 
-def _damage(output: str, entry: Entry) -> str | None:
+def find_damage(output: str, entry: Entry) -> str | None:
     """Say what is wrong with a published checkpoint, reading every byte of it; None when all is well."""
     folder = checkpoint_path(output, entry.name)
     description = storage.join(folder, DESCRIPTION)
@@ -180,7 +185,7 @@ def _damage(output: str, entry: Entry) -> str | None:
         return f"{DESCRIPTION} is missing"
     if storage.sha256_file(description) != entry.sha256:
         return f"{DESCRIPTION} was changed"
-    stated = _read(output, entry).files
+    stated = read_checkpoint(output, entry.name).files
     present = {*storage.walk_files(folder)} - {DESCRIPTION}
     if extra := sorted(present - {*stated}):
         return f"{extra[0]} does not belong to it"
@@ -198,14 +203,16 @@ def _damage(output: str, entry: Entry) -> str | None:
     return None
 
 
-def _read(output: str, entry: Entry) -> Checkpoint:
-    with storage.open_read(storage.join(checkpoint_path(output, entry.name), DESCRIPTION)) as source:
+def read_checkpoint(output: str, name: str) -> Checkpoint:
+    """Return what a checkpoint's description says, unchecked."""
+    with storage.open_read(storage.join(checkpoint_path(output, name), DESCRIPTION)) as source:
         content = json.loads(source.read())
     content["files"] = {name: FileHash(**value) for name, value in content["files"].items()}
     return Checkpoint(**content)
 
 
-def _write_list(output: str, entries: tuple[Entry, ...]) -> None:
+def write_list(output: str, entries: tuple[Entry, ...]) -> None:
+    """Replace the list of published checkpoints, oldest first, atomically."""
     content = {"checkpoints": [asdict(entry) for entry in entries], "sha256": _list_hash(entries)}
     with storage.write_atomic(storage.join(output, FOLDER, LATEST)) as sink:
         sink.write(json.dumps(content, indent=1, sort_keys=True).encode() + b"\n")
@@ -216,10 +223,10 @@ def _list_hash(entries: tuple[Entry, ...]) -> str:
 
 
 def _remove_unlisted(output: str, entries: tuple[Entry, ...]) -> None:
-    """Remove the checkpoints that the list no longer names; it was written first, so none of it dangles."""
-    keep = {entry.name for entry in entries} | {LATEST}
+    """Remove checkpoints that the list no longer names, and what kills left; it was written first, so none dangles."""
+    keep = {entry.name for entry in entries}
     for name in os.listdir(storage.join(output, FOLDER)):
-        if name not in keep:
+        if name not in keep and name.startswith((PREFIX, _TEMPORARY)):  # what has another name is not ours
             storage.remove_tree(checkpoint_path(output, name))
 
 

@@ -6,6 +6,7 @@ Numbers of `biomedlm-2.7b` come from arXiv 2403.18421 (tables 1, 5 and 6) and th
 what those leave open is marked as inferred in the file. No torch here: the command line reads this.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -107,10 +108,15 @@ class TrainConfig(StageConfig):
     precision: Literal["bf16", "fp32"] = Field("fp32", description="bf16: compute; master weights and sums in fp32")
     zero_stage: Literal[0, 1, 2, 3] = Field(1, description="what DeepSpeed shards over ranks")
     micro_batch: int = Field(ge=1, description="rows of one forward pass on one rank")
+    document_mask: bool = Field(False, description="attention stays inside a document; BioMedLM's did not")
+    reset_positions: bool = Field(False, description="positions count from 0 in every document; BioMedLM's did not")
     eval_every: int = Field(ge=1, description="steps between validation losses")
-    eval_rows: int = Field(ge=1, description="validation rows used, the first of the split")
+    eval_rows: int = Field(ge=1, description="validation rows used, evenly spaced over the split")
+    sample_tokens: int = runtime(24, "tokens of the sample printed with each validation loss; 0: none", ge=0)
+    sample_prompt: str = runtime("The patients", "how the sample begins")
     save_every: int = runtime(1000, "steps between checkpoints", ge=1)
     keep_checkpoints: int = runtime(3, "newest checkpoints kept", ge=1)
+    keep_every: int | None = runtime(None, "checkpoints at a multiple of this many steps are kept too", ge=1)
     log_every: int = runtime(10, "steps between printed lines", ge=1)
     ranks: int = runtime(1, "processes, one for each GPU", ge=1, le=1024)
     peak_tflops: float | None = runtime(None, "peak of one device for MFU; null: from the GPU's name", gt=0)
@@ -165,6 +171,21 @@ def load_preset(name_or_path: str) -> TrainConfig:
     except yaml.YAMLError as error:
         raise UsageError(f"{name_or_path}: not YAML: {error}") from error
     return checked(content, name_or_path)
+
+
+def with_settings(config: TrainConfig, assignments: Iterable[str]) -> TrainConfig:
+    """Return a configuration with `a.b=c` replaced, c as YAML; raises UsageError, listing every mistake."""
+    content = config.model_dump()
+    for assignment in assignments:
+        key, mark, text = assignment.partition("=")
+        *path, last = key.split(".")
+        place = content
+        for name in path:
+            place = place.get(name) if isinstance(place, dict) else None  # type: ignore[assignment]
+        if not mark or not isinstance(place, dict):
+            raise UsageError(f"--set {assignment}: expected SETTING=VALUE, such as zero_stage=2 or model.dropout=0")
+        place[last] = yaml.safe_load(text)
+    return checked(content, "--set")
 
 
 def checked(content: Any, place: str) -> TrainConfig:

@@ -20,6 +20,17 @@ def validation_rows(tokens: str) -> TokenRows | None:
     return rows if len(rows) else None
 
 
+def check_sources(rows: TokenRows) -> str:
+    """Hold the tokens of each source against the ledger, before any device is used; return the shares, for a person.
+
+    Raises CorruptError when they differ.
+    """
+    if not rows.has_sources:
+        return "no sources are stored with these tokens; pack them again for losses by source"
+    counts = rows.check_ledger()
+    return ", ".join(f"{count:,} {name} ({count / rows.num_tokens:.1%})" for name, count in sorted(counts.items()))
+
+
 def unigram_entropy(rows: TokenRows) -> float:
     """Return the entropy in nats of the tokens' frequencies, over at most 2^20 evenly spaced rows.
 

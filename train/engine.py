@@ -17,6 +17,7 @@ from corpus.errors import DataError
 from train.checkpoints import TAG, WEIGHTS
 from train.config import ModelShape, TrainConfig
 from train.model import build_model
+from train.universal import STATES, Universal
 from train.zero import build_optimizer, deepspeed_config
 
 # A rank that waits this long for another has lost it. Rank 0 hashes a checkpoint meanwhile: 36 GB are 20 s.
@@ -38,11 +39,12 @@ def start_distributed() -> torch.device:
     return torch.device("cpu")
 
 
-def build_engine(config: TrainConfig, shape: ModelShape, device: torch.device) -> Any:
-    """Return the DeepSpeed engine around a model with fresh weights."""
+def build_engine(config: TrainConfig, shape: ModelShape, device: torch.device, *, universal: bool = False) -> Any:
+    """Return the DeepSpeed engine around a model with fresh weights; `universal` as in `load_universal`."""
     model = build_model(shape, config.seed).to(device)
     optimizer = build_optimizer(model.parameters(), config)
-    return deepspeed.initialize(model=model, optimizer=optimizer, config=deepspeed_config(config))[0]
+    settings = deepspeed_config(config, universal=universal and config.zero_stage > 0)
+    return deepspeed.initialize(model=model, optimizer=optimizer, config=settings)[0]
 
 
 def set_learning_rate(engine: Any, rate: float) -> None:
@@ -82,6 +84,25 @@ def load_state(engine: Any, folder: str, *, step: int) -> None:
     path, client_state = engine.load_checkpoint(folder, tag=TAG, load_lr_scheduler_states=False)
     assert path is not None, "DeepSpeed found nothing to load"
     assert client_state["step"] == step, "the directory's name, checkpoint.json and DeepSpeed's state agree"
+
+
+def load_universal(engine: Any, folder: str, *, step: int) -> None:
+    """Load a universal copy, made by any number of ranks with any ZeRO stage; on all ranks together."""
+    copy = Universal(folder=storage.join(folder, TAG))
+    if engine.zero_optimization_stage():
+        load_state(engine, folder, step=step)
+        optimizer = engine.optimizer.optimizer
+    else:  # DeepSpeed loads universal copies into ZeRO optimizers only
+        optimizer = engine.optimizer
+        for name, parameter in engine.module.named_parameters():
+            parameter.data.copy_(copy.read(name, "fp32"))
+            moments = {kind: copy.read(name, kind).to(parameter.device) for kind in STATES[1:]}
+            optimizer.state[parameter] = moments
+        engine.global_steps = step
+    # ZeRO-3 gives all its groups one tensor of steps, which each of them would count up; fused AdamW wants it
+    # beside the weights.
+    for parameter in optimizer.state:
+        optimizer.state[parameter]["step"] = copy.step().to(parameter.device if parameter.is_cuda else "cpu")
 
 
 def whole_weights(engine: Any) -> dict[str, torch.Tensor]:

@@ -28,13 +28,34 @@ class TiedHead(nn.Module):
         self.weight = weight_VC
         self.vocab_size = vocab_size
 
-    def forward(self, x_NC: Tensor, targets_N: Tensor) -> Tensor:
-        """Return the mean loss in nats over the targets that count, a float32 scalar."""
+    def forward(self, x_NC: Tensor, targets_N: Tensor | None = None, *, each: bool = False) -> Tensor:
+        """Return the mean loss in nats over the targets that count, a float32 scalar.
+
+        With `each`, every target's loss, float32[N], without gradients; without targets, the logits.
+        """
+        if targets_N is None:
+            return self.logits(x_NC)
+        if each:
+            return self._losses(x_NC, targets_N)
         return ChunkedCrossEntropy.apply(x_NC, self.weight, targets_N, self.vocab_size)
 
     def logits(self, x_NC: Tensor) -> Tensor:
         """Return the logits of the real vocabulary, without padding columns."""
         return functional.linear(x_NC, self.weight)[:, : self.vocab_size]
+
+    @torch.no_grad()
+    def _losses(self, x_NC: Tensor, targets_N: Tensor) -> Tensor:
+        blocks = block_positions(x_NC, self.weight)
+        losses = [
+            functional.cross_entropy(self.logits(x_PC).float(), targets_P, ignore_index=IGNORE, reduction="none")
+            for x_PC, targets_P in zip(x_NC.split(blocks), targets_N.split(blocks), strict=True)
+        ]
+        return torch.cat(losses)
+
+
+def block_positions(x_NC: Tensor, weight_VC: Tensor) -> int:
+    """Return how many positions have their logits in memory at a time."""
+    return max(1, BLOCK_LOGITS[x_NC.device.type] // weight_VC.shape[0])
 
 
 class ChunkedCrossEntropy(torch.autograd.Function):
@@ -48,7 +69,7 @@ class ChunkedCrossEntropy(torch.autograd.Function):
         loss = torch.zeros((), dtype=torch.float32, device=x_NC.device)
         dx_NC = torch.empty_like(x_NC) if training else None
         dweight_VC = torch.zeros_like(weight_VC, dtype=torch.float32) if training else None
-        block = max(1, BLOCK_LOGITS[x_NC.device.type] // weight_VC.shape[0])
+        block = block_positions(x_NC, weight_VC)
         for start in range(0, x_NC.shape[0], block):
             x_PC, targets_P = x_NC[start : start + block], targets_N[start : start + block]
             counts_P = targets_P != IGNORE

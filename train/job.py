@@ -25,6 +25,7 @@ class Job:
     output: str
     resume: str | None
     resume_step: int
+    universal: bool = False  # load the universal copy made of it, for other ranks or another ZeRO stage
 
     @property
     def tokens_per_step(self) -> int:

@@ -3,9 +3,11 @@
 It checks configuration, tokens and checkpoints, writes the job, runs the ranks and commits the manifest.
 `steps` is part of the stage's identity but not of a checkpoint's recipe: a finished run goes on with
 `--resume` and more steps, its cosine then spans the new total. A stopped or killed run goes on with
-`--resume` and gives the same bytes as one that was never stopped, at the same number of ranks.
+`--resume` and gives the same bytes as one that was never stopped, at the same number of ranks and ZeRO stage;
+at another it sees the same rows, and losses differ by rounding.
 """
 
+import dataclasses
 import json
 import os
 from typing import Any
@@ -20,13 +22,16 @@ from tokenizer.dataset import TokenRows
 from train import checkpoints
 from train.checkpoints import Checkpoint
 from train.config import ModelShape, TrainConfig, checked
-from train.data import unigram_entropy, validation_rows
+from train.data import check_sources, unigram_entropy, validation_rows
 from train.job import Job, write_job
 from train.metrics import EVENTS, METRICS, TIMING, read_metrics
+from train.reshape import needs_copy, universal_copy
 from train.spawn import run_ranks
 
 STAGE = "train"
 TOKENIZER = "tokenizer.json"
+# Settings that were added to recipes later, with the values that earlier checkpoints were trained with.
+DEFAULTS = {"document_mask": False, "reset_positions": False}
 
 
 def train(
@@ -37,17 +42,21 @@ def train(
     resume: bool = False,
     steps: int | None = None,
     ranks: int | None = None,
+    trust: bool = False,
 ) -> Manifest:
     """Train on a tokens directory into `output` and return the committed manifest.
 
-    `steps` and `ranks` replace the configuration's. Raises UsageError for what cannot work, CorruptError for
-    damaged tokens or checkpoints, DataError when the loss is not finite, RetryError when stopped by a signal.
+    `steps` and `ranks` replace the configuration's; `trust` is `train.trust`'s. Raises UsageError for what cannot
+    work, CorruptError for damaged tokens or checkpoints, DataError when the loss is not finite, RetryError when
+    stopped by a signal.
     """
     changes = {name: value for name, value in (("steps", steps), ("ranks", ranks)) if value is not None}
     config = checked({**config.model_dump(), **changes}, "train")
     config.accumulation()
     if storage.is_remote(output):
         raise UsageError(f"{output}: training writes to a local disk; copy the directory away afterwards")
+    if trust and not resume:
+        raise UsageError("--trust is about the checkpoints to resume from: add --resume, or leave it out")
     packed = read_manifest(tokens, "pack")
     rows = TokenRows(tokens, "train")
     shape = config.model.shape(seq_length=rows.seq_length, vocab_size=rows.vocab_size)
@@ -55,17 +64,18 @@ def train(
         raise UsageError(f"{tokens}: the training split has no full row; give more text, or pack shorter rows")
     with running_stage(output):
         if resume:
-            _reopen(output, config)
+            _reopen(output, config, trust=trust)
         inputs = [Input(name="pack", fingerprint=packed.fingerprint)]
         workspace, manifest = plan_stage(output, stage=STAGE, config=config.identity(), inputs=inputs)
         if manifest is not None:
             say(f"{output}: up to date, {config.steps:,} steps trained")
             return manifest
-        job = _plan(config, shape, rows, tokens=tokens, output=output, resume=resume)
+        job, checkpoint = _plan(config, shape, rows, tokens=tokens, output=output, resume=resume)
         _describe(job, rows)
         if job.resume_step < config.steps:
             write_job(job)
-            run_ranks(output, config.ranks)
+            with universal_copy(output, checkpoint, config):
+                run_ranks(output, config.ranks)
         return _commit(workspace, job, rows)
 
 
@@ -74,8 +84,12 @@ def can_resume(output: str) -> bool:
     return bool(checkpoints.read_list(output))
 
 
-def _reopen(output: str, config: TrainConfig) -> None:
+def _reopen(output: str, config: TrainConfig, *, trust: bool) -> None:
     """Take the manifest off a finished run that is to get more steps, and nothing else that differs."""
+    if trust:
+        from train.trust import take_up  # torch reads the pickles: 2 s to import
+
+        take_up(output, say)
     if not has_manifest(output):
         return
     done = read_manifest(output, STAGE)
@@ -85,8 +99,10 @@ def _reopen(output: str, config: TrainConfig) -> None:
         os.unlink(storage.join(output, MANIFEST))
 
 
-def _plan(config: TrainConfig, shape: ModelShape, rows: TokenRows, *, tokens: str, output: str, resume: bool) -> Job:
-    """Return the job, from a verified checkpoint when resuming, else in a directory cleared for it."""
+def _plan(
+    config: TrainConfig, shape: ModelShape, rows: TokenRows, *, tokens: str, output: str, resume: bool
+) -> tuple[Job, Checkpoint | None]:
+    """Return the job and the verified checkpoint that it resumes from, if any; else clear the directory for it."""
     fields: dict[str, Any] = {
         "config": config,
         "shape": shape,
@@ -98,7 +114,7 @@ def _plan(config: TrainConfig, shape: ModelShape, rows: TokenRows, *, tokens: st
         checkpoint = checkpoints.newest_good(output, say)
         job = Job(**fields, resume=checkpoint.name, resume_step=checkpoint.step)
         _check_same_run(checkpoint, job)
-        return job
+        return dataclasses.replace(job, universal=needs_copy(checkpoint, config)), checkpoint
     if entries := checkpoints.read_list(output):
         raise UsageError(
             f"{output}: holds an unfinished run, saved at step {entries[-1].step:,}; go on with --resume, "
@@ -109,7 +125,7 @@ def _plan(config: TrainConfig, shape: ModelShape, rows: TokenRows, *, tokens: st
         path = storage.join(output, name)
         storage.remove_tree(path) if os.path.isdir(path) else _remove(path)
     _copy_tokenizer(tokens, output)
-    return Job(**fields, resume=None, resume_step=0)
+    return Job(**fields, resume=None, resume_step=0), None
 
 
 def _check_same_run(checkpoint: Checkpoint, job: Job) -> None:
@@ -119,19 +135,13 @@ def _check_same_run(checkpoint: Checkpoint, job: Job) -> None:
             f"{job.tokens}: other tokens (corpus or tokenizer) than the checkpoint was trained on: "
             f"{job.tokens_fingerprint[:12]}, not {checkpoint.tokens_fingerprint[:12]}; give those, or another --output"
         )
-    asked, stored = json.loads(json.dumps(job.recipe())), dict(checkpoint.recipe)
+    asked, stored = json.loads(json.dumps(job.recipe())), {**DEFAULTS, **checkpoint.recipe}
     names = sorted({*asked, *stored})
     lines = [f"  {name}: {stored.get(name)} in it, {asked.get(name)} asked for" for name in names]
     changed = [line for name, line in zip(names, lines, strict=True) if stored.get(name) != asked.get(name)]
     if changed:
         raise UsageError(
             "\n".join([f"{job.output}: the checkpoint is of another recipe:", *changed, "Choose another --output."])
-        )
-    layout = (checkpoint.ranks, checkpoint.zero_stage)
-    if layout != (job.config.ranks, job.config.zero_stage):
-        raise UsageError(
-            f"{job.output}: the checkpoint was written by {layout[0]} ranks with ZeRO-{layout[1]}; resume with "
-            f"--ranks {layout[0]} and zero_stage {layout[1]}"
         )
     if checkpoint.step > job.config.steps:
         raise UsageError(
@@ -149,7 +159,11 @@ def _describe(job: Job, rows: TokenRows) -> None:
         f"{shape.seq_length:,} tokens{start}: {epochs:.2f} passes over {len(rows):,} rows, {config.ranks} ranks, "
         f"ZeRO-{config.zero_stage}, {config.precision}"
     )
-    if validation_rows(job.tokens) is None:
+    say(f"tokens: {check_sources(rows)}")
+    validation = validation_rows(job.tokens)
+    if validation is not None:
+        check_sources(validation)
+    else:
         say("no validation loss: the validation split has no full row; hold out more text, or pack shorter rows")
 
 
@@ -162,7 +176,8 @@ def _commit(workspace: Workspace, job: Job, rows: TokenRows) -> Manifest:
     parts.append(workspace.measure(METRICS, role="metrics", rows=len(metrics)))
     parts.append(workspace.measure(TOKENIZER, role="tokenizer", rows=rows.vocab_size))
     losses = [line["loss"] for line in metrics if "loss" in line]
-    validation = [line["validation_loss"] for line in metrics if "validation_loss" in line]
+    validation = [line for line in metrics if "validation_loss" in line]
+    last = {name: value for name, value in validation[-1].items() if name != "step"} if validation else {}
     summary = {
         "parameters": job.shape.num_parameters,
         "steps": job.config.steps,
@@ -170,7 +185,8 @@ def _commit(workspace: Workspace, job: Job, rows: TokenRows) -> Manifest:
         "epochs": job.config.steps * job.config.batch_rows / len(rows),
         "first_loss": losses[0],
         "last_loss": losses[-1],
-        "validation_loss": validation[-1] if validation else None,
+        "validation_loss": None,
+        **last,
         "unigram_entropy": unigram_entropy(rows),
     }
     manifest = workspace.commit([Receipt(task="train", parts=tuple(parts))], summary=summary)

@@ -7,57 +7,39 @@ count from 0 inside; what is logged and saved counts steps done.
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import distributed
 
+from corpus import storage
 from corpus.errors import DataError
-from tokenizer.dataset import TokenRows
 from tokenizer.order import rows_for_step
 from train import checkpoints
-from train.engine import gradient_norm, load_state, save_state, set_learning_rate
-from train.head import IGNORE
-from train.job import Job
-from train.metrics import MetricsLog, known_peak, speed_text
+from train.engine import gradient_norm, load_state, load_universal, save_state, set_learning_rate
+from train.evaluate import evaluate
+from train.metrics import known_peak, speed_text
 from train.model import next_token_targets
+from train.reshape import UNIVERSAL
+from train.run import Run, boundaries, deal, to_device
 from train.schedule import learning_rate
 
 BYTES_PER_PARAMETER = 18  # of a checkpoint: fp32 master and moments (12), weights twice (up to 4 + 2)
 
 
-@dataclass(kw_only=True, slots=True)
-class Run:
-    """One rank at work; `log` is rank 0's."""
-
-    job: Job
-    engine: Any
-    device: torch.device
-    rank: int
-    rows: TokenRows
-    validation: TokenRows | None
-    log: MetricsLog | None
-    say: Callable[[str], None]
-    should_stop: Callable[[], bool]
-    shown_at: float = 0.0
-    shown_step: int = 0
-
-
 def train_steps(run: Run) -> bool:
     """Train from the job's checkpoint to its last step; return False when a signal stopped it, after saving."""
     config = run.job.config
-    if run.job.resume is not None:
+    if run.job.universal:
+        load_universal(run.engine, storage.join(run.job.output, UNIVERSAL), step=run.job.resume_step)
+    elif run.job.resume is not None:
         load_state(run.engine, checkpoints.checkpoint_path(run.job.output, run.job.resume), step=run.job.resume_step)
     run.shown_at, run.shown_step = time.monotonic(), run.job.resume_step
     for step in range(run.job.resume_step, config.steps):
         done = step + 1
         stop = _train_step(run, step)
         if run.validation is not None and (done % config.eval_every == 0 or done == config.steps):
-            _validate(run, done)
+            evaluate(run, done)
         if stop or done % config.save_every == 0 or done == config.steps:
             _save(run, done)
         if stop and done < config.steps:
@@ -81,8 +63,8 @@ def _train_step(run: Run, step: int) -> bool:
     batch = rows_for_step(step, seed=config.seed, num_rows=len(run.rows), batch_rows=config.batch_rows)
     total = torch.zeros((), device=run.device)
     for rows in deal(batch, ranks=config.ranks, micro_batch=config.micro_batch)[:, run.rank]:
-        ids = _ids(run, run.rows, rows)
-        loss = engine(ids, next_token_targets(ids))
+        ids = to_device(run, run.rows.rows(rows))
+        loss = engine(ids, next_token_targets(ids), **boundaries(run, ids))
         engine.backward(loss)
         engine.step()
         total += loss.detach()
@@ -96,36 +78,6 @@ def _train_step(run: Run, step: int) -> bool:
         )
     _report(run, step + 1, loss=mean, rate=rate, norm=gradient_norm(engine, step + 1))
     return bool(sums[1].item() > 0)
-
-
-def deal(batch: npt.NDArray[np.int64], *, ranks: int, micro_batch: int) -> npt.NDArray[np.int64]:
-    """Deal a global batch into (micro-steps, ranks, micro_batch) rows."""
-    return batch.reshape(-1, ranks, micro_batch)
-
-
-def _validate(run: Run, done: int) -> None:
-    """Log the mean loss over the fixed validation rows; rows that only fill a batch count nothing."""
-    assert run.validation is not None
-    config = run.job.config
-    num_rows = min(config.eval_rows, len(run.validation))
-    together = config.ranks * config.micro_batch
-    filled = np.arange(-(-num_rows // together) * together)
-    run.engine.eval()
-    sums = torch.zeros(2, dtype=torch.float64, device=run.device)
-    for numbers in deal(filled, ranks=config.ranks, micro_batch=config.micro_batch)[:, run.rank]:
-        ids = _ids(run, run.validation, np.minimum(numbers, num_rows - 1))
-        counts = torch.from_numpy(numbers < num_rows).to(run.device)
-        targets = next_token_targets(ids).masked_fill(~counts[:, None], IGNORE)
-        with torch.no_grad():
-            loss = run.engine(ids, targets)
-        sums += torch.stack([loss.double() * counts.sum(), counts.sum().double()])
-    run.engine.train()
-    distributed.all_reduce(sums)
-    mean = (sums[0] / sums[1]).item()
-    if run.log is not None:
-        run.log.record(done, {"validation_loss": mean})
-    run.say(f"step {done:>6,}/{config.steps:,}  validation loss {mean:.4f} over {num_rows:,} rows")
-    run.shown_at, run.shown_step = time.monotonic(), done
 
 
 def _save(run: Run, done: int) -> None:
@@ -146,7 +98,7 @@ def _save(run: Run, done: int) -> None:
             recipe=job.recipe(),
             files={},
         )
-        checkpoints.publish(output, checkpoint, keep=job.config.keep_checkpoints)
+        checkpoints.publish(output, checkpoint, keep=job.config.keep_checkpoints, keep_every=job.config.keep_every)
     run.shown_at, run.shown_step = time.monotonic(), done
 
 
@@ -175,11 +127,6 @@ def _peak(run: Run) -> float | None:
     if peak is None and run.device.type == "cuda" and config.precision == "bf16":
         peak = known_peak(torch.cuda.get_device_name(run.device))
     return None if peak is None else peak * config.ranks
-
-
-def _ids(run: Run, source: TokenRows, rows: npt.NDArray[np.int64]) -> torch.Tensor:
-    """Return rows of tokens as int64 (rows, seq_length) on the device."""
-    return torch.from_numpy(source.rows(rows).astype(np.int64)).to(run.device)
 
 
 def _seed_dropout(run: Run, step: int) -> None:

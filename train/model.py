@@ -14,7 +14,9 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
+from train.attention import Mask, attend, document_mask
 from train.config import ModelShape
 from train.head import IGNORE, TiedHead
 
@@ -33,15 +35,13 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(shape.hidden, 3 * shape.hidden)
         self.project = nn.Linear(shape.hidden, shape.hidden)
 
-    def forward(self, x_BTC: Tensor) -> Tensor:
+    def forward(self, x_BTC: Tensor, mask: Mask | None = None) -> Tensor:
         """Return what each position gathers from itself and those before it, (B, T, C)."""
         rows, positions, hidden = x_BTC.shape
         qkv_BTHK = self.qkv(x_BTC).view(rows, positions, 3 * self.heads, hidden // self.heads)
         q_BHTK, k_BHTK, v_BHTK = qkv_BTHK.transpose(1, 2).split(self.heads, dim=1)
         dropout = self.dropout if self.training else 0.0
-        y_BHTK = functional.scaled_dot_product_attention(
-            q_BHTK, k_BHTK, v_BHTK, dropout_p=dropout, is_causal=True, scale=self.scale
-        )
+        y_BHTK = attend(q_BHTK, k_BHTK, v_BHTK, mask, scale=self.scale, dropout=dropout)
         y_BTC = y_BHTK.transpose(1, 2).reshape(rows, positions, hidden)
         return self.project(y_BTC)
 
@@ -71,9 +71,9 @@ class Block(nn.Module):
         self.mlp = MLP(shape)
         self.drop = nn.Dropout(shape.dropout)
 
-    def forward(self, x_BTC: Tensor) -> Tensor:
+    def forward(self, x_BTC: Tensor, mask: Mask | None = None) -> Tensor:
         """Return the residual stream after this layer, (B, T, C)."""
-        x_BTC = x_BTC + self.drop(self.attention(self.attention_norm(x_BTC)))
+        x_BTC = x_BTC + self.drop(self.attention(self.attention_norm(x_BTC), mask))
         return x_BTC + self.drop(self.mlp(self.mlp_norm(x_BTC)))
 
 
@@ -83,6 +83,7 @@ class GPT(nn.Module):
     def __init__(self, shape: ModelShape) -> None:
         super().__init__()
         self.shape = shape
+        self.activation_checkpointing = False  # keep only each block's input for the backward pass
         self.tokens = nn.Embedding(shape.padded_vocab_size, shape.hidden)
         self.positions = nn.Embedding(shape.seq_length, shape.hidden)
         self.drop = nn.Dropout(shape.dropout)
@@ -90,17 +91,43 @@ class GPT(nn.Module):
         self.norm = nn.LayerNorm(shape.hidden)
         self.head = TiedHead(cast(nn.Parameter, self.tokens.weight), shape.vocab_size)
 
-    def forward(self, ids_BT: Tensor, targets_BT: Tensor) -> Tensor:
-        """Return the mean loss in nats over all targets that are not IGNORE, a float32 scalar."""
-        x_BTC = self.hidden_states(ids_BT)
-        return self.head(x_BTC.flatten(0, 1), targets_BT.flatten())
+    def forward(
+        self,
+        ids_BT: Tensor,
+        targets_BT: Tensor | None = None,
+        *,
+        documents_BT: Tensor | None = None,
+        places_BT: Tensor | None = None,
+        each: bool = False,
+    ) -> Tensor:
+        """Return the mean loss in nats over all targets that are not IGNORE, a float32 scalar.
 
-    def hidden_states(self, ids_BT: Tensor) -> Tensor:
+        With `each`, every target's loss instead, float32 (B, T), 0 where there is none; without targets, the logits
+        of the last position, (B, vocab_size). `documents_BT` keeps attention inside documents; `places_BT` replaces
+        the position embeddings' indices.
+        """
+        x_BTC = self.hidden_states(ids_BT, documents_BT=documents_BT, places_BT=places_BT)
+        if targets_BT is None:
+            return cast(Tensor, self.head(x_BTC[:, -1]))
+        losses = cast(Tensor, self.head(x_BTC.flatten(0, 1), targets_BT.flatten(), each=each))
+        return losses.view(ids_BT.shape) if each else losses
+
+    def hidden_states(
+        self, ids_BT: Tensor, *, documents_BT: Tensor | None = None, places_BT: Tensor | None = None
+    ) -> Tensor:
         """Return the normed residual stream that the head reads, (B, T, C)."""
-        places_T = torch.arange(ids_BT.shape[1], device=ids_BT.device)
-        x_BTC = self.drop(self.tokens(ids_BT) + self.positions(places_T))
+        if places_BT is None:
+            places_BT = torch.arange(ids_BT.shape[1], device=ids_BT.device)
+        mask = None
+        if documents_BT is not None:
+            dense = documents_BT.device.type != "cuda" or self.shape.dropout > 0
+            mask = document_mask(documents_BT, dense=dense)
+        x_BTC = self.drop(self.tokens(ids_BT) + self.positions(places_BT))
         for block in self.blocks:
-            x_BTC = block(x_BTC)
+            if self.activation_checkpointing and self.training:
+                x_BTC = cast(Tensor, checkpoint(block, x_BTC, mask, use_reentrant=False))
+            else:
+                x_BTC = block(x_BTC, mask)
         return self.norm(x_BTC)
 
     def logits(self, ids_BT: Tensor) -> Tensor:

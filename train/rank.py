@@ -41,7 +41,8 @@ def main(output: str) -> int:
 
 def _train(job: Job, rank: int, stop: threading.Event) -> bool:
     from train.engine import build_engine, start_distributed  # torch and DeepSpeed: 5 s
-    from train.loop import Run, train_steps
+    from train.loop import train_steps
+    from train.run import Run
 
     _check_ranks(job)
     parent = os.getppid()
@@ -51,7 +52,7 @@ def _train(job: Job, rank: int, stop: threading.Event) -> bool:
         raise UsageError(f"{job.tokens}: the tokens changed while training started; run the command again")
     run = Run(
         job=job,
-        engine=build_engine(job.config, job.shape, device),
+        engine=build_engine(job.config, job.shape, device, universal=job.universal),
         device=device,
         rank=rank,
         rows=rows,

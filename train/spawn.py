@@ -47,7 +47,7 @@ def run_ranks(output: str, ranks: int) -> None:
 @contextmanager
 def _children(output: str, ranks: int) -> Iterator[list[subprocess.Popen[bytes]]]:
     """Start the ranks; whatever happens, none is left when the block ends."""
-    common = _environment(ranks)
+    common = environment(ranks)
     console = os.dup(2)
     children: list[subprocess.Popen[bytes]] = []
     with ExitStack() as stack:
@@ -69,7 +69,7 @@ def _children(output: str, ranks: int) -> Iterator[list[subprocess.Popen[bytes]]
         yield children
 
 
-def _environment(ranks: int) -> dict[str, str]:
+def environment(ranks: int) -> dict[str, str]:
     """Return what every rank's environment shares."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "corpuscle" / "torch_extensions"
     _clear_stale_locks(cache)
@@ -148,7 +148,7 @@ def _error(output: str, codes: list[int], *, stopped: bool) -> CorpuscleError:
         return RetryError(f"{output}: stopped by a signal; the same command with --resume goes on")
     if crashed := [rank for rank, code in enumerate(codes) if code > 0]:
         # The others fail because it is gone: the log that ends with another error than a lost connection tells.
-        tails = {rank: _last_line(_log_path(output, rank)) for rank in crashed}
+        tails = {rank: last_line(_log_path(output, rank)) for rank in crashed}
         rank = next((rank for rank in crashed if "onnection" not in tails[rank]), crashed[0])
         return CorpuscleError(f"rank {rank} failed: {tails[rank]}; all of it is in {_log_path(output, rank)}")
     rank, code = next((rank, code) for rank, code in enumerate(codes) if code < 0)
@@ -158,7 +158,8 @@ def _error(output: str, codes: list[int], *, stopped: bool) -> CorpuscleError:
     )
 
 
-def _last_line(path: str) -> str:
+def last_line(path: str) -> str:
+    """Return the last line of a log that is not empty."""
     with open(path, encoding="utf-8", errors="replace") as log:
         lines = [line.strip() for line in log if line.strip()]
     return lines[-1][:500] if lines else "nothing was printed"

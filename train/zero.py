@@ -18,8 +18,11 @@ from train.config import TrainConfig
 NEVER = 1 << 60
 
 
-def deepspeed_config(config: TrainConfig) -> dict[str, Any]:
-    """Return the configuration for `deepspeed.initialize`; raises UsageError when the batch does not divide."""
+def deepspeed_config(config: TrainConfig, *, universal: bool = False) -> dict[str, Any]:
+    """Return the configuration for `deepspeed.initialize`; `universal` when a universal copy will be loaded.
+
+    Raises UsageError when the batch does not divide.
+    """
     settings: dict[str, Any] = {
         "train_batch_size": config.batch_rows,
         "train_micro_batch_size_per_gpu": config.micro_batch,
@@ -33,6 +36,7 @@ def deepspeed_config(config: TrainConfig) -> dict[str, Any]:
         "zero_allow_untested_optimizer": True,
         "steps_per_print": NEVER,
         "wall_clock_breakdown": False,
+        "checkpoint": {"load_universal": universal},
     }
     if config.precision == "bf16":
         settings["bf16"] = {"enabled": True}

@@ -1,0 +1,38 @@
+"""Put on PYTHONPATH by the tests: makes rank 0 kill itself with SIGKILL at a named point of training or saving.
+
+CORPUSCLE_KILL is `module:function:before|after:N`: at the N-th call in that process, before or after it. The code
+under test knows nothing of this.
+"""
+
+import importlib
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+
+def arm(module_name: str, path: str, when: str, number: int) -> None:
+    """Replace a function by one that kills the process around its `number`-th call."""
+    *classes, name = path.split(".")
+    place: Any = importlib.import_module(module_name)
+    for part in classes:
+        place = getattr(place, part)
+    real: Callable[..., Any] = getattr(place, name)
+    calls = 0
+
+    def deadly(*arguments: Any, **named: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == number and when == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = real(*arguments, **named)
+        if calls == number and when == "after":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    setattr(place, name, deadly)
+
+
+if "CORPUSCLE_KILL" in os.environ and os.environ.get("RANK") == "0":
+    named_module, function, moment, count = os.environ["CORPUSCLE_KILL"].split(":")
+    arm(named_module, function, moment, int(count))

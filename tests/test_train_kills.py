@@ -1,0 +1,103 @@
+"""kill -9 at named points of training and saving, one after another in one run: it ends as if nothing had been.
+
+The run goes on after every kill and is killed again at the next point; at the end its losses, all of them and so
+the 20 after the last kill too, are those of the uninterrupted run to the last bit, and so is what it committed.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from corpus.errors import RetryError
+from corpus.manifest import read_manifest
+from tests.small_tokens import made_up_texts, write_tokens
+from train.checkpoints import newest_good, read_list
+from train.config import TrainConfig
+from train.launch import train
+from train.metrics import read_metrics
+
+# module:function:before|after:N-th call in a process. Each process resumes at an even step and saves every two.
+TRAINING = (
+    "train.loop:_train_step:before:2",
+    "train.loop:_train_step:after:3",
+    "train.loop:set_learning_rate:before:3",
+    "train.loop:gradient_norm:before:3",
+    "train.metrics:MetricsLog.record:before:3",
+    "train.metrics:MetricsLog.record:after:3",
+    "train.loop:evaluate:before:1",
+    "train.loop:evaluate:after:1",
+)
+SAVING = (
+    "train.checkpoints:make_room:before:2",
+    "train.checkpoints:make_room:after:2",
+    "train.loop:save_state:before:2",
+    "train.engine:whole_weights:before:2",
+    "train.engine:save_file:before:2",
+    "train.loop:save_state:after:2",
+    "train.checkpoints:_hash_and_sync:after:5",
+    "train.checkpoints:_sync:before:9",
+    "os:rename:before:2",
+    "os:rename:after:2",
+    "train.checkpoints:write_list:before:2",
+    "train.checkpoints:_remove_unlisted:before:2",
+)
+SETTINGS = {
+    "model": {"layers": 1, "heads": 2, "hidden": 16, "dropout": 0.1},
+    "steps": 62,
+    "batch_rows": 4,
+    "micro_batch": 2,
+    "learning_rate": 1e-2,
+    "warmup_steps": 2,
+    "eval_every": 4,
+    "eval_rows": 2,
+    "sample_tokens": 2,
+    "save_every": 2,
+    "keep_checkpoints": 2,
+    "log_every": 100,
+}
+
+
+@pytest.fixture(scope="module")
+def tokens(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("pack") / "tokens"
+    return str(write_tokens(folder, made_up_texts(40, seed=1), vocab_size=300, seq_length=32))
+
+
+def killed_and_whole(
+    tokens: str, folder: Path, points: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, **changes: Any
+) -> None:
+    settings = TrainConfig.model_validate(SETTINGS | changes)
+    run, whole = folder / "run", folder / "whole"
+    train(settings, tokens=tokens, output=str(whole))
+    killer = str(Path(__file__).parent / "killer")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [killer, os.environ.get("PYTHONPATH")])))
+    for number, point in enumerate(points):
+        monkeypatch.setenv("CORPUSCLE_KILL", point)
+        resume = bool(read_list(str(run)))
+        with pytest.raises(RetryError, match="rank 0 was killed by SIGKILL"):
+            train(settings, tokens=tokens, output=str(run), resume=resume)
+        if entries := read_list(str(run)):
+            assert newest_good(str(run), pytest.fail).step == entries[-1].step, point
+        assert read_metrics(str(run)), (number, point)
+    last = newest_good(str(run), pytest.fail).step
+    assert settings.steps - last >= 20, "20 losses are left after the last kill"
+    monkeypatch.delenv("CORPUSCLE_KILL")
+    train(settings, tokens=tokens, output=str(run), resume=True)
+    assert (run / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
+    assert read_manifest(str(run)) == read_manifest(str(whole))
+
+
+@pytest.mark.slow
+def test_three_kills_change_nothing(tokens: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    points = (TRAINING[3], SAVING[4], SAVING[9])
+    killed_and_whole(tokens, tmp_path, points, monkeypatch, steps=28)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("stage", range(4))
+def test_twenty_kills_change_nothing(tokens: str, tmp_path: Path, stage: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    points = TRAINING + SAVING
+    assert len(points) == 20
+    killed_and_whole(tokens, tmp_path, points, monkeypatch, zero_stage=stage, ranks=2)
