@@ -18,6 +18,7 @@ from corpus.errors import UsageError
 from pipelines.arguments import split_command_line
 from pipelines.cli_errors import report
 from pipelines.cli_looking import account, compare, inspect, no_beam, verify
+from pipelines.cli_models import export
 from pipelines.failures import INTERRUPTED
 
 app = typer.Typer(
@@ -182,6 +183,9 @@ def train(
 
     options: dict[str, Any] = {"resume": resume, "steps": steps, "ranks": ranks, "trust": trust}
     _summarize(launch(settings, tokens=tokens, output=output, **options), output)
+
+
+app.command()(export)
 
 
 @app.command()

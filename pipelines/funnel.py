@@ -8,7 +8,7 @@ from typing import Any
 
 from corpus.manifest import Books, Manifest
 
-ROAD = ("extract", "assemble", "tokenizer", "pack", "train")
+ROAD = ("extract", "assemble", "tokenizer", "pack", "train", "export")
 UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -22,7 +22,9 @@ def summary_line(manifest: Manifest | None, output: str) -> str:
 
 def stage_text(manifest: Manifest) -> str:
     """Return what a stage did in one phrase."""
-    words = {"tokenizer": _tokenizer_text, "pack": _pack_text, "train": _train_text}.get(manifest.stage)
+    words = {"tokenizer": _tokenizer_text, "pack": _pack_text, "train": _train_text, "export": _export_text}.get(
+        manifest.stage
+    )
     return words(manifest.summary) if words else books_text(manifest.books)
 
 
@@ -89,3 +91,8 @@ def _train_text(summary: Mapping[str, Any]) -> str:
         return f"{done}, {losses}, no validation rows"
     against = f"unigram entropy {summary['unigram_entropy']:.3f}"
     return f"{done}, {losses}, validation loss {summary['validation_loss']:.3f} ({against})"
+
+
+def _export_text(summary: Mapping[str, Any]) -> str:
+    sizes = ", ".join(f"{kind} {size(num_bytes)}" for kind, num_bytes in summary["format_bytes"].items())
+    return f"{summary['parameters']:,} parameters of step {summary['step']:,} as {sizes}"

@@ -51,7 +51,7 @@ def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> N
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        ("extrct --output x", "no such command 'extrct'. Did you mean 'extract'?"),
+        ("extrct --output x", "no such command 'extrct'. Did you mean 'extract'"),
         ("extract --ouput x", "no option --ouput; did you mean --output?"),
         ("pack --vocab_size 3", "no option --vocab_size"),
         ("extract --runner=x", "Beam's own flags go after --"),

@@ -1,0 +1,119 @@
+"""The model card: a README.md in the form of Hugging Face's hub, every number in it from a manifest.
+
+Nothing is written that no manifest says: a stage that was not found is named as not at hand.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import yaml
+
+from corpus.manifest import Manifest
+from train.checkpoints import Checkpoint
+from train.config import ModelShape
+from train.export.config import PLACES, ExportFormat
+from train.export.lineage import Lineage
+
+CARD = "README.md"
+LICENSES_SHOWN = 12
+_USES: dict[ExportFormat, str] = {
+    "folded": "transformers (any version), and whatever converts from it",
+    "faithful": 'transformers from March 2026 on, or any with `attn_implementation="eager"`: the flag '
+    "`scale_attn_by_inverse_layer_idx` is on, and runtimes that ignore it compute another model",
+    "gguf-f16": "llama.cpp and what is built on it",
+    "gguf-q8_0": "llama.cpp and what is built on it, 8-bit weights",
+    "ct2-int8": "CTranslate2 on a CPU, 8-bit weights; `corpuscle generate`",
+    "ct2-float32": "CTranslate2",
+}
+
+
+def model_card(summary: Mapping[str, Any], checkpoint: Checkpoint, shape: ModelShape, lineage: Lineage) -> str:
+    """Return the card's text; `summary` is that of the export's manifest."""
+    header = {
+        "language": "en",
+        "library_name": "transformers",
+        "pipeline_tag": "text-generation",
+        "tags": ["biomedical", "gpt2", "corpuscle"],
+    }
+    sections = [
+        f"# {summary['name']}\n\nA GPT-2 style language model of {shape.num_parameters:,} parameters, trained for "
+        f"{checkpoint.step:,} steps on {checkpoint.tokens:,} tokens.",
+        _table("Files", ("format", "place", "bytes", "for"), _files(summary)),
+        _table("Model", ("size", "value"), _sizes(shape)),
+        _table("Training", ("setting", "value"), _recipe(checkpoint)),
+        _results(lineage.manifests.get("train")),
+        _data(lineage),
+        _provenance(checkpoint, lineage),
+    ]
+    front = yaml.safe_dump(header, sort_keys=False)
+    return f"---\n{front}---\n\n" + "\n\n".join(sections) + "\n"
+
+
+def _files(summary: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    for kind, num_bytes in summary["format_bytes"].items():
+        yield f"`{kind}`", f"`{PLACES[kind]}`", f"{num_bytes:,}", _USES[kind]
+
+
+def _sizes(shape: ModelShape) -> Iterator[tuple[str, ...]]:
+    yield "layers × heads × width", f"{shape.layers} × {shape.heads} × {shape.hidden:,}"
+    yield "context, tokens", f"{shape.seq_length:,}"
+    yield "vocabulary", f"{shape.vocab_size:,}"
+    yield "attention logits of layer l divided by l + 1", "yes" if shape.scale_attn_by_inverse_layer_idx else "no"
+
+
+def _recipe(checkpoint: Checkpoint) -> Iterator[tuple[str, ...]]:
+    for name, value in sorted(checkpoint.recipe.items()):
+        if name != "model":
+            yield name, str(value)
+    yield "ranks, ZeRO stage", f"{checkpoint.ranks}, {checkpoint.zero_stage}"
+
+
+def _results(train: Manifest | None) -> str:
+    if train is None:
+        return "## Losses\n\nThe run was not finished when this checkpoint was exported: no final loss is known."
+    shown = ("first_loss", "last_loss", "validation_loss", "unigram_entropy", "epochs")
+    rows = [(name.replace("_", " "), f"{train.summary[name]:.4f}") for name in shown if train.summary.get(name)]
+    return _table("Losses (nats a token)", ("figure", "value"), rows)
+
+
+def _data(lineage: Lineage) -> str:
+    pack = lineage.manifests.get("pack")
+    if pack is None:
+        return "## Data\n\nThe manifest of the tokens was not at hand."
+    rows = [
+        (split, source, f"{ledger.get('documents_by_source', whole)[source]:,}", f"{tokens:,}")
+        for split, ledger in sorted(pack.summary["splits"].items())
+        for whole in [{"all": ledger["documents"]}]
+        for source, tokens in ledger.get("tokens_by_source", {"all": ledger["tokens"]}).items()
+    ]
+    text = _table("Data", ("split", "source", "documents", "tokens"), rows)
+    assemble = lineage.manifests.get("assemble")
+    if assemble is None:
+        return f"{text}\n\nThe corpus was not at hand: its rules and licences are not known here."
+    rules = ", ".join(f"{name} {value}" for name, value in sorted(assemble.config.items()))
+    text += f"\n\nRules of the corpus: {rules}.\n\n"
+    licenses = [
+        (source, name, f"{count:,}")
+        for source, found in lineage.licenses().items()
+        for name, count in _shortened(found).items()
+    ]
+    return text + _table("Licences of the training documents", ("source", "licence", "documents"), licenses)
+
+
+def _shortened(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return the most frequent counts, the others as one."""
+    items = list(counts.items())
+    rest = items[LICENSES_SHOWN:]
+    return dict(items[:LICENSES_SHOWN]) | ({f"{len(rest)} others": sum(n for _, n in rest)} if rest else {})
+
+
+def _provenance(checkpoint: Checkpoint, lineage: Lineage) -> str:
+    rows = [(stage, found.fingerprint) for stage, found in sorted(lineage.manifests.items())]
+    if "pack" not in lineage.manifests:
+        rows.append(("pack (not at hand)", checkpoint.tokens_fingerprint))
+    return _table("Provenance", ("stage", "fingerprint"), rows)
+
+
+def _table(title: str, heads: tuple[str, ...], rows: Any) -> str:
+    lines = [" | ".join(row) for row in (heads, ("---",) * len(heads), *rows)]
+    return "\n".join([f"## {title}", "", *(f"| {line} |" for line in lines)])

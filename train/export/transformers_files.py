@@ -1,0 +1,85 @@
+"""A directory that `AutoModelForCausalLM` and `AutoTokenizer` load, offline: safetensors, configurations, tokenizer."""
+
+import json
+import os
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from corpus import storage
+from tokenizer.config import END_OF_TEXT
+from tokenizer.hf_json import transformers_files
+from train.config import ModelShape
+from train.export.config import DType
+from train.export.layouts import transformers_weights
+from train.export.weights import Weights
+from train.model import INIT_STD
+
+MODEL = "model.safetensors"
+CONFIG = "config.json"
+TOKENIZER = "tokenizer.json"
+
+
+def write_transformers(
+    folder: str, weights: Weights, shape: ModelShape, *, tokenizer: str, end_of_text: int, dtype: DType
+) -> None:
+    """Write the directory; `tokenizer` is the text of tokenizer.json."""
+    os.makedirs(folder, exist_ok=True)
+    number = getattr(torch, dtype)
+    tensors = {name: tensor.to(number).contiguous() for name, tensor in transformers_weights(weights).items()}
+    save_file(tensors, storage.join(folder, MODEL), metadata={"format": "pt"})
+    os.chmod(storage.join(folder, MODEL), 0o644)  # safetensors 0.8 leaves it to its owner alone
+    tokens = {"bos_token_id": end_of_text, "eos_token_id": end_of_text, "pad_token_id": end_of_text}
+    files = {CONFIG: model_config(shape, tokens, dtype), "generation_config.json": tokens | {"do_sample": True}}
+    for name, content in files.items():
+        _write(storage.join(folder, name), json.dumps(content, indent=2, sort_keys=True) + "\n")
+    write_tokenizer(folder, tokenizer, seq_length=shape.seq_length)
+
+
+def write_tokenizer(folder: str, tokenizer: str, *, seq_length: int) -> None:
+    """Write tokenizer.json and what transformers wants beside it."""
+    small = transformers_files()
+    settings = json.loads(small["tokenizer_config.json"]) | {"model_max_length": seq_length}
+    small["tokenizer_config.json"] = json.dumps(settings, indent=1) + "\n"
+    for name, content in {TOKENIZER: tokenizer, **small}.items():
+        _write(storage.join(folder, name), content)
+
+
+def model_config(shape: ModelShape, tokens: dict[str, int], dtype: DType) -> dict[str, Any]:
+    """Return the content of config.json."""
+    return {
+        "architectures": ["GPT2LMHeadModel"],
+        "model_type": "gpt2",
+        "activation_function": "gelu_new",
+        "attn_pdrop": shape.dropout,
+        "embd_pdrop": shape.dropout,
+        "resid_pdrop": shape.dropout,
+        "initializer_range": INIT_STD,
+        "layer_norm_epsilon": 1e-5,
+        "n_ctx": shape.seq_length,
+        "n_embd": shape.hidden,
+        "n_head": shape.heads,
+        "n_inner": None,
+        "n_layer": shape.layers,
+        "n_positions": shape.seq_length,
+        "reorder_and_upcast_attn": False,
+        "scale_attn_by_inverse_layer_idx": shape.scale_attn_by_inverse_layer_idx,
+        "scale_attn_weights": True,
+        "tie_word_embeddings": True,
+        "torch_dtype": dtype,
+        "use_cache": True,
+        "vocab_size": shape.vocab_size,
+        **tokens,
+    }
+
+
+def end_of_text_id(tokenizer: str) -> int:
+    """Return the id of `<|endoftext|>` in a tokenizer.json's text."""
+    added = json.loads(tokenizer)["added_tokens"]
+    return next(int(token["id"]) for token in added if token["content"] == END_OF_TEXT)
+
+
+def _write(path: str, text: str) -> None:
+    with storage.write_atomic(path) as sink:
+        sink.write(text.encode())
