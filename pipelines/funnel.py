@@ -8,7 +8,7 @@ from typing import Any
 
 from corpus.manifest import Books, Manifest
 
-ROAD = ("extract", "assemble", "tokenizer", "pack", "train")
+ROAD = ("fetch-pubmed", "fetch-pmc", "extract", "assemble", "tokenizer", "pack", "train")
 UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
