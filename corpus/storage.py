@@ -76,6 +76,15 @@ def remove_tree(path: str) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
+def remove_file(path: str) -> None:
+    """Remove a file, if it is there."""
+    if is_remote(path):
+        if exists(path):
+            _filesystem(path).rm(path)
+    elif os.path.exists(path):
+        os.unlink(path)
+
+
 def remove_temporary(base: str) -> None:
     """Remove what a killed `write_atomic` left below a local directory; nobody may be writing there."""
     if not is_remote(base) and os.path.isdir(base):
@@ -103,7 +112,7 @@ def write_atomic(path: str) -> Iterator[IO[bytes]]:
             sink.flush()
             os.fsync(sink.fileno())
         os.replace(temporary, path)
-        _sync_folder(folder)
+        sync_folder(folder)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
             raise DiskError(f"cannot write {path}: {error.strerror}; free space or choose another --output") from error
@@ -122,7 +131,7 @@ def sha256_file(path: str) -> str:
     return digest.hexdigest()
 
 
-def _sync_folder(folder: str) -> None:
+def sync_folder(folder: str) -> None:
     """Make a rename in a folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -156,11 +156,11 @@ def plan_stage(
         if manifest.fingerprint == workspace.fingerprint:
             workspace.clean()  # a kill between commit and clean leaves them behind
             return workspace, manifest
-        raise UsageError(_difference(workspace, manifest))
+        raise UsageError(difference(workspace, manifest))
     return workspace, None
 
 
-def _difference(workspace: Workspace, manifest: Manifest) -> str:
+def difference(workspace: Workspace, manifest: Manifest) -> str:
     """Say how the stage asked for differs from the one that is there."""
     lines = [f"{workspace.output}: holds a finished `{manifest.stage}` made with something else:"]
     if manifest.stage != workspace.stage:

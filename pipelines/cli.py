@@ -17,6 +17,7 @@ import typer
 from corpus.errors import UsageError
 from pipelines.arguments import split_command_line
 from pipelines.cli_errors import report
+from pipelines.cli_fetch import fetch
 from pipelines.cli_looking import account, compare, inspect, no_beam, verify
 from pipelines.cli_models import export
 from pipelines.failures import INTERRUPTED
@@ -48,6 +49,9 @@ def corpuscle(
         typer.echo(f"corpuscle {PACKAGE_VERSION}")
     elif context.invoked_subcommand is None:
         typer.echo(context.get_help())
+
+
+app.add_typer(fetch)
 
 
 @app.command()

@@ -8,7 +8,7 @@ from typing import Any
 
 from corpus.manifest import Books, Manifest
 
-ROAD = ("extract", "assemble", "tokenizer", "pack", "train", "export")
+ROAD = ("fetch-pubmed", "fetch-pmc", "extract", "assemble", "tokenizer", "pack", "train", "export")
 UNITS = ("B", "kB", "MB", "GB", "TB")
 
 

@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 
 from corpus import storage
 from corpus.errors import CorpuscleError, UsageError
+from corpus.fetch.tally import LOG as FETCH_LOG
 from corpus.manifest import MANIFEST, Manifest, read_manifest, verify_parts
 from corpus.progress import progress
 from corpus.running import LOCK, RUN_FACTS
@@ -24,7 +25,7 @@ from train.metrics import EVENTS, TIMING
 from train.spawn import LOGS
 
 # What a stage's directory holds beside its parts: the commit, facts of the run, a lock; for training also logs.
-KNOWN_FILES = (MANIFEST, RUN_FACTS, LOCK, JOB, TIMING)
+KNOWN_FILES = (MANIFEST, RUN_FACTS, LOCK, JOB, TIMING, FETCH_LOG)
 KNOWN_FOLDERS = (EVENTS, LOGS, checkpoints.FOLDER)
 ORPHANS_SHOWN = 10
 

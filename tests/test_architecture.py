@@ -28,7 +28,7 @@ TOP_LEVEL = {
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 300, 40
 VERBS = (
-    *("extract", "assemble", "tokenizer", "pack", "train", "export", "run", "demo"),
+    *("fetch", "extract", "assemble", "tokenizer", "pack", "train", "export", "run", "demo"),
     *("verify", "inspect", "account", "compare", "doctor"),
 )
 
@@ -111,7 +111,9 @@ def test_the_house_has_the_rooms_of_the_plan() -> None:
 
 def test_every_verb_has_help_and_stands_in_the_readme() -> None:
     commands = [command.callback for command in app.registered_commands if command.callback is not None]
-    helps = {callback.__name__: callback.__doc__ for callback in commands}
+    groups = {str(group.typer_instance and group.typer_instance.info.name): group for group in app.registered_groups}
+    helps = {name: str(group.typer_instance and group.typer_instance.info.help) for name, group in groups.items()}
+    helps |= {callback.__name__: callback.__doc__ or "" for callback in commands}
     assert tuple(helps) == VERBS
     assert all(helps.values())
     readme = REPOSITORY / "README.md"

@@ -34,6 +34,7 @@ def test_every_field() -> None:
         is_ocr=True,
         is_retracted=True,
         license_code="CC BY",
+        has_xml=True,
         xml_md5="49a7a2c73f4b0f57768bd563552f6ab3",
     )
 

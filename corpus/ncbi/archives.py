@@ -18,9 +18,11 @@ from typing import IO, Any
 from corpus import storage
 from corpus.errors import CorruptError, UsageError
 from corpus.ncbi import gzips, tars
-from corpus.ncbi.inputs import JATS_TAR, LOOSE_SUFFIXES, InputTask, metadata_path, stem
+from corpus.ncbi.fetched import piece_rows
+from corpus.ncbi.inputs import JATS_STORE, JATS_TAR, LOOSE_SUFFIXES, InputTask, metadata_path, stem
 from corpus.ncbi.jats import read_parts, reject
 from corpus.ncbi.metadata import ArticleMetadata, read_metadata
+from corpus.ncbi.store import read_rows
 from corpus.ncbi.xml import BYTE_CAP
 from corpus.pile.rules import with_pile
 from corpus.records import RAW_LIMIT, Record, Reject, RejectReason
@@ -46,9 +48,20 @@ def read_articles(task: InputTask, *, pile: bool = False) -> Iterator[Record | R
     """
     if task.kind == JATS_TAR:
         yield from _read_tar(task.paths[0], pile=pile)
+    elif task.kind == JATS_STORE:
+        yield from _read_store(task, pile=pile)
     else:
         for path in task.paths:
             yield from _read_loose(path, pile=pile)
+
+
+def _read_store(task: InputTask, *, pile: bool) -> Iterator[Record | Reject]:
+    """Yield the articles of a piece of a fetched store, each checked against the index and its metadata."""
+    shard, index = task.paths
+    for position, (row, json, xml) in enumerate(read_rows(shard, piece_rows(index, *task.rows)), task.rows[0]):
+        file, name = storage.base_name(shard), f"{row.doc_id}.xml"
+        facts = _parse_facts(json)
+        yield from _read_one(xml, facts, file=file, offset=row.offset, position=position, name=name, pile=pile)
 
 
 def _read_loose(path: str, *, pile: bool) -> list[Record | Reject]:

@@ -110,13 +110,22 @@ def md5_sidecar(path: str) -> str | None:
     if not storage.exists(sidecar):
         return None
     with storage.open_read(sidecar) as source:
-        text = source.read(4096).decode("ascii", "replace").strip()
-    found = _NLM_MD5.fullmatch(text) or _PLAIN_MD5.fullmatch(text)
-    if found is None:
+        raw = source.read(4096)
+    digest = read_md5(raw)
+    if digest is None:
         raise CorruptError(
-            f"{sidecar}: holds no MD5 (expected `MD5(name)= hex`, found {text[:60]!r}); "
+            f"{sidecar}: holds no MD5 (expected `MD5(name)= hex`, found {raw[:60].decode('ascii', 'replace')!r}); "
             "download it again, or remove it to read the file unchecked"
         )
+    return digest
+
+
+def read_md5(raw: bytes, *, name: str | None = None) -> str | None:
+    """Return the digest that a sidecar's bytes state, None for none, and for that of a file that is not `name`."""
+    text = raw.decode("ascii", "replace").strip()
+    found = _NLM_MD5.fullmatch(text) or _PLAIN_MD5.fullmatch(text)
+    if found is None or (name is not None and "(" in text and f"({name})" not in text.replace(" ", "")):
+        return None
     return found[1].lower()
 
 

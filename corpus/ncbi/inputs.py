@@ -14,8 +14,11 @@ from dataclasses import dataclass
 
 from corpus import storage
 from corpus.errors import UsageError
+from corpus.manifest import Manifest
+from corpus.ncbi.fetched import PUBMED_STAGE, fetched, pieces, pubmed_files
+from corpus.ncbi.store import STAGE
 
-PUBMED, JATS_TAR, JATS_FILES = "pubmed", "jats_tar", "jats_files"
+PUBMED, JATS_TAR, JATS_FILES, JATS_STORE = "pubmed", "jats_tar", "jats_files", "jats_store"
 
 _PUBMED_SUFFIXES = (".xml", ".xml.gz")
 _TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz")
@@ -29,10 +32,11 @@ class InputTask:
     """What one call of a reader reads: one file, or one chunk of loose articles in sorted order."""
 
     name: str  # unique stem of the output
-    kind: str  # pubmed, jats_tar or jats_files
-    paths: tuple[str, ...]
+    kind: str  # pubmed, jats_tar, jats_files or jats_store
+    paths: tuple[str, ...]  # of a store: the shard and its index
     bytes: int
     fingerprint: str  # SHA-256 over names and contents, metadata JSON included
+    rows: tuple[int, int] = (0, 0)  # of a store's index: first, and behind the last
 
 
 def find_inputs(*, pubmed: Sequence[str], pmc: Sequence[str], articles_per_part: int) -> list[InputTask]:
@@ -42,6 +46,8 @@ def find_inputs(*, pubmed: Sequence[str], pmc: Sequence[str], articles_per_part:
     would get the same name.
     """
     missing: list[str] = []
+    stores = {path: manifest for path in pmc if (manifest := fetched(path)) and manifest.stage == STAGE}
+    pmc = [path for path in pmc if path not in stores]
     citations = _collect(pubmed, _PUBMED_SUFFIXES, "PubMed files (.xml, .xml.gz)", missing)
     articles = _collect(pmc, _TAR_SUFFIXES + LOOSE_SUFFIXES, "JATS (.xml, .nxml, or .tar, .tar.gz, .tar.xz)", missing)
     if missing:
@@ -51,7 +57,8 @@ def find_inputs(*, pubmed: Sequence[str], pmc: Sequence[str], articles_per_part:
     tasks = [_file_task(path, PUBMED) for path in citations]
     tasks += [_file_task(path, JATS_TAR) for path in tars]
     tasks += _loose_tasks(loose, articles_per_part)
-    _check_unique([(task.name, path) for task in tasks if task.kind != JATS_FILES for path in task.paths])
+    tasks += [task for path, manifest in stores.items() for task in _store_tasks(path, manifest, articles_per_part)]
+    _check_unique([(task.name, path) for task in tasks if task.kind != JATS_FILES for path in task.paths[:1]])
     return sorted(tasks, key=lambda task: (-task.bytes, task.name))
 
 
@@ -93,6 +100,8 @@ def _collect(arguments: Sequence[str], suffixes: tuple[str, ...], what: str, mis
 
 def _expand(argument: str) -> tuple[list[str], bool]:
     """Return the files an argument stands for, and whether it names one file that exists."""
+    if (mirror := fetched(argument)) and mirror.stage == PUBMED_STAGE:
+        return pubmed_files(argument, mirror), False
     if storage.is_remote(argument):
         return _expand_remote(argument)
     if os.path.isfile(argument):
@@ -122,6 +131,20 @@ def _hidden(path: str, argument: str) -> bool:
     """Say whether a file, or a folder on the way to it below the argument, is hidden (`.part`, `._name`)."""
     below = path[len(argument) :] if path.startswith(argument) else storage.base_name(path)
     return storage.base_name(path).startswith(".") or any(name.startswith(".") for name in below.split("/"))
+
+
+def _store_tasks(path: str, manifest: Manifest, articles: int) -> list[InputTask]:
+    return [
+        InputTask(
+            name=piece.name,
+            kind=JATS_STORE,
+            paths=(piece.shard, piece.index),
+            bytes=piece.bytes,
+            fingerprint=piece.fingerprint,
+            rows=(piece.first, piece.last),
+        )
+        for piece in pieces(path, manifest, articles)
+    ]
 
 
 def _file_task(path: str, kind: str) -> InputTask:

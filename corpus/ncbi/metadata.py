@@ -29,6 +29,7 @@ class ArticleMetadata:
     is_ocr: bool = False
     is_retracted: bool = False
     license_code: str = ""  # "CC BY", "CC0", …, or "TDM" for author manuscripts
+    has_xml: bool = False
     xml_md5: str = ""  # of the XML file's bytes as they lie in the bucket
 
 
@@ -56,6 +57,7 @@ def read_metadata(raw: bytes) -> ArticleMetadata:
         is_ocr=_flag(content, "is_historical_ocr"),
         is_retracted=_flag(content, "is_retracted"),
         license_code=str(content.get("license_code") or ""),
+        has_xml=bool(content.get("xml_url")),
         xml_md5=md5[1].lower() if md5 else "",
     )
 

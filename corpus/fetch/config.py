@@ -1,0 +1,79 @@
+"""What can be asked of `corpuscle fetch`: the configurations of its two sources."""
+
+import hashlib
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from corpus.config import StageConfig, runtime
+from corpus.ncbi.licenses import Use
+
+PUBMED_SOURCE = "https://ftp.ncbi.nlm.nih.gov/pubmed"
+PMC_SOURCE = "https://pmc-oa-opendata.s3.us-east-1.amazonaws.com"
+
+Kind = Literal["published", "manuscript", "ocr"]
+
+
+def span_of(text: str) -> tuple[int, int]:
+    """Return the first and last number of `A-B` or `A`; raises ValueError when they are the wrong way round."""
+    first, _, last = text.partition("-")
+    start, end = int(first), int(last or first)
+    if start > end:
+        raise ValueError(f"{text}: ends before it begins")
+    return start, end
+
+
+def _is_span(text: str) -> str:
+    span_of(text)
+    return text
+
+
+Span = Annotated[str, Field(pattern=r"^\d{1,6}(-\d{1,6})?$"), AfterValidator(_is_span)]
+
+
+class FetchConfig(StageConfig):
+    """What both sources share; none of it changes a byte of the output."""
+
+    source: str = runtime("", "address of the server's files")
+    connections: int = runtime(128, "requests in flight, at most", ge=1, le=1024)
+    proxy: str | None = runtime(None, "HTTP proxy; none is used unless it is named here")
+    spool: str | None = runtime(None, "local directory for unfinished work of a remote output")
+
+
+class FetchPubmedConfig(FetchConfig):
+    """PubMed's baseline and update files."""
+
+    source: str = runtime(PUBMED_SOURCE, "address above baseline/ and updatefiles/")
+    connections: int = runtime(4, "files at once, at most", ge=1, le=16)
+    baseline: bool = Field(True, description="the yearly baseline")
+    updates: bool = Field(True, description="the update files after it")
+    files: Span | None = Field(None, description="numbers of the files, as 1-10")
+
+
+class FetchPmcConfig(FetchConfig):
+    """Articles of PMC's bucket."""
+
+    source: str = runtime(PMC_SOURCE, "address of the bucket")
+    inventory: str | None = runtime(None, "date of the S3 Inventory, as 2026-11-23; the newest without it")
+    license: Use = Field("any", description="commercial, open (any CC), or any")
+    article_types: tuple[Kind, ...] = Field((), description="published, manuscript, ocr; all of them when empty")
+    years: Span | None = Field(None, description="years of publication, as 2015-2024")
+    ids: tuple[str, ...] = Field((), description="PMC ids, with or without a version; all when empty")
+    limit: int | None = Field(None, ge=1, description="so many articles, drawn evenly over all ids")
+    shard: str | None = Field(None, pattern=r"^[1-9]\d*/[1-9]\d*$", description="part i/n of all ids, one a machine")
+    articles_per_shard: int = Field(4096, ge=1, le=100_000, description="articles in one file")
+    metadata_per_part: int = Field(16_384, ge=1, le=1_000_000, description="JSON files in one Parquet file")
+    max_missing_rate: float = runtime(0.001, "share of articles that the source may fail to give", ge=0, le=1)
+
+    def identity(self) -> dict[str, Any]:
+        """Return what decides the bytes; a list of ids by its hash, for it can be long."""
+        listed = hashlib.sha256("\n".join(self.ids).encode()).hexdigest()
+        return super().identity() | {"ids": f"{len(self.ids)} ids, {listed[:16]}" if self.ids else "all"}
+
+    @model_validator(mode="after")
+    def _shard_is_one_of_n(self) -> "FetchPmcConfig":
+        if self.shard is not None:
+            part, count = map(int, self.shard.split("/"))
+            if part > count:
+                raise ValueError(f"shard {self.shard}: the part is above the number of parts")
+        return self

@@ -1,0 +1,253 @@
+"""`fetch pmc`: from an inventory of the bucket to a store of articles.
+
+Inventory → newest versions → metadata of each → filters → articles in shards → manifest. Every arrow is a file that a
+killed run leaves usable; the inventory is chosen once and kept until the run is finished. On a finished store the
+same command with a newer inventory fetches what changed and marks what vanished.
+"""
+
+import asyncio
+import dataclasses
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from corpus import parquet, storage
+from corpus.errors import DataError, RetryError, UsageError
+from corpus.fetch.articles import ArticleBatch, Shop
+from corpus.fetch.ask import MetadataBatch, details_path
+from corpus.fetch.client import Client, Fault, Source
+from corpus.fetch.collect import Batch, collect
+from corpus.fetch.config import FetchPmcConfig
+from corpus.fetch.details import Detail, verdict
+from corpus.fetch.inventory import FOLDER, Inventory, archive, find_inventory, read_manifest
+from corpus.fetch.listing import Ids, Listing, read_listing
+from corpus.fetch.pace import Pace
+from corpus.fetch.plan import Candidates, candidates_of, first_of, ranges, rounds
+from corpus.fetch.previous import Previous
+from corpus.fetch.slots import Slots
+from corpus.fetch.spool import mark_unfinished, recorded, spool_folder
+from corpus.fetch.tally import LOG, Tally
+from corpus.manifest import Books, Input, Manifest, Part, fingerprint, has_manifest
+from corpus.manifest import read_manifest as read_stage
+from corpus.ncbi.store import METADATA, STAGE
+from corpus.progress import say
+from corpus.running import running_stage
+from corpus.schema import from_batch
+from corpus.workspace import Receipt, Workspace, difference
+
+_GUESS = 95_000.0  # bytes of an article's XML, the mean of 2,400
+_PINNED = "inventory.json"
+
+
+def fetch_pmc(config: FetchPmcConfig, *, output: str, pace: Pace | None = None) -> Manifest:
+    """Fetch what the configuration selects into a store and return its manifest.
+
+    Raises RetryError when objects could not be had (all others are kept), UsageError for a store of other settings,
+    DataError when the source fails to give more articles than `max_missing_rate`.
+    """
+    with running_stage(output), recorded(config, output) as tally:
+        return asyncio.run(_fetch(config, output, pace or Pace(connections=config.connections), tally))
+
+
+async def _fetch(config: FetchPmcConfig, output: str, pace: Pace, tally: Tally) -> Manifest:
+    spool = spool_folder(config, output)
+    there = read_stage(output, STAGE) if has_manifest(output) else None
+    storage.remove_temporary(output)
+    async with Client(Source(base=config.source), pace=pace, tally=tally, proxy=config.proxy) as client:
+        try:
+            inventory = await choose(client, config, spool if storage.is_remote(output) else output, spool)
+            run = _run(config, output, spool, inventory, there)
+            if there is not None and there.fingerprint == run.workspace.fingerprint:
+                run.workspace.clean()
+                say(f"{output}: up to date with the inventory of {inventory.date}")
+                return there
+            if there is not None and dict(there.config) != config.identity():
+                raise UsageError(difference(run.workspace, there))
+            mark_unfinished(run.workspace)
+            async with tally.shown():
+                return await run.work(client)
+        except Fault as fault:
+            raise RetryError(f"{fault.url}: {fault.kind}: {fault.detail}. Run the same command again") from fault
+
+
+async def choose(client: Client, config: FetchPmcConfig, archive_base: str, spool: str) -> Inventory:
+    """Return the inventory to use, archived: that of an interrupted run, else the newest (of the date wanted)."""
+    pinned = os.path.join(spool, _PINNED)
+    if os.path.exists(pinned):
+        with open(pinned, "rb") as source:
+            date = json.loads(source.read())["date"]
+        path = os.path.join(archive_base, FOLDER, date, "manifest.json")
+        if os.path.exists(path) and (config.inventory is None or date.startswith(config.inventory)):
+            say(f"going on with the inventory of {date}")
+            with open(path, "rb") as source:
+                return read_manifest(date, source.read())
+    inventory = await find_inventory(client, config.inventory)
+    await archive(client, inventory, archive_base)
+    with storage.write_atomic(pinned) as sink:
+        sink.write(json.dumps({"date": inventory.date}).encode())
+    return inventory
+
+
+def _run(config: FetchPmcConfig, output: str, spool: str, inventory: Inventory, there: Manifest | None) -> "_Run":
+    inputs = (Input(name=inventory.date, fingerprint=inventory.fingerprint),)
+    identity = config.identity()
+    workspace = Workspace(
+        output=output, stage=STAGE, fingerprint=fingerprint(STAGE, identity, inputs), config=identity, inputs=inputs
+    )
+    return _Run(config=config, spool=spool, inventory=inventory, workspace=workspace, previous=Previous(output, there))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class _Run:
+    """One run: the steps between an inventory and a manifest."""
+
+    config: FetchPmcConfig
+    spool: str
+    inventory: Inventory
+    workspace: Workspace
+    previous: Previous
+
+    async def work(self, client: Client) -> Manifest:
+        """Do what is left and commit."""
+        base = self.spool if storage.is_remote(self.workspace.output) else self.workspace.output
+        listing = await asyncio.to_thread(read_listing, self.inventory.paths(base), self.inventory.columns)
+        candidates = candidates_of(listing, self.config)
+        say(
+            f"inventory {self.inventory.date}: {len(listing):,} article versions, "
+            f"{len(candidates.listing):,} to ask about"
+        )
+        for missing in candidates.not_found:
+            client.tally.note("not_found", id=missing, detail="asked for by --ids, not in the inventory")
+        dropped = candidates.dropped
+        details, passed = await self._metadata(client, candidates, dropped)
+        chosen = first_of(passed, self.config.limit)
+        dropped["beyond_limit"] = len(passed) - len(chosen)
+        self._check_missing(dropped, len(chosen))
+        say(f"{len(chosen):,} articles to store" + _reasons(dropped))
+        receipts = await self._articles(client, details, chosen, listing)
+        return await asyncio.to_thread(self._commit, client, listing, candidates, details, receipts, dropped)
+
+    async def _metadata(
+        self, client: Client, candidates: Candidates, dropped: Counter[str]
+    ) -> tuple[list[Receipt], Ids]:
+        """Return the receipts of the metadata files, and the ids that pass the filters."""
+        receipts: list[Receipt] = []
+        passed: list[int] = []
+        asked = 0
+        borders = self.previous.borders(METADATA) if self.config.limit is None else []
+        client.tally.begin("metadata", len(candidates.listing), bytes_each=1200)
+        for one in rounds(candidates.listing, self.config):
+            spans = ranges(one, self.config.metadata_per_part, borders)
+            batches = [
+                MetadataBatch(span, one, workspace=self.workspace, spool=self.spool, previous=self.previous)
+                for span in spans
+            ]
+            found = await _finish(client, batches)
+            for receipt in found:
+                passed += self._filter(receipt, dropped)
+            receipts += found
+            asked += len(one)
+            if self.config.limit is not None and len(passed) >= self.config.limit:
+                break
+        dropped["not_drawn"] = len(candidates.listing) - asked
+        return receipts, np.array(sorted(passed), np.int64)
+
+    def _filter(self, receipt: Receipt, dropped: Counter[str]) -> list[int]:
+        columns = [one.name for one in dataclasses.fields(Detail) if one.name != "json"]
+        passed = []
+        for batch in parquet.iter_batches(details_path(self.workspace.output, receipt), columns):
+            for detail in from_batch(batch, Detail):
+                reason = verdict(detail, self.config)
+                if reason:
+                    dropped[reason] += 1
+                else:
+                    passed.append(detail.pmcid)
+        return passed
+
+    def _check_missing(self, dropped: Counter[str], num_chosen: int) -> None:
+        """Refuse a source that fails to give what it lists; what is left stays for the next run."""
+        missing = {reason: dropped[reason] for reason in ("gone", "unverified", "wrong_at_source") if dropped[reason]}
+        if sum(missing.values()) > self.config.max_missing_rate * (num_chosen + sum(missing.values())):
+            raise DataError(
+                f"the source lists articles that it does not give{_reasons(Counter(missing))}, more than "
+                f"max_missing_rate = {self.config.max_missing_rate}; nothing was committed. Their URLs are in {LOG}; "
+                "try a newer --inventory"
+            )
+
+    async def _articles(
+        self, client: Client, details: Sequence[Receipt], chosen: Ids, listing: Listing
+    ) -> list[Receipt]:
+        client.tally.begin("articles", len(chosen), bytes_each=_GUESS, unit="articles")
+        shop = Shop(workspace=self.workspace, spool=self.spool, previous=self.previous, config=self.config)
+        files = [details_path(self.workspace.output, receipt) for receipt in details]
+        slots = Slots(files=files, chosen=chosen, listed=np.unique(listing.pmcids), shop=shop, date=self.inventory.date)
+        return await _finish(client, (ArticleBatch(group, shop) for group in slots.groups()))
+
+    def _commit(
+        self,
+        client: Client,
+        listing: Listing,
+        candidates: Candidates,
+        details: Sequence[Receipt],
+        receipts: Sequence[Receipt],
+        dropped: Counter[str],
+    ) -> Manifest:
+        for receipt in receipts:
+            dropped.update(receipt.facts["drops"])
+        kept = sum(receipt.facts["articles"] for receipt in receipts)
+        self._check_missing(dropped, kept)
+        inventory = Receipt(task="inventory", parts=tuple(self._inventory_parts()))
+        books = Books(read=len(listing), kept=kept, dropped=dict(sorted((+dropped).items())))
+        facts = ("retracted", "vanished", "xml_bytes")
+        summary = {name: sum(receipt.facts[name] for receipt in receipts) for name in facts}
+        summary |= {"inventory": self.inventory.date, "ids_not_found": len(candidates.not_found)}
+        summary |= {"other_keys": listing.num_others}
+        manifest = self.workspace.commit([*details, *receipts, inventory], summary=summary, books=books)
+        client.tally.note("committed", articles=kept, dropped=dict(books.dropped), **summary)
+        self._clean(manifest)
+        return manifest
+
+    def _inventory_parts(self) -> Iterator[Part]:
+        """Yield the parts of the archived inventory, put in place for a remote output."""
+        remote = storage.is_remote(self.workspace.output)
+        for name in ("manifest.json", *(file.name for file in self.inventory.files)):
+            path = self.inventory.path(name)
+            if remote:
+                with open(os.path.join(self.spool, path), "rb") as source:
+                    content = source.read()
+                with storage.write_atomic(self.workspace.path(path)) as sink:
+                    sink.write(content)
+            yield self.workspace.measure(path, role="inventory", rows=0)
+
+    def _clean(self, manifest: Manifest) -> None:
+        """Remove unfinished work, and the files of the earlier store that this one does not use."""
+        named = {part.path for part in manifest.parts}
+        for path in self.previous.parts:
+            if path not in named:
+                storage.remove_file(self.workspace.path(path))
+        self.workspace.clean()
+        storage.remove_tree(self.spool)
+
+
+async def _finish(client: Client, batches: Sequence[Batch] | Iterator[Batch]) -> list[Receipt]:
+    """Return the receipts of all batches: of those that are done, and of the others when they are."""
+    done: list[Receipt] = []
+
+    def left() -> Iterator[Batch]:
+        for batch in batches:
+            if receipt := batch.finished():
+                done.append(receipt)
+                client.tally.reused += sum(part.rows for part in receipt.parts[:1])
+            else:
+                yield batch
+
+    fetched = await collect(client, left())
+    return sorted([*done, *fetched], key=lambda receipt: receipt.task)
+
+
+def _reasons(dropped: Counter[str]) -> str:
+    shown = ", ".join(f"{reason} {count:,}" for reason, count in dropped.most_common() if count)
+    return f" ({shown})" if shown else ""

@@ -1,0 +1,63 @@
+"""The store that an earlier run left, by ranges of PMC ids: what need not be fetched again."""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import TypeVar
+
+from corpus import parquet, storage
+from corpus.fetch.details import Detail
+from corpus.manifest import Manifest, Part
+from corpus.ncbi.store import INDEX, METADATA, IndexRow, read_index
+from corpus.schema import from_batch
+
+_NAME = re.compile(r".*/pmc-(\d+)-(\d+)-[0-9a-f]+\.[a-z.]+")
+Row = TypeVar("Row")
+
+
+class Previous:
+    """A finished store; without a manifest it is empty."""
+
+    def __init__(self, base: str, manifest: Manifest | None) -> None:
+        self.base, self.manifest = base, manifest
+        self.parts: dict[str, Part] = {part.path: part for part in manifest.parts} if manifest else {}
+        self._index = lru_cache(maxsize=4)(self._read_index)
+        self._details = lru_cache(maxsize=2)(self._read_details)
+
+    def borders(self, role: str) -> list[int]:
+        """Return the first ids of the files of a role."""
+        return [first for first, _, _ in self._files(role)]
+
+    def rows(self, first: int, last: int) -> Iterator[IndexRow]:
+        """Yield the index rows of the ids first to last."""
+        for start, end, part in self._files(INDEX):
+            if start <= last and first <= end:
+                yield from (row for row in self._index(part.path) if first <= row.pmcid <= last)
+
+    def details(self, first: int, last: int) -> dict[int, Detail]:
+        """Return the metadata of the ids first to last, by PMC id."""
+        found: dict[int, Detail] = {}
+        for start, end, part in self._files(METADATA):
+            if start <= last and first <= end:
+                found |= {one.pmcid: one for one in self._details(part.path) if first <= one.pmcid <= last}
+        return found
+
+    def intact(self, path: str) -> Part | None:
+        """Return the part at a path if it is there with the size that the manifest states."""
+        part, place = self.parts.get(path), storage.join(self.base, path)
+        return part if part and storage.exists(place) and storage.size(place) == part.bytes else None
+
+    def _files(self, role: str) -> list[tuple[int, int, Part]]:
+        named = [(_NAME.fullmatch(path), part) for path, part in self.parts.items() if part.role == role]
+        return sorted(((int(name[1]), int(name[2]), part) for name, part in named if name), key=lambda file: file[:2])
+
+    def _read_index(self, path: str) -> list[IndexRow]:
+        return read_index(storage.join(self.base, path))
+
+    def _read_details(self, path: str) -> list[Detail]:
+        return read_details(storage.join(self.base, path))
+
+
+def read_details(path: str) -> list[Detail]:
+    """Return the rows of a metadata file; raises CorruptError."""
+    return from_batch(parquet.read_table(path), Detail)

@@ -1,0 +1,228 @@
+"""`fetch pubmed`: the yearly baseline and the update files after it, each proven by its `.md5`.
+
+The server's own listing says what there is, and must be whole: its page closed, its numbers without a gap, an `.md5`
+for every file, updates that go on where the baseline ends. A corpus with a hole would silently keep records that were
+revised or deleted.
+"""
+
+import asyncio
+import hashlib
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from corpus import storage
+from corpus.errors import RetryError, UsageError
+from corpus.fetch.client import Answer, Client, Fault, Source
+from corpus.fetch.config import FetchPubmedConfig, span_of
+from corpus.fetch.download import Wanted, download
+from corpus.fetch.pace import Pace
+from corpus.fetch.spool import mark_unfinished, recorded, spool_folder
+from corpus.fetch.tally import Tally
+from corpus.manifest import Books, Input, Manifest, Part, fingerprint, has_manifest, read_manifest
+from corpus.ncbi.fetched import BASELINE, UPDATES
+from corpus.ncbi.fetched import PUBMED_STAGE as STAGE
+from corpus.ncbi.gzips import read_md5
+from corpus.progress import say
+from corpus.running import running_stage
+from corpus.workspace import Receipt, Workspace, difference
+
+_HREF = re.compile(r"""href\s*=\s*["']?(?:\./)?(pubmed(\d\d)n(\d{4,5})\.xml\.gz(\.md5)?)["'\s>]""", re.IGNORECASE)
+_LISTING_CAP, _SIDECAR_CAP = 50_000_000, 4096
+_AGAIN = "the listing is not whole; run the same command again"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PubmedFile:
+    """One file of a listing; `md5` is known when its sidecar was read."""
+
+    folder: str
+    name: str
+    year: int
+    number: int
+    md5: str = ""
+
+    @property
+    def path(self) -> str:
+        """The file's place below the output directory."""
+        return f"{self.folder}/{self.name}"
+
+
+def fetch_pubmed(config: FetchPubmedConfig, *, output: str, pace: Pace | None = None) -> Manifest:
+    """Mirror the files that the configuration selects and return the manifest.
+
+    Raises RetryError for a listing that is not whole and for files that could not be had (the others are kept),
+    UsageError when the directory holds another year's files.
+    """
+    if not config.baseline and not config.updates:
+        raise UsageError("fetch pubmed: neither the baseline nor the updates are asked for")
+    with running_stage(output), recorded(config, output) as tally:
+        return asyncio.run(_fetch(config, output, pace or Pace(connections=config.connections), tally))
+
+
+async def _fetch(config: FetchPubmedConfig, output: str, pace: Pace, tally: Tally) -> Manifest:
+    there = read_manifest(output, STAGE) if has_manifest(output) else None
+    async with Client(Source(base=config.source), pace=pace, tally=tally, proxy=config.proxy) as client:
+        try:
+            files = await with_md5(client, await wanted_files(client, config))
+            workspace = _workspace(config, output, files)
+            if there is not None and there.fingerprint == workspace.fingerprint:
+                say(f"{output}: up to date, {len(files):,} files")
+                return there
+            _check_same_mirror(workspace, there, files)
+            mark_unfinished(workspace)
+            tally.begin("files", len(files), bytes_each=30e6, unit="files")
+            async with tally.shown():
+                parts = await _download_all(client, files, output, spool_folder(config, output))
+        except Fault as fault:
+            raise RetryError(f"{fault.url}: {fault.kind}: {fault.detail}. Run the same command again") from fault
+    books = Books(read=len(files), kept=len(files))
+    years = sorted({file.year for file in files})
+    summary = {"year": 2000 + years[-1], "last_file": max(file.number for file in files)}
+    manifest = workspace.commit([Receipt(task="files", parts=tuple(parts))], summary=summary, books=books)
+    workspace.clean()
+    tally.note("committed", files=len(files), **summary)
+    return manifest
+
+
+async def wanted_files(client: Client, config: FetchPubmedConfig) -> list[PubmedFile]:
+    """Return the files to mirror, by number; raises RetryError for a listing that is not whole."""
+    baseline = await _list_folder(client, BASELINE)
+    _check_whole(baseline, client.source.url(BASELINE + "/"), first=1)
+    files = list(baseline) if config.baseline else []
+    if config.updates:
+        updates = await _list_folder(client, UPDATES)
+        if updates and updates[0].year != baseline[0].year:
+            raise RetryError(
+                f"{client.source.base}: the baseline is of 20{baseline[0].year}, the updates are of "
+                f"20{updates[0].year}: NLM is changing the year; try again when it has done so"
+            )
+        _check_whole(updates, client.source.url(UPDATES + "/"), first=baseline[-1].number + 1)
+        files += updates
+    if config.files is not None:
+        first, last = span_of(config.files)
+        files = [file for file in files if first <= file.number <= last]
+    if not files:
+        raise UsageError(f"--files {config.files}: no such file; there are 1 to {baseline[-1].number} and the updates")
+    return files
+
+
+async def with_md5(client: Client, files: Sequence[PubmedFile]) -> list[PubmedFile]:
+    """Return the files with the MD5 that their sidecars state; raises Fault."""
+
+    async def ask(file: PubmedFile) -> PubmedFile:
+        def check(answer: Answer) -> PubmedFile:
+            digest = read_md5(answer.body, name=file.name)
+            if digest is None:
+                raise Fault("unexpected", f"no MD5 of {file.name}: {answer.body[:60]!r}")
+            return PubmedFile(folder=file.folder, name=file.name, year=file.year, number=file.number, md5=digest)
+
+        return await client.get(client.source.url(f"{file.path}.md5"), check, cap=_SIDECAR_CAP)
+
+    return list(await asyncio.gather(*map(ask, files)))
+
+
+async def _list_folder(client: Client, folder: str) -> list[PubmedFile]:
+    return await client.get(
+        client.source.url(folder + "/"), lambda answer: read_listing(answer, folder), cap=_LISTING_CAP
+    )
+
+
+def read_listing(answer: Answer, folder: str) -> list[PubmedFile]:
+    """Return the PubMed files that a folder's page links, by number; raises Fault for a cut page and for no listing."""
+    page = answer.body.decode("utf-8", "replace")
+    if not re.search(r"</html\s*>\s*$", page, re.IGNORECASE):
+        raise Fault("cut", "the page of the listing does not end with </html>")
+    links = {found[1]: found for found in _HREF.finditer(page)}
+    files = [
+        PubmedFile(folder=folder, name=name, year=int(found[2]), number=int(found[3]))
+        for name, found in links.items()
+        if not found[4]
+    ]
+    bare = [file.name for file in files if f"{file.name}.md5" not in links]
+    if bare:
+        raise Fault("unexpected", f"no .md5 for {', '.join(sorted(bare)[:5])}; a file may just be coming in")
+    if not files and folder == BASELINE:
+        raise Fault("unexpected", "the page links no PubMed file")
+    return sorted(files, key=lambda file: (file.year, file.number))
+
+
+def _check_whole(files: Sequence[PubmedFile], url: str, *, first: int) -> None:
+    """Refuse a listing of two years, or with a gap in its numbers."""
+    years = sorted({file.year for file in files})
+    if len(years) > 1:
+        raise RetryError(f"{url}: lists files of {', '.join(f'20{year}' for year in years)}; NLM is changing the year")
+    missing = sorted(set(range(first, files[-1].number + 1)) - {file.number for file in files}) if files else []
+    if missing or (files and files[0].number < first):
+        holes = ", ".join(map(str, missing[:10])) or f"begins at {files[0].number}, not at {first}"
+        raise RetryError(f"{url}: a hole in the numbers: {holes} of {first} to {files[-1].number}; {_AGAIN}")
+
+
+async def _download_all(client: Client, files: Sequence[PubmedFile], output: str, spool: str) -> list[Part]:
+    """Fetch the files that are not there, several at once, and return all parts; raises RetryError for what failed."""
+    faults: list[Fault] = []
+    turn = asyncio.Semaphore(client.pace.connections)
+
+    async def one(file: PubmedFile) -> list[Part]:
+        async with turn:
+            try:
+                parts = await _mirror(client, file, output, spool)
+            except Fault as fault:
+                faults.append(fault)
+                return []
+            client.tally.done += 1
+            return parts
+
+    found = await asyncio.gather(*map(one, files))
+    if faults:
+        shown = "\n  ".join(f"{fault.url}: {fault.kind}: {fault.detail}" for fault in faults[:10])
+        raise RetryError(
+            f"{len(faults)} of {len(files)} files could not be fetched; the others are kept. Run it again:\n  {shown}"
+        )
+    return [part for parts in found for part in parts]
+
+
+async def _mirror(client: Client, file: PubmedFile, output: str, spool: str) -> list[Part]:
+    """Have one file and its sidecar in the output, and return their parts."""
+    local = spool if storage.is_remote(output) else output
+    wanted = Wanted(url=client.source.url(file.path), path=os.path.join(local, file.path), md5=file.md5)
+    size = await download(client, wanted)
+    digest = await asyncio.to_thread(storage.sha256_file, wanted.path)
+    if local != output:
+        await asyncio.to_thread(_upload, wanted.path, storage.join(output, file.path))
+        os.unlink(wanted.path)
+    sidecar = f"MD5({file.name})= {file.md5}\n".encode()
+    with storage.write_atomic(storage.join(output, f"{file.path}.md5")) as sink:
+        sink.write(sidecar)
+    beside = Part(
+        path=f"{file.path}.md5", role="md5", rows=0, bytes=len(sidecar), sha256=hashlib.sha256(sidecar).hexdigest()
+    )
+    return [Part(path=file.path, role=file.folder, rows=0, bytes=size, sha256=digest), beside]
+
+
+def _upload(local: str, path: str) -> None:
+    with open(local, "rb") as source, storage.write_atomic(path) as sink:
+        while block := source.read(storage.CHUNK):
+            sink.write(block)
+
+
+def _workspace(config: FetchPubmedConfig, output: str, files: Sequence[PubmedFile]) -> Workspace:
+    inputs = tuple(sorted((Input(name=file.name, fingerprint=file.md5) for file in files), key=lambda item: item.name))
+    identity = config.identity()
+    return Workspace(
+        output=output, stage=STAGE, fingerprint=fingerprint(STAGE, identity, inputs), config=identity, inputs=inputs
+    )
+
+
+def _check_same_mirror(workspace: Workspace, there: Manifest | None, files: Sequence[PubmedFile]) -> None:
+    """Refuse a directory of other settings, or of another year: a new baseline replaces the old one."""
+    if there is None:
+        return
+    if dict(there.config) != dict(workspace.config):
+        raise UsageError(difference(workspace, there))
+    if there.summary["year"] != 2000 + files[0].year:
+        raise UsageError(
+            f"{workspace.output}: holds the files of {there.summary['year']}, the server has 20{files[0].year}, a "
+            "whole new set; choose another --output and remove this one when you are done with it"
+        )

@@ -1,0 +1,59 @@
+"""Where a fetch keeps what is unfinished, and its log."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from corpus import storage
+from corpus.fetch.config import FetchConfig
+from corpus.fetch.tally import LOG, Tally
+from corpus.ncbi.fetched import UNFINISHED
+from corpus.workspace import WORK, Workspace
+
+
+def spool_folder(config: FetchConfig, output: str) -> str:
+    """Return the local folder of unfinished work: inside a local output, else one of its own for this output."""
+    if config.spool is not None:
+        return config.spool
+    if not storage.is_remote(output):
+        return os.path.join(output, WORK)
+    return os.path.join(tempfile.gettempdir(), f"corpuscle-fetch-{hashlib.sha256(output.encode()).hexdigest()[:16]}")
+
+
+def mark_unfinished(workspace: Workspace) -> None:
+    """Leave a mark that a reader of the directory sees until the manifest is there."""
+    with storage.write_atomic(workspace.path(f"{WORK}/{UNFINISHED}")) as sink:
+        sink.write(b"`corpuscle fetch` is not finished here\n")
+
+
+@contextmanager
+def recorded(config: FetchConfig, output: str) -> Iterator[Tally]:
+    """Yield the run's tally; its log lies in the output when the block ends."""
+    remote = storage.is_remote(output)
+    folder = spool_folder(config, output) if remote else output
+    tally = Tally(os.path.join(folder, LOG))
+    tally.note("start", source=config.source, settings=config.identity())
+    try:
+        yield tally
+    except BaseException as error:
+        tally.note("stopped", error=f"{type(error).__name__}: {error}"[:500])
+        raise
+    finally:
+        tally.close()
+        if remote:
+            _move_log(os.path.join(folder, LOG), storage.join(output, LOG))
+
+
+def _move_log(local: str, path: str) -> None:
+    """Put a log behind the one that is there."""
+    before = b""
+    if storage.exists(path):
+        with storage.open_read(path) as source:
+            before = source.read()
+    with open(local, "rb") as source, storage.write_atomic(path) as sink:
+        sink.write(before + source.read())
+    os.unlink(local)
+    if not os.listdir(os.path.dirname(local)):
+        os.rmdir(os.path.dirname(local))
