@@ -23,9 +23,11 @@ from corpus.record_parts import stored_parts
 from corpus.running import running_stage
 from corpus.storage import is_remote, remove_tree
 from corpus.workspace import WORK, Workspace, plan_stage
+from pipelines import assemble_shards
 from pipelines import assemble_steps as steps
 from pipelines.assemble_steps import BUCKET, Plan
 from pipelines.exchange import BlockExchange
+from pipelines.metering import metered_step
 from pipelines.runner import is_embedded
 from pipelines.stage import run_stage
 
@@ -84,9 +86,14 @@ def plan_assemble(config: AssembleConfig, source: Manifest, *, records: str, wor
         config=config,
         records=parts,
         ranks=tuple(file_ranks(parts.names)),
-        num_partitions=-(-source.books.kept * BUCKETS_PER_DOCUMENT * BUCKET.itemsize // PARTITION_BYTES),
+        num_partitions=num_partitions(source.books.kept),
         shards=plan_shards(source.summary.get("text_bytes", 0), config),
     )
+
+
+def num_partitions(num_records: int) -> int:
+    """Return the number of partitions of the fold and of the buckets."""
+    return -(-num_records * BUCKETS_PER_DOCUMENT * BUCKET.itemsize // PARTITION_BYTES)
 
 
 def build(pipeline: beam.Pipeline, plan: Plan, spill: str | None) -> None:
@@ -102,23 +109,25 @@ def build(pipeline: beam.Pipeline, plan: Plan, spill: str | None) -> None:
     # Every part has a verdict block, if only an empty one, so that a part without rows is written too.
     every_part = pipeline | "EmptyVerdicts" >> beam.Create([(part, b"") for part in numbers])
     buckets = (
-        ((verdicts, every_part) | "AllVerdicts" >> beam.Flatten())
+        (verdicts, every_part)
         | "ByPart" >> BlockExchange(spill=spill)
         | "MakeDocuments" >> _pairs(steps.MakeDocuments(plan))
     )
     facts = _resolve(pipeline, buckets, plan, spill)
     signal = beam.pvalue.AsSingleton(facts)
-    placed = parts | "Place" >> beam.ParDo(steps.Place(plan), signal).with_outputs("blocks", main="decisions")
+    placed = parts | "Place" >> beam.ParDo(metered_step(assemble_shards.Place(plan)), signal).with_outputs(
+        "blocks", main="decisions"
+    )
     every_shard = pipeline | "EmptyShards" >> beam.Create([(shard, b"") for shard in range(plan.shards.num_all)])
     shards = (
-        ((placed.blocks, every_shard) | "AllBlocks" >> beam.Flatten())
+        (placed.blocks, every_shard)
         | "ByShard" >> BlockExchange(spill=spill)
-        | "WriteShard" >> beam.ParDo(steps.WriteShard(plan))
+        | "WriteShard" >> beam.ParDo(metered_step(assemble_shards.WriteShard(plan)))
     )
     (
         ((placed.decisions, shards) | "AllReceipts" >> beam.Flatten())
         | "Together" >> beam.GroupByKey()
-        | "Commit" >> beam.ParDo(steps.Commit(plan), signal)
+        | "Commit" >> beam.ParDo(metered_step(assemble_shards.Commit(plan)), signal)
     )
 
 
@@ -127,23 +136,20 @@ def _resolve(pipeline: beam.Pipeline, buckets: Any, plan: Plan, spill: str | Non
     nothing = pipeline | "NoEdges" >> beam.Create([(0, b"")])
     candidates = buckets | "ByBucket" >> BlockExchange(spill=spill) | "FindCandidates" >> _pairs(steps.FindCandidates())
     planned = (
-        ((candidates, nothing) | "AllCandidates" >> beam.Flatten())
+        (candidates, nothing)
         | "CandidatesTogether" >> BlockExchange(spill=spill)
-        | "PlanVerification" >> beam.ParDo(steps.PlanVerification(plan)).with_outputs("requests", main="edges")
+        | "PlanVerification"
+        >> beam.ParDo(metered_step(steps.PlanVerification(plan))).with_outputs("requests", main="edges")
     )
     texts = planned.requests | "SpreadRequests" >> beam.Reshuffle() | "FetchTexts" >> _pairs(steps.FetchTexts(plan))
-    verified = (
-        ((planned.edges, texts) | "EdgesAndTexts" >> beam.Flatten())
-        | "ByBlock" >> BlockExchange(spill=spill)
-        | "Verify" >> _pairs(steps.Verify(plan))
-    )
+    verified = (planned.edges, texts) | "ByBlock" >> BlockExchange(spill=spill) | "Verify" >> _pairs(steps.Verify(plan))
     return (
-        ((verified, nothing) | "AllVerified" >> beam.Flatten())
+        (verified, nothing)
         | "VerifiedTogether" >> BlockExchange(spill=spill)
-        | "Resolve" >> beam.ParDo(steps.Resolve(plan))
+        | "Resolve" >> beam.ParDo(metered_step(steps.Resolve(plan)))
     )
 
 
 def _pairs(step: beam.DoFn) -> Any:
     """Return a ParDo whose outputs are declared as (int, bytes), so that Beam chooses fast coders."""
-    return beam.ParDo(step).with_output_types(tuple[int, bytes])
+    return beam.ParDo(metered_step(step)).with_output_types(tuple[int, bytes])

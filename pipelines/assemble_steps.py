@@ -12,7 +12,6 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
-from apache_beam.transforms.window import GlobalWindows
 
 from corpus import parquet
 from corpus.blocks import from_block, to_block
@@ -24,10 +23,11 @@ from corpus.dedup.verify import Edges, plan_blocks, verified_edges
 from corpus.document_parts import key_rows, load_arrays, make_documents, save_arrays, work_path
 from corpus.joins import join_full_texts, rank_table, ranks_of
 from corpus.lookup import places_in
-from corpus.placement import Shards, place, shard_blocks, write_shard
+from corpus.metering import count
+from corpus.placement import Shards
 from corpus.record_parts import RecordParts
 from corpus.state import KEY, VERDICT, fold
-from corpus.workspace import WORK, Receipt, Workspace
+from corpus.workspace import WORK, Workspace
 from pipelines.exchange import BlockRef, read_blocks
 
 Blocks = Iterable[bytes | BlockRef]
@@ -39,7 +39,6 @@ BUCKET = np.dtype([("hash", "<u8"), ("key", "<u8")])
 EDGES_TAG, TEXTS_TAG = b"E", b"T"
 BLOCK_DOCS = 20_000  # documents whose texts one verification holds at once: about 30 MB of abstracts
 OUTCOME = f"{WORK}/outcome.npz"
-BLOCKS_BYTES = 128 << 20  # of kept documents that wait in a worker until they are cut by shard
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,6 +51,7 @@ class Plan:
     ranks: tuple[int, ...]  # of each part's file, in the order in which files apply
     num_partitions: int  # of the fold and of the buckets
     shards: Shards
+    keep_shards: bool = True  # False in a rehearsal: a shard is written, hashed and removed
 
     def document_paths(self) -> list[str]:
         """Return the full paths of the documents parts."""
@@ -65,7 +65,15 @@ class Step(beam.DoFn):
         self._plan = plan
 
 
-class ReadKeys(Step):
+class PartStep(Step):
+    """A step whose elements are parts of records, of one source each."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan)
+        self.part_names = plan.records.names
+
+
+class ReadKeys(PartStep):
     """part → (partition, KEY rows)."""
 
     def process(self, element: int) -> Iterator[tuple[int, bytes]]:
@@ -84,7 +92,7 @@ class FoldState(beam.DoFn):
             yield part, verdicts[start:end].tobytes()
 
 
-class MakeDocuments(Step):
+class MakeDocuments(PartStep):
     """(part, VERDICT blocks) → (partition, BUCKET rows); the documents go to disk."""
 
     def process(self, element: tuple[int, Blocks]) -> Iterator[tuple[int, bytes]]:
@@ -96,6 +104,7 @@ class MakeDocuments(Step):
         arrays = load_arrays(plan.workspace.path(work_path("buckets", part)))
         rows = np.zeros(len(arrays["keys"]), BUCKET)
         rows["hash"], rows["key"] = arrays["hashes"], arrays["keys"]
+        count("bucket rows", len(rows))
         yield from _scatter(rows, rows["hash"], plan.num_partitions)
 
 
@@ -114,6 +123,7 @@ class PlanVerification(Step):
 
     def process(self, element: tuple[int, Blocks]) -> Iterator[Any]:
         edges = distinct_edges(_gather(element[1], np.dtype("<u8")).reshape(-1, 2))
+        count("candidate pairs", len(edges))
         keys, numbers = [np.zeros(0, np.uint64)], [np.zeros(0, np.uint32)]
         for number, block in enumerate(plan_blocks(edges, max_docs=BLOCK_DOCS)):
             yield number, EDGES_TAG + block.tobytes()
@@ -130,7 +140,7 @@ class PlanVerification(Step):
                 yield beam.pvalue.TaggedOutput("requests", (part, here.tobytes()))
 
 
-class FetchTexts(Step):
+class FetchTexts(PartStep):
     """(part, REQUEST rows) → (block, texts and ranks of the documents asked for)."""
 
     def process(self, element: tuple[int, bytes]) -> Iterator[tuple[int, bytes]]:
@@ -169,6 +179,7 @@ class Verify(Step):
             threshold=self._plan.config.threshold,
             ranks=np.stack(table.column("ranks").to_numpy()),
         )
+        count("documents verified", table.num_rows)
         rows = np.zeros(len(found), VERIFIED)
         for name in VERIFIED.names or ():
             rows[name] = getattr(found, name)
@@ -207,67 +218,6 @@ class Resolve(Step):
             "twins_kept_apart": edges.num_twins,
             **{f"full_text_found_by_{name}": count for name, count in join.found_by.items()},
         }
-
-
-class Place(Step):
-    """part → receipt of its decisions; on the output `blocks`: (shard, Arrow stream of kept documents).
-
-    The documents of several parts go into one block of a shard: a part of 500 articles has less than one for each
-    of two thousand shards.
-    """
-
-    _outcome: dict[str, np.ndarray] | None = None
-
-    def start_bundle(self) -> None:
-        self._waiting: list[pa.Table] = []
-        self._waiting_bytes = 0
-
-    def process(self, element: int, facts: dict[str, int]) -> Iterator[Any]:
-        plan = self._plan
-        if self._outcome is None:  # the side input says that it is written; once a worker, not once a part
-            self._outcome = load_arrays(plan.workspace.path(OUTCOME))
-        receipt, kept = place(
-            part=element,
-            outcome=self._outcome,
-            shards=plan.shards,
-            workspace=plan.workspace,
-            config=plan.config,
-        )
-        yield 0, receipt
-        self._waiting.append(kept)
-        self._waiting_bytes += kept.nbytes
-        if self._waiting_bytes >= BLOCKS_BYTES:
-            for pair in self._take():
-                yield beam.pvalue.TaggedOutput("blocks", pair)
-
-    def finish_bundle(self) -> Iterator[Any]:
-        for pair in self._take():
-            yield beam.pvalue.TaggedOutput("blocks", GlobalWindows.windowed_value(pair))
-
-    def _take(self) -> Iterator[tuple[int, bytes]]:
-        waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
-        yield from shard_blocks(waiting)
-
-
-class WriteShard(Step):
-    """(shard, Arrow streams) → receipt."""
-
-    def process(self, element: tuple[int, Blocks]) -> Iterator[tuple[int, Receipt]]:
-        number, blocks = element
-        full = (block for block in read_blocks(blocks) if block)
-        yield 0, write_shard(number, full, shards=self._plan.shards, workspace=self._plan.workspace)
-
-
-class Commit(Step):
-    """All receipts → the manifest."""
-
-    def process(self, element: tuple[int, Iterable[Receipt]], facts: dict[str, int]) -> None:
-        receipts = sorted(element[1], key=lambda receipt: receipt.task)
-        summary = dict(facts)
-        for receipt in receipts:
-            for name, count in receipt.facts.items():
-                summary[name] = summary.get(name, 0) + count
-        self._plan.workspace.commit(receipts, summary=dict(sorted(summary.items())))
 
 
 def _scatter(rows: np.ndarray, hashes: np.ndarray, num_partitions: int) -> Iterator[tuple[int, bytes]]:

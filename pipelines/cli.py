@@ -18,7 +18,7 @@ from corpus.errors import UsageError
 from pipelines.arguments import split_command_line
 from pipelines.cli_errors import report
 from pipelines.cli_fetch import fetch
-from pipelines.cli_looking import account, compare, inspect, no_beam, verify
+from pipelines.cli_looking import account, compare, inspect, no_beam, rehearse, verify
 from pipelines.cli_models import export
 from pipelines.failures import INTERRUPTED
 
@@ -239,7 +239,7 @@ def demo(
     typer.echo(run_demo(output))
 
 
-for look in (verify, inspect, account, compare):
+for look in (verify, inspect, account, compare, rehearse):
     app.command()(look)
 
 

@@ -1,4 +1,4 @@
-"""The verbs of the front door that only look: `verify`, `inspect`, `account`, `compare`.
+"""The verbs of the front door that only look and measure: `verify`, `inspect`, `account`, `compare`, `rehearse`.
 
 Rooms are imported when a verb is called.
 """
@@ -67,3 +67,20 @@ def compare(
     from pipelines.comparison import compare as compared
 
     typer.echo(compared(records, tokenizer))
+
+
+def rehearse(
+    context: typer.Context,
+    documents: Annotated[int, typer.Option(help="Made-up documents to assemble.")],
+    output: Annotated[str, typer.Option(metavar="DIR", help="Local directory for work, spill files and the report.")],
+    articles: Annotated[int | None, typer.Option(help="Full texts among them.", show_default="one in 200")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the documents.")] = 0,
+) -> None:
+    """Assemble made-up documents of PubMed's statistics and say what all of PubMed would cost.
+
+    Takes about 1 kB of disk a document while it runs, and leaves a report, `rehearsal.json`.
+    """
+    no_beam(context)
+    from pipelines.rehearse import rehearse as rehearsed
+
+    typer.echo(rehearsed(documents, output=output, articles=articles, seed=seed).text())

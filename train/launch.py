@@ -53,10 +53,7 @@ def train(
     changes = {name: value for name, value in (("steps", steps), ("ranks", ranks)) if value is not None}
     config = checked({**config.model_dump(), **changes}, "train")
     config.accumulation()
-    if storage.is_remote(output):
-        raise UsageError(f"{output}: training writes to a local disk; copy the directory away afterwards")
-    if trust and not resume:
-        raise UsageError("--trust is about the checkpoints to resume from: add --resume, or leave it out")
+    _check_request(output, resume=resume, trust=trust)
     packed = read_manifest(tokens, "pack")
     rows = TokenRows(tokens, "train")
     shape = config.model.shape(seq_length=rows.seq_length, vocab_size=rows.vocab_size)
@@ -77,6 +74,13 @@ def train(
             with universal_copy(output, checkpoint, config):
                 run_ranks(output, config.ranks)
         return _commit(workspace, job, rows)
+
+
+def _check_request(output: str, *, resume: bool, trust: bool) -> None:
+    if storage.is_remote(output):
+        raise UsageError(f"{output}: training writes to a local disk; copy the directory away afterwards")
+    if trust and not resume:
+        raise UsageError("--trust is about the checkpoints to resume from: add --resume, or leave it out")
 
 
 def can_resume(output: str) -> bool:
