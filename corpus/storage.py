@@ -9,10 +9,11 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import PurePosixPath
 from typing import IO, Any
 
+from corpus import failpoints
 from corpus.errors import DiskError
 
 CHUNK = 1 << 20
@@ -76,6 +77,16 @@ def remove_tree(path: str) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
+def remove_file(path: str) -> None:
+    """Remove a file, if it is there."""
+    if is_remote(path):
+        if exists(path):
+            _filesystem(path).rm(path)
+        return
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+
+
 def remove_temporary(base: str) -> None:
     """Remove what a killed `write_atomic` left below a local directory; nobody may be writing there."""
     if not is_remote(base) and os.path.isdir(base):
@@ -102,8 +113,10 @@ def write_atomic(path: str) -> Iterator[IO[bytes]]:
             yield sink
             sink.flush()
             os.fsync(sink.fileno())
+        failpoints.reach_file(path, "written")
         os.replace(temporary, path)
         _sync_folder(folder)
+        failpoints.reach_file(path, "renamed")
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
             raise DiskError(f"cannot write {path}: {error.strerror}; free space or choose another --output") from error

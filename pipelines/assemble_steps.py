@@ -55,7 +55,7 @@ class Plan:
 
     def document_paths(self) -> list[str]:
         """Return the full paths of the documents parts."""
-        return [self.workspace.path(work_path("documents", part)) for part in range(len(self.records.names))]
+        return [self.workspace.path(work_path("documents", stem)) for stem in self.records.names]
 
 
 class Step(beam.DoFn):
@@ -101,7 +101,7 @@ class MakeDocuments(PartStep):
         verdicts = verdicts[np.argsort(verdicts["row"])]
         plan = self._plan
         make_documents(plan.records, part=part, verdicts=verdicts, workspace=plan.workspace, config=plan.config)
-        arrays = load_arrays(plan.workspace.path(work_path("buckets", part)))
+        arrays = load_arrays(plan.workspace.path(work_path("buckets", plan.records.names[part])))
         rows = np.zeros(len(arrays["keys"]), BUCKET)
         rows["hash"], rows["key"] = arrays["hashes"], arrays["keys"]
         count("bucket rows", len(rows))
