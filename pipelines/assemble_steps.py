@@ -16,7 +16,8 @@ import pyarrow as pa
 from corpus import parquet
 from corpus.blocks import from_block, to_block
 from corpus.config import AssembleConfig
-from corpus.dedup.candidates import candidate_edges, distinct_edges
+from corpus.dedup.candidates import distinct_edges
+from corpus.dedup.hot import bounded_candidate_edges
 from corpus.dedup.resolve import resolve
 from corpus.dedup.shingles import normalize, shingle
 from corpus.dedup.verify import Edges, plan_blocks, verified_edges
@@ -109,13 +110,15 @@ class MakeDocuments(PartStep):
 
 
 class FindCandidates(beam.DoFn):
-    """(partition, BUCKET blocks) → (0, EDGE rows)."""
+    """(partition, BUCKET blocks) → (0, EDGE rows); a partition that does not fit in memory is read in slices."""
 
     def process(self, element: tuple[int, Blocks]) -> Iterator[tuple[int, bytes]]:
-        rows = _gather(element[1], BUCKET)
-        edges = candidate_edges(rows["hash"].copy(), rows["key"].copy())
-        if len(edges):
-            yield 0, edges.tobytes()
+        def rows() -> Iterator[np.ndarray]:
+            return (np.frombuffer(block, BUCKET) for block in read_blocks(element[1]))
+
+        for edges in bounded_candidate_edges(rows):
+            if len(edges):
+                yield 0, edges.tobytes()
 
 
 class PlanVerification(Step):
