@@ -4,6 +4,7 @@
 (what was dropped and why) and bucket rows (what the document brings to the search for duplicates).
 """
 
+import hashlib
 import io
 from collections.abc import Sequence
 
@@ -17,20 +18,22 @@ from corpus.deciding import decide_batch
 from corpus.dedup.candidates import bucket_rows
 from corpus.dedup.minhash import band_hashes, bands_for, signatures
 from corpus.dedup.shingles import normalize, shingle
+from corpus.documents import Document, EarlyDecision
 from corpus.ncbi.inputs import file_rank
 from corpus.record_parts import RecordParts
 from corpus.records import Kind, doc_key, part_number
-from corpus.state import KEY
+from corpus.schema import schema_of
+from corpus.state import KEY, OUTDATED
 from corpus.workspace import WORK, Receipt, Workspace
 
 PUBMED_ENTITY, PMC_ENTITY = 1 << 60, 2 << 60
 WORK_LEVEL = 1  # of zstd: what the stage removes at its end is written at twice the speed and a fifth larger
 
 
-def work_path(name: str, part: int) -> str:
-    """Return the path, relative to the stage's output, of an intermediate file of a records part."""
+def work_path(name: str, stem: str) -> str:
+    """Return the path, relative to the stage's output, of an intermediate file of the records part of this stem."""
     suffix = "npz" if name == "buckets" else "parquet"
-    return f"{WORK}/{name}/part-{part:05d}.{suffix}"
+    return f"{WORK}/{name}/{stem}.{suffix}"
 
 
 def file_ranks(names: Sequence[str]) -> list[int]:
@@ -67,28 +70,41 @@ def make_documents(
 ) -> Receipt:
     """Write the documents, early decisions and bucket rows of one records part.
 
-    verdicts: VERDICT[num_records], in row order. A finished task is not done again.
+    verdicts: VERDICT[num_records], in row order. A task that was finished with the same records and verdicts is not
+    done again, in whatever company the part stands.
     """
-    task = f"documents/{part:05d}"
-    if done := workspace.finished(task):
+    stem = parts.names[part]
+    task = f"documents/{stem}"
+    facts = {"records": parts.digests[part], "verdicts": _digest(verdicts)}
+    of = f"{facts['records']} {facts['verdicts']}"
+    if done := workspace.finished(task, of=of):
         return done
-    documents, early = [], []
+    # A part may be without rows: a file of nothing but dead letters, or the last one of a tar.
+    documents, early = [schema_of(Document).empty_table()], [schema_of(EarlyDecision).empty_table()]
     first = 0
     for batch in parts.batches(part):
         made = decide_batch(batch, first_row=first, verdicts=verdicts[first : first + batch.num_rows], config=config)
         documents.append(made[0])
         early.append(made[1])
         first += batch.num_rows
-    assert first == len(verdicts), f"{parts.names[part]}: {first} rows, {len(verdicts)} verdicts"
+    assert first == len(verdicts), f"{stem}: {first} rows, {len(verdicts)} verdicts"
     table = pa.concat_tables(documents).combine_chunks()
     decided = pa.concat_tables(early)
     hashes, keys = _buckets(table, config)
-    parquet.write_table(workspace.path(work_path("documents", part)), table, level=WORK_LEVEL)
-    parquet.write_table(workspace.path(work_path("early", part)), decided, level=WORK_LEVEL)
-    save_arrays(workspace.path(work_path("buckets", part)), hashes=hashes, keys=keys)
+    parquet.write_table(workspace.path(work_path("documents", stem)), table, level=WORK_LEVEL)
+    parquet.write_table(workspace.path(work_path("early", stem)), decided, level=WORK_LEVEL)
+    save_arrays(workspace.path(work_path("buckets", stem)), hashes=hashes, keys=keys)
     rows = {"documents": table.num_rows, "early": decided.num_rows, "buckets": len(keys)}
-    files = [workspace.measure(work_path(name, part), role=name, rows=rows[name]) for name in rows]
-    return workspace.finish(Receipt(task=task, parts=tuple(files)))
+    files = [workspace.measure(work_path(name, stem), role=name, rows=rows[name]) for name in rows]
+    return workspace.finish(Receipt(task=task, parts=tuple(files), facts=facts), of=of)
+
+
+def _digest(verdicts: np.ndarray) -> str:
+    """Return the SHA-256 of what the fold says of a part's rows, wherever the part stands."""
+    named = np.where(np.isin(verdicts["code"], OUTDATED), verdicts["live_version"], 0)  # of no meaning for others
+    digest = hashlib.sha256(verdicts["code"].tobytes())
+    digest.update(named.astype("<u4").tobytes())
+    return digest.hexdigest()
 
 
 def save_arrays(path: str, **arrays: np.ndarray) -> None:

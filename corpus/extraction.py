@@ -4,16 +4,17 @@ Plain functions, run by a Beam worker or by a test. Records are written in row g
 so memory does not grow with the file. A file that is damaged as a whole gives no record at all.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus import parquet
+from corpus import parquet, storage
 from corpus.config import ExtractConfig
 from corpus.errors import CorruptError, DataError
 from corpus.language import languages_of
@@ -21,14 +22,17 @@ from corpus.manifest import Books, Manifest, Part
 from corpus.ncbi.archives import read_articles
 from corpus.ncbi.inputs import InputTask
 from corpus.ncbi.pubmed import read_pubmed
+from corpus.progress import say
 from corpus.records import Kind, Record, Reject
 from corpus.schema import schema_of, to_table
-from corpus.workspace import Receipt, Workspace
+from corpus.updating import said_of
+from corpus.workspace import Receipt, Workspace, receipt_of
 
 # Rows held as Python objects before they become a row group: about 15 MB of citations, 20 MB of articles.
 CITATION_ROWS, ARTICLE_ROWS = 5000, 250
 # Dead letters of one file: a third of a baseline file, which then is no file of NLM's.
 MAX_REJECTS = 10_000
+RECEIPTS_FILE = "receipts.json"
 
 
 def extract_task(task: InputTask, workspace: Workspace, config: ExtractConfig) -> Receipt:
@@ -82,7 +86,40 @@ def conclude(receipts: list[Receipt], workspace: Workspace, config: ExtractConfi
     facts: Counter[str] = Counter()
     for receipt in receipts:
         facts.update(receipt.facts)
-    return workspace.commit(receipts, summary=dict(sorted(facts.items())))
+    kept = _write_receipts(receipts, workspace)
+    return workspace.commit([*receipts, kept], summary=dict(sorted(facts.items())))
+
+
+def _write_receipts(receipts: list[Receipt], workspace: Workspace) -> Receipt:
+    """Write what each file gave, so that an update need not read it again."""
+    rows = [asdict(receipt) for receipt in sorted(receipts, key=lambda receipt: receipt.task)]
+    with storage.write_atomic(workspace.path(RECEIPTS_FILE)) as sink:
+        sink.write(json.dumps(rows, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n")
+    return Receipt(task="receipts", parts=(workspace.measure(RECEIPTS_FILE, role="receipts", rows=len(rows)),))
+
+
+def reuse_extracted(workspace: Workspace, manifest: Manifest) -> list[str]:
+    """Leave receipts for the inputs that are as they were when `manifest` was committed; return their parts' paths.
+
+    Says how many files are read again, and why.
+    """
+    path = workspace.path(RECEIPTS_FILE)
+    if not storage.exists(path):
+        say(f"{workspace.output}: has no {RECEIPTS_FILE}, so all files are read again")
+        return []
+    with storage.open_read(path) as source:
+        receipts = [receipt_of(content) for content in json.loads(source.read())]
+    before = {item.name: item.fingerprint for item in manifest.inputs}
+    now = {item.name: item.fingerprint for item in workspace.inputs}
+    same = {name for name in now if before.get(name) == now[name]}
+    reused = [receipt for receipt in receipts if receipt.task.removeprefix("extract/") in same]
+    for receipt in reused:
+        workspace.finish(receipt, of=now[receipt.task.removeprefix("extract/")])
+    say(
+        f"{workspace.output}: {len(reused)} of {len(now)} inputs are unchanged and not read again; "
+        + said_of({"new": now.keys() - before, "changed": (now.keys() & before) - same, "gone": before.keys() - now})
+    )
+    return [part.path for receipt in reused for part in receipt.parts]
 
 
 def _rows_per_part(task: InputTask, config: ExtractConfig) -> int | None:

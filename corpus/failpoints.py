@@ -10,6 +10,7 @@ VARIABLE = "CORPUSCLE_KILL_AT"
 
 _place, _, _times = os.environ.get(VARIABLE, "").partition("@")
 _left = int(_times or 1)
+_OWN_PLACES = ("manifest.json", "outcome.npz", "receipts.json", "_withdrawn.json")
 
 
 def reach(place: str) -> None:
@@ -20,3 +21,12 @@ def reach(place: str) -> None:
     _left -= 1
     if _left == 0:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def reach_file(path: str, when: str) -> None:
+    """Reach the place of a file that is written: the name of its folder, or its own when the folder is a stage's."""
+    if not _place:
+        return
+    folder, name = os.path.split(path)
+    kind = os.path.basename(folder)
+    reach(f"{name if name in _OWN_PLACES else kind}:{when}")

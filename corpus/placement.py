@@ -73,14 +73,20 @@ def plan_shards(text_bytes: int, config: AssembleConfig) -> Shards:
 
 
 def place(
-    *, part: int, outcome: dict[str, np.ndarray], shards: Shards, workspace: Workspace, config: AssembleConfig
+    *,
+    part: int,
+    stem: str,
+    outcome: dict[str, np.ndarray],
+    shards: Shards,
+    workspace: Workspace,
+    config: AssembleConfig,
 ) -> tuple[Receipt, pa.Table]:
     """Write the decisions on one records part; return their receipt and its kept documents.
 
     The table holds `SHARD_COLUMNS`, the hash by which a shard is ordered (`order`) and the number of the shard.
     """
-    table = parquet.read_table(workspace.path(work_path("documents", part)))
-    early = parquet.read_table(workspace.path(work_path("early", part)))
+    table = parquet.read_table(workspace.path(work_path("documents", stem)))
+    early = parquet.read_table(workspace.path(work_path("early", stem)))
     keys = table.column("doc_key").to_numpy().astype(np.uint64)
     member, lost = places_in(keys, outcome["member"]), places_in(keys, outcome["dropped"])
     ids = table.column("doc_id").to_pylist()

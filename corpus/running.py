@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 from corpus import storage
 from corpus.errors import RetryError
-from corpus.manifest import has_manifest
+from corpus.manifest import MANIFEST, has_manifest
 
 RUN_FACTS = "run.json"
 LOCK = ".lock"
@@ -28,10 +28,10 @@ def running_stage(output: str) -> Iterator[None]:
     Raises RetryError when another process holds the directory.
     """
     with _lock(output):
-        finished_before = has_manifest(output)
+        before = _committed(output)
         wall, cpu = time.monotonic(), _cpu_seconds()
         yield
-        if not finished_before and has_manifest(output):
+        if _committed(output) not in (None, before):
             facts = {
                 "wall_seconds": round(time.monotonic() - wall, 2),
                 "cpu_seconds": round(_cpu_seconds() - cpu, 2),
@@ -42,6 +42,14 @@ def running_stage(output: str) -> Iterator[None]:
             }
             with storage.write_atomic(storage.join(output, RUN_FACTS)) as sink:
                 sink.write(json.dumps(facts, indent=1).encode() + b"\n")
+
+
+def _committed(output: str) -> bytes | None:
+    """Return the manifest that is there, which an update replaces by another."""
+    if not has_manifest(output):
+        return None
+    with storage.open_read(storage.join(output, MANIFEST)) as source:
+        return source.read()
 
 
 _WHO = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)

@@ -9,10 +9,11 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import PurePosixPath
 from typing import IO, Any
 
+from corpus import failpoints
 from corpus.errors import DiskError
 
 CHUNK = 1 << 20
@@ -81,7 +82,8 @@ def remove_file(path: str) -> None:
     if is_remote(path):
         if exists(path):
             _filesystem(path).rm(path)
-    elif os.path.exists(path):
+        return
+    with suppress(FileNotFoundError):
         os.unlink(path)
 
 
@@ -111,8 +113,10 @@ def write_atomic(path: str) -> Iterator[IO[bytes]]:
             yield sink
             sink.flush()
             os.fsync(sink.fileno())
+        failpoints.reach_file(path, "written")
         os.replace(temporary, path)
         sync_folder(folder)
+        failpoints.reach_file(path, "renamed")
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
             raise DiskError(f"cannot write {path}: {error.strerror}; free space or choose another --output") from error

@@ -8,12 +8,13 @@ The manifest is written last, from the receipts; then the receipts and `_work/` 
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from corpus import storage
 from corpus.errors import UsageError
+from corpus.failpoints import reach
 from corpus.manifest import (
     Books,
     Input,
@@ -24,10 +25,11 @@ from corpus.manifest import (
     read_manifest,
     write_manifest,
 )
+from corpus.updating import finish_withdrawal, withdraw
 
 RECEIPTS = "_receipts"
 WORK = "_work"
-PLAN = "_plan.json"
+UPDATABLE = ("extract", "assemble")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +40,12 @@ class Receipt:
     parts: tuple[Part, ...]
     books: Books = field(default_factory=Books)
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def receipt_of(content: dict[str, Any]) -> Receipt:
+    """Return the receipt whose fields a JSON object holds."""
+    parts = tuple(Part(**part) for part in content.pop("parts"))
+    return Receipt(parts=parts, books=Books(**content.pop("books")), **content)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,13 +76,9 @@ class Workspace:
         path = self._receipt_path(task)
         if not storage.exists(path):
             return None
-        with storage.open_read(path) as source:
-            content = json.loads(source.read())
-        if content.pop("fingerprint") != self._task_fingerprint(of):
+        receipt, made_of = self._read_receipt(path)
+        if made_of != self._task_fingerprint(of):
             return None
-        content["parts"] = tuple(Part(**part) for part in content["parts"])
-        content["books"] = Books(**content["books"])
-        receipt = Receipt(**content)
         intact = all(
             storage.exists(self.path(part.path)) and storage.sha256_file(self.path(part.path)) == part.sha256
             for part in receipt.parts
@@ -108,10 +112,25 @@ class Workspace:
         write_manifest(self.output, manifest)
         return manifest
 
-    def clean(self) -> None:
-        """Remove receipts and intermediate files, once the manifest is there."""
-        for name in (RECEIPTS, WORK):
-            storage.remove_tree(self.path(name))
+    def clean(self, *, keep: Iterable[Receipt] = ()) -> None:
+        """Remove receipts and intermediate files, once the manifest is there; receipts kept stay, and their files."""
+        files = {part.path for receipt in keep for part in receipt.parts}
+        files |= {self._receipt_path(receipt.task).removeprefix(self.path("")) for receipt in keep}
+        for folder in (RECEIPTS, WORK):
+            reach(f"clean:{folder}")
+            if not files:
+                storage.remove_tree(self.path(folder))
+                continue
+            for name in storage.walk_files(self.path(folder)) if storage.exists(self.path(folder)) else ():
+                if f"{folder}/{name}" not in files:
+                    storage.remove_file(self.path(f"{folder}/{name}"))
+
+    def receipts(self, kind: str) -> dict[str, Receipt]:
+        """Return the receipts of the tasks `kind/…` by task, whether or not their files are intact."""
+        folder = self.path(RECEIPTS)
+        names = storage.walk_files(folder) if storage.exists(folder) else []
+        found = (self._read_receipt(storage.join(folder, name))[0] for name in names if name.startswith(f"{kind}-"))
+        return {receipt.task: receipt for receipt in sorted(found, key=lambda one: one.task)}
 
     def num_finished(self) -> int:
         """Count the receipts, intact or not; for progress bars."""
@@ -125,6 +144,13 @@ class Workspace:
             return self.fingerprint
         return fingerprint(self.stage, self.config, [Input(name="task", fingerprint=of)])
 
+    def _read_receipt(self, path: str) -> tuple[Receipt, str]:
+        """Return a receipt and the fingerprint of what its task read."""
+        with storage.open_read(path) as source:
+            content = json.loads(source.read())
+        made_of: str = content.pop("fingerprint")
+        return receipt_of(content), made_of
+
     def _receipt_path(self, task: str) -> str:
         # Task names hold file names of any length and letters: the hash keeps them unique on disk.
         tag = hashlib.sha256(task.encode()).hexdigest()[:16]
@@ -133,11 +159,18 @@ class Workspace:
 
 
 def plan_stage(
-    output: str, *, stage: str, config: Mapping[str, Any], inputs: Iterable[Input]
+    output: str,
+    *,
+    stage: str,
+    config: Mapping[str, Any],
+    inputs: Iterable[Input],
+    update: Callable[[Workspace, Manifest], Iterable[str]] | None = None,
 ) -> tuple[Workspace, Manifest | None]:
     """Return the workspace of a stage, and its manifest when the very same stage was finished there before.
 
-    Takes away what killed runs left; the caller holds the directory (`corpus.running`).
+    Takes away what killed runs left; the caller holds the directory (`corpus.running`). With `update`, a finished stage
+    that differs in its inputs alone is withdrawn; `update` returns the paths of its parts that stay true, after it left
+    receipts for them.
 
     Raises UsageError, printing the difference, when the directory holds a finished stage that differs,
     or files that are no stage's.
@@ -151,16 +184,25 @@ def plan_stage(
         inputs=inputs,
     )
     storage.remove_temporary(workspace.output)
+    finish_withdrawal(workspace.output)
     if has_manifest(workspace.output):
         manifest = read_manifest(workspace.output)
         if manifest.fingerprint == workspace.fingerprint:
-            workspace.clean()  # a kill between commit and clean leaves them behind
+            if update is None:
+                workspace.clean()  # a kill between commit and clean leaves them behind
             return workspace, manifest
-        raise UsageError(difference(workspace, manifest))
+        other_inputs = _same_but_inputs(workspace, manifest)
+        if update is None or not other_inputs:
+            raise UsageError(difference(workspace, manifest, can_update=other_inputs and stage in UPDATABLE))
+        withdraw(workspace.output, manifest, keep=update(workspace, manifest))
     return workspace, None
 
 
-def difference(workspace: Workspace, manifest: Manifest) -> str:
+def _same_but_inputs(workspace: Workspace, manifest: Manifest) -> bool:
+    return fingerprint(workspace.stage, workspace.config, manifest.inputs) == manifest.fingerprint
+
+
+def difference(workspace: Workspace, manifest: Manifest, *, can_update: bool = False) -> str:
     """Say how the stage asked for differs from the one that is there."""
     lines = [f"{workspace.output}: holds a finished `{manifest.stage}` made with something else:"]
     if manifest.stage != workspace.stage:
@@ -176,5 +218,6 @@ def difference(workspace: Workspace, manifest: Manifest) -> str:
     lines += changes[:10] + ([f"  … and {len(changes) - 10} more inputs"] if len(changes) > 10 else [])
     if len(lines) == 1:
         lines.append(f"  code version: {manifest.version} there")
-    lines.append("Choose another --output, or remove that directory.")
+    advice = "Add --update to bring it up to date, choose" if can_update else "Choose"
+    lines.append(f"{advice} another --output, or remove that directory.")
     return "\n".join(lines)

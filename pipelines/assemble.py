@@ -7,7 +7,7 @@
 The arithmetic is in `corpus`; the steps are in `pipelines.assemble_steps`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,16 +19,18 @@ from corpus.document_parts import file_ranks
 from corpus.errors import UsageError
 from corpus.manifest import Input, Manifest, read_manifest
 from corpus.placement import plan_shards
+from corpus.progress import say
 from corpus.record_parts import stored_parts
 from corpus.running import running_stage
 from corpus.storage import is_remote, remove_tree
-from corpus.workspace import WORK, Workspace, plan_stage
+from corpus.updating import said_of
+from corpus.workspace import WORK, Receipt, Workspace, plan_stage
 from pipelines import assemble_shards
 from pipelines import assemble_steps as steps
 from pipelines.assemble_steps import BUCKET, Plan
 from pipelines.exchange import BlockExchange
 from pipelines.metering import metered_step
-from pipelines.runner import is_embedded
+from pipelines.runner import is_dry_run, is_embedded
 from pipelines.stage import run_stage
 
 STAGE = "assemble"
@@ -36,8 +38,13 @@ PARTITION_BYTES = 32 << 20
 BUCKETS_PER_DOCUMENT = 20  # bands and the exact text, rounded up
 
 
-def assemble(config: AssembleConfig, *, records: str, output: str, beam_args: Sequence[str] = ()) -> Manifest | None:
+def assemble(
+    config: AssembleConfig, *, records: str, output: str, beam_args: Sequence[str] = (), update: bool = False
+) -> Manifest | None:
     """Turn the records of a finished `extract` into corpus shards and decisions below `output`.
+
+    With `update`, a corpus of other records there is brought up to date, and what a later update can use is kept: the
+    documents and bucket rows of each records part, as long as its records and the state of its PMIDs are the same.
 
     Returns the committed manifest, or None after a dry run, which builds and validates the graph only.
     """
@@ -49,10 +56,14 @@ def assemble(config: AssembleConfig, *, records: str, output: str, beam_args: Se
             f"{records}: was extracted without The Pile's text, which profile pile needs; extract the files again with "
             "`corpuscle extract --pile … --output` and a new directory"
         )
+    update = update and not is_dry_run(beam_args)
     with running_stage(output):
         inputs = [Input(name="extract", fingerprint=source.fingerprint)]
-        workspace, finished = plan_stage(output, stage=STAGE, config=config.identity(), inputs=inputs)
+        workspace, finished = plan_stage(
+            output, stage=STAGE, config=config.identity(), inputs=inputs, update=_nothing_committed if update else None
+        )
         plan = plan_assemble(config, source, records=records, workspace=workspace)
+        before = workspace.receipts("documents")
         with _spill_folder(workspace, beam_args) as spill:
             return run_stage(
                 lambda pipeline: build(pipeline, plan, spill),
@@ -61,7 +72,31 @@ def assemble(config: AssembleConfig, *, records: str, output: str, beam_args: Se
                 num_tasks=2 * len(plan.records.names) + plan.shards.num_all,
                 workers=min(config.workers, len(plan.records.names)),
                 beam_args=beam_args,
+                keep=lambda: _kept_for_update(workspace, plan, before) if update else (),
             )
+
+
+def _nothing_committed(workspace: Workspace, manifest: Manifest) -> list[str]:
+    """Return no path: decisions and shards are made anew, for any of them may change with one record."""
+    return []
+
+
+def _kept_for_update(workspace: Workspace, plan: Plan, before: Mapping[str, Receipt]) -> list[Receipt]:
+    """Return the receipts of the documents of all parts; says which parts were made again, and why."""
+    now = workspace.receipts("documents")
+    own = [now[task] for task in (f"documents/{stem}" for stem in plan.records.names) if task in now]
+    changes: dict[str, list[str]] = {"new": [], "with other records": [], "whose records others replace": []}
+    for receipt in own:
+        old, stem = before.get(receipt.task), receipt.task.removeprefix("documents/")
+        if old is None:
+            changes["new"].append(stem)
+        elif old.facts["records"] != receipt.facts["records"]:
+            changes["with other records"].append(stem)
+        elif old.facts != receipt.facts:
+            changes["whose records others replace"].append(stem)
+    made = sum(map(len, changes.values()))
+    say(f"{workspace.output}: documents of {len(own) - made} of {len(own)} records parts reused; {said_of(changes)}")
+    return own
 
 
 @contextmanager

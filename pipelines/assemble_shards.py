@@ -38,6 +38,7 @@ class Place(PartStep):
             self._outcome = load_arrays(plan.workspace.path(OUTCOME))
         receipt, kept = place(
             part=element,
+            stem=plan.records.names[element],
             outcome=self._outcome,
             shards=plan.shards,
             workspace=plan.workspace,

@@ -16,7 +16,8 @@ import pyarrow as pa
 from corpus import parquet
 from corpus.blocks import from_block, to_block
 from corpus.config import AssembleConfig
-from corpus.dedup.candidates import candidate_edges, distinct_edges
+from corpus.dedup.candidates import distinct_edges
+from corpus.dedup.hot import bounded_candidate_edges
 from corpus.dedup.resolve import resolve
 from corpus.dedup.shingles import normalize, shingle
 from corpus.dedup.verify import Edges, plan_blocks, verified_edges
@@ -55,7 +56,7 @@ class Plan:
 
     def document_paths(self) -> list[str]:
         """Return the full paths of the documents parts."""
-        return [self.workspace.path(work_path("documents", part)) for part in range(len(self.records.names))]
+        return [self.workspace.path(work_path("documents", stem)) for stem in self.records.names]
 
 
 class Step(beam.DoFn):
@@ -101,7 +102,7 @@ class MakeDocuments(PartStep):
         verdicts = verdicts[np.argsort(verdicts["row"])]
         plan = self._plan
         make_documents(plan.records, part=part, verdicts=verdicts, workspace=plan.workspace, config=plan.config)
-        arrays = load_arrays(plan.workspace.path(work_path("buckets", part)))
+        arrays = load_arrays(plan.workspace.path(work_path("buckets", plan.records.names[part])))
         rows = np.zeros(len(arrays["keys"]), BUCKET)
         rows["hash"], rows["key"] = arrays["hashes"], arrays["keys"]
         count("bucket rows", len(rows))
@@ -109,13 +110,15 @@ class MakeDocuments(PartStep):
 
 
 class FindCandidates(beam.DoFn):
-    """(partition, BUCKET blocks) → (0, EDGE rows)."""
+    """(partition, BUCKET blocks) → (0, EDGE rows); a partition that does not fit in memory is read in slices."""
 
     def process(self, element: tuple[int, Blocks]) -> Iterator[tuple[int, bytes]]:
-        rows = _gather(element[1], BUCKET)
-        edges = candidate_edges(rows["hash"].copy(), rows["key"].copy())
-        if len(edges):
-            yield 0, edges.tobytes()
+        def rows() -> Iterator[np.ndarray]:
+            return (np.frombuffer(block, BUCKET) for block in read_blocks(element[1]))
+
+        for edges in bounded_candidate_edges(rows):
+            if len(edges):
+                yield 0, edges.tobytes()
 
 
 class PlanVerification(Step):

@@ -33,6 +33,9 @@ app = typer.Typer(
 # The defaults of the options repeat those of the configurations, which would cost an import; a test compares them.
 Output = Annotated[str, typer.Option(metavar="DIR", help="Directory of the result; one stage, one directory.")]
 Corpus = Annotated[str, typer.Option(metavar="DIR", help="Result of `corpuscle assemble`.")]
+Update = Annotated[
+    bool, typer.Option("--update", help="Bring the result there up to date with the inputs given, reusing what it can.")
+]
 Workers = Annotated[int, typer.Option(help="Local worker processes; the result does not depend on it.")]
 
 
@@ -69,6 +72,7 @@ def extract(
     ] = None,
     pile: Annotated[bool, typer.Option("--pile", help="Also make The Pile's text, for `--profile pile`.")] = False,
     workers: Workers = 1,
+    update: Update = False,
 ) -> None:
     """Read PubMed and PMC files into records.
 
@@ -80,7 +84,7 @@ def extract(
     beam_args = _beam(context)
     from pipelines import extract as stage
 
-    _summarize(stage.extract(config, output=output, beam_args=beam_args), output)
+    _summarize(stage.extract(config, output=output, beam_args=beam_args, update=update), output)
 
 
 @app.command()
@@ -103,6 +107,7 @@ def assemble(
     sub_articles: Annotated[str, typer.Option(help="Reviews and replies inside articles: keep or drop.")] = "keep",
     license: Annotated[str, typer.Option(help="What its licence must allow: commercial, open or any.")] = "any",  # noqa: A002
     workers: Workers = 1,
+    update: Update = False,
 ) -> None:
     """Deduplicate and split the records into a corpus.
 
@@ -113,17 +118,12 @@ def assemble(
 
     options: dict[str, Any] = {"profile": profile, "threshold": threshold, "validation": validation, "seed": seed}
     options |= {"min_words": min_words, "notice_words": notice_words, "retracted": retracted, "ocr": ocr}
-    options |= {
-        "floats": floats,
-        "sub_articles": sub_articles,
-        "license": license,
-        **({"languages": languages} if languages else {}),
-    }
-    config = AssembleConfig(**options, workers=workers)
+    options |= {"floats": floats, "sub_articles": sub_articles, "license": license, "workers": workers}
+    config = AssembleConfig(**options, **({"languages": languages} if languages else {}))
     beam_args = _beam(context)
     from pipelines import assemble as stage
 
-    _summarize(stage.assemble(config, records=records, output=output, beam_args=beam_args), output)
+    _summarize(stage.assemble(config, records=records, output=output, beam_args=beam_args, update=update), output)
 
 
 @app.command()

@@ -6,18 +6,23 @@ import apache_beam as beam
 
 from corpus.config import ExtractConfig
 from corpus.errors import UsageError
-from corpus.extraction import conclude, extract_task
+from corpus.extraction import conclude, extract_task, reuse_extracted
 from corpus.manifest import Input, Manifest
 from corpus.ncbi.inputs import InputTask, find_inputs
 from corpus.running import running_stage
 from corpus.workspace import Receipt, Workspace, plan_stage
+from pipelines.runner import is_dry_run
 from pipelines.stage import run_stage
 
 STAGE = "extract"
 
 
-def extract(config: ExtractConfig, *, output: str, beam_args: Sequence[str] = ()) -> Manifest | None:
+def extract(
+    config: ExtractConfig, *, output: str, beam_args: Sequence[str] = (), update: bool = False
+) -> Manifest | None:
     """Turn the configured PubMed and PMC inputs into records below `output`.
+
+    With `update`, a finished extraction of other inputs there is brought up to date; unchanged ones are not read again.
 
     Returns the committed manifest, or None after a dry run, which builds and validates the graph only.
 
@@ -29,7 +34,13 @@ def extract(config: ExtractConfig, *, output: str, beam_args: Sequence[str] = ()
     tasks = find_inputs(pubmed=config.pubmed, pmc=config.pmc, articles_per_part=config.articles_per_part)
     with running_stage(output):
         inputs = [Input(name=task.name, fingerprint=task.fingerprint) for task in tasks]
-        workspace, finished = plan_stage(output, stage=STAGE, config=config.identity(), inputs=inputs)
+        workspace, finished = plan_stage(
+            output,
+            stage=STAGE,
+            config=config.identity(),
+            inputs=inputs,
+            update=reuse_extracted if update and not is_dry_run(beam_args) else None,
+        )
         return run_stage(
             lambda pipeline: build(pipeline, tasks, workspace, config),
             workspace=workspace,

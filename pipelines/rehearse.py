@@ -8,7 +8,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -21,7 +21,7 @@ from corpus.metering import Meter
 from corpus.placement import plan_shards
 from corpus.rehearsal.parts import RehearsedParts
 from corpus.running import running_stage
-from corpus.workspace import WORK, Workspace, plan_stage
+from corpus.workspace import WORK, Receipt, Workspace, plan_stage
 from pipelines.assemble import build, num_partitions
 from pipelines.assemble_steps import Plan
 from pipelines.rehearsal_report import Rehearsal
@@ -94,7 +94,7 @@ def _assemble(parts: RehearsedParts, folder: str) -> Manifest:
 class _Uncleaned(Workspace):
     """Keeps the intermediate files, whose size is part of the report."""
 
-    def clean(self) -> None:
+    def clean(self, *, keep: Iterable[Receipt] = ()) -> None:
         """Leave all as it is."""
 
 

@@ -1,12 +1,12 @@
 """What every Beam stage does around its pipeline: up to date or reused, progress, dry run, clean-up."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import apache_beam as beam
 
 from corpus.manifest import Manifest, read_manifest
 from corpus.progress import say, watched
-from corpus.workspace import Workspace
+from corpus.workspace import Receipt, Workspace
 from pipelines.runner import is_dry_run, run_pipeline
 
 
@@ -18,13 +18,16 @@ def run_stage(
     num_tasks: int,
     workers: int,
     beam_args: Sequence[str],
+    keep: Callable[[], Iterable[Receipt]] = tuple,
 ) -> Manifest | None:
     """Run a stage whose pipeline ends with the commit; returns the manifest.
 
     `finished` is the manifest that `plan_stage` found, and then nothing runs. Returns None after a dry run,
-    which builds and validates the graph only.
+    which builds and validates the graph only. `keep` returns the receipts of tasks whose files stay when the stage is
+    finished, for a later update.
     """
     if finished is not None:
+        workspace.clean(keep=keep())  # a kill between commit and clean leaves files behind
         say(f"{workspace.output}: up to date ({workspace.stage}, {finished.fingerprint[:12]})")
         return finished
     reused = workspace.num_finished()
@@ -38,5 +41,5 @@ def run_stage(
     )
     if is_dry_run(beam_args):
         return None
-    workspace.clean()
+    workspace.clean(keep=keep())
     return read_manifest(workspace.output, workspace.stage)

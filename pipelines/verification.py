@@ -26,7 +26,8 @@ from train.spawn import LOGS
 
 # What a stage's directory holds beside its parts: the commit, facts of the run, a lock; for training also logs.
 KNOWN_FILES = (MANIFEST, RUN_FACTS, LOCK, JOB, TIMING, FETCH_LOG)
-KNOWN_FOLDERS = (EVENTS, LOGS, checkpoints.FOLDER)
+# RECEIPTS and WORK of a finished stage are what `assemble --update` keeps for the next update.
+KNOWN_FOLDERS = (EVENTS, LOGS, checkpoints.FOLDER, RECEIPTS, WORK)
 ORPHANS_SHOWN = 10
 
 

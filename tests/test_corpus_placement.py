@@ -28,8 +28,8 @@ def workspace(tmp_path: Path) -> Workspace:
     made = plan_stage(str(tmp_path), stage="assemble", config={}, inputs=[])[0]
     documents = [document(doc_id(int(key)), full_text=False, pmid=None, pmcid=None, doi=None) for key in KEYS.tolist()]
     early = [EarlyDecision(row=0, doc_id="pmid:9999", source="pubmed", kind="citation", reason="no_text", survivor="")]
-    parquet.write_table(made.path(work_path("documents", 0)), to_table(documents, Document))
-    parquet.write_table(made.path(work_path("early", 0)), to_table(early, EarlyDecision))
+    parquet.write_table(made.path(work_path("documents", "a")), to_table(documents, Document))
+    parquet.write_table(made.path(work_path("early", "a")), to_table(early, EarlyDecision))
     return made
 
 
@@ -48,7 +48,7 @@ def outcome() -> dict[str, np.ndarray]:
 
 
 def test_every_kept_document_is_in_one_shard_and_every_record_has_a_decision(workspace: Workspace) -> None:
-    receipt, kept = place(part=0, outcome=outcome(), shards=SHARDS, workspace=workspace, config=CONFIG)
+    receipt, kept = place(part=0, stem="a", outcome=outcome(), shards=SHARDS, workspace=workspace, config=CONFIG)
     blocks = [*shard_blocks([kept.slice(0, 1000), kept.slice(1000)]), *shard_blocks([])]
     assert receipt.books == Books(read=NUM + 1, kept=NUM - 10, dropped={"near_duplicate": 10, "no_text": 1})
     written = {}
@@ -68,7 +68,7 @@ def test_every_kept_document_is_in_one_shard_and_every_record_has_a_decision(wor
 
 
 def test_a_cluster_stays_on_one_side_and_the_rest_is_split_by_its_share(workspace: Workspace) -> None:
-    receipt, _ = place(part=0, outcome=outcome(), shards=SHARDS, workspace=workspace, config=CONFIG)
+    receipt, _ = place(part=0, stem="a", outcome=outcome(), shards=SHARDS, workspace=workspace, config=CONFIG)
     rows = parquet.read_table(workspace.path(receipt.parts[0].path)).to_pylist()
     assert len({row["split"] for row in rows if row["kept"] and row["cluster"] == "pmid:1"}) == 1
     alone = [row["split"] for row in rows if row["kept"] and row["cluster"] != "pmid:1"]
@@ -77,7 +77,7 @@ def test_a_cluster_stays_on_one_side_and_the_rest_is_split_by_its_share(workspac
 
 
 def test_shards_of_a_split_are_even(workspace: Workspace) -> None:
-    _, kept = place(part=0, outcome=outcome(), shards=SHARDS, workspace=workspace, config=CONFIG)
+    _, kept = place(part=0, stem="a", outcome=outcome(), shards=SHARDS, workspace=workspace, config=CONFIG)
     blocks = list(shard_blocks([kept]))
     sizes = [
         write_shard(shard, [block for number, block in blocks if number == shard], shards=SHARDS, workspace=workspace)

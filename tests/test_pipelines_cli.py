@@ -119,10 +119,10 @@ def extract_calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 def test_paths_workers_and_beam_flags_reach_the_stage(
     extract_calls: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    argv = "extract --pubmed a b --pmc c --pubmed d --output o --workers 3 -- --experiments=x"
+    argv = "extract --pubmed a b --pmc c --pubmed d --output o --workers 3 --update -- --experiments=x"
     assert run(*argv.split()) == 0
     expected = ExtractConfig(pubmed=("a", "b", "d"), pmc=("c",), workers=3)
-    assert extract_calls == [{"config": expected, "output": "o", "beam_args": ("--experiments=x",)}]
+    assert extract_calls == [{"config": expected, "output": "o", "beam_args": ("--experiments=x",), "update": True}]
     assert capsys.readouterr().out == "extract: 3 read = 2 kept + 1 dropped (bad_xml 1); 0 files of 0 B in o\n"
 
 
