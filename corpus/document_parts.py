@@ -17,6 +17,7 @@ from corpus.config import AssembleConfig
 from corpus.deciding import decide_batch
 from corpus.dedup.candidates import bucket_rows
 from corpus.dedup.minhash import band_hashes, bands_for, signatures
+from corpus.dedup.notices import are_notices
 from corpus.dedup.shingles import normalize, shingle
 from corpus.documents import Document, EarlyDecision
 from corpus.ncbi.inputs import file_rank
@@ -127,4 +128,5 @@ def _buckets(table: pa.Table, config: AssembleConfig) -> tuple[np.ndarray, np.nd
     num_bands, rows = bands_for(config.threshold)
     shingles = shingle(normalize(table.column("text")))
     bands = band_hashes(signatures(shingles), num_bands, rows)
-    return bucket_rows(table.column("doc_key").to_numpy().astype(np.uint64), shingles, bands)
+    keys = table.column("doc_key").to_numpy().astype(np.uint64)
+    return bucket_rows(keys, shingles, bands, only_equal=are_notices(table.column("text")))

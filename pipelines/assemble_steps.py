@@ -179,6 +179,7 @@ class Verify(Step):
             edges,
             table.column("key").to_numpy(),
             shingle(normalize(table.column("text"))),
+            texts=table.column("text"),
             threshold=self._plan.config.threshold,
             ranks=np.stack(table.column("ranks").to_numpy()),
         )

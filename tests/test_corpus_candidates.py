@@ -65,8 +65,8 @@ def test_short_documents_bring_only_the_bucket_of_their_text() -> None:
     texts = ["", "Reply.", "Reply!", long, long + " fourteen"]
     found = shingle(normalize(pa.array(texts)))
     keys = np.arange(10, 15, dtype=np.uint64)
-    hashes, owners = bucket_rows(keys, found, band_hashes(signatures(found), 17, 7))
-    assert len(hashes) == 4 + 2 * 17
-    assert np.bincount(owners.astype(int), minlength=15)[10:].tolist() == [0, 1, 1, 18, 18]
+    hashes, owners = bucket_rows(keys, found, band_hashes(signatures(found), 18, 6))
+    assert len(hashes) == 4 + 2 * 18
+    assert np.bincount(owners.astype(int), minlength=15)[10:].tolist() == [0, 1, 1, 19, 19]
     assert [11, 12] in candidate_edges(hashes, owners).tolist()
     assert [13, 14] in candidate_edges(hashes, owners).tolist()

@@ -28,7 +28,6 @@ def sets_of(*documents: list[int]) -> Shingles:
         hashes=np.concatenate([np.zeros(0, np.uint64), *arrays]),
         offsets=np.concatenate([[0], np.cumsum([len(array) for array in arrays], dtype=np.int64)]).astype(np.int64),
         texts=none,
-        templates=none,
     )
 
 
@@ -36,7 +35,10 @@ hashes = st.integers(0, 2**64 - 1)
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.lists(hashes, max_size=40), min_size=1, max_size=5), st.sampled_from([(128, 1), (16, 7), (1, 0)]))
+@given(
+    st.lists(st.lists(hashes, max_size=40), min_size=1, max_size=5),
+    st.sampled_from([(128, 1), (256, 1), (256, 7), (16, 7), (1, 0)]),
+)
 def test_signatures_are_datasketch_bit_for_bit(documents: list[list[int]], shape: tuple[int, int]) -> None:
     num_perm, seed = shape
     found = signatures(sets_of(*documents), num_perm=num_perm, seed=seed)
@@ -92,12 +94,12 @@ def test_bands_follow_the_stated_rule(threshold: float, num_perm: int) -> None:
 def test_bands_miss_less_than_the_optimiser_of_datasketch() -> None:
     theirs = MinHashLSH(threshold=0.8, num_perm=128)
     assert (theirs.b, theirs.r) == (9, 13)
-    assert bands_for(0.8, 128) == (17, 7)
-    ours = dict(collision_curve(17, 7))
+    assert bands_for(0.8, 128) == (18, 6)
+    ours = dict(collision_curve(18, 6))
     missed = {similarity: 1 - chance for similarity, chance in collision_curve(theirs.b, theirs.r)}
     assert all(1 - ours[s] < missed[s] for s in ours if 0 < s < 1)
     assert ours[0.85] > 0.998
-    assert ours[0.5] < 0.13
+    assert ours[0.5] < 0.25
     assert missed[0.8] > 0.6
 
 
@@ -107,9 +109,9 @@ def test_bands_propose_as_often_as_the_curve_says() -> None:
     for _ in range(1500):
         pool = generator.integers(0, 2**64, 150, dtype=np.uint64).tolist()
         documents += [pool[:127], pool[23:]]  # 104 of 150: J = 0.693
-    bands = band_hashes(signatures(sets_of(*documents)), 17, 7)
+    bands = band_hashes(signatures(sets_of(*documents)), 18, 6)
     hits = np.mean((bands[::2] == bands[1::2]).any(axis=1))
-    chance = collision_probability(104 / 150, 17, 7)
+    chance = collision_probability(104 / 150, 18, 6)
     assert abs(hits - chance) < 4 * math.sqrt(chance * (1 - chance) / 1500)
 
 

@@ -24,15 +24,19 @@ def bucket_rows(
     shingles: Shingles,
     bands: npt.NDArray[np.uint64],
     *,
+    only_equal: npt.NDArray[np.bool_] | None = None,
     min_shingles: int = MIN_SHINGLES,
 ) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
     """Return (bucket hashes, document keys), uint64[num_rows] each: the rows that documents bring to the shuffle.
 
     `bands` is uint64[num_docs, num_bands] (`corpus.dedup.minhash.band_hashes`). Every document with a word brings the
-    bucket of its whole text; one with `min_shingles` shingles or more also brings the bucket of every band.
+    bucket of its whole text; one with `min_shingles` shingles or more also brings the bucket of every band, unless
+    `only_equal`, bool[num_docs], says that only an equal text can be its duplicate (`corpus.dedup.notices`).
     """
     counts = shingles.counts
     worded, banded = counts > 0, counts >= min_shingles
+    if only_equal is not None:
+        banded &= ~only_equal
     hashes = np.concatenate([shingles.texts[worded] ^ _TEXT_BUCKET, bands[banded].ravel()])
     keys = np.concatenate([doc_keys[worded], np.repeat(doc_keys[banded], bands.shape[1])])
     return hashes, keys

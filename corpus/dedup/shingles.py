@@ -22,12 +22,11 @@ _NORMAL_FORM: Final = "NFC"  # canonical only: NFKC would make 10² of 102
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shingles:
-    """The shingle sets of `num_docs` documents, one after the other, with two hashes of each whole document."""
+    """The shingle sets of `num_docs` documents, one after the other, with a hash of each whole document."""
 
     hashes: npt.NDArray[np.uint64]  # [num_shingles], ascending and distinct within a document
     offsets: npt.NDArray[np.int64]  # [num_docs + 1]: document d holds hashes[offsets[d]:offsets[d + 1]]
     texts: npt.NDArray[np.uint64]  # [num_docs], of all words in order: equal for exact duplicates
-    templates: npt.NDArray[np.uint64]  # [num_docs], of all words but index words and negations: equal for twins
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -61,5 +60,5 @@ def shingle(texts: pa.LargeStringArray) -> Shingles:
     else:
         positions = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
     octets = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(0, np.uint8)
-    hashes, starts, whole, templates = shingle_documents(octets, positions)
-    return Shingles(hashes=hashes, offsets=starts, texts=whole, templates=templates)
+    hashes, starts, whole = shingle_documents(octets, positions)
+    return Shingles(hashes=hashes, offsets=starts, texts=whole)

@@ -3,8 +3,7 @@
 Candidates form components; a component is verified whole, so that a link that LSH missed inside it is found as well
 (`plan_blocks` packs components into blocks for workers that read texts again). A pair is verified when its texts
 are equal, or when its Jaccard similarity reaches the threshold, both sets are large enough to mean something, and
-it is not a pair of twins: equal templates and different words (`corpus.dedup.words`), such as one report on BRCA1
-and one on BRCA2. A twin that differs in one ordinary word as well (rat for mouse) is beyond this rule.
+it is not a pair of twins (`corpus.dedup.twins`), such as one report on BRCA1 and one on BRCA2.
 """
 
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 from numba import njit
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
@@ -19,6 +19,8 @@ from scipy.sparse.csgraph import connected_components
 from corpus.dedup.candidates import MIN_SHINGLES, distinct_edges
 from corpus.dedup.ranks import rank_places
 from corpus.dedup.shingles import Shingles
+from corpus.dedup.twins import are_twins
+from corpus.dedup.wording import Wording, wording
 
 ALL_PAIRS: Final = 64  # documents in a component up to which every pair is compared
 
@@ -158,29 +160,41 @@ def verified_edges(
     doc_keys: npt.NDArray[np.uint64],
     shingles: Shingles,
     *,
+    texts: pa.Array | pa.ChunkedArray,
     threshold: float,
     min_shingles: int = MIN_SHINGLES,
     ranks: npt.NDArray[np.int64] | None = None,
 ) -> Edges:
     """Return the verified pairs among the components of candidate edges, uint64[num_edges, 2].
 
-    `doc_keys`, uint64[num_docs] in any order, and `shingles` go together and hold every document of the edges. In
+    `doc_keys`, uint64[num_docs] in any order, `shingles` and `texts` (as they were written, strings) go together and
+    hold every document of the edges. In
     components of up to `ALL_PAIRS` documents every pair is compared; in larger ones the candidate edges, the best
     document by `ranks` (`corpus.dedup.ranks`; without them the smallest key) with every other, and likewise inside
     each set of equal texts.
     """
     order = np.argsort(doc_keys)
-    keys, texts, templates = doc_keys[order], shingles.texts[order], shingles.templates[order]
+    keys, wholes = doc_keys[order], shingles.texts[order]
     places = np.arange(len(keys)) if ranks is None else rank_places(ranks)[order]
     assert np.isin(edges, keys).all(), "every document of the candidate edges is among doc_keys"
-    pairs = _pairs_to_score(distinct_edges(edges), keys, texts, places)
+    pairs = _pairs_to_score(distinct_edges(edges), keys, wholes, places)
     a, b = pairs[:, 0], pairs[:, 1]
     counts = shingles.counts[order]
-    exact = texts[a] == texts[b]
+    exact = wholes[a] == wholes[b]
     scores = np.where(exact, 1.0, _scores(shingles.hashes, shingles.offsets, order[pairs], threshold))
     near = (scores >= threshold) & (np.minimum(counts[a], counts[b]) >= min_shingles)
-    twin = near & ~exact & (templates[a] == templates[b])
+    twin = np.zeros(len(pairs), np.bool_)
+    asked = np.flatnonzero(near & ~exact)
+    twin[asked] = _twins(order[pairs[asked]], texts)
     kept = exact | near & ~twin
     return Edges(
         a=keys[a[kept]], b=keys[b[kept]], score=scores[kept], exact=exact[kept], num_twins=int(np.count_nonzero(twin))
     )
+
+
+def _twins(pairs: npt.NDArray[np.int64], texts: pa.Array | pa.ChunkedArray) -> list[bool]:
+    """Say of each pair of positions in `texts` whether it is one of twins; every text is read once."""
+    read: dict[int, Wording] = {}
+    for d in np.unique(pairs).tolist():
+        read[d] = wording(texts[d].as_py())
+    return [are_twins(read[one], read[other]) for one, other in pairs.tolist()]

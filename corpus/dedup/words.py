@@ -6,10 +6,7 @@ bullets, the em dash) part words. All other characters make words, so digits, le
 a digit unless a letter stands before it (1.5, .05); ``,`` ``:`` and ``·`` count between digits (1,200; 1:100; 0·05 is
 0.05). Hyphens and the minus are one sign, µ is μ; soft hyphens, zero-width and direction marks are as if absent.
 
-A ``-`` or ``/`` between two letters parts a word into segments. The *template* of a document is the sequence of its
-segments with one placeholder for every index segment (one that holds a digit, a Greek letter or a sign such as
-``+ < > = %``, is a single letter, a Roman numeral, a number word or the name of a Greek letter) and without its
-negations. Documents that differ in text but not in template are twins, not copies (`corpus.dedup.verify`).
+A ``-`` or ``/`` between two letters parts a word into segments and counts as part of it.
 
 All of it is unsigned 64-bit arithmetic, the same on every machine. The kernels share one file because numba's
 cache of compiled code looks at the age of one file only.
@@ -22,28 +19,22 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from corpus.dedup.contrast import INDEX_WORDS, NEGATIONS
-
 Octets = npt.NDArray[np.uint8]
 Hashes = npt.NDArray[np.uint64]
 
 SHINGLE_WORDS: Final = 5
 
-# What a character adds to the tally of the segment it stands in: its length, its index characters and its Roman digits
-# in 20 bits each; nothing if it parts words. The bits above say what needs more than a table, and how a segment ends.
+# What a character adds to the tally of the segment it stands in: its length; nothing if it parts words. The bits above
+# say what needs more than a table, and how a segment ends.
 _NOTHING: Final = np.uint64(0)
 _ONE: Final = np.uint64(1)
 _SEPARATOR: Final = _NOTHING
 _WORD: Final = np.uint64(1)
-_INDEX: Final = np.uint64(1 | 1 << 20)
-_ROMAN: Final = np.uint64(1 | 1 << 40)
 _JOINED: Final = np.uint64(1 << 60)  # the segment follows a delimiter, so it counts even when it is empty
 _BEFORE_HYPHEN, _BEFORE_SLASH = np.uint64(1 << 61), np.uint64(1 << 62)
 _SPECIAL: Final = np.uint64(1 << 63)  # depends on its neighbours or is not ASCII
 _IGNORED: Final = np.uint64(1 << 63 | 1)
-_FIELD, _INDEX_SHIFT, _ROMAN_SHIFT = np.uint64((1 << 20) - 1), np.uint64(20), np.uint64(40)
 
-_CONTRAST_SLOTS: Final = 1024
 _HYPHEN, _SLASH, _POINT, _MU = 0x2D, 0x2F, 0x2E, 0x3BC
 
 # Odd constants with well spread bits: FNV's offset, MurmurHash3's finalizer, and fractions of irrational numbers.
@@ -52,33 +43,16 @@ _CHARACTER: Final = np.uint64(0x9E3779B97F4A7C15)
 _SEGMENT: Final = np.uint64(0xC2B2AE3D27D4EB4F)
 _POSITION: Final = np.uint64(0xD6E8FEB86659FD93)
 _LEAVING: Final = np.uint64(pow(0xD6E8FEB86659FD93, SHINGLE_WORDS, 1 << 64))
-_PLACEHOLDER: Final = np.uint64(0xA0761D6478BD642F)
 _MIX_1: Final = np.uint64(0xFF51AFD7ED558CCD)
 _MIX_2: Final = np.uint64(0xC4CEB9FE1A85EC53)
 _SHIFT: Final = np.uint64(33)
-_MASK = (1 << 64) - 1
-
-
-def _mixed(value: int) -> int:
-    value = (value ^ value >> 33) * int(_MIX_1) & _MASK
-    value = (value ^ value >> 33) * int(_MIX_2) & _MASK
-    return value ^ value >> 33
-
-
-def _segment_hash(segment: str) -> int:
-    value = 0
-    for character in segment:
-        value = (value ^ ord(character)) * int(_CHARACTER) & _MASK
-    return _mixed(value ^ int(_BASIS))
 
 
 def _tallies() -> Hashes:
     tallies = np.full(256, _SPECIAL, np.uint64)
     tallies[:128] = _SEPARATOR
     for characters, tally in (
-        (string.ascii_letters + "*#&@_$", _WORD),
-        ("ivx", _ROMAN),
-        (string.digits + "+<>=%^~", _INDEX),
+        (string.ascii_letters + string.digits + "*#&@_$+<>=%^~", _WORD),
         (".,:-/", _SPECIAL),
     ):
         for character in characters:
@@ -86,18 +60,7 @@ def _tallies() -> Hashes:
     return tallies
 
 
-def _contrast_tables() -> tuple[Hashes, npt.NDArray[np.bool_]]:
-    hashes, negations = np.zeros(_CONTRAST_SLOTS, np.uint64), np.zeros(_CONTRAST_SLOTS, np.bool_)
-    for word in (*INDEX_WORDS, *NEGATIONS):
-        slot = _segment_hash(word) % _CONTRAST_SLOTS
-        while hashes[slot]:
-            slot = (slot + 1) % _CONTRAST_SLOTS
-        hashes[slot], negations[slot] = _segment_hash(word), word in NEGATIONS
-    return hashes, negations
-
-
 _TALLIES: Final = _tallies()
-_CONTRAST, _IS_NEGATION = _contrast_tables()
 
 
 @njit(cache=True, nogil=True)
@@ -135,13 +98,10 @@ def _point_tally(point: np.int64) -> np.uint64:
     if point in (0xAD, 0xFEFF) or 0x200B <= point < 0x2010 or 0x202A <= point < 0x202F or 0x2060 <= point < 0x2065:
         return _IGNORED
     if point < 0xC0:
-        if point in (0xB0, 0xB1, 0xB2, 0xB3, 0xB5, 0xB9):
-            return _INDEX
-        return _WORD if point in (0xAA, 0xAE, 0xBA, 0xBC, 0xBD, 0xBE) else _SEPARATOR
-    if point == 0xD7 or 0x370 <= point < 0x400 or point == 0x2030 or 0x2070 <= point < 0x20A0:
-        return _INDEX
-    if 0x2190 <= point < 0x2300:
-        return _INDEX
+        letters = point in (0xAA, 0xAE, 0xB5, 0xBA, 0xBC, 0xBD, 0xBE)
+        return _WORD if letters or point in (0xB0, 0xB1, 0xB2, 0xB3, 0xB9) else _SEPARATOR
+    if point == 0x2030:
+        return _WORD
     if point == 0x1680 or 0x2000 <= point < 0x2070 or 0x3000 <= point <= 0x3003 or 0x3008 <= point <= 0x3011:
         return _SEPARATOR
     return _WORD
@@ -160,10 +120,10 @@ def _special(data: Octets, i: np.int64, start: int, end: int) -> tuple[np.uint64
     elif point == 0x2044:
         point = np.int64(_SLASH)
     if point in (_HYPHEN, _SLASH):
-        return _SPECIAL if _is_letter(before) and _is_letter(after) else _INDEX, np.uint64(point), width
+        return _SPECIAL if _is_letter(before) and _is_letter(after) else _WORD, np.uint64(point), width
     if point < 128 or point == 0xB7:
         inside = _is_digit(after) and (_is_digit(before) or (point == _POINT and not _is_letter(before)))
-        return _INDEX if inside else _SEPARATOR, np.uint64(_POINT if point == 0xB7 else point), width
+        return _WORD if inside else _SEPARATOR, np.uint64(_POINT if point == 0xB7 else point), width
     return _point_tally(point), np.uint64(_MU if point == 0xB5 else point), width
 
 
@@ -202,31 +162,14 @@ def _scan(data: Octets, start: int, end: int, segments: Hashes, tallies: Hashes)
 
 
 @njit(cache=True, nogil=True)
-def _template_unit(value: np.uint64, tally: np.uint64) -> np.uint64:
-    """Return what a segment is in a template: itself, the placeholder, or 0 for a negation."""
-    length = tally & _FIELD
-    if (tally >> _INDEX_SHIFT) & _FIELD or length == 1 or (length and (tally >> _ROMAN_SHIFT) & _FIELD == length):
-        return _PLACEHOLDER
-    slot = value & np.uint64(_CONTRAST_SLOTS - 1)
-    while _CONTRAST[slot]:
-        if _CONTRAST[slot] == value:
-            return _NOTHING if _IS_NEGATION[slot] else _PLACEHOLDER
-        slot = (slot + np.uint64(1)) & np.uint64(_CONTRAST_SLOTS - 1)
-    return value
-
-
-@njit(cache=True, nogil=True)
-def _combine(segments: Hashes, tallies: Hashes, count: int, shingles: Hashes) -> tuple[int, np.uint64, np.uint64]:
-    """Fill `shingles` with the unsorted shingle hashes of a document; return (count, text hash, template hash)."""
+def _combine(segments: Hashes, tallies: Hashes, count: int, shingles: Hashes) -> tuple[int, np.uint64]:
+    """Fill `shingles` with the unsorted shingle hashes of a document; return (count, text hash)."""
     words = 0
-    rolling, text, template, word = _NOTHING, _NOTHING, _NOTHING, _NOTHING
+    rolling, text, word = _NOTHING, _NOTHING, _NOTHING
     for k in range(count):
         value, delimiter = _mix(segments[k] ^ _BASIS), _NOTHING
         if tallies[k] >= _BEFORE_HYPHEN:
             delimiter = np.uint64(_HYPHEN if tallies[k] & _BEFORE_HYPHEN else _SLASH)
-        unit = _template_unit(value, tallies[k])
-        if unit != _NOTHING:
-            template = template * _POSITION + unit + delimiter
         word = word * _SEGMENT + value + delimiter
         if delimiter == _NOTHING:
             rolling = rolling * _POSITION + word
@@ -237,7 +180,7 @@ def _combine(segments: Hashes, tallies: Hashes, count: int, shingles: Hashes) ->
             segments[words] = word  # in the place of a segment already read
             word = _NOTHING
             words += 1
-    return max(words - SHINGLE_WORDS + 1, min(words, 1)), _mix(text), _mix(template)
+    return max(words - SHINGLE_WORDS + 1, min(words, 1)), _mix(text)
 
 
 @njit(cache=True, nogil=True)
@@ -276,10 +219,8 @@ def _sort_distinct(values: Hashes, count: int, out: Hashes, position: int, ends:
 
 
 @njit(cache=True, nogil=True)
-def shingle_documents(
-    data: Octets, offsets: npt.NDArray[np.int64]
-) -> tuple[Hashes, npt.NDArray[np.int64], Hashes, Hashes]:
-    """Return (hashes, offsets, text hashes, template hashes) of the documents `data[offsets[d]:offsets[d + 1]]`."""
+def shingle_documents(data: Octets, offsets: npt.NDArray[np.int64]) -> tuple[Hashes, npt.NDArray[np.int64], Hashes]:
+    """Return (hashes, offsets, text hashes) of the documents `data[offsets[d]:offsets[d + 1]]`."""
     documents = len(offsets) - 1
     longest = 0
     for d in range(documents):
@@ -290,9 +231,9 @@ def shingle_documents(
     # An upper bound; the pages behind the result are never touched, so they never become memory.
     hashes = np.empty((offsets[documents] - offsets[0]) // 2 + 2 * documents, np.uint64)
     starts = np.zeros(documents + 1, np.int64)
-    texts, templates = np.empty(documents, np.uint64), np.empty(documents, np.uint64)
+    texts = np.empty(documents, np.uint64)
     for d in range(documents):
         count = _scan(data, offsets[d], offsets[d + 1], segments, tallies)
-        count, texts[d], templates[d] = _combine(segments, tallies, count, shingles)
+        count, texts[d] = _combine(segments, tallies, count, shingles)
         starts[d + 1] = starts[d] + _sort_distinct(shingles, count, hashes, starts[d], ends)
-    return hashes[: starts[documents]], starts, texts, templates
+    return hashes[: starts[documents]], starts, texts

@@ -1,0 +1,155 @@
+"""Twins: nearly equal texts that report different findings, told from copies by the pattern of their differences.
+
+A copy differs from its original at random: words replaced, left out or added here and there, an end cut off. A twin
+is the same text about another thing, and its differences say so. Two texts are aligned word by word, spellings of
+one word are passed over, and the pair is kept apart when any of these holds (`corpus.dedup.wording` says what a
+contrast is):
+
+1. *Opposites*: somewhere two words of one class or series face each other (rat and mouse, BRCA1 and BRCA2), or in the
+   titles two numbers, letters or names (1998 and 1999, Uppsala and Lund), whatever else differs.
+2. *Consistency*: a word stands twice or more in one text and never in the other, and every time the same other
+   word is in its place. Random edits do not do that; a series of reports on genes, drugs or species does.
+3. *Numbers*: at least three index words face other ones and these are at least half of all differences.
+4. *Titles*: fewer than half of the words of the titles are common, as over a standard paragraph.
+5. *Nothing but contrasts*: all differences are contrasts, names for names, negations put in or left out, or words that
+   the titles exchange and the rest of the texts does not hold.
+
+Not covered, as they look like edits: one ordinary word of no known class, once, in the body; and one number or name
+in the body where other words differ too.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from corpus.dedup.wording import Difference, Wording, compare, folded, is_filler, is_hedge, is_index, is_negation
+
+WINDOW: Final = 120  # words in which an alignment may find its way back after a difference
+ANCHOR: Final = 2  # equal words in a row that end a difference
+MAX_BLOCKS: Final = 400  # differences after which two texts are no twins, whatever they say
+MIN_NUMBERS: Final = 3
+MIN_NAME: Final = 4  # letters of a word that a title may be about
+PHRASE: Final = 3  # words of a difference that may be read as one name for another
+TITLE_WORDS: Final = range(3, 60)  # of a first line that is a title and says something
+STEM: Final = 5  # letters by which two forms of one word are known as such
+
+Pair = tuple[str, str]
+
+
+class Block(NamedTuple):
+    """One difference: the words of the first text, those in the same place of the second, and whether in a title."""
+
+    one: Sequence[str]
+    other: Sequence[str]
+    in_title: bool
+
+
+def are_twins(one: Wording, other: Wording) -> bool:
+    """Say whether two nearly equal texts are twins by the rules above; never true of equal ones."""
+    blocks = [block for block in differences(one, other) if not _is_spelling(block)]
+    if not blocks or len(blocks) > MAX_BLOCKS:
+        return False
+    pairs = [pair for block in blocks for pair in _facing(block)]
+    kinds = [compare(*pair) for pair in pairs]
+    if Difference.OPPOSITE in kinds or _is_consistent(pairs, one, other) or _have_other_titles(one, other):
+        return True
+    numbers = sum(is_index(a) and is_index(b) for a, b in pairs)
+    if numbers >= MIN_NUMBERS and 2 * numbers >= len(blocks):
+        return True
+    if any(_is_other_subject(pair, one, other) for block in blocks if block.in_title for pair in _facing(block)):
+        return True
+    named = {pair for pair in pairs if pair[0] in one.names and pair[1] in other.names}
+    named |= {pair for block in blocks if block.in_title for pair in _facing(block) if _is_exchanged(pair, one, other)}
+    return all(_is_contrast(block, named) for block in blocks)
+
+
+def differences(one: Wording, other: Wording) -> list[Block]:
+    """Return where two texts differ, in order; a greedy alignment that looks `WINDOW` words ahead."""
+    a, b = one.words, other.words
+    blocks: list[Block] = []
+    i = j = 0
+    while i < len(a) and j < len(b):
+        if a[i] == b[j]:
+            i, j = i + 1, j + 1
+            continue
+        skip_a, skip_b = _way_back(a, b, i, j)
+        blocks.append(Block(a[i : i + skip_a], b[j : j + skip_b], i < one.title and j < other.title))
+        i, j = i + skip_a, j + skip_b
+    if i < len(a) or j < len(b):
+        blocks.append(Block(a[i:], b[j:], False))
+    return blocks
+
+
+def _way_back(a: list[str], b: list[str], i: int, j: int) -> tuple[int, int]:
+    """Return how many words to pass over in each text until both go on alike; all the rest if they never do."""
+    for total in range(1, WINDOW):
+        for shift in range(total + 1):
+            # From the diagonal outwards, so that a word for a word is found before any other way.
+            skip_a = (total - shift if (total - shift) % 2 == 0 else total + shift + 1) // 2
+            skip_b = total - skip_a
+            here = a[i + skip_a : i + skip_a + ANCHOR]
+            if here and here == b[j + skip_b : j + skip_b + ANCHOR]:
+                return skip_a, skip_b
+    return len(a) - i, len(b) - j
+
+
+def _is_spelling(block: Block) -> bool:
+    """Say whether the two sides are one wording: other spellings, word breaks, articles."""
+    sides = ["".join(folded(word) for word in side if not is_filler(word)) for side in (block.one, block.other)]
+    return sides[0] == sides[1] and (sides[0] != "" or len(block.one) != len(block.other) or not _facing(block))
+
+
+def _facing(block: Block) -> list[Pair]:
+    """Return what stands for what: word for word, or phrase for phrase where the sides differ in length."""
+    if len(block.one) == len(block.other):
+        return [pair for pair in zip(block.one, block.other, strict=True) if compare(*pair)]
+    if not block.one or not block.other or max(len(block.one), len(block.other)) > PHRASE:
+        return []
+    opposites = [(a, b) for a in block.one for b in block.other if compare(a, b) is Difference.OPPOSITE]
+    return [*opposites, (" ".join(block.one), " ".join(block.other))]
+
+
+def _is_consistent(pairs: list[Pair], one: Wording, other: Wording) -> bool:
+    repeated = [pair for pair, count in Counter(pairs).items() if count > 1 and not any(map(is_filler, pair))]
+    if not repeated:
+        return False
+    here, there = (f" {'  '.join(side.words)} " for side in (one, other))
+    for pair in repeated:
+        a, b = (f" {phrase.replace(' ', '  ')} " for phrase in pair)
+        if here.count(a) == there.count(b) == pairs.count(pair) and b not in here and a not in there:
+            return True
+    return False
+
+
+def _have_other_titles(one: Wording, other: Wording) -> bool:
+    words = [{folded(word) for word in side.words[: side.title] if not is_filler(word)} for side in (one, other)]
+    if any(len(side) not in TITLE_WORDS for side in words):
+        return False
+    return 2 * len(words[0] & words[1]) < min(len(words[0]), len(words[1]))
+
+
+def _is_other_subject(pair: Pair, one: Wording, other: Wording) -> bool:
+    """Say whether two words of the titles are numbers of one size, letters, members of a family, or names."""
+    a, b = pair
+    if compare(a, b) is Difference.CONTRAST:
+        return abs(len(a) - len(b)) <= 1 or not is_index(a)
+    return a in one.names and b in other.names
+
+
+def _is_exchanged(pair: Pair, one: Wording, other: Wording) -> bool:
+    """Say whether one text has a content word in its title alone where the other has another one."""
+    a, b = pair
+    if min(len(a), len(b)) < MIN_NAME:
+        return False
+    return one.words.count(a) == other.words.count(b) == 1 and a not in other.words and b not in one.words
+
+
+def _is_contrast(block: Block, named: set[Pair]) -> bool:
+    """Say whether a difference by itself says that the finding is another."""
+    rest = [[word for word in side if not is_filler(word)] for side in (block.one, block.other)]
+    negations = [sum(map(is_negation, side)) for side in rest]
+    if negations[0] != negations[1]:
+        rest = [[word for word in side if not is_negation(word) and not is_hedge(word)] for side in rest]
+        return [folded(word)[:STEM] for word in rest[0]] == [folded(word)[:STEM] for word in rest[1]]
+    pairs = _facing(block)
+    return bool(pairs) and all(compare(*pair) is not Difference.PLAIN or pair in named for pair in pairs)

@@ -1,0 +1,201 @@
+"""What the words of two nearly equal texts say when they differ: a contrast, a spelling, or just another word.
+
+Two words *contrast* when swapping them makes another finding: both are index words (numbers, signs, Greek letters,
+single letters, Roman numerals), both belong to one class of `contrasts.txt` and to different poles of it (rat and
+mouse, increased and reduced), they differ in an opposing prefix (hypertension, hypotension), or both end like names of
+one family (atenolol and propranolol, hepatitis and nephritis). They are the *same* when one is a spelling of the other
+(tumour and tumor, β and beta, five and 5, rat and rats).
+"""
+
+import re
+import unicodedata
+from enum import IntEnum
+from functools import cache
+from importlib import resources
+from typing import Final, NamedTuple
+
+# Letters and digits with the points and commas of numbers, and the signs that carry meaning.
+_TOKEN: Final = re.compile(
+    r"[^\W_]+(?:(?<=\d)[.,:·]\d[^\W_]*)*|[<>=≤≥±%‰°→↑↓]|(?<=[^\W_])[+\-−](?![^\W_])|(?<![^\W_])(?<!\))[\-−](?=\d)"
+)
+_INDEX: Final = re.compile(r"[\d²³¹⁰-₟]|[<>=≤≥±%‰°→↑↓+\-−]|^[^\W\d_]$|[Ͱ-Ͽ]|^[ivx]+$")
+_PASSED_OVER: Final = frozenset(" ([{\"'“‘«")
+_SENTENCE_ENDS: Final = frozenset(".!?:;\n•")
+
+
+@cache
+def _lines() -> list[str]:
+    text = resources.files("corpus.dedup").joinpath("contrasts.txt").read_text(encoding="utf-8")
+    return [line for line in text.splitlines() if line[:1] in ("[", "@")]
+
+
+def _words(name: str) -> list[str]:
+    """Return a list of `contrasts.txt`."""
+    return next(line.split()[1:] for line in _lines() if line.startswith(f"@{name} "))
+
+
+_GREEK: Final = dict(zip("αβγδεζηθικλμνξοπρστυφχψω", _words("greek"), strict=True))
+_NUMERALS: Final = {name: str(value) for value, name in enumerate(_words("numbers"), start=1)}
+# British and American spellings fold to one form, which need not be a word.
+_SPELLINGS: Final = (
+    ("ae", "e"), ("oe", "e"), ("our", "or"), ("ys", "yz"), ("is", "iz"), ("ph", "f"), ("ll", "l"), ("gramme", "gram"),
+    ("ogue", "og"), ("tre", "ter"), ("ence", "ense"), ("ou", "o"),
+)  # fmt: skip
+_FILLERS: Final = frozenset(_words("fillers"))
+_HEDGES: Final = frozenset(_words("hedges"))
+_SYNONYMS: Final = frozenset(_words("synonyms"))
+_NEGATIONS: Final = frozenset(_words("negations"))
+_SHORT_WORDS: Final = frozenset(_words("short"))
+_GREEK_NAMES: Final = frozenset([*_GREEK, *_GREEK.values()])
+_ROMANS: Final = frozenset(_words("romans"))
+_INDEX_NAMES: Final = frozenset([*_GREEK.values(), *_NUMERALS, *_words("ordinals")])
+_FAMILIES: Final = tuple(_words("families"))
+_LOOSE_FAMILIES: Final = tuple(_words("loose_families"))
+_MAX_ABBREVIATION: Final = 3  # letters
+_OPPOSED: Final = (
+    ("", "non"), ("", "un"), ("", "in"), ("", "im"), ("", "ir"), ("", "a"), ("", "an"), ("", "dis"), ("", "anti"),
+    ("hyper", "hypo"), ("hyper", "normo"), ("hypo", "normo"), ("pre", "post"), ("intra", "extra"), ("intra", "inter"),
+    ("in", "ex"), ("in", "de"), ("over", "under"), ("macro", "micro"), ("mono", "bi"), ("mono", "di"), ("di", "tri"),
+    ("mono", "poly"), ("uni", "bi"), ("endo", "exo"), ("endo", "epi"), ("up", "down"), ("homo", "hetero"),
+    ("tachy", "brady"), ("supra", "infra"), ("ante", "post"), ("eu", "dys"), ("ortho", "para"), ("meta", "para"),
+)  # fmt: skip
+_MIN_FAMILY_LETTERS: Final = 6  # of a word whose ending names its family
+
+
+class Difference(IntEnum):
+    """What two words in the same place say of their texts, from nothing to most."""
+
+    SAME = 0  # spellings of one word, or words that carry nothing
+    PLAIN = 1  # two words that nothing is known of
+    CONTRAST = 2  # may be an edit, may be another finding
+    OPPOSITE = 3  # hardly ever an edit
+
+
+class Wording(NamedTuple):
+    """A text as lower-case words, numbers and telling signs."""
+
+    words: list[str]
+    title: int  # how many of the words stand in the title: the first line, when there are more
+    names: frozenset[str]  # words that stand with a capital inside a sentence
+
+
+def wording(text: str) -> Wording:
+    """Return the words of a text as it was written: capitals tell names."""
+    text = unicodedata.normalize("NFC", text)
+    end = text.find("\n")
+    words, names, title = [], set(), 0
+    for found in _TOKEN.finditer(text):
+        word = found[0]
+        lower = word.lower()
+        words.append(lower)
+        title += found.start() < end
+        if lower != word and _before(text, found.start()) not in _SENTENCE_ENDS:
+            names.add(lower)
+    return Wording(words, title, frozenset(names))
+
+
+def _before(text: str, place: int) -> str:
+    """Return the last character before a place that is no space, bracket or quote; a full stop at the start."""
+    while place and text[place - 1] in _PASSED_OVER:
+        place -= 1
+    return text[place - 1] if place else "."
+
+
+def is_negation(word: str) -> bool:
+    """Say whether a word or sign turns a statement round by being there; `without` contrasts with `with`."""
+    return word in _NEGATIONS
+
+
+def is_hedge(word: str) -> bool:
+    """Say whether a word only shades a statement: an adverb, or one that comes along with a negation."""
+    return word in _HEDGES or word.endswith("ly")
+
+
+def is_filler(word: str) -> bool:
+    """Say whether a word is an article, a form of be or have, or an auxiliary."""
+    return word in _FILLERS
+
+
+def is_index(word: str) -> bool:
+    """Say whether a token counts like a number."""
+    return word in _INDEX_NAMES or (word != "a" and _INDEX.search(word) is not None)
+
+
+@cache
+def _poles() -> dict[str, tuple[tuple[str, int], ...]]:
+    """Return for each word of `contrasts.txt` its (class, pole) pairs."""
+    found: dict[str, tuple[tuple[str, int], ...]] = {}
+    for line in _lines():
+        if line[0] == "@":
+            continue
+        name, _, poles = line.partition("] ")
+        for number, forms in enumerate(poles.split(" | ")):
+            for word in forms.split():
+                found[word] = (*found.get(word, ()), (name, number))
+    return found
+
+
+def folded(word: str) -> str:
+    """Return the form that spellings of one word share."""
+    word = _NUMERALS.get(word, _GREEK.get(word, word))
+    for british, american in _SPELLINGS:
+        word = word.replace(british, american)
+    return word.removesuffix("s") if len(word) > 3 else word
+
+
+def compare(one: str, other: str) -> Difference:
+    """Return what it says that one text has `one` where the other has `other`."""
+    if one == other or folded(one) == folded(other) or (one in _FILLERS and other in _FILLERS):
+        return Difference.SAME
+    if one in _SYNONYMS and other in _SYNONYMS:
+        return Difference.SAME
+    if _in_opposition(one, other) or _of_one_series(one, other) or _one_family(one, other, _FAMILIES):
+        return Difference.OPPOSITE
+    if (is_index(one) and is_index(other)) or len(one) == len(other) == 1:
+        return Difference.CONTRAST
+    if _one_family(one, other, _LOOSE_FAMILIES) or _are_abbreviations(one, other) or _extends(one, other):
+        return Difference.CONTRAST
+    return Difference.PLAIN
+
+
+def _in_opposition(one: str, other: str) -> bool:
+    poles = _poles()
+    for name, pole in poles.get(one, ()):
+        if any(name == there and pole != opposite for there, opposite in poles.get(other, ())):
+            return True
+    pairs = (*_OPPOSED, *((b, a) for a, b in _OPPOSED))
+    for a, b in pairs:
+        if one.startswith(a) and other.startswith(b):
+            rest = one[len(a) :]
+            if len(rest) >= 5 and rest == other[len(b) :]:
+                return True
+    return False
+
+
+def _of_one_series(one: str, other: str) -> bool:
+    """Say whether two words are of one series: BRCA1 and BRCA2, 125I and 131I, II and III, alpha and beta."""
+    for series in (_GREEK_NAMES, _ROMANS):
+        if one in series and other in series:
+            return True
+    letters = ["".join(character for character in word if character.isalpha()) for word in (one, other)]
+    return letters[0] == letters[1] != "" and all(map(_has_digit, (one, other)))
+
+
+def _has_digit(word: str) -> bool:
+    return any(map(str.isdigit, word))
+
+
+def _one_family(one: str, other: str, endings: tuple[str, ...]) -> bool:
+    if min(len(one), len(other)) < _MIN_FAMILY_LETTERS:
+        return False
+    return any(one.endswith(ending) and other.endswith(ending) for ending in endings)
+
+
+def _are_abbreviations(one: str, other: str) -> bool:
+    return all(len(word) <= _MAX_ABBREVIATION and word not in _SHORT_WORDS for word in (one, other))
+
+
+def _extends(one: str, other: str) -> bool:
+    """Say whether one word is the other with a number or a letter behind it (PTEN and PTEN2)."""
+    short, long = sorted((one, other), key=len)
+    return len(short) > 1 and long.startswith(short) and _has_digit(long[len(short) :])
