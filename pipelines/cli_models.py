@@ -1,4 +1,4 @@
-"""The verbs of the front door around a trained model: `export`, `generate`.
+"""The verbs of the front door around a trained model: `export`, `generate`, and `plan` before one is.
 
 Rooms are imported when a verb is called.
 """
@@ -64,6 +64,8 @@ def generate(
     import os
     import sys
 
+    # Threads that spin while they wait for a core make a token ten times slower on a busy machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from train.generate import write_texts
     from train.sampling import Sampling
 
@@ -74,3 +76,21 @@ def generate(
     written = write_texts(model, text, sampling, kind=kind, threads=threads or len(os.sched_getaffinity(0)))
     typer.echo("\n\n".join(written.texts))
     typer.echo(written.line(), err=True)
+
+
+def plan(
+    context: typer.Context,
+    config: Annotated[str, typer.Option(metavar="FILE|PRESET", help="What would be trained.")],
+    tokens: Annotated[
+        str | None, typer.Option(metavar="DIR|NUMBER", help="Result of `corpuscle pack`, or a number: 34.6e9.")
+    ] = None,
+    gpu: Annotated[str, typer.Option(help="A100-40, A100-80, H100, H200, B200, L40S or MI300X.")] = "H200",
+    gpus: Annotated[int, typer.Option(min=1, help="How many of them.")] = 8,
+    mfu: Annotated[float, typer.Option(help="Percent of the peak that is reached; an assumption of yours.")] = 40.0,
+    price: Annotated[float | None, typer.Option(min=0, help="Price of a GPU-hour, for the cost.")] = None,
+) -> None:
+    """Print what a training run takes: steps, passes, FLOPs, memory by ZeRO stage, days, cost, sizes on disk."""
+    no_beam(context)
+    from train.plan import make_plan, plan_text
+
+    typer.echo(plan_text(make_plan(config, tokens=tokens, gpu=gpu, gpus=gpus, mfu_percent=mfu, price=price)))

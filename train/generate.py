@@ -5,6 +5,7 @@ import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from corpus.progress import say
 from train.sampling import Sampling
@@ -22,15 +23,16 @@ class Written:
     tokens: int
     load_seconds: float
     seconds: float
+    cpu_seconds: float
     peak_bytes: int
 
     def line(self) -> str:
         """Return the figures as one line."""
         rate = self.tokens / self.seconds if self.seconds else 0.0
         return (
-            f"{self.source}: {self.tokens:,} tokens after {self.prompt_tokens:,} in {self.seconds:.2f} s, "
-            f"{rate:,.1f} tokens/s on {self.threads} threads; checked and loaded in {self.load_seconds:.2f} s, "
-            f"peak memory {self.peak_bytes / 1e6:,.0f} MB"
+            f"{self.source}: {self.tokens:,} tokens after {self.prompt_tokens:,} in {self.seconds:.2f} s "
+            f"({self.cpu_seconds:.2f} CPU s), {rate:,.1f} tokens/s on {self.threads} threads; "
+            f"checked and loaded in {self.load_seconds:.2f} s, peak memory {self.peak_bytes / 1e6:,.0f} MB"
         )
 
 
@@ -41,7 +43,7 @@ def write_texts(path: str, prompt: str, sampling: Sampling, *, kind: str | None 
     """
     start = time.monotonic()
     opened = open_text_model(path, say, kind=kind, threads=threads)
-    loaded = time.monotonic()
+    loaded, cpu = time.monotonic(), time.process_time()
     ids, found = _go_on(opened, prompt, sampling, lambda ids: False)
     seconds = time.monotonic() - loaded
     return Written(
@@ -52,8 +54,18 @@ def write_texts(path: str, prompt: str, sampling: Sampling, *, kind: str | None 
         tokens=sum(map(len, found)),
         load_seconds=loaded - start,
         seconds=seconds,
-        peak_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        cpu_seconds=time.process_time() - cpu,
+        peak_bytes=peak_memory(),
     )
+
+
+def peak_memory() -> int:
+    """Return the most bytes of memory this process has held; Linux's getrusage counts its parent's too."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def generate(run_dir: str, prompt: str, max_tokens: int, seed: int) -> str:
