@@ -19,7 +19,7 @@ from pipelines.arguments import split_command_line
 from pipelines.cli_errors import report
 from pipelines.cli_fetch import fetch
 from pipelines.cli_looking import account, compare, inspect, no_beam, rehearse, verify
-from pipelines.cli_models import export
+from pipelines.cli_models import export, generate, plan
 from pipelines.failures import INTERRUPTED
 
 app = typer.Typer(
@@ -189,7 +189,8 @@ def train(
     _summarize(launch(settings, tokens=tokens, output=output, **options), output)
 
 
-app.command()(export)
+for made in (export, generate, plan):
+    app.command()(made)
 
 
 @app.command()

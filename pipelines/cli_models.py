@@ -1,4 +1,4 @@
-"""The verbs of the front door around a trained model: `export`.
+"""The verbs of the front door around a trained model: `export`, `generate`, and `plan` before one is.
 
 Rooms are imported when a verb is called.
 """
@@ -39,3 +39,58 @@ def export(
     from train.export.stage import export as stage
 
     typer.echo(summary_line(stage(config, run=run, output=output), output))
+
+
+def generate(
+    context: typer.Context,
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="Result of `corpuscle train` or of `corpuscle export`.")
+    ],
+    prompt: Annotated[str, typer.Option(help="What the text begins with; - reads standard input.")],
+    kind: Annotated[
+        str | None,
+        typer.Option("--format", metavar="FORMAT", help="Format of an export; default: int8 if it is there."),
+    ] = None,
+    max_tokens: Annotated[int, typer.Option(help="Tokens to write.")] = 100,
+    temperature: Annotated[float, typer.Option(help="0: always the likeliest token.")] = 0.8,
+    top_k: Annotated[int, typer.Option(help="Choose among the k likeliest tokens; 0: all.")] = 40,
+    top_p: Annotated[float, typer.Option(help="Choose among the likeliest that make up this share.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="The same seed writes the same text.")] = 0,
+    number: Annotated[int, typer.Option(help="Texts to write.")] = 1,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all cores.")] = None,
+) -> None:
+    """Write text with a trained model on the CPU, and print tokens a second and memory."""
+    no_beam(context)
+    import os
+    import sys
+
+    # Threads that spin while they wait for a core make a token ten times slower on a busy machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from train.generate import write_texts
+    from train.sampling import Sampling
+
+    sampling = Sampling(
+        max_tokens=max_tokens, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed, number=number
+    )
+    text = sys.stdin.read() if prompt == "-" else prompt
+    written = write_texts(model, text, sampling, kind=kind, threads=threads or len(os.sched_getaffinity(0)))
+    typer.echo("\n\n".join(written.texts))
+    typer.echo(written.line(), err=True)
+
+
+def plan(
+    context: typer.Context,
+    config: Annotated[str, typer.Option(metavar="FILE|PRESET", help="What would be trained.")],
+    tokens: Annotated[
+        str | None, typer.Option(metavar="DIR|NUMBER", help="Result of `corpuscle pack`, or a number: 34.6e9.")
+    ] = None,
+    gpu: Annotated[str, typer.Option(help="A100-40, A100-80, H100, H200, B200, L40S or MI300X.")] = "H200",
+    gpus: Annotated[int, typer.Option(min=1, help="How many of them.")] = 8,
+    mfu: Annotated[float, typer.Option(help="Percent of the peak that is reached; an assumption of yours.")] = 40.0,
+    price: Annotated[float | None, typer.Option(min=0, help="Price of a GPU-hour, for the cost.")] = None,
+) -> None:
+    """Print what a training run takes: steps, passes, FLOPs, memory by ZeRO stage, days, cost, sizes on disk."""
+    no_beam(context)
+    from train.plan import make_plan, plan_text
+
+    typer.echo(plan_text(make_plan(config, tokens=tokens, gpu=gpu, gpus=gpus, mfu_percent=mfu, price=price)))

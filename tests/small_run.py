@@ -5,6 +5,7 @@ biomedical text with Greek letters, powers and line breaks.
 """
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -46,7 +47,13 @@ def loud_model(shape: ModelShape = SHAPE, *, seed: int = 3, noise: float = 0.15)
 
 
 def write_run(
-    folder: Path, model: GPT, *, step: int = 7, tokens: str = "/nowhere/tokens", fingerprint: str = "0" * 64
+    folder: Path,
+    model: GPT,
+    *,
+    step: int = 7,
+    tokens: str = "/nowhere/tokens",
+    fingerprint: str = "0" * 64,
+    texts: Sequence[str] = TEXTS * 3,
 ) -> Path:
     """Write the run: a checkpoint of the model, reached through the guard, tokenizer and job; return the folder."""
     shape = model.shape
@@ -55,18 +62,17 @@ def write_run(
     temporary = make_room(str(folder), step, 1)
     tensors = {name: tensor.detach().clone() for name, tensor in model.named_parameters()}
     save_file(tensors, f"{temporary}/{WEIGHTS}", metadata={"format": "pt"})
-    fields = {name: getattr(shape, name) for name in shape.__dataclass_fields__}
     checkpoint = Checkpoint(
         step=step,
         tokens=step * 4 * shape.seq_length,
         ranks=1,
         zero_stage=1,
         tokens_fingerprint=fingerprint,
-        recipe={**config.recipe(), "model": fields},
+        recipe={**config.recipe(), "model": dataclasses.asdict(shape)},
         files={},
     )
     publish(str(folder), checkpoint, keep=3)
-    tokenizer = learn(TEXTS * 3, shape.vocab_size)
+    tokenizer = learn(texts, shape.vocab_size)
     assert tokenizer.get_vocab_size() == shape.vocab_size, f"the texts give {tokenizer.get_vocab_size()} entries"
     tokenizer.save(str(folder / "tokenizer.json"))
     job = Job(

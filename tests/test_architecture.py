@@ -28,7 +28,7 @@ TOP_LEVEL = {
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 300, 40
 VERBS = (
-    *("fetch", "extract", "assemble", "tokenizer", "pack", "train", "export", "run", "demo"),
+    *("fetch", "extract", "assemble", "tokenizer", "pack", "train", "export", "generate", "plan", "run", "demo"),
     *("verify", "inspect", "account", "compare", "rehearse", "doctor"),
 )
 

@@ -12,14 +12,14 @@ import pytest
 import torch
 from ctranslate2.converters import TransformersConverter
 from safetensors import safe_open
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from corpus.workspace import Workspace
 from tests import gpt2_numpy
 from tests.small_run import SHAPE, TEXTS, VOCAB, loud_model, without_scale, write_run
 from train.export.config import PLACES, ExportConfig, ExportFormat
-from train.export.gguf_file import read_gguf
+from train.export.gguf_file import read_gguf, read_gguf_tokenizer
 from train.export.layouts import folded, from_transformers, transformers_weights, weight_names
 from train.export.stage import _write_format, export
 from train.export.weights import EMBEDDING, Weights
@@ -176,12 +176,7 @@ def test_the_tokenizer_inside_a_gguf_splits_as_ours_does(exported: Path) -> None
     assert value["tokenizer.ggml.add_bos_token"] is False
     assert value["tokenizer.ggml.eos_token_id"] == VOCAB - 1
     assert value["tokenizer.ggml.token_type"] == [1] * (VOCAB - 1) + [3]
-    tokens = value["tokenizer.ggml.tokens"]
-    merges = [tuple(merge.split(" ")) for merge in value["tokenizer.ggml.merges"]]
-    rebuilt = Tokenizer(models.BPE(vocab={token: n for n, token in enumerate(tokens)}, merges=merges))
-    rebuilt.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)  # GPT-2's, as `tokenizer.pre` says
-    rebuilt.decoder = decoders.ByteLevel()
-    rebuilt.add_special_tokens([AddedToken(tokens[-1], special=True, normalized=False)])
+    rebuilt = read_gguf_tokenizer(str(exported / "gguf/model-q8_0.gguf"))
     reference = Tokenizer.from_file(str(exported / "folded/tokenizer.json"))
     pieces = [*TEXTS, *("".join(pair) for pair in itertools.product(("α", " 10⁻⁷", "\n\n", "°C "), repeat=2))]
     for text in pieces:

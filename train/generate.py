@@ -1,18 +1,71 @@
-"""Sample text from a trained run on the CPU: the newest verified checkpoint, weights only, never a pickle."""
+"""Write text with a trained model on the CPU, and say how fast and in how much memory."""
 
-import torch
-from safetensors.torch import load_file
-from tokenizers import Tokenizer
+import dataclasses
+import resource
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
-from corpus import storage
 from corpus.progress import say
-from tokenizer.config import END_OF_TEXT
-from train import checkpoints
-from train.config import ModelShape
-from train.model import GPT
+from train.sampling import Sampling
+from train.text_models import Opened, open_text_model
 
-TEMPERATURE = 0.8
-TOP_K = 40
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Written:
+    """Texts with their prompt, and what they cost; memory is the peak of this process."""
+
+    texts: tuple[str, ...]
+    source: str
+    threads: int
+    prompt_tokens: int
+    tokens: int
+    load_seconds: float
+    seconds: float
+    cpu_seconds: float
+    peak_bytes: int
+
+    def line(self) -> str:
+        """Return the figures as one line."""
+        rate = self.tokens / self.seconds if self.seconds else 0.0
+        return (
+            f"{self.source}: {self.tokens:,} tokens after {self.prompt_tokens:,} in {self.seconds:.2f} s "
+            f"({self.cpu_seconds:.2f} CPU s), {rate:,.1f} tokens/s on {self.threads} threads; "
+            f"checked and loaded in {self.load_seconds:.2f} s, peak memory {self.peak_bytes / 1e6:,.0f} MB"
+        )
+
+
+def write_texts(path: str, prompt: str, sampling: Sampling, *, kind: str | None = None, threads: int = 1) -> Written:
+    """Go on with a prompt, from a run's newest good checkpoint or a format of an export.
+
+    Raises UsageError when there is no such model, CorruptError when a hash does not hold.
+    """
+    start = time.monotonic()
+    opened = open_text_model(path, say, kind=kind, threads=threads)
+    loaded, cpu = time.monotonic(), time.process_time()
+    ids, found = _go_on(opened, prompt, sampling, lambda ids: False)
+    seconds = time.monotonic() - loaded
+    return Written(
+        texts=tuple(prompt + opened.tokenizer.decode(one) for one in found),
+        source=opened.source,
+        threads=threads,
+        prompt_tokens=len(ids),
+        tokens=sum(map(len, found)),
+        load_seconds=loaded - start,
+        seconds=seconds,
+        cpu_seconds=time.process_time() - cpu,
+        peak_bytes=peak_memory(),
+    )
+
+
+def peak_memory() -> int:
+    """Return the most bytes of memory this process has held; Linux's getrusage counts its parent's too."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def generate(run_dir: str, prompt: str, max_tokens: int, seed: int) -> str:
@@ -20,27 +73,27 @@ def generate(run_dir: str, prompt: str, max_tokens: int, seed: int) -> str:
 
     Raises UsageError when the run has no checkpoint, CorruptError when none is intact.
     """
-    checkpoint = checkpoints.newest_good(run_dir, say)
-    model = load_model(run_dir, checkpoint)
-    tokenizer = Tokenizer.from_file(storage.join(run_dir, "tokenizer.json"))
-    end = tokenizer.token_to_id(END_OF_TEXT)
-    assert end is not None, "a tokenizer of ours has an end of text"
-    start = tokenizer.encode(prompt).ids or [end]  # every document begins after an end of text
-    ids = list(start)
-    generator = torch.Generator().manual_seed(seed)
-    for _ in range(max_tokens):
-        window = ids[-model.shape.seq_length :]
-        with torch.no_grad():
-            scores = model.logits(torch.tensor([window]))[0, -1].float() / TEMPERATURE
-        best, choices = scores.topk(min(TOP_K, len(scores)))
-        chosen = int(choices[torch.multinomial(best.softmax(0), 1, generator=generator)])
-        if chosen == end:
-            break
-        ids.append(chosen)
-        sampled = tokenizer.decode(ids[len(start) :])
-        if sentence := _sentence(sampled):
-            return prompt + sentence
-    return prompt + tokenizer.decode(ids[len(start) :])
+    opened = open_text_model(run_dir, say)
+
+    def ended(ids: list[int]) -> bool:
+        return _sentence(opened.tokenizer.decode(ids)) is not None
+
+    _, (found,) = _go_on(opened, prompt, Sampling(max_tokens=max_tokens, seed=seed), ended)
+    text = opened.tokenizer.decode(found)
+    return prompt + (_sentence(text) or text)
+
+
+def _go_on(
+    opened: Opened, prompt: str, sampling: Sampling, stop: Callable[[list[int]], bool]
+) -> tuple[list[int], list[list[int]]]:
+    """Return the ids read and the continuations; a long prompt loses its beginning, not the room for what follows."""
+    model = opened.model
+    ids = opened.tokenizer.encode(prompt).ids or [model.end]  # every document begins after an end of text
+    new = min(sampling.max_tokens, model.seq_length // 2)
+    if len(ids) > (room := model.seq_length - new + 1):
+        say(f"the prompt has {len(ids):,} tokens; the last {room:,} are read, for the model sees {model.seq_length:,}")
+        ids = ids[-room:]
+    return ids, model.go_on(ids, dataclasses.replace(sampling, max_tokens=new), stop)
 
 
 def _sentence(text: str) -> str | None:
@@ -48,14 +101,3 @@ def _sentence(text: str) -> str | None:
     ends = [text.find(mark) for mark in (". ", ".\n", "? ", "! ")]
     found = [place for place in ends if place > 0]
     return text[: min(found) + 1] if found else None
-
-
-def load_model(run_dir: str, checkpoint: checkpoints.Checkpoint) -> GPT:
-    """Return the checkpoint's model in fp32, for inference."""
-    model = GPT(ModelShape(**checkpoint.recipe["model"]))
-    path = storage.join(checkpoints.checkpoint_path(run_dir, checkpoint.name), checkpoints.WEIGHTS)
-    missing, unexpected = model.load_state_dict(
-        {name: tensor.float() for name, tensor in load_file(path).items()}, strict=False
-    )
-    assert (missing, unexpected) == (["head.weight"], []), "all but the tied head, which is the token embedding"
-    return model.eval()

@@ -29,10 +29,10 @@ from tokenizer.sources import SOURCES
 from train import checkpoints
 from train.config import TrainConfig
 from train.evaluate import ALL, chosen_rows, figures
-from train.generate import load_model
 from train.head import IGNORE
 from train.metrics import read_metrics
 from train.model import next_token_targets
+from train.text_models import load_model
 
 DICTIONARY_BYTES = 32 << 20
 

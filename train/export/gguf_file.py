@@ -12,6 +12,7 @@ from typing import Any, Literal
 import gguf
 import numpy as np
 import torch
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 from corpus import storage
 from tokenizer.config import END_OF_TEXT
@@ -108,3 +109,15 @@ def read_gguf(path: str) -> tuple[Weights, ModelShape]:
 
 def _number(reader: Any, key: str) -> int:
     return int(reader.get_field(key).contents())
+
+
+def read_gguf_tokenizer(path: str) -> Tokenizer:
+    """Return the tokenizer inside a file that `write_gguf` made."""
+    reader: Any = gguf.GGUFReader(path)
+    tokens = reader.get_field("tokenizer.ggml.tokens").contents()
+    merges = [tuple(merge.split(" ")) for merge in reader.get_field("tokenizer.ggml.merges").contents()]
+    tokenizer = Tokenizer(models.BPE(vocab={token: number for number, token in enumerate(tokens)}, merges=merges))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)  # GPT-2's, as `tokenizer.pre` says
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens([AddedToken(END_OF_TEXT, special=True, normalized=False)])
+    return tokenizer

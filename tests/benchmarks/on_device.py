@@ -1,0 +1,113 @@
+"""Exported models on a CPU: bytes, load time, tokens a second, memory; beside transformers on the same file.
+
+    python -m tests.benchmarks.on_device --shape 125m --folder /tmp/on-device
+
+Weights are random: speed and size do not depend on them. Each figure is that of a process of its own, and the
+first generated token is part of it.
+"""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from corpus import storage
+from tests.small_run import write_run
+from train.config import ModelShape, load_preset
+from train.export.config import PLACES, ExportConfig, ExportFormat
+from train.export.stage import export
+from train.model import build_model
+
+VOCAB, TOKENS, PROMPT_WORDS = 28_896, 64, 24
+SIZES = {"125m": (12, 12, 768), "2.7b": (32, 20, 2560)}
+FORMATS: dict[str, tuple[ExportFormat, ...]] = {
+    "125m": ("folded", "ct2-float32", "ct2-int8"),
+    "2.7b": ("ct2-int8",),
+}
+LINE = re.compile(r"\(([\d.]+) CPU s\), ([\d.,]+) tokens/s .* loaded in ([\d.]+) s, peak memory ([\d,]+) MB")
+FRONT_DOOR = "import sys; from pipelines.cli import main; sys.exit(main())"
+PEER = """
+import sys, time
+start = time.monotonic()
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+torch.set_num_threads(int(sys.argv[2]))
+model, tokenizer = AutoModelForCausalLM.from_pretrained(sys.argv[1]), AutoTokenizer.from_pretrained(sys.argv[1])
+loaded, cpu = time.monotonic(), time.process_time()
+inputs = tokenizer(sys.argv[3], return_tensors="pt")
+found = model.generate(**inputs, max_new_tokens=int(sys.argv[4]), do_sample=True, top_k=40, temperature=0.8)
+seconds, new = time.monotonic() - loaded, found.shape[1] - inputs["input_ids"].shape[1]
+cpu = time.process_time() - cpu
+peak = int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1]) / 1e3
+loading = loaded - start
+print(f"({cpu:.2f} CPU s), {new / seconds:.1f} tokens/s and loaded in {loading:.2f} s, peak memory {peak:.0f} MB")
+"""
+
+
+def main() -> None:
+    """Make the run and its exports if they are not there, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shape", choices=SIZES, default="125m")
+    parser.add_argument("--folder", type=Path, required=True)
+    arguments = parser.parse_args()
+    place = arguments.folder / arguments.shape
+    shape = _shape(arguments.shape)
+    _make(place, shape, FORMATS[arguments.shape])
+    print(f"{shape.num_parameters:,} parameters, {TOKENS} tokens after a prompt of {PROMPT_WORDS} words")
+    print(
+        "| format | MB on disk | threads | load s | tokens/s | CPU ms/token | peak MB |\n|---|---|---|---|---|---|---|"
+    )
+    for row in _rows(place, FORMATS[arguments.shape]):
+        print("| " + " | ".join(row) + " |", flush=True)
+
+
+def _shape(name: str) -> ModelShape:
+    layers, heads, hidden = SIZES[name]
+    model = load_preset("biomedlm-2.7b").model.model_copy(
+        update={"layers": layers, "heads": heads, "hidden": hidden, "dropout": 0.0}
+    )
+    return model.shape(seq_length=1024, vocab_size=VOCAB)
+
+
+def _make(place: Path, shape: ModelShape, formats: tuple[ExportFormat, ...]) -> None:
+    if not (place / "out/manifest.json").exists():
+        letters = np.random.default_rng(0).integers(97, 123, (60_000, 9), dtype=np.uint8)
+        words = [bytes(word).decode() for word in letters]
+        write_run(place / "run", build_model(shape, seed=0), texts=[" ".join(words)])
+    export(ExportConfig(formats=formats), run=str(place / "run"), output=str(place / "out"))
+
+
+def _rows(place: Path, formats: tuple[ExportFormat, ...]) -> Iterator[tuple[str, ...]]:
+    prompt = " ".join(["photosynthesis"] * PROMPT_WORDS)
+    sizes = json.loads((place / "out/manifest.json").read_text())["summary"]["format_bytes"]
+    ours = [sys.executable, "-c", FRONT_DOOR, "generate", str(place / "out"), "--prompt", prompt]
+    for kind in formats:
+        for threads in (1, 2):
+            options = ["--format", kind, "--max-tokens", str(TOKENS), "--threads", str(threads)]
+            yield _row(kind, sizes[kind], threads, [*ours, *options])
+    if "folded" in formats:
+        for threads in (1, 2):
+            command = [sys.executable, "-c", PEER, str(place / "out" / PLACES["folded"]), str(threads), prompt]
+            size = storage.size(str(place / "out/folded/model.safetensors"))
+            yield _row("transformers (peer)", size, threads, [*command, str(TOKENS)])
+
+
+def _row(name: str, num_bytes: int, threads: int, command: list[str]) -> tuple[str, ...]:
+    environment = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    found = LINE.search(done.stderr + done.stdout)
+    assert found is not None, done.stderr
+    cpu, rate, load, peak = found.groups()
+    return name, f"{num_bytes / 1e6:,.0f}", str(threads), load, rate, f"{float(cpu) * 1000 / TOKENS:,.0f}", peak
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    main()

@@ -1,0 +1,49 @@
+"""How the next token is chosen: temperature, the k best, the most probable mass p, and a seed."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from corpus.errors import UsageError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sampling:
+    """Options of generation; `temperature` 0 takes the likeliest token, `top_k` 0 and `top_p` 1 leave all in."""
+
+    max_tokens: int = 100
+    temperature: float = 0.8
+    top_k: int = 40
+    top_p: float = 1.0
+    seed: int = 0
+    number: int = 1
+
+    def __post_init__(self) -> None:
+        wrong = [
+            f"{name} must be {wanted}, not {value:g}"
+            for name, value, fits, wanted in (
+                ("max-tokens", self.max_tokens, self.max_tokens >= 1, "at least 1"),
+                ("temperature", self.temperature, self.temperature >= 0, "at least 0"),
+                ("top-k", self.top_k, self.top_k >= 0, "at least 0"),
+                ("top-p", self.top_p, 0 < self.top_p <= 1, "above 0 and at most 1"),
+                ("seed", self.seed, self.seed >= 0, "at least 0"),
+                ("number", self.number, self.number >= 1, "at least 1"),
+            )
+            if not fits
+        ]
+        if wrong:
+            raise UsageError(f"generate: {', '.join(wrong)}")
+
+
+def pick(logits_V: Tensor, sampling: Sampling, generator: torch.Generator) -> int:  # noqa: N803 — a shape
+    """Return the id of the next token, drawn from the logits of one position."""
+    if sampling.temperature == 0 or sampling.top_k == 1:
+        return int(logits_V.argmax())
+    kept = min(sampling.top_k or len(logits_V), len(logits_V))
+    best, ids = (logits_V.float() / sampling.temperature).topk(kept)  # sorted, largest first
+    shares = best.softmax(0)
+    if sampling.top_p < 1:
+        before = shares.cumsum(0) - shares
+        shares = torch.where(before < sampling.top_p, shares, 0.0)  # the first always stays
+    return int(ids[torch.multinomial(shares, 1, generator=generator)])
