@@ -15,6 +15,7 @@ from corpus import storage
 from corpus.errors import RetryError, UsageError
 from corpus.fetch.client import Answer, Client, Fault
 from corpus.fetch.download import Wanted, download
+from corpus.fetch.listing import is_md5
 from corpus.fetch.s3 import list_prefix
 
 PREFIX = "inventory-reports/pmc-oa-opendata/metadata/"
@@ -95,7 +96,8 @@ async def _fetch_manifest(client: Client, date: str) -> Inventory:
 async def _checksum(client: Client, url: str) -> str:
     def check(answer: Answer) -> str:
         text = answer.body.decode("ascii", "replace").strip().lower()
-        if not re.fullmatch(r"[0-9a-f]{32}", text):
+        changed = is_md5(answer.etag) and hashlib.md5(answer.body, usedforsecurity=False).hexdigest() != answer.etag
+        if changed or not is_md5(text):
             raise Fault("unexpected", f"no MD5: {text[:60]!r}")
         return text
 
