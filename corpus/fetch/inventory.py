@@ -20,6 +20,7 @@ from corpus.fetch.s3 import list_prefix
 
 PREFIX = "inventory-reports/pmc-oa-opendata/metadata/"
 FOLDER = "inventory"
+ARCHIVED = "inventory.json"  # the manifest as it came, under a name that no stage of ours has
 _FOLDER = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\dZ")
 _DATA_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.=/ -]{0,400}\.csv\.gz")
 _MANIFEST_CAP = 10_000_000
@@ -144,7 +145,7 @@ async def archive(client: Client, inventory: Inventory, folder: str) -> None:
             url=client.source.url(file.key), path=os.path.join(folder, inventory.path(file.name)), md5=file.md5
         )
         await download(client, wanted)
-    manifest = os.path.join(folder, inventory.path("manifest.json"))
+    manifest = os.path.join(folder, inventory.path(ARCHIVED))
     if not os.path.exists(manifest):
         with storage.write_atomic(manifest) as sink:
             sink.write(inventory.raw)

@@ -22,7 +22,7 @@ from corpus.fetch.client import Client, Fault, Source
 from corpus.fetch.collect import Batch, collect
 from corpus.fetch.config import FetchPmcConfig
 from corpus.fetch.details import Detail, verdict
-from corpus.fetch.inventory import FOLDER, Inventory, archive, find_inventory, read_manifest
+from corpus.fetch.inventory import ARCHIVED, FOLDER, Inventory, archive, find_inventory, read_manifest
 from corpus.fetch.listing import Ids, Listing, read_listing
 from corpus.fetch.pace import Pace
 from corpus.fetch.plan import Candidates, candidates_of, first_of, ranges, rounds
@@ -39,7 +39,7 @@ from corpus.schema import from_batch
 from corpus.workspace import WORK, Receipt, Workspace, difference
 
 _GUESS = 95_000.0  # bytes of an article's XML, the mean of 2,400
-_PINNED = "inventory.json"
+_PINNED = "pinned.json"
 _SUPERSEDED = f"{WORK}/superseded.json"  # files of the earlier store, until they are removed
 
 
@@ -80,7 +80,7 @@ async def choose(client: Client, config: FetchPmcConfig, archive_base: str, spoo
     if os.path.exists(pinned):
         with open(pinned, "rb") as source:
             date = json.loads(source.read())["date"]
-        path = os.path.join(archive_base, FOLDER, date, "manifest.json")
+        path = os.path.join(archive_base, FOLDER, date, ARCHIVED)
         if os.path.exists(path) and (config.inventory is None or date.startswith(config.inventory)):
             say(f"going on with the inventory of {date}")
             with open(path, "rb") as source:
@@ -216,7 +216,7 @@ class _Run:
     def _inventory_parts(self) -> Iterator[Part]:
         """Yield the parts of the archived inventory, put in place for a remote output."""
         remote = storage.is_remote(self.workspace.output)
-        for name in ("manifest.json", *(file.name for file in self.inventory.files)):
+        for name in (ARCHIVED, *(file.name for file in self.inventory.files)):
             path = self.inventory.path(name)
             if remote:
                 with open(os.path.join(self.spool, path), "rb") as source:
