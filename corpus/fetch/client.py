@@ -142,9 +142,11 @@ class Client:
                 if not self.source.allows(url):
                     raise Fault("redirect", f"sent to {url[:200]}, only {self.source.base} is asked", url=url)
                 self.tally.requests += 1
-                async with self._session.get(
-                    URL(url, encoded=True), headers=headers, allow_redirects=False, proxy=self._proxy
-                ) as response:
+                async with asyncio.timeout(self.pace.grace):  # aiohttp limits each read, not the whole head
+                    answer = await self._session.get(
+                        URL(url, encoded=True), headers=headers, allow_redirects=False, proxy=self._proxy
+                    )
+                async with answer as response:
                     if response.status in _MOVED:
                         url = urljoin(url, response.headers.get("Location", ""))
                         continue

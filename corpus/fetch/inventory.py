@@ -15,10 +15,12 @@ from corpus import storage
 from corpus.errors import RetryError, UsageError
 from corpus.fetch.client import Answer, Client, Fault
 from corpus.fetch.download import Wanted, download
+from corpus.fetch.listing import is_md5
 from corpus.fetch.s3 import list_prefix
 
 PREFIX = "inventory-reports/pmc-oa-opendata/metadata/"
 FOLDER = "inventory"
+ARCHIVED = "inventory.json"  # the manifest as it came, under a name that no stage of ours has
 _FOLDER = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\dZ")
 _DATA_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.=/ -]{0,400}\.csv\.gz")
 _MANIFEST_CAP = 10_000_000
@@ -95,7 +97,8 @@ async def _fetch_manifest(client: Client, date: str) -> Inventory:
 async def _checksum(client: Client, url: str) -> str:
     def check(answer: Answer) -> str:
         text = answer.body.decode("ascii", "replace").strip().lower()
-        if not re.fullmatch(r"[0-9a-f]{32}", text):
+        changed = is_md5(answer.etag) and hashlib.md5(answer.body, usedforsecurity=False).hexdigest() != answer.etag
+        if changed or not is_md5(text):
             raise Fault("unexpected", f"no MD5: {text[:60]!r}")
         return text
 
@@ -142,7 +145,7 @@ async def archive(client: Client, inventory: Inventory, folder: str) -> None:
             url=client.source.url(file.key), path=os.path.join(folder, inventory.path(file.name)), md5=file.md5
         )
         await download(client, wanted)
-    manifest = os.path.join(folder, inventory.path("manifest.json"))
+    manifest = os.path.join(folder, inventory.path(ARCHIVED))
     if not os.path.exists(manifest):
         with storage.write_atomic(manifest) as sink:
             sink.write(inventory.raw)

@@ -22,7 +22,7 @@ from corpus.fetch.client import Client, Fault, Source
 from corpus.fetch.collect import Batch, collect
 from corpus.fetch.config import FetchPmcConfig
 from corpus.fetch.details import Detail, verdict
-from corpus.fetch.inventory import FOLDER, Inventory, archive, find_inventory, read_manifest
+from corpus.fetch.inventory import ARCHIVED, FOLDER, Inventory, archive, find_inventory, read_manifest
 from corpus.fetch.listing import Ids, Listing, read_listing
 from corpus.fetch.pace import Pace
 from corpus.fetch.plan import Candidates, candidates_of, first_of, ranges, rounds
@@ -36,10 +36,11 @@ from corpus.ncbi.store import METADATA, STAGE
 from corpus.progress import say
 from corpus.running import running_stage
 from corpus.schema import from_batch
-from corpus.workspace import Receipt, Workspace, difference
+from corpus.workspace import WORK, Receipt, Workspace, difference
 
 _GUESS = 95_000.0  # bytes of an article's XML, the mean of 2,400
-_PINNED = "inventory.json"
+_PINNED = "pinned.json"
+_SUPERSEDED = f"{WORK}/superseded.json"  # files of the earlier store, until they are removed
 
 
 def fetch_pmc(config: FetchPmcConfig, *, output: str, pace: Pace | None = None) -> Manifest:
@@ -61,7 +62,7 @@ async def _fetch(config: FetchPmcConfig, output: str, pace: Pace, tally: Tally) 
             inventory = await choose(client, config, spool if storage.is_remote(output) else output, spool)
             run = _run(config, output, spool, inventory, there)
             if there is not None and there.fingerprint == run.workspace.fingerprint:
-                run.workspace.clean()
+                run.clean(there)
                 say(f"{output}: up to date with the inventory of {inventory.date}")
                 return there
             if there is not None and dict(there.config) != config.identity():
@@ -79,7 +80,7 @@ async def choose(client: Client, config: FetchPmcConfig, archive_base: str, spoo
     if os.path.exists(pinned):
         with open(pinned, "rb") as source:
             date = json.loads(source.read())["date"]
-        path = os.path.join(archive_base, FOLDER, date, "manifest.json")
+        path = os.path.join(archive_base, FOLDER, date, ARCHIVED)
         if os.path.exists(path) and (config.inventory is None or date.startswith(config.inventory)):
             say(f"going on with the inventory of {date}")
             with open(path, "rb") as source:
@@ -205,15 +206,17 @@ class _Run:
         summary = {name: sum(receipt.facts[name] for receipt in receipts) for name in facts}
         summary |= {"inventory": self.inventory.date, "ids_not_found": len(candidates.not_found)}
         summary |= {"other_keys": listing.num_others}
+        with storage.write_atomic(self.workspace.path(_SUPERSEDED)) as sink:
+            sink.write(json.dumps(sorted(self.previous.parts)).encode())
         manifest = self.workspace.commit([*details, *receipts, inventory], summary=summary, books=books)
         client.tally.note("committed", articles=kept, dropped=dict(books.dropped), **summary)
-        self._clean(manifest)
+        self.clean(manifest)
         return manifest
 
     def _inventory_parts(self) -> Iterator[Part]:
         """Yield the parts of the archived inventory, put in place for a remote output."""
         remote = storage.is_remote(self.workspace.output)
-        for name in ("manifest.json", *(file.name for file in self.inventory.files)):
+        for name in (ARCHIVED, *(file.name for file in self.inventory.files)):
             path = self.inventory.path(name)
             if remote:
                 with open(os.path.join(self.spool, path), "rb") as source:
@@ -222,11 +225,13 @@ class _Run:
                     sink.write(content)
             yield self.workspace.measure(path, role="inventory", rows=0)
 
-    def _clean(self, manifest: Manifest) -> None:
+    def clean(self, manifest: Manifest) -> None:
         """Remove unfinished work, and the files of the earlier store that this one does not use."""
-        named = {part.path for part in manifest.parts}
-        for path in self.previous.parts:
-            if path not in named:
+        superseded = self.workspace.path(_SUPERSEDED)
+        if storage.exists(superseded):
+            with storage.open_read(superseded) as source:
+                old = set(json.loads(source.read())) - {part.path for part in manifest.parts}
+            for path in sorted(old):
                 storage.remove_file(self.workspace.path(path))
         self.workspace.clean()
         storage.remove_tree(self.spool)

@@ -32,8 +32,9 @@ def mark_unfinished(workspace: Workspace) -> None:
 def recorded(config: FetchConfig, output: str) -> Iterator[Tally]:
     """Yield the run's tally; its log lies in the output when the block ends."""
     remote = storage.is_remote(output)
-    folder = spool_folder(config, output) if remote else output
-    tally = Tally(os.path.join(folder, LOG))
+    # Beside the spool, which is removed when the store is finished.
+    path = f"{spool_folder(config, output).rstrip('/')}.{LOG}" if remote else os.path.join(output, LOG)
+    tally = Tally(path)
     tally.note("start", source=config.source, settings=config.identity())
     try:
         yield tally
@@ -43,7 +44,7 @@ def recorded(config: FetchConfig, output: str) -> Iterator[Tally]:
     finally:
         tally.close()
         if remote:
-            _move_log(os.path.join(folder, LOG), storage.join(output, LOG))
+            _move_log(path, storage.join(output, LOG))
 
 
 def _move_log(local: str, path: str) -> None:
@@ -55,5 +56,3 @@ def _move_log(local: str, path: str) -> None:
     with open(local, "rb") as source, storage.write_atomic(path) as sink:
         sink.write(before + source.read())
     os.unlink(local)
-    if not os.listdir(os.path.dirname(local)):
-        os.rmdir(os.path.dirname(local))

@@ -1,0 +1,115 @@
+"""The whole road on loopback, as a user types it: from `fetch` of both sources to a trained tiny model."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from corpus.manifest import read_manifest
+from corpus.sample.write import Sample, write_sample
+from pipelines.cli import main
+from pipelines.cli_fetch import PMC_VARIABLE, PUBMED_VARIABLE
+from tests.fetch_servers import Bucket, ncbi_server, s3_server
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
+    return write_sample(str(tmp_path_factory.mktemp("ncbi")), seed=1, scale=0.05)
+
+
+@pytest.fixture(scope="module")
+def bucket(sample: Sample) -> Iterator[Bucket]:
+    with s3_server() as server:
+        tree = Path(sample.pmc_tree)
+        for path in tree.rglob("*"):
+            if path.is_file():
+                server.put(path.relative_to(tree).as_posix(), path.read_bytes())
+        server.publish()
+        yield server
+
+
+@pytest.fixture(scope="module")
+def pubmed(sample: Sample) -> Iterator[str]:
+    """The sample's files under numbers without a gap."""
+    files: dict[str, Path | bytes] = {}
+    for number, path in enumerate(map(Path, sample.pubmed), 1):
+        name = f"{path.parent.name}/pubmed26n{number:04d}.xml.gz"
+        sidecar = Path(f"{path}.md5").read_text().replace(path.name, Path(name).name)
+        files |= {name: path, f"{name}.md5": sidecar.encode()}
+    with ncbi_server(files) as base:
+        yield base
+
+
+@pytest.fixture(autouse=True)
+def sources(monkeypatch: pytest.MonkeyPatch, bucket: Bucket, pubmed: str) -> None:
+    monkeypatch.setenv(PMC_VARIABLE, bucket.base)
+    monkeypatch.setenv(PUBMED_VARIABLE, pubmed)
+
+
+def test_from_nothing_to_a_trained_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def run(*words: str) -> str:
+        assert main([*words]) == 0
+        return capsys.readouterr().out
+
+    raw, work = tmp_path / "raw", tmp_path / "work"
+    assert "files" in run("fetch", "pubmed", "--output", f"{raw}/pubmed")
+    assert "read =" in run("fetch", "pmc", "--output", f"{raw}/pmc")
+    extract = ("extract", "--pubmed", f"{raw}/pubmed", "--pmc", f"{raw}/pmc", "--output", f"{work}/records")
+    assert "extract:" in run(*extract)
+    run("assemble", "--records", f"{work}/records", "--output", f"{work}/corpus", "--validation", "0.2")
+    run("tokenizer", "--corpus", f"{work}/corpus", "--output", f"{work}/tokenizer", "--vocab-size", "600")
+    pack = ("pack", "--corpus", f"{work}/corpus", "--tokenizer", f"{work}/tokenizer", "--output", f"{work}/tokens")
+    run(*pack, "--seq-length", "128")
+    train = ("train", "--tokens", f"{work}/tokens", "--output", f"{work}/run", "--config", "tiny", "--steps", "5")
+    assert "5 steps" in run(*train, "--ranks", "1")
+    assert "WRONG" not in run("verify", str(tmp_path))
+    articles = read_manifest(f"{raw}/pmc").books.kept
+    assert read_manifest(f"{work}/records").summary["articles"] == articles > 10
+
+
+def test_a_dry_run_says_what_would_be_fetched(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], sample: Sample
+) -> None:
+    assert main(["fetch", "pmc", "--output", f"{tmp_path}/pmc", "--license", "commercial", "--dry-run"]) == 0
+    told = capsys.readouterr().out
+    assert main(["fetch", "pmc", "--output", f"{tmp_path}/pmc", "--license", "commercial"]) == 0
+    done = read_manifest(f"{tmp_path}/pmc")
+    assert f"- license{done.books.dropped['license']:>28,}" in told.replace(" ", " ")
+    assert f"= articles{done.books.kept:>27,}" in told
+    assert "time: about" in told
+    assert f"({done.books.kept:,} XML of" in told
+    assert main(["fetch", "pubmed", "--output", f"{tmp_path}/pubmed", "--dry-run"]) == 0
+    told = capsys.readouterr().out
+    assert f"to fetch: {len(sample.pubmed)} files" in told
+    assert not (tmp_path / "pubmed").exists()
+
+
+def test_the_log_tells_the_run(tmp_path: Path) -> None:
+    assert main(["fetch", "pmc", "--output", str(tmp_path), "--limit", "5"]) == 0
+    lines = [json.loads(line) for line in (tmp_path / "fetch.jsonl").read_text().splitlines()]
+    assert [line["event"] for line in lines] == ["start", "phase", "phase", "committed"]
+    assert lines[-1]["articles"] == 5
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["fetch", "pmc", "--limit", "0", "--output", "x"], 2),
+        (["fetch", "pmc", "--years", "2020-2010", "--output", "x"], 2),
+        (["fetch", "pmc", "--shard", "4/3", "--output", "x"], 2),
+        (["fetch", "pmc", "--license", "free", "--output", "x"], 2),
+        (["fetch", "pmc", "--ids", "/nowhere", "--output", "x"], 2),
+        (["fetch", "pubmed", "--source", "ftp://x/y", "--output", "x"], 2),
+        (["fetch", "pmc", "--output", "x", "--", "--runner=DataflowRunner"], 2),
+        (["fetch", "pmc", "--inventory", "1999-01-01", "--output", "x"], 2),
+    ],
+)
+def test_what_cannot_work_is_refused(
+    words: list[str], code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == code
+    assert "Traceback" not in capsys.readouterr().err
