@@ -90,8 +90,12 @@ def _decide_alone(match: re.Match[str]) -> str:
 
 def _is_needed(match: re.Match[str]) -> bool:
     """Say whether the words before a citation cannot do without it: "as described in [5]", "([5]"."""
-    before = match.string[max(0, match.start() - 16) : match.start()].rstrip()
-    return before[-1:] in ("(", "[") or before.rpartition(" ")[2].lstrip("([").lower() in _NEEDING
+    start = match.start()
+    words = match.string[start - 16 if start > 16 else 0 : start].split()
+    if not words:
+        return False
+    word = words[-1]
+    return word[-1] in "([" or word.lstrip("([").lower() in _NEEDING
 
 
 def _decide_nested(line: str) -> str:

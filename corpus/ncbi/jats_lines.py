@@ -14,6 +14,7 @@ from corpus.ncbi.jats_citations import GONE, OPEN, mark, num_marks, tidy, withou
 
 _NOTE = re.compile("\x0e([^\x0e\x0f]*)\x0f")
 _CITATION = re.compile("\x01([^\x01\x02]*)\x02")
+_UNUSUAL = re.compile("\x01(?!\\d{1,3}[a-z]?\x02)([^\x01\x02]*)\x02")  # what is not a number as it travels
 _SCRIPT = re.compile("([\x04\x06])([^\x04-\x07]*)[\x05\x07]")
 _SCRIPT_MARKS = re.compile("[\x04-\x07]")
 _NOTE_MARK = 3  # letters of a mark at most: "12", "†", "***"
@@ -76,7 +77,8 @@ class _Citations:
 
     def decide(self, line: str) -> str:
         """Return the line with numbers between OPEN and CLOSE, raised ones GONE."""
-        return _CITATION.sub(self._one, line)
+        usual = not self._in_cell and "\x04" not in line  # numbers stay as they are
+        return (_UNUSUAL if usual else _CITATION).sub(self._one, line)
 
     def _one(self, found: re.Match[str]) -> str:
         content = found[1]

@@ -14,7 +14,7 @@ it can prove on the way that they are well-formed; where it cannot, that is libx
 
 import re
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from html import unescape
 
@@ -115,17 +115,24 @@ class Markup:
         return [names[tag] for tag in self.tags]
 
     @cached_property
-    def parents(self) -> list[int]:
+    def marks(self) -> list[int]:
+        """How many control characters the scan has put inside each element."""
+        return self.rows[10].tolist()
+
+    # Views, not lists: few elements are asked for these, and a list of all costs more than a few slow answers.
+
+    @cached_property
+    def parents(self) -> Sequence[int]:
         """The elements around the elements, as far as they have a row; -1 for the root."""
-        return self.rows[9].tolist()
+        return memoryview(self.rows[9])
 
     @cached_property
-    def _solid(self) -> tuple[list[int], list[int]]:
-        return self.rows[4].tolist(), self.rows[5].tolist()
+    def _solid(self) -> tuple[Sequence[int], Sequence[int]]:
+        return memoryview(self.rows[4]), memoryview(self.rows[5])
 
     @cached_property
-    def _start_tags(self) -> tuple[list[int], list[int]]:
-        return self.rows[6].tolist(), self.rows[7].tolist()
+    def _start_tags(self) -> tuple[Sequence[int], Sequence[int]]:
+        return memoryview(self.rows[6]), memoryview(self.rows[7])
 
     def root_name(self) -> str:
         """Return the local name of the document's element, "" when the vocabulary gives it no row."""
@@ -173,8 +180,10 @@ class Markup:
 
     def descendants(self, element: int, *names: str) -> list[int]:
         """Return the elements of some names anywhere below an element, in document order."""
-        found = self.tag_names
-        return [row for row in range(element + 1, self.nexts[element]) if found[row] in names]
+        wanted = [self.vocabulary.ids.get(name, -1) for name in names]
+        first, stop = element + 1, self.nexts[element]
+        tags = self.tags[first:stop]
+        return [first + row for row, tag in enumerate(tags) if tag in wanted] if any(map(tags.count, wanted)) else []
 
     def start_tag(self, element: int) -> bytes:
         """Return what stands in an element's start tag behind its name, as written."""
