@@ -10,7 +10,7 @@ from corpus.ncbi import jats_tables
 from corpus.ncbi.jats_accounts import Accounts
 from corpus.ncbi.jats_citations import GONE
 from corpus.ncbi.jats_inline import INLINE_RULES, InlineReader, rules, skip
-from corpus.ncbi.jats_lines import finish
+from corpus.ncbi.jats_lines import decide, finish
 from corpus.ncbi.markup import Markup
 from corpus.records import BackPart, Block, BlockKind, Float
 from corpus.rows import quick
@@ -76,7 +76,7 @@ class Reader(InlineReader):
         text = doc.text[doc.starts[element] : doc.ends[element]]
         if not doc.marks[element]:
             return text.strip()
-        return finish(text, self.accounts, in_cell=self.in_cell, collapsed=True)
+        return decide(text, self.accounts, in_cell=self.in_cell)
 
     def position(self) -> int:
         """Return the index of the body block that comes next, -1 outside the body."""

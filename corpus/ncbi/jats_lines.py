@@ -14,8 +14,9 @@ from corpus.ncbi.jats_citations import GONE, OPEN, mark, num_marks, tidy, withou
 
 _NOTE = re.compile("\x0e([^\x0e\x0f]*)\x0f")
 _CITATION = re.compile("\x01([^\x01\x02]*)\x02")
-_UNUSUAL = re.compile("\x01(?!\\d{1,3}[a-z]?\x02)([^\x01\x02]*)\x02")  # what is not a number as it travels
+_UNUSUAL = re.compile("\x01(?!\\d{1,3}[a-z]?\x02)([^\x01\x02]*)\x02")  # numbers that are not raised stay as they are
 _SCRIPT = re.compile("([\x04\x06])([^\x04-\x07]*)[\x05\x07]")
+_RAISED, _LOWERED = (re.compile(f"({mark})([^\x04-\x07]*)[\x05\x07]") for mark in "\x04\x06")  # found faster
 _SCRIPT_MARKS = re.compile("[\x04-\x07]")
 _NOTE_MARK = 3  # letters of a mark at most: "12", "†", "***"
 
@@ -28,10 +29,14 @@ def finish(raw: str, accounts: Accounts, *, in_cell: bool = False, collapsed: bo
     """
     if not has_marks(raw):
         return raw.strip() if collapsed else " ".join(raw.split())
-    line = raw if collapsed else " ".join(raw.split())
+    return decide(raw if collapsed else " ".join(raw.split()), accounts, in_cell=in_cell)
+
+
+def decide(line: str, accounts: Accounts, *, in_cell: bool = False) -> str:
+    """Return a raw line that holds control characters, its white space collapsed, as text."""
     if "\x0e" in line:
         line = _Notes(accounts, in_cell).decide(line)
-    if OPEN in line:
+    if OPEN in line and (in_cell or "\x04" in line or _UNUSUAL.search(line)):
         line = _Citations(accounts, in_cell).decide(line)
     scripts = False
     while "\x05" in line or "\x07" in line:
@@ -43,7 +48,8 @@ def finish(raw: str, accounts: Accounts, *, in_cell: bool = False, collapsed: bo
         if lost:
             accounts.move("citation_marks", lost)
         line = decided
-    return " ".join(line.split()) if scripts else line.strip()
+    # Writing scripts may bring spaces together; references to CR are the only other white space.
+    return " ".join(line.split()) if scripts and ("  " in line or "\r" in line) else line.strip()
 
 
 def has_marks(raw: str) -> bool:
@@ -77,8 +83,7 @@ class _Citations:
 
     def decide(self, line: str) -> str:
         """Return the line with numbers between OPEN and CLOSE, raised ones GONE."""
-        usual = not self._in_cell and "\x04" not in line  # numbers stay as they are
-        return (_UNUSUAL if usual else _CITATION).sub(self._one, line)
+        return _CITATION.sub(self._one, line)
 
     def _one(self, found: re.Match[str]) -> str:
         content = found[1]
@@ -108,7 +113,8 @@ def _write_scripts(line: str, accounts: Accounts) -> str:
     """Return a line with its innermost scripts written; raised citations are gone."""
     done: list[str] = []
     pos = 0
-    for found in _SCRIPT.finditer(line):
+    pattern = _RAISED if "\x06" not in line else _LOWERED if "\x04" not in line else _SCRIPT
+    for found in pattern.finditer(line):
         done.append(line[pos : found.start()])
         done.append(_write_script(found, done, accounts))
         pos = found.end()
