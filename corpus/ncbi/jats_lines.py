@@ -87,6 +87,11 @@ class _Citations:
 
     def _one(self, found: re.Match[str]) -> str:
         content = found[1]
+        if content.isdecimal() and len(content) < 4 and not self._in_cell:  # as nearly all: in short what follows
+            if not _is_raised(found.string, found.start()):
+                return found[0]
+            self._accounts.move("citation_marks", len(content))
+            return GONE
         core = content.strip() if content.isprintable() else _SCRIPT_MARKS.sub("", content).strip()
         marked = mark(core)
         if marked and (content.lstrip()[:1] == "\x04" or _is_raised(found.string, found.start())):
@@ -126,10 +131,11 @@ def _write_scripts(line: str, accounts: Accounts) -> str:
 
 def _write_script(found: re.Match[str], done: list[str], accounts: Accounts) -> str:
     run, raised = found[2], found[1] == "\x04"
-    before = next((piece for piece in reversed(done[-3:]) if piece), "")
     if raised:
+        if run == GONE:
+            return GONE
         # "<sup>1</sup><sup>,</sup><sup>2</sup>" is one group, with or without layout between.
-        cited = next((piece for piece in reversed(done[-3:]) if piece.strip()), "").endswith(GONE)
+        cited = _last(done, solid_only=True).endswith(GONE)
         if OPEN in run or GONE in run or (cited and any(letter.isdigit() for letter in run)):
             left = without_numbers(run)
             accounts.move("citation_marks", solid(run) - num_marks(run) - solid(left))
@@ -138,4 +144,13 @@ def _write_script(found: re.Match[str], done: list[str], accounts: Accounts) -> 
             run = left
         elif cited and not any(letter.isalnum() for letter in run):
             return run
+    before = _last(done)
     return script(run, raised=raised, before=before, after=found.string[found.end() : found.end() + 1])
+
+
+def _last(done: list[str], *, solid_only: bool = False) -> str:
+    """Return the last of three pieces that is not empty, or not white space alone."""
+    for piece in reversed(done[-3:]):
+        if piece and not (solid_only and piece.isspace()):
+            return piece
+    return ""
