@@ -42,6 +42,8 @@ DROPPED = {
 
 def solid(text: str) -> int:
     """Return the number of characters that are not XML white space."""
+    if text.isalnum():
+        return len(text)
     return len(text) - text.count(" ") - text.count("\n") - text.count("\t") - text.count("\r")
 
 

@@ -10,7 +10,7 @@ from corpus.ncbi import jats_tables
 from corpus.ncbi.jats_accounts import Accounts
 from corpus.ncbi.jats_citations import GONE
 from corpus.ncbi.jats_inline import INLINE_RULES, InlineReader, rules, skip
-from corpus.ncbi.jats_lines import finish
+from corpus.ncbi.jats_lines import decide, finish
 from corpus.ncbi.markup import Markup
 from corpus.records import BackPart, Block, BlockKind, Float
 from corpus.rows import quick
@@ -60,13 +60,23 @@ class Reader(InlineReader):
     def lines(self, element: int) -> list[str]:
         """Return the texts of an element's blocks."""
         if self.doc.nexts[element] == element + 1:
-            text = finish(self.doc.own_text(element), self.accounts, in_cell=self.in_cell, collapsed=True)
+            text = self._leaf(element)
             return [text] if text else []
         return [block.text for block in self.capture(element)]
 
     def line(self, element: int) -> str:
         """Return an element's text as one line, "" for -1, the element that is not there."""
+        if element >= 0 and self.doc.nexts[element] == element + 1:
+            return self._leaf(element)
         return " ".join(self.lines(element)) if element >= 0 else ""
+
+    def _leaf(self, element: int) -> str:
+        """Return the text of an element that holds no elements with a row."""
+        doc = self.doc
+        text = doc.text[doc.starts[element] : doc.ends[element]]
+        if not doc.marks[element]:
+            return text.strip()
+        return decide(text, self.accounts, in_cell=self.in_cell)
 
     def position(self) -> int:
         """Return the index of the body block that comes next, -1 outside the body."""
@@ -83,9 +93,12 @@ class Reader(InlineReader):
         text = finish(pieces[0] if one else "".join(pieces), self.accounts, in_cell=self.in_cell, collapsed=one)
         pieces.clear()
         if text:
-            self._add(text, kind or self._kind)
-            if self._kind is BlockKind.LIST_ITEM:
-                self._kind = BlockKind.PARAGRAPH  # what follows within the item
+            self._put(text, kind)
+
+    def _put(self, text: str, kind: BlockKind | None) -> None:
+        self._add(text, kind or self._kind)
+        if self._kind is BlockKind.LIST_ITEM:
+            self._kind = BlockKind.PARAGRAPH  # what follows within the item
 
     def _add(self, text: str, kind: BlockKind) -> None:
         if self._label:
@@ -100,18 +113,18 @@ class Reader(InlineReader):
 
     # Blocks
 
-    def _paragraph(self, element: int) -> None:
+    def _paragraph(self, element: int, kind: BlockKind | None = None) -> None:
         if self._buffer:
             self._close()
-        self._content(element)
-        if self._buffer:
-            self._close()
+        if self.doc.nexts[element] > element + 1:
+            self._content(element)
+            self._close(kind)
+        elif text := self._leaf(element):
+            self._put(text, kind)
 
     def _title(self, element: int) -> None:
         parent = self.doc.parents[element]
-        self._close()
-        self._content(element)
-        self._close(BlockKind.HEADING if parent >= 0 and self.doc.tag_names[parent] in _SECTIONS else None)
+        self._paragraph(element, BlockKind.HEADING if parent >= 0 and self.doc.tag_names[parent] in _SECTIONS else None)
 
     def _section(self, element: int) -> None:
         self._close()

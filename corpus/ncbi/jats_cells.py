@@ -5,9 +5,9 @@ the others is found here, so that Python looks at those alone.
 """
 
 import numpy as np
-from numba import njit
 
 from corpus.ncbi.jats_names import JATS
+from corpus.ncbi.kernels import kernel, part
 from corpus.ncbi.markup import Markup
 
 _CONTAINER, _HEAD, _ROW, _CELL, _HEAD_CELL = 1, 2, 3, 4, 5
@@ -42,7 +42,7 @@ def find_cells(doc: Markup, table: int) -> tuple[np.ndarray, np.ndarray, np.ndar
     return _cells(np.frombuffer(doc.raw, np.uint8), doc.rows, _ROLES, table)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _cells(raw, rows, roles, table):  # type: ignore[no-untyped-def]
     element, stop, head_stop = table + 1, rows[3, table], 0
     most = stop - table
@@ -73,7 +73,7 @@ def _cells(raw, rows, roles, table):  # type: ignore[no-untyped-def]
     return cells[:, :count], heads[:count], bounds[: num_rows + 1], solid
 
 
-@njit(cache=True, nogil=True)
+@part
 def _may_span(raw, i, end):  # type: ignore[no-untyped-def]
     """Say whether a start tag holds `span` other than `span="1"`, or the start of CALS' `namest` or `morerows`."""
     while i < end - 4:

@@ -15,6 +15,8 @@ import re
 from functools import lru_cache
 
 OPEN, CLOSE, GONE = "\x01", "\x02", "\x03"  # around a number to decide on; in place of a removed citation
+_ALONE_GONE = "\x10"  # in place of a removed citation and its closing bracket
+_OPENINGS = tuple(bracket + space + _ALONE_GONE for space in ("", " ") for bracket in "[(")
 
 _NUMBER = r"\d{1,3}[a-z]?"
 _SEPARATORS = r"\s,;:.–—‒‐‑−\-\[\]()"
@@ -42,7 +44,12 @@ _INNER = rf"(?:\({_TEXT}\)|\[{_TEXT}\])"
 _OUTER_PAIR = re.compile(rf"\({_TEXT}(?:{_INNER}{_TEXT})*\)|\[{_TEXT}(?:{_INNER}{_TEXT})*\]")
 _PAIR = re.compile(_INNER)
 _RUN = re.compile(rf"(?:{OPEN}[^{CLOSE}]*{CLOSE})(?:\s?[,;–—‒‐‑−-]?\s?{OPEN}[^{CLOSE}]*{CLOSE})*")
-_ALONE = re.compile(rf"[\[(]\s?{OPEN}[^{CLOSE}]*{CLOSE}(?:[{_SEPARATORS[:-4]}]*{OPEN}[^{CLOSE}]*{CLOSE})*\s?[\])]")
+# Patterns begin with the control character, for that is found fastest; the bracket before it is looked at afterwards.
+_MARKED = rf"{OPEN}[^{CLOSE}]*{CLOSE}"
+_ALONE = re.compile(
+    rf"{OPEN}(?:(?<=[\[(]{OPEN})|(?<=[\[(] {OPEN}))[^{CLOSE}]*{CLOSE}(?:[{_SEPARATORS[:-4]}]*{_MARKED})*\s?[\])]"
+)
+_CLOSED = re.compile(rf"{GONE}[^\[\](){GONE}]*[\])]")
 _INSIDE = re.compile(rf"[\[(][^\[\]()]*{GONE}[^\[\]()]*[\])]")
 _CHAIN = re.compile(rf"{GONE}(?:[\s,;–—‒‐‑−-]*(?:{_ITEM.pattern}))+")
 
@@ -77,21 +84,33 @@ def tidy(line: str) -> str:
     if OPEN not in line and GONE not in line:
         return line
     # Most citations stand alone in their brackets; a line with others is read from the start, outer brackets first.
-    text = _ALONE.sub(_decide_alone, line) if OPEN in line else line
-    if OPEN in text or _INSIDE.search(text):
+    text = line
+    if OPEN in line:
+        text = _ALONE.sub(_decide_alone, line)
+        for opening in _OPENINGS:
+            if _ALONE_GONE not in text:
+                break
+            text = text.replace(opening, GONE)
+    if OPEN in text or (_CLOSED.search(text) and _INSIDE.search(text)):
         text = _decide_nested(line)
     return _close_gaps(_CHAIN.sub(GONE, text)).strip()
 
 
 def _decide_alone(match: re.Match[str]) -> str:
-    """Return GONE for citations in brackets of their own, and the whole as it is where the sentence needs them."""
-    return match[0] if _is_needed(match) else GONE
+    """Return a mark for citations in brackets of their own, and the whole as it is where the sentence needs them."""
+    opening = match.start() - 1
+    if match.string[opening] == " ":
+        opening -= 1
+    return match[0] if _is_needed(match.string, opening) else _ALONE_GONE
 
 
-def _is_needed(match: re.Match[str]) -> bool:
+def _is_needed(line: str, start: int) -> bool:
     """Say whether the words before a citation cannot do without it: "as described in [5]", "([5]"."""
-    before = match.string[max(0, match.start() - 16) : match.start()].rstrip()
-    return before[-1:] in ("(", "[") or before.rpartition(" ")[2].lstrip("([").lower() in _NEEDING
+    words = line[start - 16 if start > 16 else 0 : start].split()
+    if not words:
+        return False
+    word = words[-1]
+    return word[-1] in "([" or word.lstrip("([").lower() in _NEEDING
 
 
 def _decide_nested(line: str) -> str:
@@ -110,7 +129,7 @@ def _decide_pair(match: re.Match[str]) -> str:
     rest = _ITEM.sub(" ", pair)
     if not _PLAIN_FILLER.fullmatch(rest) and not _FILLER.fullmatch(rest):
         return pair
-    if GONE not in pair and _is_needed(match):
+    if GONE not in pair and _is_needed(match.string, match.start()):
         return pair.replace(OPEN, "").replace(CLOSE, "")
     return GONE
 

@@ -14,7 +14,9 @@ from corpus.ncbi.jats_citations import GONE, OPEN, mark, num_marks, tidy, withou
 
 _NOTE = re.compile("\x0e([^\x0e\x0f]*)\x0f")
 _CITATION = re.compile("\x01([^\x01\x02]*)\x02")
+_UNUSUAL = re.compile("\x01(?!\\d{1,3}[a-z]?\x02)([^\x01\x02]*)\x02")  # numbers that are not raised stay as they are
 _SCRIPT = re.compile("([\x04\x06])([^\x04-\x07]*)[\x05\x07]")
+_RAISED, _LOWERED = (re.compile(f"({mark})([^\x04-\x07]*)[\x05\x07]") for mark in "\x04\x06")  # found faster
 _SCRIPT_MARKS = re.compile("[\x04-\x07]")
 _NOTE_MARK = 3  # letters of a mark at most: "12", "†", "***"
 
@@ -27,10 +29,14 @@ def finish(raw: str, accounts: Accounts, *, in_cell: bool = False, collapsed: bo
     """
     if not has_marks(raw):
         return raw.strip() if collapsed else " ".join(raw.split())
-    line = raw if collapsed else " ".join(raw.split())
+    return decide(raw if collapsed else " ".join(raw.split()), accounts, in_cell=in_cell)
+
+
+def decide(line: str, accounts: Accounts, *, in_cell: bool = False) -> str:
+    """Return a raw line that holds control characters, its white space collapsed, as text."""
     if "\x0e" in line:
         line = _Notes(accounts, in_cell).decide(line)
-    if OPEN in line:
+    if OPEN in line and (in_cell or "\x04" in line or _UNUSUAL.search(line)):
         line = _Citations(accounts, in_cell).decide(line)
     scripts = False
     while "\x05" in line or "\x07" in line:
@@ -42,7 +48,8 @@ def finish(raw: str, accounts: Accounts, *, in_cell: bool = False, collapsed: bo
         if lost:
             accounts.move("citation_marks", lost)
         line = decided
-    return " ".join(line.split()) if scripts else line.strip()
+    # Writing scripts may bring spaces together; references to CR are the only other white space.
+    return " ".join(line.split()) if scripts and ("  " in line or "\r" in line) else line.strip()
 
 
 def has_marks(raw: str) -> bool:
@@ -80,6 +87,11 @@ class _Citations:
 
     def _one(self, found: re.Match[str]) -> str:
         content = found[1]
+        if content.isdecimal() and len(content) < 4 and not self._in_cell:  # as nearly all: in short what follows
+            if not _is_raised(found.string, found.start()):
+                return found[0]
+            self._accounts.move("citation_marks", len(content))
+            return GONE
         core = content.strip() if content.isprintable() else _SCRIPT_MARKS.sub("", content).strip()
         marked = mark(core)
         if marked and (content.lstrip()[:1] == "\x04" or _is_raised(found.string, found.start())):
@@ -106,7 +118,8 @@ def _write_scripts(line: str, accounts: Accounts) -> str:
     """Return a line with its innermost scripts written; raised citations are gone."""
     done: list[str] = []
     pos = 0
-    for found in _SCRIPT.finditer(line):
+    pattern = _RAISED if "\x06" not in line else _LOWERED if "\x04" not in line else _SCRIPT
+    for found in pattern.finditer(line):
         done.append(line[pos : found.start()])
         done.append(_write_script(found, done, accounts))
         pos = found.end()
@@ -118,10 +131,11 @@ def _write_scripts(line: str, accounts: Accounts) -> str:
 
 def _write_script(found: re.Match[str], done: list[str], accounts: Accounts) -> str:
     run, raised = found[2], found[1] == "\x04"
-    before = next((piece for piece in reversed(done[-3:]) if piece), "")
     if raised:
+        if run == GONE:
+            return GONE
         # "<sup>1</sup><sup>,</sup><sup>2</sup>" is one group, with or without layout between.
-        cited = next((piece for piece in reversed(done[-3:]) if piece.strip()), "").endswith(GONE)
+        cited = _last(done, solid_only=True).endswith(GONE)
         if OPEN in run or GONE in run or (cited and any(letter.isdigit() for letter in run)):
             left = without_numbers(run)
             accounts.move("citation_marks", solid(run) - num_marks(run) - solid(left))
@@ -130,4 +144,13 @@ def _write_script(found: re.Match[str], done: list[str], accounts: Accounts) -> 
             run = left
         elif cited and not any(letter.isalnum() for letter in run):
             return run
+    before = _last(done)
     return script(run, raised=raised, before=before, after=found.string[found.end() : found.end() + 1])
+
+
+def _last(done: list[str], *, solid_only: bool = False) -> str:
+    """Return the last of three pieces that is not empty, or not white space alone."""
+    for piece in reversed(done[-3:]):
+        if piece and not (solid_only and piece.isspace()):
+            return piece
+    return ""

@@ -12,6 +12,7 @@ stays. "Open access" alone names no terms and so no licence. Names: spdx.org/lic
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Literal
 
 PUBLIC_DOMAIN = "LicenseRef-public-domain"
@@ -63,10 +64,17 @@ def allows(name: str, use: Use) -> bool:
 
 def _stated(links: Iterable[str], text: str) -> Iterator[str]:
     """Yield the names that a statement gives: of its links, of addresses in its prose, of the prose itself."""
-    for place in (*links, text):
-        yield from map(_from_link, _LINK.finditer(place))
+    for link in links:
+        yield from _from_address(link)
+    yield from map(_from_link, _LINK.finditer(text))
     if name := _from_text(text):
         yield name
+
+
+@lru_cache(maxsize=1 << 12)
+def _from_address(link: str) -> tuple[str, ...]:
+    """Return the names that one address gives; a few addresses stand in most articles."""
+    return tuple(map(_from_link, _LINK.finditer(link)))
 
 
 def _from_link(found: re.Match[str]) -> str:

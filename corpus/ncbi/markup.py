@@ -7,19 +7,21 @@ elements that a reader has named in its `Vocabulary` have a row; all others (bol
 nothing, and their text is where it belongs. The scan is one numba pass over the bytes, several times cheaper
 than making a tree.
 
-The scan checks nothing: whether a document is well-formed is libxml2's to say (`corpus.ncbi.xml.read_markup`), and what
-the scan does not know (a reference to an entity, a DOCTYPE with declarations) it refuses.
+What the scan does not know (a reference to an entity, a DOCTYPE with declarations) it refuses. Of nearly all articles
+it can prove on the way that they are well-formed; where it cannot, that is libxml2's to say
+(`corpus.ncbi.xml.read_markup`).
 """
 
 import re
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from html import unescape
 
 import numpy as np
 
-from corpus.ncbi.markup_scan import COLUMNS, fill
+from corpus.ncbi.markup_bytes import PADDING
+from corpus.ncbi.markup_scan import COLUMNS, STACKS, fill
 from corpus.ncbi.markup_tags import (
     APART,
     DETAILED,
@@ -37,6 +39,7 @@ _ATTRIBUTE = re.compile(rb"""([\w.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _MARKS = {"apart": APART, "spaced": SPACED, "raised": RAISED, "lowered": LOWERED, "link": LINK}
 _NO_MARKS: Mapping[str, Iterable[str]] = {}
 _KEPT_BYTES = 4_000_000
+_COUNTED_BYTES = 1_000_000  # of a larger document the tags are counted before memory is asked for
 _LOCAL = threading.local()
 OTHER = 0  # the tag of an element without a name in the vocabulary, inside a `detailed` one
 
@@ -88,14 +91,17 @@ class Markup:
     """The text and the elements of one document; lists are indexed by element, in document order.
 
     starts, ends: int[num_elements], where an element's content begins and ends in `text`, in characters;
-    nexts: the first element after the element's own descendants. `rows` is int32[COLUMNS, num_elements], see
+    nexts: the first element after the element's own descendants. `proven`: whether the scan has proven that all behind
+    the prolog is well-formed. `rows` is int32[COLUMNS, num_elements], see
     `markup_scan`.
     """
 
-    __slots__ = ("__dict__", "ends", "names", "nexts", "raw", "rows", "starts", "tags", "text", "vocabulary")
+    __slots__ = ("__dict__", "ends", "names", "nexts", "proven", "raw", "rows", "starts", "tags", "text", "vocabulary")
 
-    def __init__(self, raw: bytes, text: str, rows: np.ndarray, vocabulary: Vocabulary) -> None:
-        self.raw, self.text, self.rows, self.vocabulary = raw, text, rows, vocabulary
+    def __init__(
+        self, raw: bytes, text: str, rows: np.ndarray, vocabulary: Vocabulary, *, proven: bool = False
+    ) -> None:
+        self.raw, self.text, self.rows, self.vocabulary, self.proven = raw, text, rows, vocabulary, proven
         self.names = vocabulary.names
         self.tags: list[int] = rows[0].tolist()
         self.starts: list[int] = rows[1].tolist()
@@ -109,17 +115,24 @@ class Markup:
         return [names[tag] for tag in self.tags]
 
     @cached_property
-    def parents(self) -> list[int]:
+    def marks(self) -> list[int]:
+        """How many control characters the scan has put inside each element."""
+        return self.rows[10].tolist()
+
+    # Views, not lists: few elements are asked for these, and a list of all costs more than a few slow answers.
+
+    @cached_property
+    def parents(self) -> Sequence[int]:
         """The elements around the elements, as far as they have a row; -1 for the root."""
-        return self.rows[9].tolist()
+        return memoryview(self.rows[9])
 
     @cached_property
-    def _solid(self) -> tuple[list[int], list[int]]:
-        return self.rows[4].tolist(), self.rows[5].tolist()
+    def _solid(self) -> tuple[Sequence[int], Sequence[int]]:
+        return memoryview(self.rows[4]), memoryview(self.rows[5])
 
     @cached_property
-    def _start_tags(self) -> tuple[list[int], list[int]]:
-        return self.rows[6].tolist(), self.rows[7].tolist()
+    def _start_tags(self) -> tuple[Sequence[int], Sequence[int]]:
+        return memoryview(self.rows[6]), memoryview(self.rows[7])
 
     def root_name(self) -> str:
         """Return the local name of the document's element, "" when the vocabulary gives it no row."""
@@ -167,8 +180,10 @@ class Markup:
 
     def descendants(self, element: int, *names: str) -> list[int]:
         """Return the elements of some names anywhere below an element, in document order."""
-        found = self.tag_names
-        return [row for row in range(element + 1, self.nexts[element]) if found[row] in names]
+        wanted = [self.vocabulary.ids.get(name, -1) for name in names]
+        first, stop = element + 1, self.nexts[element]
+        tags = self.tags[first:stop]
+        return [first + row for row, tag in enumerate(tags) if tag in wanted] if any(map(tags.count, wanted)) else []
 
     def start_tag(self, element: int) -> bytes:
         """Return what stands in an element's start tag behind its name, as written."""
@@ -207,16 +222,21 @@ def parse_attributes(tag: bytes) -> dict[str, str]:
 
 
 def scan(raw: bytes, vocabulary: Vocabulary, *, verbatim: bool = False) -> Markup | None:
-    """Return the table of a well-formed UTF-8 document, None when it holds what only a parser understands.
+    """Return the table of a UTF-8 document, None when it holds what only a parser understands, or is not well-formed.
+
+    Where neither is seen here, `proven` says whether the document is well-formed beyond doubt.
 
     `verbatim` leaves white space as it stands and takes namespace prefixes as declared: for a piece of a document.
     """
-    rows, text = _scratch(raw.count(b"<") + 1, len(raw) + 8)
+    size = len(raw)
+    # The smallest element has four bytes; three, for one that nothing closes.
+    rows, text = _scratch((raw.count(b"<") if size > _COUNTED_BYTES else size // 3) + 1, size + len(PADDING))
     names = (vocabulary.hashes, vocabulary.numbers, vocabulary.flags)
-    count, length = fill(np.frombuffer(raw, np.uint8), *names, rows, text, verbatim)
+    count, length, proven = fill(np.frombuffer(raw + PADDING, np.uint8), size, names, rows, text, verbatim)
     if count < 0:
         return None
-    return Markup(raw, text[:length].tobytes().decode(), rows[:, :count].copy(), vocabulary)
+    decoded = text[:length].tobytes().decode()
+    return Markup(raw, decoded, rows[:COLUMNS, :count].copy(), vocabulary, proven=proven)
 
 
 def _scratch(num_rows: int, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -224,7 +244,7 @@ def _scratch(num_rows: int, size: int) -> tuple[np.ndarray, np.ndarray]:
     kept = getattr(_LOCAL, "scratch", None)
     if kept is not None and kept[0].shape[1] >= num_rows and len(kept[1]) >= size:
         return kept
-    made = np.empty((COLUMNS, num_rows * 5 // 4), np.int32), np.empty(size * 5 // 4, np.uint8)
+    made = np.empty((COLUMNS + STACKS, num_rows * 5 // 4), np.int32), np.empty(size * 5 // 4, np.uint8)
     if size <= _KEPT_BYTES:
         _LOCAL.scratch = made
     return made

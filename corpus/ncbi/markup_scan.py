@@ -1,225 +1,201 @@
-"""The numba pass behind `corpus.ncbi.markup`: bytes of well-formed XML to text and rows of elements.
+"""The numba pass behind `corpus.ncbi.markup`: bytes of XML to text and rows of elements, with a proof if there is one.
 
 Bytes are compared by number, for numba knows no characters: 60 is `<`, 62 `>`, 47 `/`, 38 `&`, 33 `!`, 63 `?`,
-91 `[`, 58 `:`.
+91 `[`, 58 `:`. Any bytes may come: what is not XML is either not understood or not proven.
+
 Rows are, per element: number of its tag, start, end, next, solid start, solid end (see `Markup`), three byte offsets
 (behind the name of the start tag, at its `>`, behind the content), the element around it (-1: none), and how many
 control characters the scan has put inside it.
+
+The proof says that libxml2 accepts the document, given a plain prolog. It covers what articles are made of: UTF-8,
+names in ASCII, attributes that are not repeated, well-known namespaces in scope, references to characters, comments,
+instructions, CDATA, sizes far from any limit. All else is left open, and libxml2 decides.
 """
 
 import numpy as np
-from numba import njit
 
+from corpus.ncbi.kernels import inlined, kernel, part
+from corpus.ncbi.markup_bytes import (
+    BLANK,
+    CHARACTERS,
+    CLASS,
+    CLOSED,
+    DEPTH,
+    IN_DETAILED,
+    IN_OPAQUE,
+    MARKS,
+    NAME,
+    OUT,
+    PARENT,
+    PROVEN,
+    ROOTS,
+    ROWS,
+    SCOPED,
+    SOLID,
+    SPACE,
+    STATE,
+    is_cdata,
+    is_plain_section,
+    skip_section,
+)
+from corpus.ncbi.markup_prefixes import MOST_PREFIXES, is_declared, leave_scopes
 from corpus.ncbi.markup_tags import (
     APART,
     DETAILED,
+    MOST_ATTRIBUTES,
     OPAQUE,
     SPACED,
+    hash_bytes,
     mark_of,
     number_of,
     read_attributes,
     read_name,
-    reference,
-    skip_section,
 )
+from corpus.ncbi.markup_text import copy_content, copy_section, put_mark, put_space
 
-# Places in the state of a scan: bytes, characters and solid characters of text so far, whether the last was a space,
-# rows so far, row and depth of the innermost open element, depth of the opaque or detailed one around it (0: none),
-# index behind the last end tag, control characters so far.
-_OUT, _CHARACTERS, _SOLID, _BLANK, _ROWS, _PARENT, _DEPTH, _OPAQUE, _DETAILED, _CLOSED, _MARKS, _STATE = range(12)
 COLUMNS = 11  # of the rows
-
+STACKS = 2  # more columns, for the scan's own use: row and start of the name of every open element
+_ROW, _NAME = COLUMNS, COLUMNS + 1
 _PIECE = OPAQUE | DETAILED  # what counts where text is copied as it stands
-# ASCII that is neither white space nor markup: what most of a text is.
-_PLAIN = np.array([32 < byte < 128 and byte not in b"<&" for byte in range(256)])
+# libxml2 has limits of 10 MB for one text and 256 for the depth.
+_MOST_BYTES, _MOST_DEPTH = 8_000_000, 200
 
 
-@njit(cache=True, nogil=True)
-def _width_of_space(raw, i):  # type: ignore[no-untyped-def]
-    """Return the bytes of the Unicode space at `i` (no-break, thin, ideographic, …), 0 when there is none."""
-    byte, left = raw[i], len(raw) - i
-    if byte == 0xC2:
-        return 2 if left > 1 and (raw[i + 1] == 0xA0 or raw[i + 1] == 0x85) else 0
-    if left < 3:
-        return 0
-    second, third = raw[i + 1], raw[i + 2]
-    if byte == 0xE2 and second == 0x80:
-        return 3 if third <= 0x8A or third == 0xA8 or third == 0xA9 or third == 0xAF else 0
-    rare = (byte == 0xE2 and second == 0x81 and third == 0x9F) or (byte == 0xE1 and second == 0x9A and third == 0x80)
-    return 3 if rare or (byte == 0xE3 and second == 0x80 and third == 0x80) else 0
-
-
-@njit(cache=True, nogil=True)
-def _copy(raw, i, stop, text, at, verbatim):  # type: ignore[no-untyped-def]
-    """Copy text up to the next markup or to `stop`, and return where that is.
-
-    Any run of white space becomes one space, unless `verbatim`.
-    """
-    out, characters, solid, blank = at[_OUT], at[_CHARACTERS], at[_SOLID], at[_BLANK]
-    while i < stop:
-        begin = i
-        while i < stop and _PLAIN[raw[i]]:
-            text[out] = raw[i]
-            out, i = out + 1, i + 1
-        if i > begin:
-            characters, solid, blank = characters + i - begin, solid + i - begin, 0
-            if i == stop:
-                break
-        byte = raw[i]
-        if byte == 60 or byte == 38:
-            break
-        width = 1 if byte <= 32 else 0
-        if byte == 0xC2 or (byte >= 0xE1 and byte <= 0xE3):
-            width = _width_of_space(raw, i)
-        if width and not verbatim:
-            i += width
-            if blank == 0:
-                text[out], blank = 32, 1
-                out, characters = out + 1, characters + 1
-            continue
-        if byte == 13:  # XML reads CR LF and CR as LF
-            byte = 10
-            i += i + 1 < stop and raw[i + 1] == 10
-        text[out], blank = byte, 0
-        out, i = out + 1, i + 1
-        if byte & 0xC0 != 0x80:
-            characters += 1
-            solid += width == 0
-    at[_OUT], at[_CHARACTERS], at[_SOLID], at[_BLANK] = out, characters, solid, blank
-    return i
-
-
-@njit(cache=True, nogil=True)
-def _put_code(code, text, at, verbatim):  # type: ignore[no-untyped-def]
-    """Append one code point as UTF-8, by the rule of `_copy`."""
-    utf8 = np.empty(4, np.uint8)
-    if code < 0x80:
-        utf8[0], size = code, 1
-    elif code < 0x800:
-        utf8[0], utf8[1], size = 0xC0 | code >> 6, 0x80 | code & 63, 2
-    elif code < 0x10000:
-        utf8[0], utf8[1], utf8[2], size = 0xE0 | code >> 12, 0x80 | code >> 6 & 63, 0x80 | code & 63, 3
-    else:
-        utf8[0], utf8[1], size = 0xF0 | code >> 18, 0x80 | code >> 12 & 63, 4
-        utf8[2], utf8[3] = 0x80 | code >> 6 & 63, 0x80 | code & 63
-    if code == 60 or code == 38 or code == 13:  # text by now, no markup
-        text[at[_OUT]] = code
-        at[_OUT] += 1
-        at[_CHARACTERS] += 1
-        at[_SOLID] += code != 13
-        at[_BLANK] = 0
-    else:
-        _copy(utf8[:size], 0, size, text, at, verbatim)
-
-
-@njit(cache=True, nogil=True)
-def _put_mark(mark, text, at):  # type: ignore[no-untyped-def]
-    """Append a control character, which is no solid character and parts white space."""
-    text[at[_OUT]] = mark
-    at[_OUT] += 1
-    at[_CHARACTERS] += 1
-    at[_MARKS] += 1
-    at[_BLANK] = 0
-
-
-@njit(cache=True, nogil=True)
-def _open(raw, start, begin, end, number, flag, rows, stack, text, at):  # type: ignore[no-untyped-def]
+@part
+def _open(raw, start, begin, end, number, flag, rows, text, at):  # type: ignore[no-untyped-def]
     """Take a start tag: it begins at `start`, its name ends at `begin`, its `>` is at `end`."""
     row, mark = -1, -1
-    if at[_OPAQUE] == 0 and at[_DETAILED] == 0 and flag > DETAILED:
-        if flag & SPACED or (flag & APART and at[_CLOSED] == start):
-            _put_code(np.int64(32), text, at, False)
-        if flag & SPACED:
-            mark = 0
-        else:
-            mark = mark_of(raw, begin, end, flag)
+    if flag > DETAILED and at[IN_DETAILED] == 0:
+        if (flag & SPACED or (flag & APART and at[CLOSED] == start)) and at[BLANK] == 0:
+            put_space(text, at)
+        mark = 0 if flag & SPACED else mark_of(raw, begin, end, flag)
         if mark > 0:
             row = -1 - mark
-            _put_mark(mark, text, at)
-    if mark < 0 and at[_OPAQUE] == 0 and (number > 0 or at[_DETAILED] > 0 or at[_ROWS] == 0):
-        row = at[_ROWS]
-        at[_ROWS] += 1
-        rows[0, row], rows[1, row], rows[4, row] = number, at[_CHARACTERS], at[_SOLID]
-        rows[6, row], rows[7, row], rows[9, row] = begin, end, at[_PARENT]
-        rows[10, row] = at[_MARKS]
-    stack[at[_DEPTH]] = row
-    at[_DEPTH] += 1
+            put_mark(mark, text, at)
+    if mark < 0 and at[IN_OPAQUE] == 0 and (number > 0 or at[IN_DETAILED] > 0 or at[ROWS] == 0):
+        row = at[ROWS]
+        at[ROWS] += 1
+        rows[0, row], rows[1, row], rows[4, row] = number, at[CHARACTERS], at[SOLID]
+        rows[6, row], rows[7, row], rows[9, row] = begin, end, at[PARENT]
+        rows[10, row] = at[MARKS]
+    depth = at[DEPTH]
+    if depth == 0:
+        at[ROOTS] += 1
+    elif depth > _MOST_DEPTH:
+        at[PROVEN] = 0
+    rows[_ROW, depth], rows[_NAME, depth] = row, start + 1
+    at[DEPTH] = depth + 1
     if row >= 0:
-        at[_PARENT], at[_BLANK] = row, 0  # what is white space inside an element parts nothing outside
-        if at[_DETAILED] == 0 and flag & OPAQUE:
-            at[_OPAQUE] = at[_DEPTH]
-        elif at[_DETAILED] == 0 and flag & DETAILED:
-            at[_DETAILED] = at[_DEPTH]
+        at[PARENT], at[BLANK] = row, 0  # what is white space inside an element parts nothing outside
+        if at[IN_DETAILED] == 0 and flag & OPAQUE:
+            at[IN_OPAQUE] = depth + 1
+        elif at[IN_DETAILED] == 0 and flag & DETAILED:
+            at[IN_DETAILED] = depth + 1
 
 
-@njit(cache=True, nogil=True)
-def _close(begin, rows, stack, text, at):  # type: ignore[no-untyped-def]
-    """Take an end tag at `begin`; False when nothing is open."""
-    at[_DEPTH] -= 1
-    if at[_DEPTH] < 0:
-        return False
-    row = stack[at[_DEPTH]]
+@part
+def _close(begin, rows, text, at, prefixes):  # type: ignore[no-untyped-def]
+    """Close the innermost element, whose end tag is at `begin`."""
+    depth = at[DEPTH] - 1
+    at[DEPTH] = depth
+    row = rows[_ROW, depth]
     if row >= 0:
-        rows[2, row], rows[3, row], rows[5, row], rows[8, row] = at[_CHARACTERS], at[_ROWS], at[_SOLID], begin
-        rows[10, row] = at[_MARKS] - rows[10, row]
-        at[_PARENT], at[_BLANK] = rows[9, row], 0
+        rows[2, row], rows[3, row], rows[5, row], rows[8, row] = at[CHARACTERS], at[ROWS], at[SOLID], begin
+        rows[10, row] = at[MARKS] - rows[10, row]
+        at[PARENT], at[BLANK] = rows[9, row], 0
+        if depth < at[IN_OPAQUE]:
+            at[IN_OPAQUE] = 0
+        if depth < at[IN_DETAILED]:
+            at[IN_DETAILED] = 0
     elif row < -1:
-        _put_mark(-row, text, at)  # -1 - mark went in, and mark + 1 closes
-    if at[_DEPTH] < at[_OPAQUE]:
-        at[_OPAQUE] = 0
-    if at[_DEPTH] < at[_DETAILED]:
-        at[_DETAILED] = 0
-    return True
+        put_mark(-row, text, at)  # -1 - mark went in, and mark + 1 closes
+    if depth < at[SCOPED]:
+        leave_scopes(prefixes, at)
 
 
-@njit(cache=True, nogil=True)
-def fill(raw, hashes, numbers, flags, rows, text, verbatim):  # type: ignore[no-untyped-def]
-    """Fill rows and text; return the numbers of elements and of text bytes, (-1, 0) for what is not understood."""
-    n, i = len(raw), 3 if len(raw) >= 3 and raw[0] == 0xEF and raw[1] == 0xBB and raw[2] == 0xBF else 0
-    stack, prefixes = np.empty(rows.shape[1] + 1, np.int32), np.zeros(64, np.uint64)
-    at = np.zeros(_STATE, np.int64)
-    at[_PARENT], kept = -1, _PIECE if verbatim else 255
-    while i < n:
-        if raw[i] == 38:  # &
-            code, i = reference(raw, i)
-            if code < 0:
-                return -1, 0
-            _put_code(code, text, at, verbatim)
-            continue
-        if raw[i] != 60:  # <
-            i = _copy(raw, i, n, text, at, verbatim)
-            continue
-        begin, following = i, raw[min(i + 1, n - 1)]
-        if following == 47:  # </
-            while raw[i] != 62:
-                i += 1
-            if not _close(begin, rows, stack, text, at):
-                return -1, 0
-            at[_CLOSED] = i + 1
-        elif following == 33 or following == 63:  # <! <?
-            i = skip_section(raw, i)
-            if i < 0:
-                return -1, 0
-            if raw[begin + 2] == 91:  # <![CDATA[
-                _copy_section(raw, begin + 9, i - 2, text, at, verbatim)
-        else:
-            name_end, code = read_name(raw, i + 1, prefixes)
-            i = read_attributes(raw, name_end, prefixes, verbatim)
-            if i < 0:
-                return -1, 0
-            number = 0 if at[_OPAQUE] else number_of(code, hashes, numbers)
-            _open(raw, begin, name_end, i, number, flags[number] & kept, rows, stack, text, at)
-            if raw[i - 1] == 47:  # />
-                _close(i + 1, rows, stack, text, at)
+@inlined
+def _start_tag(raw, start, names, kept, rows, text, at, prefixes, attributes, verbatim):  # type: ignore[no-untyped-def]
+    """Take the start tag at `start`; return the index behind it, -1 when it is not understood."""
+    hashes, numbers, flags = names
+    begin = start + 1
+    end, prefix, colon = read_name(raw, begin, at)
+    if end < 0:
+        return -1
+    stop = end
+    if raw[end] != 62:
+        stop = read_attributes(raw, end, prefixes, attributes, at, verbatim)
+        if stop < 0:
+            return -1
+    if colon >= 0:
+        if not (is_declared(raw, prefix, colon, prefixes, at) or verbatim):
+            return -1
+        begin = colon + 1
+    number, flag = 0, 0
+    if at[IN_OPAQUE] == 0:
+        number = number_of(hash_bytes(raw, begin, end), hashes, numbers)
+        flag = flags[number] & kept
+    _open(raw, start, end, stop, number, flag, rows, text, at)
+    if raw[stop - 1] == 47:  # />
+        _close(stop + 1, rows, text, at, prefixes)
+        at[CLOSED] = stop + 1
+    return stop + 1
+
+
+@inlined
+def _end_tag(raw, start, rows, text, at, prefixes):  # type: ignore[no-untyped-def]
+    """Take the end tag at `start`; return the index behind it, -1 when it does not close the innermost element."""
+    if at[DEPTH] == 0:
+        return -1
+    i, j = start + 2, rows[_NAME, at[DEPTH] - 1]
+    while raw[i] == raw[j] and CLASS[raw[i]] & NAME:
+        i, j = i + 1, j + 1
+    while raw[i] == raw[j] and (raw[i] >= 128 or raw[i] == 58 or CLASS[raw[i]] & NAME):
+        i, j = i + 1, j + 1
+    if raw[j] != 62 and raw[j] != 47 and not CLASS[raw[j]] & SPACE:
+        return -1
+    while CLASS[raw[i]] & SPACE:
         i += 1
-    return (at[_ROWS], at[_OUT]) if at[_DEPTH] == 0 else (-1, 0)
+    if raw[i] != 62:
+        return -1
+    _close(start, rows, text, at, prefixes)
+    at[CLOSED] = i + 1
+    return i + 1
 
 
-@njit(cache=True, nogil=True)
-def _copy_section(raw, i, stop, text, at, verbatim):  # type: ignore[no-untyped-def]
-    """Copy a CDATA section, where `<` and `&` are text."""
-    while i < stop:
-        i = _copy(raw, i, stop, text, at, verbatim)
-        if i < stop:
-            _put_code(np.int64(raw[i]), text, at, verbatim)
-            i += 1
+@part
+def _section(raw, start, n, text, at, verbatim):  # type: ignore[no-untyped-def]
+    """Take a comment, instruction, CDATA section or DOCTYPE; return the index behind it, -1 for anything else."""
+    end = skip_section(raw, start, n)
+    if end < 0:
+        return -1
+    if is_cdata(raw, start):
+        if copy_section(raw, start + 9, end - 2, text, at, verbatim) < 0:
+            return -1
+    elif at[ROOTS] > 0 and not is_plain_section(raw, start, end):
+        at[PROVEN] = 0
+    return end + 1
+
+
+@kernel
+def fill(raw, n, names, rows, text, verbatim):  # type: ignore[no-untyped-def]
+    """Fill rows and text from the first `n` bytes, which PADDING follows; `names` are a vocabulary's tables.
+
+    Returns the numbers of elements and of text bytes, (-1, 0) for what is not understood, and whether the document is
+    proven to be well-formed, its prolog apart.
+    """
+    i = 3 if n >= 3 and raw[0] == 0xEF and raw[1] == 0xBB and raw[2] == 0xBF else 0
+    prefixes, attributes = np.empty((MOST_PREFIXES, 3), np.int32), np.empty((MOST_ATTRIBUTES, 3), np.int32)
+    at = np.zeros(STATE, np.int64)
+    at[PARENT], at[PROVEN], kept = -1, n < _MOST_BYTES, _PIECE if verbatim else 255
+    while i >= 0 and i < n:
+        if raw[i] != 60:
+            i = copy_content(raw, i, n, text, at, verbatim)
+        elif raw[i + 1] == 47:
+            i = _end_tag(raw, i, rows, text, at, prefixes)
+        elif raw[i + 1] == 33 or raw[i + 1] == 63:  # <! <?
+            i = _section(raw, i, n, text, at, verbatim)
+        else:
+            i = _start_tag(raw, i, names, kept, rows, text, at, prefixes, attributes, verbatim)
+    if i < 0 or at[DEPTH] != 0:
+        return -1, 0, False
+    return at[ROWS], at[OUT], at[PROVEN] == 1 and at[ROOTS] == 1

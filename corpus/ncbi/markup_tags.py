@@ -1,18 +1,21 @@
-"""What stands between `<` and `>`, for the scan of `corpus.ncbi.markup_scan`: names, attributes, references.
+"""What stands between `<` and `>`, for the scan of `corpus.ncbi.markup_scan`: names, attributes, marks.
 
 Bytes and an index come in, an index goes out: where the thing read ends, -1 when it is not for a scan to understand.
 Bytes are compared by number, for numba knows no characters: 34 `"`, 38 `&`, 39 `'`, 47 `/`, 58 `:`, 61 `=`, 62 `>`.
 """
 
 import numpy as np
-from numba import njit
+
+from corpus.ncbi.kernels import inlined, part
+from corpus.ncbi.markup_bytes import CLASS, FIRST, NAME, PROVEN, SPACE, VALUE, reference, width_of_character
+from corpus.ncbi.markup_prefixes import is_declared, is_same, take_prefixed
 
 SLOTS = 2048  # of the hash table of names: a power of two, several times the number of names
 # What an element of a vocabulary is.
 OPAQUE, DETAILED, SPACED, RAISED, LOWERED, LINK, APART, NO_ROW = 1, 2, 4, 8, 16, 32, 64, 128
 FNV, PRIME = np.uint64(14695981039346656037), np.uint64(1099511628211)  # FNV-1a, 64 bits
-
-_COUNT, _NEED, _FIRST = 0, 1, 2  # places in the list of declared prefixes
+MOST_ATTRIBUTES = 24  # of one element; one with more is left to libxml2
+_MAX_NAME = 200
 
 
 def hash_name(name: bytes) -> int:
@@ -23,133 +26,133 @@ def hash_name(name: bytes) -> int:
     return code
 
 
-_XMLNS, _XML, _REF_TYPE = (np.uint64(hash_name(name)) for name in (b"xmlns", b"xml", b"ref-type"))
+_REF_TYPE = np.uint64(hash_name(b"ref-type"))
 _BIBR, _REF = np.uint64(hash_name(b"bibr")), np.uint64(hash_name(b"ref"))
 _FN, _AUTHOR_NOTES, _CORRESP = (np.uint64(hash_name(name)) for name in (b"fn", b"author-notes", b"corresp"))
 _AFF, _TABLE_FN = np.uint64(hash_name(b"aff")), np.uint64(hash_name(b"table-fn"))
 
 
-@njit(cache=True, nogil=True)
-def _find(raw, i, first, second, third):  # type: ignore[no-untyped-def]
-    """Return the index of the last of three bytes in a row, -1 when they do not follow."""
-    for j in range(i, len(raw) - 2):
-        if raw[j + 2] == third and raw[j + 1] == second and raw[j] == first:
-            return j + 2
-    return -1
-
-
-@njit(cache=True, nogil=True)
-def skip_section(raw, i):  # type: ignore[no-untyped-def]
-    """Return the index of the `>` that ends a comment, instruction, CDATA section or simple DOCTYPE; else -1."""
-    kind = raw[i + 2] if i + 2 < len(raw) else 0
-    if raw[i + 1] == 63:
-        for j in range(i + 2, len(raw) - 1):
-            if raw[j] == 63 and raw[j + 1] == 62:
-                return j + 1
-        return -1
-    if kind == 45:  # <!--
-        return _find(raw, i + 4, 45, 45, 62)
-    if kind == 91:  # <![CDATA[
-        return _find(raw, i + 9, 93, 93, 62)
-    quote = 0
-    for j in range(i, len(raw)):
-        byte = raw[j]
-        if quote:
-            if byte == quote:
-                quote = 0
-        elif byte == 34 or byte == 39:
-            quote = byte
-        elif byte == 91:  # declarations of its own
-            return -1
-        elif byte == 62:
-            return j
-    return -1
-
-
-@njit(cache=True, nogil=True)
-def read_name(raw, i, prefixes):  # type: ignore[no-untyped-def]
-    """Return the index behind a start tag's name and the hash of its local name; -1 for an unknown prefix."""
-    code = FNV
-    while True:
-        byte = raw[i]
-        if byte == 58:  # what stood before was a prefix
-            if not _is_known(prefixes, code):
-                prefixes[_NEED] = code  # it may be declared in this very tag
-            code = FNV
-        elif byte <= 32 or byte == 47 or byte == 62:
-            return i, code
-        else:
-            code = (code ^ np.uint64(byte)) * PRIME
+@inlined
+def read_name(raw, begin, at):  # type: ignore[no-untyped-def]
+    """Return the index behind a name, -1 for none; where its last prefix begins and ends, both -1 without one."""
+    i, prefix, colon = begin, -1, -1
+    while CLASS[raw[i]] & NAME:
         i += 1
+    if raw[i] == 58 or raw[i] >= 128:
+        while CLASS[raw[i]] & NAME or raw[i] == 58 or raw[i] >= 128:
+            if raw[i] == 58:
+                if colon >= 0:
+                    at[PROVEN] = 0
+                prefix, colon = colon + 1 if colon >= 0 else begin, i
+            elif raw[i] >= 128:
+                at[PROVEN] = 0
+            i += 1
+        if colon == i - 1 or (colon >= 0 and not CLASS[raw[colon + 1]] & FIRST):
+            at[PROVEN] = 0
+    if not CLASS[raw[begin]] & FIRST:
+        if raw[begin] < 128 and raw[begin] != 58:
+            return -1, -1, -1
+        at[PROVEN] = 0
+    if i - begin > _MAX_NAME:
+        at[PROVEN] = 0
+    return i, prefix, colon
 
 
-@njit(cache=True, nogil=True)
-def _is_known(prefixes, code):  # type: ignore[no-untyped-def]
-    for j in range(_FIRST, _FIRST + prefixes[_COUNT]):  # noqa: SIM110  numba compiles a loop faster
-        if prefixes[j] == code:
-            return True
-    return False
-
-
-@njit(cache=True, nogil=True)
-def read_attributes(raw, i, prefixes, verbatim):  # type: ignore[no-untyped-def]
-    """Return the index of a start tag's `>`, -1 when it uses a prefix or entity that nothing before declares.
+@part
+def read_attributes(raw, i, prefixes, attributes, at, verbatim):  # type: ignore[no-untyped-def]
+    """Return the index of a start tag's `>`, -1 for none or one with a prefix or entity that nothing before declares.
 
     Prefixes are declared for the rest of the document: libxml2 decides in the rare case where that matters.
     """
-    name, colon, needs = i, -1, np.uint64(0)
-    while raw[i] != 62:
-        byte = raw[i]
-        i += 1
-        if byte <= 32:
-            name, colon = i, -1
-        elif byte == 58:
-            colon = i - 1
-        elif byte == 61 and colon >= 0:
-            needs = _take_prefix(raw, name, colon, i - 1, prefixes, needs)
-        elif byte == 34 or byte == 39:
-            while raw[i] != byte:
-                if raw[i] == 38 and reference(raw, i)[0] < 0:
-                    return -1
-                i += 1
+    count, needs, needs_end = 0, -1, -1
+    while True:
+        begin = i
+        while CLASS[raw[i]] & SPACE:
             i += 1
-            name, colon = i, -1
-    if verbatim:  # a piece of a document: its prefixes are declared elsewhere
-        return i
-    if needs != 0 and not _is_known(prefixes, needs):
-        return -1
-    if prefixes[_NEED] != 0:
-        if not _is_known(prefixes, prefixes[_NEED]):
+        if raw[i] == 62 or (raw[i] == 47 and raw[i + 1] == 62):
+            i += raw[i] == 47
+            break
+        if i == begin:
             return -1
-        prefixes[_NEED] = 0
+        begin = i
+        end, prefix, colon = read_name(raw, begin, at)
+        value, i = _read_value(raw, end) if end > 0 else (-1, -1)
+        if i < 0 or not _is_new(raw, begin, colon, end, attributes, count, at):
+            return -1
+        count += count < MOST_ATTRIBUTES
+        if colon >= 0 or raw[begin] == 120:
+            unknown = take_prefixed(raw, prefix, colon, begin, end, value, i - 1, prefixes, at)
+            needs, needs_end = (prefix, colon) if unknown else (needs, needs_end)
+    if needs >= 0 and not verbatim and not is_declared(raw, needs, needs_end, prefixes, at):
+        return -1
     return i
 
 
-@njit(cache=True, nogil=True)
-def _take_prefix(raw, name, colon, end, prefixes, needs):  # type: ignore[no-untyped-def]
-    """Declare the prefix of `xmlns:prefix`; return the hash of another one that is not known yet, else `needs`."""
-    while end > colon and raw[end - 1] <= 32:
-        end -= 1
-    prefix = _hash_bytes(raw, name, colon)
-    if prefix == _XMLNS:
-        declared = _hash_bytes(raw, colon + 1, end)
-        if prefixes[_COUNT] < len(prefixes) - _FIRST and not _is_known(prefixes, declared):
-            prefixes[_FIRST + prefixes[_COUNT]] = declared
-            prefixes[_COUNT] += np.uint64(1)
-    elif prefix != _XML and not _is_known(prefixes, prefix):
-        return prefix
-    return needs
+@part
+def _is_new(raw, begin, colon, end, attributes, count, at):  # type: ignore[no-untyped-def]
+    """Say whether an attribute's name is none of the first `count` of its element; add it to them.
+
+    Two names with different prefixes may mean the same: that is left to libxml2.
+    """
+    local = colon + 1 if colon >= 0 else begin
+    for j in range(count):
+        other, other_local, other_end = attributes[j, 0], attributes[j, 1], attributes[j, 2]
+        if other_end - other_local == end - local and is_same(raw, local, other_local, end - local):
+            if end - begin == other_end - other and is_same(raw, begin, other, end - begin):
+                return False
+            if local > begin and other_local > other:
+                at[PROVEN] = 0
+    if count == MOST_ATTRIBUTES:
+        at[PROVEN] = 0
+    else:
+        attributes[count, 0], attributes[count, 1], attributes[count, 2] = begin, local, end
+    return True
 
 
-@njit(cache=True, nogil=True)
-def _hash_bytes(raw, i, end):  # type: ignore[no-untyped-def]
+@part
+def _read_value(raw, i):  # type: ignore[no-untyped-def]
+    """Return where the value in quotes behind an attribute's name begins, and the index behind it; -1 for none."""
+    while CLASS[raw[i]] & SPACE:
+        i += 1
+    if raw[i] != 61:
+        return -1, -1
+    i += 1
+    while CLASS[raw[i]] & SPACE:
+        i += 1
+    quote = raw[i]
+    if quote != 34 and quote != 39:
+        return -1, -1
+    i += 1
+    begin = i
+    while True:
+        byte = raw[i]
+        if CLASS[byte] & VALUE:
+            i += 1
+        elif byte == quote:
+            return begin, i + 1
+        elif byte == 34 or byte == 39:
+            i += 1
+        elif byte == 38:
+            code, i = reference(raw, i)
+            if code < 0:
+                return -1, -1
+        else:
+            width = width_of_character(raw, i) if byte >= 128 else 0
+            if width == 0:
+                return -1, -1
+            i += width
+
+
+@part
+def hash_bytes(raw, i, end):  # type: ignore[no-untyped-def]
+    """Return the hash of a name as `hash_name` does."""
     code = FNV
     for j in range(i, end):
         code = (code ^ np.uint64(raw[j])) * PRIME
     return code
 
 
-@njit(cache=True, nogil=True)
+@part
 def number_of(code, hashes, numbers):  # type: ignore[no-untyped-def]
     """Return the number of a name in the vocabulary, 0 for one that is not."""
     slot = np.int64(code & np.uint64(SLOTS - 1))
@@ -158,36 +161,7 @@ def number_of(code, hashes, numbers):  # type: ignore[no-untyped-def]
     return numbers[slot]
 
 
-@njit(cache=True, nogil=True)
-def reference(raw, i):  # type: ignore[no-untyped-def]
-    """Return the code point of the reference at `i` and the index behind it; -1 for an entity XML does not define."""
-    end = i + 1
-    while end < len(raw) and raw[end] != 59 and end < i + 12:
-        end += 1
-    first, length = raw[i + 1], end - i - 1
-    code = -1
-    if end >= len(raw) or raw[end] != 59:
-        return -1, i
-    if first == 35:
-        code, base, j = 0, 10, i + 2
-        if raw[j] == 120:
-            base, j = 16, j + 1
-        while j < end:
-            byte = raw[j] | 32
-            code = code * base + (byte - 87 if byte >= 97 else byte - 48)
-            j += 1
-    elif length == 2 and raw[i + 2] == 116:  # lt gt
-        code = 60 if first == 108 else 62 if first == 103 else -1
-    elif length == 3 and first == 97 and raw[i + 2] == 109 and raw[i + 3] == 112:
-        code = 38
-    elif length == 4 and raw[i + 3] == 111:  # quot
-        code = 34 if first == 113 and raw[i + 2] == 117 and raw[i + 4] == 116 else -1
-        if first == 97 and raw[i + 2] == 112 and raw[i + 4] == 115:  # apos
-            code = 39
-    return code, end + 1
-
-
-@njit(cache=True, nogil=True)
+@part
 def mark_of(raw, begin, end, flag):  # type: ignore[no-untyped-def]
     """Return the character that opens an element without a row, 0 for none, -1 when it is to have a row.
 
@@ -198,14 +172,14 @@ def mark_of(raw, begin, end, flag):  # type: ignore[no-untyped-def]
     if not flag & LINK:
         return 0 if flag & NO_ROW else -1
     for i in range(begin, end - 8):
-        if raw[i] == 114 and _hash_bytes(raw, i, i + 8) == _REF_TYPE:
+        if raw[i] == 114 and hash_bytes(raw, i, i + 8) == _REF_TYPE:
             i += 8
             while i < end and (raw[i] <= 32 or raw[i] == 61):
                 i += 1
             stop = i + 1
             while stop < end and raw[stop] != raw[i]:
                 stop += 1
-            kind = _hash_bytes(raw, i + 1, stop)
+            kind = hash_bytes(raw, i + 1, stop)
             if kind == _BIBR or kind == _REF:  # noqa: SIM109  numba compiles no `in` here
                 return 1
             if kind == _FN or kind == _AUTHOR_NOTES or kind == _CORRESP or kind == _AFF or kind == _TABLE_FN:  # noqa: SIM109

@@ -10,8 +10,8 @@ An element is judged on its own bytes: nothing before or behind it can make it r
 """
 
 import numpy as np
-from numba import njit
 
+from corpus.ncbi.kernels import inlined, kernel
 from corpus.ncbi.plain_tokens import CLASS, TEXT, end_tag, is_same, simple_tag, skip_space, start_tag, text
 
 MAX_BYTES = 8_000_000  # looked at in one pass; libxml2's own limit on one text is 10 MB
@@ -35,7 +35,7 @@ def plain_elements(raw: bytes, start: int, most: int) -> list[tuple[int, int]]:
     return found
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _elements(raw, bounds):  # type: ignore[no-untyped-def]
     """Fill in begin and end of the plain elements; return their number."""
     names, attributes = np.empty(_MAX_DEPTH, np.int64), np.empty((_MAX_ATTRIBUTES, 2), np.int32)
@@ -53,7 +53,7 @@ def _elements(raw, bounds):  # type: ignore[no-untyped-def]
     return count
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def _element(raw, i, names, attributes):  # type: ignore[no-untyped-def]
     """Return the index behind the element that begins at `i`, -1 when it is not plain."""
     n, depth, math = len(raw), 0, 0  # math: the depth of the element that declares the prefix, 0 outside

@@ -6,7 +6,8 @@ what it does not. The numbers in the code are bytes: 34 `"`, 35 `#`, 38 `&`, 39 
 """
 
 import numpy as np
-from numba import njit
+
+from corpus.ncbi.kernels import part
 
 _MAX_NAME = 200
 _MML, _DECLARATION = b"mml:", b'xmlns:mml="http://www.w3.org/1998/Math/MathML"'
@@ -33,7 +34,7 @@ def _classes() -> np.ndarray:
 CLASS = _classes()
 
 
-@njit(cache=True, nogil=True)
+@part
 def skip_space(raw, i):  # type: ignore[no-untyped-def]
     """Return the index of the first byte from `i` on that is no white space."""
     while i < len(raw) and CLASS[raw[i]] & SPACE:
@@ -41,7 +42,7 @@ def skip_space(raw, i):  # type: ignore[no-untyped-def]
     return i
 
 
-@njit(cache=True, nogil=True)
+@part
 def _holds(raw, i, expected):  # type: ignore[no-untyped-def]
     """Say whether the bytes at `i` are the expected ones."""
     if i + len(expected) > len(raw):
@@ -52,7 +53,7 @@ def _holds(raw, i, expected):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True, nogil=True)
+@part
 def is_same(raw, i, begin, size):  # type: ignore[no-untyped-def]
     """Say whether as many bytes are the same at two places."""
     for j in range(size):  # noqa: SIM110  numba compiles a loop faster
@@ -61,7 +62,7 @@ def is_same(raw, i, begin, size):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True, nogil=True)
+@part
 def _name(raw, i):  # type: ignore[no-untyped-def]
     """Return the size of the name at `i`, 0 when there is none, and whether a colon stands in it."""
     begin, colon = i, -1
@@ -78,7 +79,7 @@ def _name(raw, i):  # type: ignore[no-untyped-def]
     return (size, colon > 0) if colon < 0 or CLASS[raw[colon + 1]] & _FIRST else (0, False)
 
 
-@njit(cache=True, nogil=True)
+@part
 def simple_tag(raw, begin):  # type: ignore[no-untyped-def]
     """Return the index of the `>` of a tag that is only a name, -1 for another one, and the size of the name."""
     i = begin
@@ -89,7 +90,7 @@ def simple_tag(raw, begin):  # type: ignore[no-untyped-def]
     return (i if plain else -1), size
 
 
-@njit(cache=True, nogil=True)
+@part
 def start_tag(raw, begin, attributes, top, math):  # type: ignore[no-untyped-def]
     """Return the index of the `>` of a start tag, -1 when it is not plain; the size of its name; whether it declares
     the prefix of MathML.
@@ -100,7 +101,7 @@ def start_tag(raw, begin, attributes, top, math):  # type: ignore[no-untyped-def
     return (-1 if size == 0 or unknown else i - 1 if i > 0 else -1), size, declares
 
 
-@njit(cache=True, nogil=True)
+@part
 def end_tag(raw, i, begin):  # type: ignore[no-untyped-def]
     """Return the index of the `>` of the end tag whose name at `i` should be the one at `begin`, -1 for another."""
     n, at, j = len(raw), i, begin
@@ -115,7 +116,7 @@ def end_tag(raw, i, begin):  # type: ignore[no-untyped-def]
     return i if i < n and raw[i] == 62 else -1
 
 
-@njit(cache=True, nogil=True)
+@part
 def _attributes(raw, i, attributes, top):  # type: ignore[no-untyped-def]
     """Return the index behind the tag, -1 when it is not plain, and whether it declares the prefix of MathML.
 
@@ -154,7 +155,7 @@ def _attributes(raw, i, attributes, top):  # type: ignore[no-untyped-def]
     return -1, False
 
 
-@njit(cache=True, nogil=True)
+@part
 def _value(raw, i, top):  # type: ignore[no-untyped-def]
     """Return the index behind the `="…"` of an attribute, -1 when it is not plain."""
     n = len(raw)
@@ -179,7 +180,7 @@ def _value(raw, i, top):  # type: ignore[no-untyped-def]
     return i + 1 if i < n else -1
 
 
-@njit(cache=True, nogil=True)
+@part
 def text(raw, i):  # type: ignore[no-untyped-def]
     """Return the index of the next `<` from within a text, -1 when what is before it is not plain."""
     while i < len(raw):
@@ -199,7 +200,7 @@ def text(raw, i):  # type: ignore[no-untyped-def]
     return -1
 
 
-@njit(cache=True, nogil=True)
+@part
 def _special(raw, i):  # type: ignore[no-untyped-def]
     """Return the index behind a reference, or behind the byte EF unless it begins U+FFFE or U+FFFF; else -1."""
     if raw[i] == 0xEF:
@@ -215,7 +216,7 @@ def _special(raw, i):  # type: ignore[no-untyped-def]
     return _character(raw, i + 2) if _holds(raw, i, b"&#") else -1
 
 
-@njit(cache=True, nogil=True)
+@part
 def _character(raw, i):  # type: ignore[no-untyped-def]
     """Return the index behind the `;` of a reference to a character that XML allows, else -1."""
     code, base = 0, 10

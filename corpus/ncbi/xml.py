@@ -62,17 +62,25 @@ _UTF8_DOCUMENT = re.compile(
     rb"(?:\xef\xbb\xbf)?(?:<\?xml\s(?:(?!\?>|encoding).)*(?:encoding\s*=\s*[\"'](?i:utf-?8|us-ascii)[\"'][^>]*)?\?>)?\s*<(?!\?xml\s)[^\0]",
     re.DOTALL,
 )
+# Declaration and DOCTYPE as articles have them; with a comment among them libxml2 decides.
+_PLAIN_PROLOG = re.compile(
+    rb"""(?:\xef\xbb\xbf)?
+    (?:<\?xml[ ]version=(?:"1\.0"|'1\.0')(?:[ ]encoding=(?:"(?i:utf-8)"|'(?i:utf-8)'))?[ ]?\?>)?[ \t\r\n]*
+    (?:<!DOCTYPE[ \t\r\n]+[A-Za-z_][\w.-]{0,99}
+    (?:[ \t\r\n]+PUBLIC[ \t\r\n]+"[\w ()./,;:+-]*"[ \t\r\n]+"[\w./:-]*")?[ \t\r\n]*>[ \t\r\n]*)?(?=<[A-Za-z_])""",
+    re.VERBOSE,
+)
 
 
 def read_markup(raw: bytes, vocabulary: Vocabulary, *, root: frozenset[str] | None = None) -> Markup:
     """Return the text and elements of one document, checked by libxml2 as `parse` checks it.
 
-    A plain document in UTF-8 is checked without building a tree. What the check or the scan does not take
+    A plain document in UTF-8 is proven by the scan, or checked without building a tree. What these do not take
     (other encodings, declarations, huge texts) goes through `parse`, which decides. Raises BadXmlError as `parse`.
     """
     check_size(raw)
-    markup = scan(raw, vocabulary) if _UTF8_DOCUMENT.match(raw) and is_well_formed(raw) else None
-    if markup is None:
+    markup = scan(raw, vocabulary) if _UTF8_DOCUMENT.match(raw) else None
+    if markup is None or not (is_proven(raw, markup) or is_well_formed(raw)):
         markup = scan(etree.tostring(parse(raw), encoding="utf-8"), vocabulary)
         assert markup is not None, "what libxml2 writes is plain"
     _check_root(markup.root_name(), root)
@@ -85,6 +93,11 @@ def check_size(raw: bytes) -> None:
         raise BadXmlError(RejectReason.TOO_LARGE, f"{len(raw)} bytes, the limit is {BYTE_CAP}")
     if len(raw) > TAG_CAP and raw.count(b"<") > TAG_CAP:
         raise BadXmlError(RejectReason.TOO_LARGE, f"{raw.count(b'<')} tags, the limit is {TAG_CAP}")
+
+
+def is_proven(raw: bytes, markup: Markup) -> bool:
+    """Say whether a document is beyond doubt one that libxml2 accepts: by the scan, and by a prolog that is plain."""
+    return markup.proven and _PLAIN_PROLOG.match(raw) is not None
 
 
 def is_well_formed(raw: bytes) -> bool:

@@ -14,7 +14,10 @@ import xml.etree.ElementTree as ET
 from functools import cache
 
 from corpus.ncbi.jats import read_parts
+from corpus.ncbi.jats_names import JATS
+from corpus.ncbi.markup import scan
 from corpus.ncbi.pubmed import read_pubmed
+from corpus.ncbi.xml import is_proven, is_well_formed
 from corpus.records import RAW_LIMIT, Record, Reject, RejectReason
 from corpus.schema import from_batch, to_table
 from tests.malformed import SET_CLOSING, SET_OPENING, citation
@@ -59,6 +62,9 @@ def check_pubmed(data: bytes) -> None:
 
 def check_jats(data: bytes) -> None:
     """Read `data` as one article."""
+    markup = scan(data, JATS)
+    if markup is not None and is_proven(data, markup):
+        assert is_well_formed(data), "proven, and refused by libxml2"
     items = read_parts(data, file=NAME)
     assert items
     if isinstance(items[0], Reject):
