@@ -237,6 +237,11 @@ def pmc_key(pmcids: npt.NDArray[np.uint64], versions: npt.NDArray[np.uint64]) ->
     return np.uint64(_PMC_TAG << 60) | shifted
 
 
+def is_pmc(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+    """Say of document keys, uint64[n], which are of PubMed Central."""
+    return keys >> np.uint64(60) == np.uint64(_PMC_TAG)
+
+
 def part_number(key: int) -> int:
     """Return the number of the sub-article that a document key names, 0 for a whole article."""
     return int(key) & (1 << _PART_BITS) - 1

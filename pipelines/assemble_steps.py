@@ -27,6 +27,7 @@ from corpus.lookup import places_in
 from corpus.metering import count
 from corpus.placement import Shards
 from corpus.record_parts import RecordParts
+from corpus.records import is_pmc
 from corpus.state import KEY, VERDICT, fold
 from corpus.workspace import WORK, Workspace
 from pipelines.exchange import BlockRef, read_blocks
@@ -38,7 +39,7 @@ VERIFIED = np.dtype([("a", "<u8"), ("b", "<u8"), ("score", "<f8"), ("exact", "?"
 REQUEST = np.dtype([("key", "<u8"), ("block", "<u4")])
 BUCKET = np.dtype([("hash", "<u8"), ("key", "<u8")])
 EDGES_TAG, TEXTS_TAG = b"E", b"T"
-BLOCK_DOCS = 20_000  # documents whose texts one verification holds at once: about 30 MB of abstracts
+BLOCK_DOCS = 20_000  # citations whose texts, or as much text, one verification holds at once: about 30 MB
 OUTCOME = f"{WORK}/outcome.npz"
 
 
@@ -128,7 +129,7 @@ class PlanVerification(Step):
         edges = distinct_edges(_gather(element[1], np.dtype("<u8")).reshape(-1, 2))
         count("candidate pairs", len(edges))
         keys, numbers = [np.zeros(0, np.uint64)], [np.zeros(0, np.uint32)]
-        for number, block in enumerate(plan_blocks(edges, max_docs=BLOCK_DOCS)):
+        for number, block in enumerate(plan_blocks(edges, max_docs=BLOCK_DOCS, weigh=_weights)):
             yield number, EDGES_TAG + block.tobytes()
             keys.append(np.unique(block))
             numbers.append(np.full(len(keys[-1]), number, np.uint32))
@@ -222,6 +223,11 @@ class Resolve(Step):
             "twins_kept_apart": edges.num_twins,
             **{f"full_text_found_by_{name}": count for name, count in join.found_by.items()},
         }
+
+
+def _weights(keys: np.ndarray) -> np.ndarray:
+    """Return as how many citations the text of each document counts: an article is as long as 25."""
+    return np.where(is_pmc(keys), 25, 1)
 
 
 def _scatter(rows: np.ndarray, hashes: np.ndarray, num_partitions: int) -> Iterator[tuple[int, bytes]]:

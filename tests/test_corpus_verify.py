@@ -88,6 +88,16 @@ def test_blocks_are_about_equal() -> None:
     assert sum(sizes) == 15_000
 
 
+def test_heavy_documents_fill_a_block_sooner() -> None:
+    pairs = np.array([(2 * k, 2 * k + 1) for k in range(1000)], np.uint64)
+    blocks = plan_blocks(pairs, max_docs=100, weigh=lambda keys: np.where(keys >= 1000, 25, 1))
+    light = [len(np.unique(block)) for block in blocks if block.max() < 1000]
+    heavy = [len(np.unique(block)) for block in blocks if block.min() >= 1000]
+    assert max(light) <= 100
+    assert set(heavy) == {4}
+    assert 0 <= 2000 - sum(light) - sum(heavy) <= 104  # one block may hold both
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from([0.5, 0.7, 0.8, 0.9]))
 def test_scores_are_the_jaccard_of_python_sets(seed: int, threshold: float) -> None:

@@ -6,6 +6,7 @@ are equal, or when its Jaccard similarity reaches the threshold, both sets are l
 it is not a pair of twins (`corpus.dedup.twins`), such as one report on BRCA1 and one on BRCA2.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -65,19 +66,30 @@ def _next_fit(sizes: npt.NDArray[np.int64], limit: int) -> npt.NDArray[np.int64]
     return blocks
 
 
-def plan_blocks(edges: npt.NDArray[np.uint64], *, max_docs: int) -> list[npt.NDArray[np.uint64]]:
-    """Return the distinct edges, uint64[num_edges, 2], as a list of blocks of about equal numbers of documents.
+def _equally(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+    return np.ones(len(keys), np.int64)
 
-    A component is never parted; only one that is itself larger than `max_docs` makes a block that is. The order of
-    the edges given does not matter.
+
+def plan_blocks(
+    edges: npt.NDArray[np.uint64],
+    *,
+    max_docs: int,
+    weigh: Callable[[npt.NDArray[np.uint64]], npt.NDArray[np.int64]] = _equally,
+) -> list[npt.NDArray[np.uint64]]:
+    """Return the distinct edges, uint64[num_edges, 2], as a list of blocks of about equal weight.
+
+    `weigh` says by their keys as how many documents each counts, int64[num_docs]. A component is never parted; only one
+    that is itself heavier than `max_docs` makes a block that is. The order of the edges given does not matter.
     """
     edges = distinct_edges(edges)
     if not len(edges):
         return []
     keys, labels = components(edges)
-    roots, sizes = np.unique(labels, return_counts=True)
-    num_blocks = -(-len(keys) // max_docs)
-    blocks = _next_fit(sizes, -(-len(keys) // num_blocks))
+    weights = weigh(keys)
+    roots, component = np.unique(labels, return_inverse=True)
+    sizes = np.bincount(component, weights).astype(np.int64)
+    num_blocks = -(-int(weights.sum()) // max_docs)
+    blocks = _next_fit(sizes, -(-int(weights.sum()) // num_blocks))
     of_edge = blocks[np.searchsorted(roots, labels[np.searchsorted(keys, edges[:, 0])])]
     order = np.argsort(of_edge, kind="stable")
     return np.split(edges[order], np.flatnonzero(np.diff(of_edge[order])) + 1)
