@@ -13,14 +13,18 @@ import pyarrow.compute as pc
 
 from corpus import parquet, storage
 from corpus.config import AssembleConfig
+from corpus.contamination import Contamination, find_contamination, load_index
 from corpus.deciding import decide_batch
 from corpus.dedup.candidates import bucket_rows
 from corpus.dedup.minhash import band_hashes, bands_for, signatures
 from corpus.dedup.notices import are_notices
 from corpus.dedup.shingles import normalize, shingle
+from corpus.documents import Document, EarlyDecision
 from corpus.ncbi.inputs import file_rank
+from corpus.quality import DropReason
 from corpus.record_parts import RecordParts
 from corpus.records import Kind, doc_key, part_number
+from corpus.schema import to_table
 from corpus.state import KEY
 from corpus.workspace import WORK, Receipt, Workspace
 
@@ -81,15 +85,39 @@ def make_documents(
         early.append(made[1])
         first += batch.num_rows
     assert first == len(verdicts), f"{parts.names[part]}: {first} rows, {len(verdicts)} verdicts"
-    table = pa.concat_tables(documents).combine_chunks()
-    decided = pa.concat_tables(early)
+    # A part of rejects alone has no row, and so no batch.
+    table = pa.concat_tables([to_table([], Document), *documents]).combine_chunks()
+    decided = pa.concat_tables([to_table([], EarlyDecision), *early])
+    found = _contamination(table, config)
+    if config.contaminated == "remove" and found.num_rows:
+        table, decided = _without(table, decided, found.column("doc_id"))
+    parquet.write_table(workspace.path(work_path("contamination", part)), found, level=WORK_LEVEL)
     hashes, keys = _buckets(table, config)
     parquet.write_table(workspace.path(work_path("documents", part)), table, level=WORK_LEVEL)
     parquet.write_table(workspace.path(work_path("early", part)), decided, level=WORK_LEVEL)
     save_arrays(workspace.path(work_path("buckets", part)), hashes=hashes, keys=keys)
     rows = {"documents": table.num_rows, "early": decided.num_rows, "buckets": len(keys)}
+    rows["contamination"] = found.num_rows
     files = [workspace.measure(work_path(name, part), role=name, rows=rows[name]) for name in rows]
     return workspace.finish(Receipt(task=task, parts=tuple(files)))
+
+
+def _contamination(table: pa.Table, config: AssembleConfig) -> pa.Table:
+    if not config.evaluation:
+        return to_table([], Contamination)
+    index = load_index(config.evaluation, config.evaluation_words)
+    return find_contamination(table, index, share=config.evaluation_share)
+
+
+def _without(table: pa.Table, decided: pa.Table, ids: pa.ChunkedArray) -> tuple[pa.Table, pa.Table]:
+    """Return the documents without some, and the early decisions with those, in row order."""
+    gone = pc.is_in(table.column("doc_id"), ids.combine_chunks())
+    lost = table.filter(gone)
+    columns = {name: lost.column(name) for name in ("row", "doc_id", "source", "kind")}
+    columns["reason"] = pa.array([str(DropReason.CONTAMINATED)] * lost.num_rows, pa.string())
+    columns["survivor"] = pa.array([""] * lost.num_rows, pa.string())
+    moved = pa.Table.from_arrays([columns[name] for name in decided.schema.names], schema=decided.schema)
+    return table.filter(pc.invert(gone)).combine_chunks(), pa.concat_tables([decided, moved]).sort_by("row")
 
 
 def save_arrays(path: str, **arrays: np.ndarray) -> None:

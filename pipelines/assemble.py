@@ -15,13 +15,14 @@ from typing import Any
 import apache_beam as beam
 
 from corpus.config import AssembleConfig
+from corpus.contamination import load_index
 from corpus.document_parts import file_ranks
 from corpus.errors import UsageError
 from corpus.manifest import Input, Manifest, read_manifest
 from corpus.placement import plan_shards
 from corpus.record_parts import stored_parts
 from corpus.running import running_stage
-from corpus.storage import is_remote, remove_tree
+from corpus.storage import base_name, is_remote, remove_tree, sha256_file
 from corpus.workspace import WORK, Workspace, plan_stage
 from pipelines import assemble_shards
 from pipelines import assemble_steps as steps
@@ -50,7 +51,7 @@ def assemble(config: AssembleConfig, *, records: str, output: str, beam_args: Se
             "`corpuscle extract --pile … --output` and a new directory"
         )
     with running_stage(output):
-        inputs = [Input(name="extract", fingerprint=source.fingerprint)]
+        inputs = [Input(name="extract", fingerprint=source.fingerprint), *_evaluation_inputs(config)]
         workspace, finished = plan_stage(output, stage=STAGE, config=config.identity(), inputs=inputs)
         plan = plan_assemble(config, source, records=records, workspace=workspace)
         with _spill_folder(workspace, beam_args) as spill:
@@ -58,10 +59,19 @@ def assemble(config: AssembleConfig, *, records: str, output: str, beam_args: Se
                 lambda pipeline: build(pipeline, plan, spill),
                 workspace=workspace,
                 finished=finished,
-                num_tasks=2 * len(plan.records.names) + plan.shards.num_all,
+                num_tasks=2 * len(plan.records.names) + plan.shards.num_all + 1,
                 workers=min(config.workers, len(plan.records.names)),
                 beam_args=beam_args,
             )
+
+
+def _evaluation_inputs(config: AssembleConfig) -> list[Input]:
+    """Return the evaluation files as inputs by their content; raises UsageError for one that cannot be read."""
+    if config.evaluation:
+        load_index(config.evaluation, config.evaluation_words)  # an error before any work
+    elif config.contaminated == "remove":
+        raise UsageError("assemble: --contaminated remove needs --evaluation FILE, the sets to look for")
+    return [Input(name=f"evaluation {base_name(path)}", fingerprint=sha256_file(path)) for path in config.evaluation]
 
 
 @contextmanager
