@@ -81,5 +81,15 @@ class AssembleConfig(StageConfig):
     license: Use = Field(
         "any", description="keep what allows this use: commercial (CC0, BY, BY-SA, BY-ND), open (BY-NC too), any"
     )
+    evaluation: tuple[str, ...] = runtime((), "JSONL files of evaluation sets, looked for in the corpus")
+    contaminated: Literal["report", "remove"] = Field(
+        "report", description="documents that hold an evaluation item: only report them, or drop them as contaminated"
+    )
+    evaluation_words: int | None = Field(
+        None, ge=1, description="n of the n-grams of evaluation texts; by GPT-3's rule (8 to 13) when not given"
+    )
+    evaluation_share: float = Field(
+        0.5, gt=0, le=1, description="share of an evaluation text's n-grams from which a document holds it"
+    )
     shard_mb: int = Field(128, ge=1, description="aimed-at text per shard, 10^6 bytes")
     workers: Workers = runtime(1, "local worker processes")

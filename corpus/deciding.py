@@ -22,6 +22,13 @@ from corpus.records import Kind, Record, Source, doc_key, pmc_doc_id, pmc_key, p
 from corpus.schema import from_batch, schema_of, to_table
 from corpus.state import OUTDATED, REASONS, Code
 
+_CARRIED = (
+    "version",
+    "manuscript",
+    "pmc_id_anywhere",
+    "id_conflict",
+)  # from a record to its document, besides what shards hold
+
 Rows = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
@@ -81,12 +88,12 @@ def _has_text(batch: pa.RecordBatch) -> Mask:
 def _documents(batch: pa.RecordBatch, rows: Rows, first_row: int, texts: CleanTexts) -> pa.Table:
     """Return the documents of records whose text is there."""
     names = [name for name in SHARD_COLUMNS if name != "text"]
-    taken = batch.select([*names, "version", "manuscript"]).take(pa.array(rows))
+    taken = batch.select([*names, *_CARRIED]).take(pa.array(rows))
     columns: dict[str, Any] = {name: taken.column(name) for name in names}
     columns["text"] = texts.texts.take(pa.array(rows))
     columns["doc_key"] = pa.array(_doc_keys(taken).astype(np.int64))
     columns["row"] = pa.array(rows + first_row)
-    columns["version"], columns["manuscript"] = taken.column("version"), taken.column("manuscript")
+    columns |= {name: taken.column(name) for name in _CARRIED}
     columns["full_text"] = pa.array(_is(taken, "kind", Kind.ARTICLE) & _has_body(batch)[rows])
     columns["length"] = pc.binary_length(columns["text"]).cast(pa.int64())
     schema = schema_of(Document)

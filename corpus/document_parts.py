@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from corpus import parquet, storage
 from corpus.config import AssembleConfig
+from corpus.contamination import Contamination, evaluation_digest, find_contamination, load_index
 from corpus.deciding import decide_batch
 from corpus.dedup.candidates import bucket_rows
 from corpus.dedup.minhash import band_hashes, bands_for, signatures
@@ -21,9 +22,10 @@ from corpus.dedup.notices import are_notices
 from corpus.dedup.shingles import normalize, shingle
 from corpus.documents import Document, EarlyDecision
 from corpus.ncbi.inputs import file_rank
+from corpus.quality import DropReason
 from corpus.record_parts import RecordParts
 from corpus.records import Kind, doc_key, part_number
-from corpus.schema import schema_of
+from corpus.schema import schema_of, to_table
 from corpus.state import KEY, OUTDATED
 from corpus.workspace import WORK, Receipt, Workspace
 
@@ -71,13 +73,14 @@ def make_documents(
 ) -> Receipt:
     """Write the documents, early decisions and bucket rows of one records part.
 
-    verdicts: VERDICT[num_records], in row order. A task that was finished with the same records and verdicts is not
-    done again, in whatever company the part stands.
+    verdicts: VERDICT[num_records], in row order. A task that was finished with the same records, verdicts and
+    evaluation sets is not done again, in whatever company the part stands.
     """
     stem = parts.names[part]
     task = f"documents/{stem}"
     facts = {"records": parts.digests[part], "verdicts": _digest(verdicts)}
-    of = f"{facts['records']} {facts['verdicts']}"
+    facts["evaluation"] = evaluation_digest(config.evaluation)
+    of = " ".join(facts.values())
     if done := workspace.finished(task, of=of):
         return done
     # A part may be without rows: a file of nothing but dead letters, or the last one of a tar.
@@ -91,11 +94,16 @@ def make_documents(
     assert first == len(verdicts), f"{stem}: {first} rows, {len(verdicts)} verdicts"
     table = pa.concat_tables(documents).combine_chunks()
     decided = pa.concat_tables(early)
+    found = _contamination(table, config)
+    if config.contaminated == "remove" and found.num_rows:
+        table, decided = _without(table, decided, found.column("doc_id"))
+    parquet.write_table(workspace.path(work_path("contamination", stem)), found, level=WORK_LEVEL)
     hashes, keys = _buckets(table, config)
     parquet.write_table(workspace.path(work_path("documents", stem)), table, level=WORK_LEVEL)
     parquet.write_table(workspace.path(work_path("early", stem)), decided, level=WORK_LEVEL)
     save_arrays(workspace.path(work_path("buckets", stem)), hashes=hashes, keys=keys)
     rows = {"documents": table.num_rows, "early": decided.num_rows, "buckets": len(keys)}
+    rows["contamination"] = found.num_rows
     files = [workspace.measure(work_path(name, stem), role=name, rows=rows[name]) for name in rows]
     return workspace.finish(Receipt(task=task, parts=tuple(files), facts=facts), of=of)
 
@@ -106,6 +114,24 @@ def _digest(verdicts: np.ndarray) -> str:
     digest = hashlib.sha256(verdicts["code"].tobytes())
     digest.update(named.astype("<u4").tobytes())
     return digest.hexdigest()
+
+
+def _contamination(table: pa.Table, config: AssembleConfig) -> pa.Table:
+    if not config.evaluation:
+        return to_table([], Contamination)
+    index = load_index(config.evaluation, config.evaluation_words)
+    return find_contamination(table, index, share=config.evaluation_share)
+
+
+def _without(table: pa.Table, decided: pa.Table, ids: pa.ChunkedArray) -> tuple[pa.Table, pa.Table]:
+    """Return the documents without some, and the early decisions with those, in row order."""
+    gone = pc.is_in(table.column("doc_id"), ids.combine_chunks())
+    lost = table.filter(gone)
+    columns = {name: lost.column(name) for name in ("row", "doc_id", "source", "kind")}
+    columns["reason"] = pa.array([str(DropReason.CONTAMINATED)] * lost.num_rows, pa.string())
+    columns["survivor"] = pa.array([""] * lost.num_rows, pa.string())
+    moved = pa.Table.from_arrays([columns[name] for name in decided.schema.names], schema=decided.schema)
+    return table.filter(pc.invert(gone)).combine_chunks(), pa.concat_tables([decided, moved]).sort_by("row")
 
 
 def save_arrays(path: str, **arrays: np.ndarray) -> None:

@@ -35,6 +35,8 @@ class Document:
     row: int  # of the record in its part
     version: int
     manuscript: bool
+    pmc_id_anywhere: bool
+    id_conflict: str
     full_text: bool  # an article with a body
     length: int  # of the text, in UTF-8 bytes
 
@@ -90,6 +92,8 @@ def decide(record: Record, row: int, verdict: np.void, config: AssembleConfig) -
         row=row,
         version=record.version,
         manuscript=record.manuscript,
+        pmc_id_anywhere=record.pmc_id_anywhere,
+        id_conflict=record.id_conflict,
         full_text=record.kind == Kind.ARTICLE and any(block.text for block in record.body),
         length=len(text.encode()),
     )

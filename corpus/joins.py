@@ -1,7 +1,8 @@
 """The join of citations to their full texts by id: PMC id, else PMID, else DOI.
 
 MinHash cannot see that an abstract is part of an article (their Jaccard similarity is about 0.04); ids can. Only a
-record's own ids count. Where several full texts carry an id, the one with the smallest key is taken.
+record's own ids count. Where several full texts carry an id, a published one comes before an author manuscript, and
+then the smallest key.
 """
 
 from collections.abc import Iterable, Sequence
@@ -31,6 +32,9 @@ _COLUMNS = (
 )
 
 
+_LATE = np.uint64(63)  # a bit above all document keys, which sorts author manuscripts behind
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IdJoin:
     """Citations with a full text among the documents, ordered by citation."""
@@ -46,7 +50,9 @@ def join_full_texts(paths: Sequence[str]) -> IdJoin:
     for table in _read(paths):
         full = table.filter(table.column("full_text"))
         for name in tables:
-            tables[name].append(_ids(full, name))
+            ids, keys = _ids(full, name)
+            late = _bools(full.filter(pc.is_valid(full.column(name))), "manuscript")
+            tables[name].append((ids, keys | late.astype(np.uint64) << _LATE))
     indexes = {name: _index(pieces) for name, pieces in tables.items()}
     citations, targets = [np.zeros(0, np.uint64)], [np.zeros(0, np.uint64)]
     found_by = dict.fromkeys(tables, 0)
@@ -118,7 +124,7 @@ def _index(pieces: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.
     owners = np.concatenate([np.zeros(0, np.uint64), *(keys for _, keys in pieces)])
     order = np.lexsort((owners, values))
     values, first = np.unique(values[order], return_index=True)
-    return values, owners[order][first]
+    return values, owners[order][first] & ~(np.uint64(1) << _LATE)
 
 
 def _keys(table: pa.Table) -> np.ndarray:

@@ -18,6 +18,7 @@ import xxhash
 from corpus import parquet
 from corpus.blocks import from_block, to_block
 from corpus.config import AssembleConfig
+from corpus.contamination import place_report
 from corpus.dedup.resolve import REASONS
 from corpus.document_parts import work_path
 from corpus.documents import SHARD_COLUMNS, Document, EarlyDecision
@@ -98,11 +99,14 @@ def place(
     decisions = rows.take(pa.array(np.argsort(rows.column("row").to_numpy()))).select(DECISION_COLUMNS)
     name = f"decisions/part-{part:05d}.parquet"
     parquet.write_table(workspace.path(name), decisions.combine_chunks())
-    receipt = Receipt(
-        task=f"decisions/{part:05d}",
-        parts=(workspace.measure(name, role="decisions", rows=decisions.num_rows),),
-        books=_books(decisions),
-    )
+    parts = [workspace.measure(name, role="decisions", rows=decisions.num_rows)]
+    lost_to_pile = table.filter(pa.array(lost < 0)).column("pmc_id_anywhere")
+    facts = {"abstracts_the_pile_rule_drops": pc.sum(lost_to_pile).as_py() or 0}
+    if config.evaluation:
+        report, found = place_report(part, stem, workspace)
+        parts.append(report)
+        facts |= found
+    receipt = Receipt(task=f"decisions/{part:05d}", parts=tuple(parts), books=_books(decisions), facts=facts)
     order = np.array([xxhash.xxh3_64_intdigest(name.encode(), config.seed) for name in ids], np.uint64)
     kept = table.select(SHARD_COLUMNS).append_column("order", pa.array(order))
     kept = kept.append_column("shard", pa.array(_shard_numbers(order, validation, shards)))

@@ -34,6 +34,7 @@ class DropReason(StrEnum):
     SUB_ARTICLE = "sub_article"
     LICENSE = "license"  # does not allow the use asked for
     LANGUAGE = "language"  # clearly in a language not asked for
+    CONTAMINATED = "contaminated"  # holds an item of an evaluation set
     FULL_TEXT_KEPT = "full_text_kept"  # an abstract whose full text is in the corpus
     EXACT_DUPLICATE = "exact_duplicate"
     NEAR_DUPLICATE = "near_duplicate"

@@ -131,6 +131,8 @@ class Record:
     version: int = 1
     pmcid: int | None = None  # without the letters PMC; the record's own, never a cited paper's
     doi: str | None = None  # lower case, without a resolver prefix
+    pmc_id_anywhere: bool = False  # of a citation: any PMC id in its XML, a cited paper's too (The Pile's rule)
+    id_conflict: str = ""  # of an article: where the bucket's JSON names other ids than the XML, which counts
     title: str = ""
     vernacular_title: str = ""
     abstracts: tuple[AbstractPart, ...] = ()

@@ -15,6 +15,7 @@ from typing import Any
 import apache_beam as beam
 
 from corpus.config import AssembleConfig
+from corpus.contamination import load_index
 from corpus.document_parts import file_ranks
 from corpus.errors import UsageError
 from corpus.manifest import Input, Manifest, read_manifest
@@ -22,7 +23,7 @@ from corpus.placement import plan_shards
 from corpus.progress import say
 from corpus.record_parts import stored_parts
 from corpus.running import running_stage
-from corpus.storage import is_remote, remove_tree
+from corpus.storage import base_name, is_remote, remove_tree, sha256_file
 from corpus.updating import said_of
 from corpus.workspace import WORK, Receipt, Workspace, plan_stage
 from pipelines import assemble_shards
@@ -58,7 +59,7 @@ def assemble(
         )
     update = update and not is_dry_run(beam_args)
     with running_stage(output):
-        inputs = [Input(name="extract", fingerprint=source.fingerprint)]
+        inputs = [Input(name="extract", fingerprint=source.fingerprint), *_evaluation_inputs(config)]
         workspace, finished = plan_stage(
             output, stage=STAGE, config=config.identity(), inputs=inputs, update=_nothing_committed if update else None
         )
@@ -69,11 +70,20 @@ def assemble(
                 lambda pipeline: build(pipeline, plan, spill),
                 workspace=workspace,
                 finished=finished,
-                num_tasks=2 * len(plan.records.names) + plan.shards.num_all,
+                num_tasks=2 * len(plan.records.names) + plan.shards.num_all + 1,
                 workers=min(config.workers, len(plan.records.names)),
                 beam_args=beam_args,
                 keep=lambda: _kept_for_update(workspace, plan, before) if update else (),
             )
+
+
+def _evaluation_inputs(config: AssembleConfig) -> list[Input]:
+    """Return the evaluation files as inputs by their content; raises UsageError for one that cannot be read."""
+    if config.evaluation:
+        load_index(config.evaluation, config.evaluation_words)  # an error before any work
+    elif config.contaminated == "remove":
+        raise UsageError("assemble: --contaminated remove needs --evaluation FILE, the sets to look for")
+    return [Input(name=f"evaluation {base_name(path)}", fingerprint=sha256_file(path)) for path in config.evaluation]
 
 
 def _nothing_committed(workspace: Workspace, manifest: Manifest) -> list[str]:
@@ -85,15 +95,15 @@ def _kept_for_update(workspace: Workspace, plan: Plan, before: Mapping[str, Rece
     """Return the receipts of the documents of all parts; says which parts were made again, and why."""
     now = workspace.receipts("documents")
     own = [now[task] for task in (f"documents/{stem}" for stem in plan.records.names) if task in now]
-    changes: dict[str, list[str]] = {"new": [], "with other records": [], "whose records others replace": []}
+    reasons = {"records": "with other records", "evaluation": "with other evaluation sets"}
+    reasons["verdicts"] = "whose records others replace"
+    changes: dict[str, list[str]] = {reason: [] for reason in ("new", *reasons.values())}
     for receipt in own:
         old, stem = before.get(receipt.task), receipt.task.removeprefix("documents/")
         if old is None:
             changes["new"].append(stem)
-        elif old.facts["records"] != receipt.facts["records"]:
-            changes["with other records"].append(stem)
-        elif old.facts != receipt.facts:
-            changes["whose records others replace"].append(stem)
+        elif changed := [name for name in reasons if old.facts[name] != receipt.facts[name]]:
+            changes[reasons[changed[0]]].append(stem)
     made = sum(map(len, changes.values()))
     say(f"{workspace.output}: documents of {len(own) - made} of {len(own)} records parts reused; {said_of(changes)}")
     return own

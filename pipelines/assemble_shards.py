@@ -13,7 +13,7 @@ from corpus.document_parts import load_arrays
 from corpus.metering import count
 from corpus.placement import place, shard_blocks, write_shard
 from corpus.workspace import Receipt
-from pipelines.assemble_steps import OUTCOME, Blocks, PartStep, Step
+from pipelines.assemble_steps import CONFLICTS, OUTCOME, Blocks, PartStep, Step
 from pipelines.exchange import read_blocks
 
 BLOCKS_BYTES = 64 << 20  # of kept documents that wait in a worker until they are cut by shard
@@ -80,7 +80,9 @@ class Commit(Step):
     """All receipts → the manifest."""
 
     def process(self, element: tuple[int, Iterable[Receipt]], facts: dict[str, int]) -> None:
-        receipts = sorted(element[1], key=lambda receipt: receipt.task)
+        conflicts = self._plan.workspace.finished(CONFLICTS)
+        assert conflicts is not None, "the step before left a receipt of the list of conflicts"
+        receipts = sorted([*element[1], conflicts], key=lambda receipt: receipt.task)
         summary = dict(facts)
         for receipt in receipts:
             for name, number in receipt.facts.items():

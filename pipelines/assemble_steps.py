@@ -16,20 +16,23 @@ import pyarrow as pa
 from corpus import parquet
 from corpus.blocks import from_block, to_block
 from corpus.config import AssembleConfig
+from corpus.contamination import evaluation_facts
 from corpus.dedup.candidates import distinct_edges
 from corpus.dedup.hot import bounded_candidate_edges
 from corpus.dedup.resolve import resolve
 from corpus.dedup.shingles import normalize, shingle
 from corpus.dedup.verify import Edges, plan_blocks, verified_edges
 from corpus.document_parts import key_rows, load_arrays, make_documents, save_arrays, work_path
+from corpus.id_graph import Conflict, conflict_counts, find_conflicts
 from corpus.joins import join_full_texts, rank_table, ranks_of
 from corpus.lookup import places_in
 from corpus.metering import count
 from corpus.placement import Shards
 from corpus.record_parts import RecordParts
 from corpus.records import is_pmc
+from corpus.schema import to_table
 from corpus.state import KEY, VERDICT, fold
-from corpus.workspace import WORK, Workspace
+from corpus.workspace import WORK, Receipt, Workspace
 from pipelines.exchange import BlockRef, read_blocks
 
 Blocks = Iterable[bytes | BlockRef]
@@ -40,6 +43,7 @@ REQUEST = np.dtype([("key", "<u8"), ("block", "<u4")])
 BUCKET = np.dtype([("hash", "<u8"), ("key", "<u8")])
 EDGES_TAG, TEXTS_TAG = b"E", b"T"
 BLOCK_DOCS = 20_000  # citations whose texts, or as much text, one verification holds at once: about 30 MB
+CONFLICTS = "id_conflicts.parquet"
 OUTCOME = f"{WORK}/outcome.npz"
 
 
@@ -218,7 +222,13 @@ class Resolve(Step):
         )
         arrays = {item.name: getattr(outcome, item.name) for item in fields(outcome)}
         save_arrays(plan.workspace.path(OUTCOME), **arrays)
+        conflicts = find_conflicts(paths)
+        parquet.write_table(plan.workspace.path(CONFLICTS), to_table(conflicts, Conflict))
+        file = plan.workspace.measure(CONFLICTS, role="id_conflicts", rows=len(conflicts))
+        plan.workspace.finish(Receipt(task=CONFLICTS, parts=(file,)))
         yield {
+            **conflict_counts(conflicts),
+            **evaluation_facts(plan.config),
             "verified_pairs": len(edges),
             "twins_kept_apart": edges.num_twins,
             **{f"full_text_found_by_{name}": count for name, count in join.found_by.items()},

@@ -106,6 +106,8 @@ def assemble(
     ocr: Annotated[str, typer.Option(help="Text of page scans: drop or keep.")] = "drop",
     sub_articles: Annotated[str, typer.Option(help="Reviews and replies inside articles: keep or drop.")] = "keep",
     license: Annotated[str, typer.Option(help="What its licence must allow: commercial, open or any.")] = "any",  # noqa: A002
+    evaluation: Annotated[list[str] | None, typer.Option(metavar="FILE", help="Evaluation set (JSONL).")] = None,
+    contaminated: Annotated[str, typer.Option(help="Texts that hold an evaluation item: report or remove.")] = "report",
     workers: Workers = 1,
     update: Update = False,
 ) -> None:
@@ -114,12 +116,10 @@ def assemble(
     Takes each document's latest state, drops abstracts whose full text is kept and verified duplicates, and writes
     train and validation shards, with a reason for every document dropped.
     """
+    options: dict[str, Any] = {name: value for name, value in locals().items() if value is not None}
     from corpus.config import AssembleConfig
 
-    options: dict[str, Any] = {"profile": profile, "threshold": threshold, "validation": validation, "seed": seed}
-    options |= {"min_words": min_words, "notice_words": notice_words, "retracted": retracted, "ocr": ocr}
-    options |= {"floats": floats, "sub_articles": sub_articles, "license": license, "workers": workers}
-    config = AssembleConfig(**options, **({"languages": languages} if languages else {}))
+    config = AssembleConfig(**{name: value for name, value in options.items() if name in AssembleConfig.model_fields})
     beam_args = _beam(context)
     from pipelines import assemble as stage
 
@@ -285,3 +285,7 @@ def _summarize(manifest: Any, output: str) -> None:
     from pipelines.funnel import summary_line
 
     typer.echo(summary_line(manifest, output))
+    if manifest is not None and manifest.stage == "assemble":
+        from pipelines.assemble_report import report_lines
+
+        typer.echo("\n".join(report_lines(manifest)))

@@ -1,5 +1,6 @@
 """Citations meet their full text by PMC id, PMID or DOI, against DuckDB's joins."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -34,6 +35,8 @@ def document(doc_id: str, *, full_text: bool, pmid: int | None, pmcid: int | Non
         row=0,
         version=1,
         manuscript=False,
+        pmc_id_anywhere=False,
+        id_conflict="",
         full_text=article and full_text,
         length=1,
     )
@@ -92,3 +95,12 @@ def test_ranks_follow_the_keys_asked_for(tmp_path: Path) -> None:
     ranks = ranks_of(keys, paths, join_full_texts(paths))
     best_first = keys[np.lexsort(ranks.T[::-1])].tolist()
     assert best_first == [doc_key("pmc:PMC1.1"), doc_key("pmid:2"), doc_key("pmid:1")]
+
+
+def test_a_published_full_text_comes_before_a_manuscript(tmp_path: Path) -> None:
+    manuscript = replace(document("pmc:PMC1.1", full_text=True, pmid=1, pmcid=1, doi=None), manuscript=True)
+    published = document("pmc:PMC2.1", full_text=True, pmid=1, pmcid=2, doi=None)
+    citation = document("pmid:1", full_text=False, pmid=1, pmcid=None, doi=None)
+    for order in ([manuscript, published, citation], [citation, published, manuscript]):
+        assert join_full_texts(write_parts(tmp_path, order)).full_texts.tolist() == [doc_key("pmc:PMC2.1")]
+    assert join_full_texts(write_parts(tmp_path, [manuscript, citation])).full_texts.tolist() == [doc_key("pmc:PMC1.1")]

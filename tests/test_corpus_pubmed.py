@@ -84,6 +84,7 @@ def test_every_field_of_a_citation(tmp_path: Path) -> None:
         version=2,
         pmcid=555,
         doi="10.1000/abc",
+        pmc_id_anywhere=True,
         title="[Role of TP53 and Ca²⁺ in E. coli].",
         vernacular_title="Rôle.",
         abstracts=(

@@ -13,9 +13,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus.dedup.words import SHINGLE_WORDS, shingle_documents
+from corpus.dedup.words import SHINGLE_WORDS, grams, shingle_documents
 
-__all__ = ["SHINGLE_WORDS", "Shingles", "normalize", "shingle"]
+__all__ = ["SHINGLE_WORDS", "Shingles", "normalize", "shingle", "word_grams"]
 
 _NORMAL_FORM: Final = "NFC"  # canonical only: NFKC would make 10² of 102
 
@@ -52,6 +52,20 @@ def normalize(texts: pa.Array | pa.ChunkedArray) -> pa.LargeStringArray:
 
 def shingle(texts: pa.LargeStringArray) -> Shingles:
     """Return the shingle sets of normalised texts (`normalize`); slices are read in place, without a copy."""
+    hashes, starts, whole = shingle_documents(*_octets(texts))
+    return Shingles(hashes=hashes, offsets=starts, texts=whole)
+
+
+def word_grams(texts: pa.LargeStringArray, size: int) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+    """Return (hashes, offsets) of the runs of `size` words of normalised texts, in order and with repeats.
+
+    hashes: uint64[num_runs]; offsets: int64[num_texts + 1], text d holds hashes[offsets[d]:offsets[d + 1]].
+    """
+    return grams(*_octets(texts), size)
+
+
+def _octets(texts: pa.LargeStringArray) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """Return the bytes of normalised texts and where each begins and ends, in place."""
     assert pa.types.is_large_string(texts.type), f"normalised texts are large_string, not {texts.type}"
     assert not texts.null_count, "normalised texts have no nulls"
     _, offsets, data = texts.buffers()
@@ -59,6 +73,4 @@ def shingle(texts: pa.LargeStringArray) -> Shingles:
         positions = np.zeros(1, np.int64)
     else:
         positions = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
-    octets = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(0, np.uint8)
-    hashes, starts, whole = shingle_documents(octets, positions)
-    return Shingles(hashes=hashes, offsets=starts, texts=whole)
+    return np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(0, np.uint8), positions

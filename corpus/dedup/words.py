@@ -237,3 +237,39 @@ def shingle_documents(data: Octets, offsets: npt.NDArray[np.int64]) -> tuple[Has
         count, texts[d] = _combine(segments, tallies, count, shingles)
         starts[d + 1] = starts[d] + _sort_distinct(shingles, count, hashes, starts[d], ends)
     return hashes[: starts[documents]], starts, texts
+
+
+@njit(cache=True, nogil=True)
+def grams(data: Octets, offsets: npt.NDArray[np.int64], size: int) -> tuple[Hashes, npt.NDArray[np.int64]]:
+    """Return (hashes, offsets) of all runs of `size` words of each document, in order and with repeats.
+
+    A document of fewer words has none. The hash of a run is that of a shingle when `size` is `SHINGLE_WORDS`.
+    """
+    documents = len(offsets) - 1
+    longest = 0
+    for d in range(documents):
+        longest = max(longest, offsets[d + 1] - offsets[d])
+    segments, tallies = np.empty(longest // 2 + 2, np.uint64), np.empty(longest // 2 + 2, np.uint64)
+    hashes = np.empty((offsets[documents] - offsets[0]) // 2 + 2 * documents, np.uint64)
+    starts = np.zeros(documents + 1, np.int64)
+    leaving = _ONE
+    for _ in range(size):
+        leaving *= _POSITION
+    for d in range(documents):
+        rolling, word, words, filled = _NOTHING, _NOTHING, 0, starts[d]
+        for k in range(_scan(data, offsets[d], offsets[d + 1], segments, tallies)):
+            delimiter = _NOTHING
+            if tallies[k] >= _BEFORE_HYPHEN:
+                delimiter = np.uint64(_HYPHEN if tallies[k] & _BEFORE_HYPHEN else _SLASH)
+            word = word * _SEGMENT + _mix(segments[k] ^ _BASIS) + delimiter
+            if delimiter == _NOTHING:
+                rolling = rolling * _POSITION + word
+                if words >= size:
+                    rolling -= segments[words - size] * leaving
+                segments[words], word = word, _NOTHING  # in the place of a segment already read
+                words += 1
+                if words >= size:
+                    hashes[filled] = _mix(rolling)
+                    filled += 1
+        starts[d + 1] = filled
+    return hashes[: starts[documents]], starts

@@ -115,6 +115,7 @@ def _records(raw: bytes, name: str, facts: ArticleMetadata, place: dict[str, Any
         kind=Kind.ARTICLE,
         pmid=ids.pmid or facts.pmid,
         doi=ids.doi or normalize_doi(facts.doi),
+        id_conflict=_id_conflict(ids, facts),
         manuscript=ids.manuscript or facts.is_manuscript,
         **_fields(reader, element, meta, article),
     )
@@ -190,6 +191,21 @@ def read_traced(raw: bytes, *, name: str) -> tuple[Reader, int, Record]:
     reader = Reader(doc, Accounts(doc.solid(element)))
     article = _Article(doc=doc, facts=ArticleMetadata(pmcid=0), pmcid=0, version=1, place={})
     return reader, element, _new_record(doc_id=name, kind=Kind.ARTICLE, **_fields(reader, element, meta, article))
+
+
+def _id_conflict(ids: jats_front.ArticleIds, facts: ArticleMetadata) -> str:
+    """Say which ids the metadata gives otherwise than the XML, whose ids count; "" where both agree or one is mute."""
+    pairs = (
+        ("pmid", ids.pmid, facts.pmid),
+        ("pmcid", ids.pmcid, facts.pmcid or None),
+        ("version", ids.version, facts.version if facts.pmcid else None),
+        ("doi", ids.doi, normalize_doi(facts.doi)),
+    )
+    return "; ".join(
+        f"{name} {own} in the XML, {other} in the metadata"
+        for name, own, other in pairs
+        if own is not None and other is not None and own != other
+    )
 
 
 def _identity(ids: jats_front.ArticleIds, facts: ArticleMetadata, name: str) -> tuple[int, int]:

@@ -28,6 +28,8 @@ _ROOT = re.compile(rb"<(PubmedArticleSet|PubmedBookArticleSet)(?:\s[^>]*)?>")
 _EPILOG = re.compile(rb"\s*>(?:\s+|<!--.*?-->|<\?.*?\?>)*+", re.DOTALL)
 _ENCODING = re.compile(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([\w.:-]+)")
 
+_PMC_ID = re.compile(rb"IdType\s*=\s*[\"']pmc[\"']")
+
 # Anchored at the record's own PMID: the next one in a record may be a retraction notice's or a cited paper's.
 _OWN_PMID = re.compile(rb"<(?:MedlineCitation|BookDocument)\b[^>]*>\s*<PMID\b[^>]*>\s*(\d{1,15})\s*</PMID>")
 
@@ -94,7 +96,8 @@ def _items(found: Run | Damage, file: str, position: int, *, pile: bool) -> Iter
                 position += 1
             continue
         try:
-            record = reader.read(element, kind=kind, file=file, offset=offset, position=position)
+            pmc = _PMC_ID.search(found.raw, begin, end) is not None
+            record = reader.read(element, kind=kind, file=file, offset=offset, position=position, pmc_id_anywhere=pmc)
             yield from with_pile([record], found.raw[begin:end]) if pile else (record,)
         except BadXmlError as error:
             yield _reject(found.raw[begin:end], offset, file, error.reason, error.detail)

@@ -40,6 +40,7 @@ class _Draft:
     doi: str | None = None
     electronic_doi: str | None = None
     pmcid: int | None = None
+    pmc_id_anywhere: bool = False
     issue_year: int | None = None
     article_year: int | None = None
     abstracts: list[AbstractPart] = field(default_factory=list)
@@ -62,7 +63,9 @@ class RecordReader:
         self._doc = doc
         self._rows, self._rules = _PATHS.find(doc)
 
-    def read(self, element: int, *, kind: Kind, file: str, offset: int, position: int) -> Record:
+    def read(
+        self, element: int, *, kind: Kind, file: str, offset: int, position: int, pmc_id_anywhere: bool = False
+    ) -> Record:
         """Return the record of a PubmedArticle (kind CITATION) or PubmedBookArticle (kind BOOK) element.
 
         Raises BadXmlError (NO_ID) when it has no PMID of its own.
@@ -72,6 +75,7 @@ class RecordReader:
         last = bisect_left(rows, doc.nexts[element], first)
         for row, rule in zip(rows[first:last], self._rules[first:last], strict=True):
             rule(doc, row, draft)
+        draft.pmc_id_anywhere = pmc_id_anywhere
         return _to_record(draft, kind=kind, file=file, offset=offset, position=position)
 
 
@@ -89,6 +93,7 @@ def _to_record(draft: _Draft, *, kind: Kind, file: str, offset: int, position: i
         version=draft.version,
         pmcid=draft.pmcid,
         doi=draft.doi or draft.electronic_doi,
+        pmc_id_anywhere=draft.pmc_id_anywhere,
         title=draft.title or draft.book_title,
         vernacular_title=draft.vernacular_title,
         abstracts=tuple(draft.abstracts),
