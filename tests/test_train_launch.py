@@ -145,10 +145,10 @@ def test_a_rank_that_fails_is_named(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs/rank-0.log").write_text("RuntimeError: Connection closed by peer\n")
     (tmp_path / "logs/rank-1.log").write_text("Traceback\n\nRuntimeError: no space on device\n")
-    error = spawn._error(str(tmp_path), [1, 1], stopped=False)
+    error = spawn.rank_error(str(tmp_path), [1, 1], stopped=False)
     assert type(error) is CorpuscleError
     assert str(error).startswith("rank 1 failed: RuntimeError: no space on device; all of it is in ")
-    killed = spawn._error(str(tmp_path), [0, -9], stopped=False)
+    killed = spawn.rank_error(str(tmp_path), [0, -9], stopped=False)
     assert isinstance(killed, RetryError)
     assert "rank 1 was killed by SIGKILL" in str(killed)
 

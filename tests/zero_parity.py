@@ -92,7 +92,7 @@ def zero(engine: Any, settings: TrainConfig, steps: range) -> tuple[list[float],
             total += loss.detach() / len(numbers) / settings.ranks
         distributed.all_reduce(total)
         losses.append(total.item())
-        norms.append(gradient_norm(engine, step))
+        norms.append(gradient_norm(engine))
     return losses, norms
 
 

@@ -108,6 +108,9 @@ class TrainConfig(StageConfig):
     precision: Literal["bf16", "fp32"] = Field("fp32", description="bf16: compute; master weights and sums in fp32")
     zero_stage: Literal[0, 1, 2, 3] = Field(1, description="what DeepSpeed shards over ranks")
     micro_batch: int = Field(ge=1, description="rows of one forward pass on one rank")
+    source_weights: dict[str, float] | None = Field(
+        None, description="how often each source (pubmed, pmc) is seen in one pass; null: every row once"
+    )
     document_mask: bool = Field(False, description="attention stays inside a document; BioMedLM's did not")
     reset_positions: bool = Field(False, description="positions count from 0 in every document; BioMedLM's did not")
     eval_every: int = Field(ge=1, description="steps between validation losses")
@@ -119,7 +122,26 @@ class TrainConfig(StageConfig):
     keep_every: int | None = runtime(None, "checkpoints at a multiple of this many steps are kept too", ge=1)
     log_every: int = runtime(10, "steps between printed lines", ge=1)
     ranks: int = runtime(1, "processes, one for each GPU", ge=1, le=1024)
+    launcher: Literal["own", "torchrun", "deepspeed", "print"] = runtime("own", "who starts the ranks")
+    hostfile: str | None = runtime(None, "machines for launcher deepspeed: `NAME slots=GPUS` a line")
+    compile: bool = runtime(False, "torch.compile of the blocks; not with ZeRO-3")
+    activation_checkpointing: bool = runtime(False, "compute activations again in the backward pass: less memory")
+    offload_optimizer: bool = runtime(False, "keep optimizer states in CPU memory; ZeRO-1 to 3")
+    max_skipped_steps: int = runtime(0, "updates left out, for gradients not finite, before a stop", ge=0)
+    spike_nats: float | None = runtime(2.0, "loss above the median of the last 100 that is a spike; null: off", gt=0)
+    on_spike: Literal["stop", "warn"] = runtime("warn", "what a spike does")
+    wandb_project: str | None = runtime(None, "also log to this project of Weights & Biases")
+    wall_clock_breakdown: bool = runtime(False, "DeepSpeed's times of forward, backward and step in logs/rank-0.log")
+    flops_profile_step: int | None = runtime(None, "step that DeepSpeed profiles into logs/flops.txt", ge=1)
     peak_tflops: float | None = runtime(None, "peak of one device for MFU; null: from the GPU's name", gt=0)
+
+    @model_validator(mode="after")
+    def _options_fit(self) -> Self:
+        if self.compile and self.zero_stage == 3:
+            raise ValueError("compile does not go with zero_stage 3, whose gathering cuts the graphs; use 1 or 2")
+        if self.offload_optimizer and self.zero_stage == 0:
+            raise ValueError("offload_optimizer needs zero_stage 1, 2 or 3")
+        return self
 
     def accumulation(self) -> int:
         """Return the micro-steps of one step; raises UsageError when the batch does not divide."""

@@ -13,7 +13,6 @@ from safetensors.torch import save_file
 from torch import distributed, nn
 
 from corpus import storage
-from corpus.errors import DataError
 from train.checkpoints import TAG, WEIGHTS
 from train.config import ModelShape, TrainConfig
 from train.model import build_model
@@ -39,11 +38,17 @@ def start_distributed() -> torch.device:
     return torch.device("cpu")
 
 
-def build_engine(config: TrainConfig, shape: ModelShape, device: torch.device, *, universal: bool = False) -> Any:
+def build_engine(
+    config: TrainConfig, shape: ModelShape, device: torch.device, *, universal: bool = False, logs: str = "."
+) -> Any:
     """Return the DeepSpeed engine around a model with fresh weights; `universal` as in `load_universal`."""
     model = build_model(shape, config.seed).to(device)
+    model.activation_checkpointing = config.activation_checkpointing
+    if config.compile:
+        for block in model.blocks:
+            block.compile()
     optimizer = build_optimizer(model.parameters(), config)
-    settings = deepspeed_config(config, universal=universal and config.zero_stage > 0)
+    settings = deepspeed_config(config, universal=universal and config.zero_stage > 0, logs=logs)
     return deepspeed.initialize(model=model, optimizer=optimizer, config=settings)[0]
 
 
@@ -53,19 +58,10 @@ def set_learning_rate(engine: Any, rate: float) -> None:
         group["lr"] = rate
 
 
-def gradient_norm(engine: Any, step: int) -> float | None:
-    """Return the global norm of the last step's gradients; None where DeepSpeed does not compute it (no clip).
-
-    Raises DataError when it is not finite or DeepSpeed left the update out.
-    """
+def gradient_norm(engine: Any) -> float | None:
+    """Return the global norm of the last step's gradients; None where DeepSpeed does not compute it (no clip)."""
     norm = engine.get_global_grad_norm()
-    value = None if norm is None else float(norm)
-    if engine.skipped_steps or (value is not None and not torch.isfinite(torch.tensor(value))):
-        raise DataError(
-            f"step {step}: the gradients are not finite (norm {value}); training stopped. The last checkpoint is "
-            "from before: lower learning_rate or clip, or train in another precision, then run again"
-        )
-    return value
+    return None if norm is None else float(norm)
 
 
 def save_state(engine: Any, folder: str, *, step: int) -> None:

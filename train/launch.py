@@ -19,19 +19,20 @@ from corpus.progress import say
 from corpus.running import running_stage
 from corpus.workspace import Receipt, Workspace, plan_stage
 from tokenizer.dataset import TokenRows
+from tokenizer.mixture import plan_mixture
 from train import checkpoints
 from train.checkpoints import Checkpoint
 from train.config import ModelShape, TrainConfig, checked
 from train.data import check_sources, unigram_entropy, validation_rows
 from train.job import Job, write_job
-from train.metrics import EVENTS, METRICS, TIMING, read_metrics
+from train.launchers import start
+from train.metrics import EVENTS, METRICS, TIMING, check_wandb, read_metrics
 from train.reshape import needs_copy, universal_copy
-from train.spawn import run_ranks
 
 STAGE = "train"
 TOKENIZER = "tokenizer.json"
 # Settings that were added to recipes later, with the values that earlier checkpoints were trained with.
-DEFAULTS = {"document_mask": False, "reset_positions": False}
+DEFAULTS = {"document_mask": False, "reset_positions": False, "source_weights": None}
 
 
 def train(
@@ -52,8 +53,7 @@ def train(
     """
     changes = {name: value for name, value in (("steps", steps), ("ranks", ranks)) if value is not None}
     config = checked({**config.model_dump(), **changes}, "train")
-    config.accumulation()
-    _check_request(output, resume=resume, trust=trust)
+    _check_options(config, output, resume=resume, trust=trust)
     packed = read_manifest(tokens, "pack")
     rows = TokenRows(tokens, "train")
     shape = config.model.shape(seq_length=rows.seq_length, vocab_size=rows.vocab_size)
@@ -72,11 +72,14 @@ def train(
         if job.resume_step < config.steps:
             write_job(job)
             with universal_copy(output, checkpoint, config):
-                run_ranks(output, config.ranks)
+                start(output, config)
         return _commit(workspace, job, rows)
 
 
-def _check_request(output: str, *, resume: bool, trust: bool) -> None:
+def _check_options(config: TrainConfig, output: str, *, resume: bool, trust: bool) -> None:
+    """Raise UsageError for what cannot work whatever the tokens are."""
+    config.accumulation()
+    check_wandb(config.wandb_project)
     if storage.is_remote(output):
         raise UsageError(f"{output}: training writes to a local disk; copy the directory away afterwards")
     if trust and not resume:
@@ -156,11 +159,11 @@ def _check_same_run(checkpoint: Checkpoint, job: Job) -> None:
 def _describe(job: Job, rows: TokenRows) -> None:
     """Say what is about to be trained, and what is missing."""
     config, shape = job.config, job.shape
-    epochs = config.steps * config.batch_rows / len(rows)
-    start = f", from step {job.resume_step:,}" if job.resume else ""
+    epochs = config.steps * config.batch_rows / plan_mixture(rows, config.source_weights).pass_rows
+    begin = f", from step {job.resume_step:,}" if job.resume else ""
     say(
         f"training {shape.num_parameters:,} parameters for {config.steps:,} steps of {config.batch_rows:,} x "
-        f"{shape.seq_length:,} tokens{start}: {epochs:.2f} passes over {len(rows):,} rows, {config.ranks} ranks, "
+        f"{shape.seq_length:,} tokens{begin}: {epochs:.2f} passes over {len(rows):,} rows, {config.ranks} ranks, "
         f"ZeRO-{config.zero_stage}, {config.precision}"
     )
     say(f"tokens: {check_sources(rows)}")

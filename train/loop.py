@@ -5,24 +5,25 @@ ranks and every micro-batch sees the same global batches, and the step is all th
 count from 0 inside; what is logged and saved counts steps done.
 """
 
-import math
 import time
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import distributed
 
 from corpus import storage
-from corpus.errors import DataError
-from tokenizer.order import rows_for_step
 from train import checkpoints
 from train.engine import gradient_norm, load_state, load_universal, save_state, set_learning_rate
 from train.evaluate import evaluate
 from train.metrics import known_peak, speed_text
 from train.model import next_token_targets
+from train.prefetch import Prefetch
 from train.reshape import UNIVERSAL
 from train.run import Run, boundaries, deal, to_device
 from train.schedule import learning_rate
+
+Rows = npt.NDArray[np.uint16]
 
 BYTES_PER_PARAMETER = 18  # of a checkpoint: fp32 master and moments (12), weights twice (up to 4 + 2)
 
@@ -35,20 +36,37 @@ def train_steps(run: Run) -> bool:
     elif run.job.resume is not None:
         load_state(run.engine, checkpoints.checkpoint_path(run.job.output, run.job.resume), step=run.job.resume_step)
     run.shown_at, run.shown_step = time.monotonic(), run.job.resume_step
-    for step in range(run.job.resume_step, config.steps):
-        done = step + 1
-        stop = _train_step(run, step)
-        if run.validation is not None and (done % config.eval_every == 0 or done == config.steps):
-            evaluate(run, done)
-        if stop or done % config.save_every == 0 or done == config.steps:
-            _save(run, done)
-        if stop and done < config.steps:
-            run.say(f"stopped by a signal; step {done:,} is saved")
-            return False
+    run.watch.skipped = int(run.engine.skipped_steps)
+    steps = range(run.job.resume_step, config.steps)
+    with Prefetch(lambda step: _batches(run, step), steps) as ahead:
+        return all(_do_step(run, step, batches, ahead) for step, batches in zip(steps, ahead, strict=True))
+
+
+def _do_step(run: Run, step: int, batches: list[Rows], ahead: Prefetch[list[Rows]]) -> bool:
+    """Train, evaluate and save as one step asks for; return False when a signal stopped the run, after saving."""
+    config, done, began = run.job.config, step + 1, time.monotonic()
+    stop = _train_step(run, step, batches)
+    if run.log is not None:
+        run.log.record_timing(done, {"seconds": time.monotonic() - began, "seconds_for_data": ahead.waited})
+    if run.validation is not None and (done % config.eval_every == 0 or done == config.steps):
+        evaluate(run, done)
+    if stop or done % config.save_every == 0 or done == config.steps:
+        _save(run, done)
+    if stop and done < config.steps:
+        run.say(f"stopped by a signal; step {done:,} is saved")
+        return False
     return True
 
 
-def _train_step(run: Run, step: int) -> bool:
+def _batches(run: Run, step: int) -> list[Rows]:
+    """Return this rank's micro-batches of a step, uint16 (micro_batch, seq_length) each."""
+    config = run.job.config
+    batch = run.order.rows_for_step(step, seed=config.seed, batch_rows=config.batch_rows)
+    own = deal(batch, ranks=config.ranks, micro_batch=config.micro_batch)[:, run.rank]
+    return [run.rows.rows(rows) for rows in own]
+
+
+def _train_step(run: Run, step: int, batches: list[Rows]) -> bool:
     """Do one optimizer step and log it; return whether any rank was asked to stop."""
     config, engine = run.job.config, run.engine
     rate = learning_rate(
@@ -60,10 +78,9 @@ def _train_step(run: Run, step: int) -> bool:
     )
     set_learning_rate(engine, rate)
     _seed_dropout(run, step)
-    batch = rows_for_step(step, seed=config.seed, num_rows=len(run.rows), batch_rows=config.batch_rows)
     total = torch.zeros((), device=run.device)
-    for rows in deal(batch, ranks=config.ranks, micro_batch=config.micro_batch)[:, run.rank]:
-        ids = to_device(run, run.rows.rows(rows))
+    for rows in batches:
+        ids = to_device(run, rows)
         loss = engine(ids, next_token_targets(ids), **boundaries(run, ids))
         engine.backward(loss)
         engine.step()
@@ -71,12 +88,10 @@ def _train_step(run: Run, step: int) -> bool:
     sums = torch.stack([total, total.new_tensor(float(run.should_stop()))])
     distributed.all_reduce(sums)
     mean = sums[0].item() / (config.accumulation() * config.ranks)
-    if not math.isfinite(mean):
-        raise DataError(
-            f"step {step + 1}: the loss is {mean}; training stopped. The last checkpoint is from before: "
-            "lower learning_rate, or train in another precision, then run again"
-        )
-    _report(run, step + 1, loss=mean, rate=rate, norm=gradient_norm(engine, step + 1))
+    norm = gradient_norm(engine)
+    for warning in run.watch.look(step + 1, loss=mean, norm=norm, skipped=int(engine.skipped_steps)):
+        run.say(warning)
+    _report(run, step + 1, loss=mean, rate=rate, norm=norm)
     return bool(sums[1].item() > 0)
 
 
@@ -113,7 +128,7 @@ def _report(run: Run, done: int, *, loss: float, rate: float, norm: float | None
         return
     seconds = time.monotonic() - run.shown_at
     tokens_per_second = (done - run.shown_step) * run.job.tokens_per_step / seconds
-    run.log.record_timing(done, {"seconds": seconds, "tokens_per_second": tokens_per_second})
+    run.log.record_timing(done, {"tokens_per_second": tokens_per_second})
     speed = speed_text(tokens_per_second, shape.flops_per_token, _peak(run))
     shown_norm = "" if norm is None else f"  grad {norm:.2f}"
     run.say(f"step {done:>6,}/{config.steps:,}  loss {loss:.4f}  lr {rate:.2e}{shown_norm}  {speed}")

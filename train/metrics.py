@@ -5,12 +5,14 @@ MFU is (6N + 12·L·d·T) · tokens/s over the peak of all devices, N without po
 is known, as on a CPU, only the operations per second are printed.
 """
 
+import importlib.util
 import json
 import os
 from collections.abc import Mapping
 from typing import IO, Any
 
 from corpus import storage
+from corpus.errors import UsageError
 
 METRICS = "metrics.jsonl"
 TIMING = "timing.jsonl"
@@ -48,7 +50,7 @@ def read_metrics(output: str, until_step: int | None = None) -> list[dict[str, A
 class MetricsLog:
     """The open logs of rank 0; `step` is where the run (re)starts, later lines of an earlier try are cut."""
 
-    def __init__(self, output: str, step: int) -> None:
+    def __init__(self, output: str, step: int, *, wandb_project: str | None = None) -> None:
         from torch.utils.tensorboard import SummaryWriter  # a second to import; rank 0 alone needs it
 
         kept = read_metrics(output, step)
@@ -57,6 +59,7 @@ class MetricsLog:
         self._metrics: IO[bytes] = open(storage.join(output, METRICS), "ab")  # noqa: SIM115 — open as long as the run
         self._timing: IO[bytes] = open(storage.join(output, TIMING), "ab")  # noqa: SIM115
         self._events = SummaryWriter(storage.join(output, EVENTS), purge_step=step + 1)
+        self._wandb = _open_wandb(output, wandb_project) if wandb_project else None
 
     def record(self, step: int, values: Mapping[str, float]) -> None:
         """Log exact values of a step (counted from 1: steps done)."""
@@ -80,10 +83,31 @@ class MetricsLog:
         self._metrics.close()
         self._timing.close()
         self._events.close()
+        if self._wandb is not None:
+            self._wandb.finish()
 
     def _show(self, step: int, values: Mapping[str, float]) -> None:
         for name, value in values.items():
             self._events.add_scalar(f"train/{name}", value, step)
+        if self._wandb is not None:
+            self._wandb.log(dict(values), step=step)
+
+
+def check_wandb(project: str | None) -> None:
+    """Raise UsageError when Weights & Biases is asked for and not installed."""
+    if project is not None and importlib.util.find_spec("wandb") is None:
+        raise UsageError(
+            f"wandb_project {project}: wandb is not installed here; `pip install wandb` and `wandb login`, or set "
+            "WANDB_MODE=offline, or leave it out: TensorBoard events are always written"
+        )
+
+
+def _open_wandb(output: str, project: str) -> Any:
+    """Return a run of Weights & Biases that goes on when this output's run does."""
+    import wandb
+
+    name = os.path.basename(os.path.abspath(output))
+    return wandb.init(project=project, name=name, id=name, dir=output, resume="allow")
 
 
 def _line(content: Mapping[str, Any]) -> bytes:

@@ -15,9 +15,11 @@ from collections.abc import Callable
 from corpus import storage
 from corpus.errors import CorpuscleError, RetryError, UsageError
 from tokenizer.dataset import TokenRows
+from tokenizer.mixture import plan_mixture
 from train.data import validation_rows
 from train.job import Job, read_job
-from train.metrics import MetricsLog
+from train.metrics import MetricsLog, read_metrics
+from train.watch import Watch
 
 CONSOLE = "CORPUSCLE_CONSOLE"  # file descriptor of the user's terminal; this process' own output goes to a log
 ERROR = "_work/error-{}.json"
@@ -47,17 +49,21 @@ def _train(job: Job, rank: int, stop: threading.Event) -> bool:
     _check_ranks(job)
     parent = os.getppid()
     device = start_distributed()
+    logs = storage.join(job.output, "logs")
     rows = TokenRows(job.tokens, "train")
     if rows.fingerprint != job.tokens_fingerprint:
         raise UsageError(f"{job.tokens}: the tokens changed while training started; run the command again")
+    losses = [line["loss"] for line in read_metrics(job.output, job.resume_step) if "loss" in line]
     run = Run(
         job=job,
-        engine=build_engine(job.config, job.shape, device, universal=job.universal),
+        engine=build_engine(job.config, job.shape, device, universal=job.universal, logs=logs),
         device=device,
         rank=rank,
         rows=rows,
+        order=plan_mixture(rows, job.config.source_weights),
+        watch=Watch.over(job.config, losses, skipped=0),
         validation=validation_rows(job.tokens),
-        log=MetricsLog(job.output, job.resume_step) if rank == 0 else None,
+        log=MetricsLog(job.output, job.resume_step, wandb_project=job.config.wandb_project) if rank == 0 else None,
         say=_console() if rank == 0 else lambda line: None,
         should_stop=lambda: stop.is_set() or os.getppid() != parent,
     )

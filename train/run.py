@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 
 from tokenizer.dataset import TokenRows
+from tokenizer.mixture import Mixture
 from train.attention import documents_of, places_of
 from train.job import Job
 from train.metrics import MetricsLog
+from train.watch import Watch
 
 
 @dataclass(kw_only=True, slots=True)
@@ -24,6 +26,8 @@ class Run:
     device: torch.device
     rank: int
     rows: TokenRows
+    order: Mixture
+    watch: Watch
     validation: TokenRows | None
     log: MetricsLog | None
     say: Callable[[str], None]

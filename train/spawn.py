@@ -35,13 +35,18 @@ def run_ranks(output: str, ranks: int) -> None:
 
     Raises the rank's own error when one failed, RetryError when a signal stopped them or one was killed.
     """
+    prepare(output, ranks)
+    with _children(output, ranks) as children, signals_to(children) as asked:
+        codes = _wait(children)
+    if any(codes):
+        raise rank_error(output, codes, stopped=asked.is_set())
+
+
+def prepare(output: str, ranks: int) -> None:
+    """Remove the errors of an earlier start, and make room for logs."""
     for rank in range(ranks):
         Path(storage.join(output, ERROR.format(rank))).unlink(missing_ok=True)
     os.makedirs(storage.join(output, LOGS), exist_ok=True)
-    with _children(output, ranks) as children, _signals_to(children) as asked:
-        codes = _wait(children)
-    if any(codes):
-        raise _error(output, codes, stopped=asked.is_set())
 
 
 @contextmanager
@@ -79,7 +84,7 @@ def environment(ranks: int) -> dict[str, str]:
         "WORLD_SIZE": str(ranks),
         "LOCAL_WORLD_SIZE": str(ranks),
         "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(_free_port()),
+        "MASTER_PORT": str(free_port()),
         "OMP_NUM_THREADS": str(max(1, cores // ranks)),
         "TORCH_EXTENSIONS_DIR": str(cache),
         "PYTHONPATH": os.pathsep.join(filter(None, [package_root, os.environ.get("PYTHONPATH")])),
@@ -114,7 +119,7 @@ def _end(children: list[subprocess.Popen[bytes]]) -> None:
 
 
 @contextmanager
-def _signals_to(children: list[subprocess.Popen[bytes]]) -> Iterator[threading.Event]:
+def signals_to(children: list[subprocess.Popen[bytes]]) -> Iterator[threading.Event]:
     """Pass SIGTERM and SIGINT on to the ranks, which save and exit; a second one ends them at once."""
     asked = threading.Event()
 
@@ -136,8 +141,8 @@ def _signals_to(children: list[subprocess.Popen[bytes]]) -> Iterator[threading.E
             signal.signal(number, handler)
 
 
-def _error(output: str, codes: list[int], *, stopped: bool) -> CorpuscleError:
-    """Return the error of the rank that failed first by its own doing."""
+def rank_error(output: str, codes: list[int], *, stopped: bool, log: str | None = None) -> CorpuscleError:
+    """Return the error of the rank that failed first by its own doing; `log` is all ranks' when they share one."""
     for rank in range(len(codes)):
         path = storage.join(output, ERROR.format(rank))
         if storage.exists(path):
@@ -148,9 +153,10 @@ def _error(output: str, codes: list[int], *, stopped: bool) -> CorpuscleError:
         return RetryError(f"{output}: stopped by a signal; the same command with --resume goes on")
     if crashed := [rank for rank, code in enumerate(codes) if code > 0]:
         # The others fail because it is gone: the log that ends with another error than a lost connection tells.
-        tails = {rank: last_line(_log_path(output, rank)) for rank in crashed}
+        logs = {rank: log or _log_path(output, rank) for rank in crashed}
+        tails = {rank: last_line(path) for rank, path in logs.items()}
         rank = next((rank for rank in crashed if "onnection" not in tails[rank]), crashed[0])
-        return CorpuscleError(f"rank {rank} failed: {tails[rank]}; all of it is in {_log_path(output, rank)}")
+        return CorpuscleError(f"rank {rank} failed: {tails[rank]}; all of it is in {logs[rank]}")
     rank, code = next((rank, code) for rank, code in enumerate(codes) if code < 0)
     return RetryError(
         f"rank {rank} was killed by {signal.Signals(-code).name} (often: out of memory); lower micro_batch or free "
@@ -169,7 +175,8 @@ def _log_path(output: str, rank: int) -> str:
     return storage.join(output, LOGS, f"rank-{rank}.log")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -18,10 +18,10 @@ from train.config import TrainConfig
 NEVER = 1 << 60
 
 
-def deepspeed_config(config: TrainConfig, *, universal: bool = False) -> dict[str, Any]:
+def deepspeed_config(config: TrainConfig, *, universal: bool = False, logs: str = ".") -> dict[str, Any]:
     """Return the configuration for `deepspeed.initialize`; `universal` when a universal copy will be loaded.
 
-    Raises UsageError when the batch does not divide.
+    `logs` is the directory for a profile. Raises UsageError when the batch does not divide.
     """
     settings: dict[str, Any] = {
         "train_batch_size": config.batch_rows,
@@ -34,12 +34,21 @@ def deepspeed_config(config: TrainConfig, *, universal: bool = False) -> dict[st
             "contiguous_gradients": True,
         },
         "zero_allow_untested_optimizer": True,
-        "steps_per_print": NEVER,
-        "wall_clock_breakdown": False,
+        "zero_force_ds_cpu_optimizer": False,  # DeepSpeed's own would be compiled first
+        "steps_per_print": config.log_every if config.wall_clock_breakdown else NEVER,
+        "wall_clock_breakdown": config.wall_clock_breakdown,
         "checkpoint": {"load_universal": universal},
     }
+    if config.flops_profile_step is not None:
+        settings["flops_profiler"] = {
+            "enabled": True,
+            "profile_step": config.flops_profile_step,
+            "output_file": f"{logs}/flops.txt",
+        }
+    if config.offload_optimizer:
+        settings["zero_optimization"]["offload_optimizer"] = {"device": "cpu", "pin_memory": torch.cuda.is_available()}
     if config.precision == "bf16":
-        settings["bf16"] = {"enabled": True}
+        settings["bf16"] = {"enabled": True, "check_grad_overflow": True}
         settings["data_types"] = {"grad_accum_dtype": "fp32"}
         settings["communication_data_type"] = "fp32"
     return settings
@@ -53,5 +62,5 @@ def build_optimizer(parameters: Iterable[nn.Parameter], config: TrainConfig) -> 
         betas=config.betas,
         eps=config.eps,
         weight_decay=config.weight_decay,
-        fused=torch.cuda.is_available(),
+        fused=torch.cuda.is_available() and not config.offload_optimizer,
     )

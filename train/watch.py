@@ -1,0 +1,74 @@
+"""The watch over a run: losses that are not finite, updates that were left out, spikes. No torch here.
+
+Every rank sees the same numbers, so every rank decides the same. A stop comes before the step could be saved:
+the last checkpoint is from before it.
+"""
+
+import math
+import statistics
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from corpus.errors import DataError
+from train.config import TrainConfig
+
+WINDOW = 100  # losses whose median a spike is measured against
+LEAST = 10  # as many are needed before anything is a spike
+REMEDY = (
+    "training stopped, and the last checkpoint is from before. Lower learning_rate or clip, or train in another "
+    "precision, then run again"
+)
+
+
+@dataclass(kw_only=True, slots=True)
+class Watch:
+    """What is remembered of the steps so far; `skipped` counts the updates that DeepSpeed left out."""
+
+    config: TrainConfig
+    losses: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW))
+    skipped: int = 0
+    spikes: int = 0
+
+    @classmethod
+    def over(cls, config: TrainConfig, losses: Iterable[float], *, skipped: int) -> "Watch":
+        """Return the watch of a run that goes on after steps with these losses."""
+        watch = cls(config=config, skipped=skipped)
+        watch.losses.extend(loss for loss in losses if math.isfinite(loss))
+        return watch
+
+    def look(self, step: int, *, loss: float, norm: float | None, skipped: int) -> list[str]:
+        """Look at a step that was just done; return warnings for a person.
+
+        `skipped` is DeepSpeed's count since the run began. Raises DataError when the run must stop.
+        """
+        left_out, self.skipped = skipped - self.skipped, skipped
+        finite = math.isfinite(loss) and (norm is None or math.isfinite(norm))
+        if not finite and not left_out:
+            what = f"the loss is {loss}" if not math.isfinite(loss) else f"the gradients are not finite (norm {norm})"
+            raise DataError(f"step {step}: {what}; {REMEDY}")
+        if left_out:
+            return [self._left_out(step, loss)]
+        warning = self._spike(step, loss)
+        self.losses.append(loss)
+        return [] if warning is None else [warning]
+
+    def _left_out(self, step: int, loss: float) -> str:
+        text = f"step {step}: DeepSpeed left the update out, its gradients are not finite (loss {loss})"
+        counted = f"{text}; {self.skipped} so far, max_skipped_steps allows {self.config.max_skipped_steps}"
+        if self.skipped > self.config.max_skipped_steps:
+            raise DataError(f"{counted}: {REMEDY}")
+        return f"warning: {counted}"
+
+    def _spike(self, step: int, loss: float) -> str | None:
+        limit = self.config.spike_nats
+        if limit is None or len(self.losses) < LEAST:
+            return None
+        usual = statistics.median(self.losses)
+        if loss <= usual + limit:
+            return None
+        self.spikes += 1
+        text = f"step {step}: loss {loss:.4f} is {loss - usual:.2f} above the median of the last {len(self.losses)}"
+        if self.config.on_spike == "stop":
+            raise DataError(f"{text}, more than spike_nats {limit}; {REMEDY}, or set on_spike to warn")
+        return f"warning: {text}; {self.spikes} spikes in this process"
