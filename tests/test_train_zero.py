@@ -1,4 +1,4 @@
-"""ZeRO 0 to 3 on two CPU ranks equal plain AdamW in one process, and resume to the last bit; one torchrun start."""
+"""ZeRO 0 to 3 on one and two CPU ranks equal plain AdamW in one process, and resume to the last bit, by torchrun."""
 
 import json
 import os
@@ -12,9 +12,11 @@ import pytest
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> list[dict[str, Any]]:
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+@pytest.fixture(scope="module", params=[2, pytest.param(1, marks=pytest.mark.exhaustive)])
+def results(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, repository: Path
+) -> list[dict[str, Any]]:
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(request.param)]
     folder = tmp_path_factory.mktemp("states")
     done = subprocess.run(
         [*command, "-m", "tests.zero_parity", str(folder)],
@@ -22,7 +24,7 @@ def results(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> list[
         env={**os.environ, "DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
@@ -32,9 +34,9 @@ def results(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> list[
 @pytest.mark.parametrize("stage", range(4))
 def test_a_stage_equals_plain_adamw(results: list[dict[str, Any]], stage: int) -> None:
     own = [result for result in results if result["kind"] == "parity" and result["stage"] == stage]
-    assert [result["accumulation"] for result in own] == [4, 2, 1]
+    assert [result["accumulation"] for result in own] in ([4, 2, 1], [8, 4, 2, 1])
     for result in own:
-        assert result["loss"] < 2e-6, result
+        assert result["loss"] < 1e-6, result
         assert result["weight"] < 5e-6, result
         assert result["fell"] > 0.02, result  # it does train
         if stage:

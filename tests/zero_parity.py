@@ -26,7 +26,7 @@ from train.run import deal
 from train.schedule import learning_rate
 from train.zero import build_optimizer
 
-STEPS = 10
+STEPS = 20
 SHAPE = ModelShape(
     layers=2, heads=2, hidden=32, seq_length=32, vocab_size=150, dropout=0.0, scale_attn_by_inverse_layer_idx=True
 )
@@ -145,7 +145,7 @@ def main(folder: str) -> None:
     start_distributed()
     expected = plain(config(0, 2))
     for stage in range(4):
-        for micro_batch in (1, 2, 4):
+        for micro_batch in (1, 2, 4) if distributed.get_world_size() == 2 else (1, 2, 4, 8):
             parity(stage, micro_batch, expected)
         resume(stage, "fp32", folder)
         if stage:
