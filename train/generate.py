@@ -21,7 +21,7 @@ def generate(run_dir: str, prompt: str, max_tokens: int, seed: int) -> str:
     Raises UsageError when the run has no checkpoint, CorruptError when none is intact.
     """
     checkpoint = checkpoints.newest_good(run_dir, say)
-    model = _load(run_dir, checkpoint)
+    model = load_model(run_dir, checkpoint)
     tokenizer = Tokenizer.from_file(storage.join(run_dir, "tokenizer.json"))
     end = tokenizer.token_to_id(END_OF_TEXT)
     assert end is not None, "a tokenizer of ours has an end of text"
@@ -50,7 +50,7 @@ def _sentence(text: str) -> str | None:
     return text[: min(found) + 1] if found else None
 
 
-def _load(run_dir: str, checkpoint: checkpoints.Checkpoint) -> GPT:
+def load_model(run_dir: str, checkpoint: checkpoints.Checkpoint) -> GPT:
     """Return the checkpoint's model in fp32, for inference."""
     model = GPT(ModelShape(**checkpoint.recipe["model"]))
     path = storage.join(checkpoints.checkpoint_path(run_dir, checkpoint.name), checkpoints.WEIGHTS)
