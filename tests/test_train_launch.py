@@ -148,8 +148,9 @@ def test_a_rank_that_fails_is_named(tmp_path: Path) -> None:
     error = spawn.rank_error(str(tmp_path), [1, 1], stopped=False)
     assert type(error) is CorpuscleError
     assert str(error).startswith("rank 1 failed: RuntimeError: no space on device; all of it is in ")
-    killed = spawn.rank_error(str(tmp_path), [0, -9], stopped=False)
-    assert isinstance(killed, RetryError)
+    for codes in ([0, -9], [1, -9]):  # the other one ended well, or lost the connection to it
+        killed = spawn.rank_error(str(tmp_path), codes, stopped=False)
+        assert isinstance(killed, RetryError)
     assert "rank 1 was killed by SIGKILL" in str(killed)
 
 
@@ -228,7 +229,7 @@ def test_a_killed_run_with_a_damaged_checkpoint_ends_the_same(
         assert process.poll() is None
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGKILL)
-    process.communicate(timeout=60)
+    process.communicate(timeout=180)
     wait_until_gone(run)
     newest = max((run / "checkpoints").glob("step-*"))
     shard = next(newest.glob("deepspeed/*optim_states.pt"))
@@ -242,7 +243,7 @@ def test_a_killed_run_with_a_damaged_checkpoint_ends_the_same(
 
 def wait_until_gone(run: Path) -> None:
     """Wait until no process of the run is left: they go by themselves when their launcher is gone."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline:
         commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
         if not any(str(run).encode() in command for command in commands):
@@ -285,7 +286,7 @@ def test_a_dead_rank_ends_the_run(tokens: str, tmp_path: Path) -> None:
     wait_for_step(output, 2)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     os.kill(int(children[1]), signal.SIGKILL)
-    said = process.communicate(timeout=60)[0].decode()
+    said = process.communicate(timeout=180)[0].decode()
     assert process.returncode in (1, 75), said
     assert "rank" in said
     wait_until_gone(output)

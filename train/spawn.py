@@ -155,8 +155,15 @@ def rank_error(output: str, codes: list[int], *, stopped: bool, log: str | None 
         # The others fail because it is gone: the log that ends with another error than a lost connection tells.
         logs = {rank: log or _log_path(output, rank) for rank in crashed}
         tails = {rank: last_line(path) for rank, path in logs.items()}
-        rank = next((rank for rank in crashed if "onnection" not in tails[rank]), crashed[0])
-        return CorpuscleError(f"rank {rank} failed: {tails[rank]}; all of it is in {logs[rank]}")
+        of_its_own = [rank for rank in crashed if "onnection" not in tails[rank]]
+        if not of_its_own and any(code < 0 for code in codes):
+            return _killed(codes)  # those that crashed only lost the connection to it
+        failed = (of_its_own or crashed)[0]
+        return CorpuscleError(f"rank {failed} failed: {tails[failed]}; all of it is in {logs[failed]}")
+    return _killed(codes)
+
+
+def _killed(codes: list[int]) -> RetryError:
     rank, code = next((rank, code) for rank, code in enumerate(codes) if code < 0)
     return RetryError(
         f"rank {rank} was killed by {signal.Signals(-code).name} (often: out of memory); lower micro_batch or free "
