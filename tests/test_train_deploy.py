@@ -128,12 +128,7 @@ def test_the_hostfile_is_deepspeeds(deploy: Path) -> None:
     assert fetch_hostfile(hostfile) == {"worker-1": 8, "worker-2": 8}  # DeepSpeed's own reader
     shown = re.search(r"corpuscle (train .+)", (deploy / "hostfile").read_text(encoding="utf-8"))
     assert shown is not None
-    parse(
-        [
-            "--tokens" if word == "…" else word
-            for word in shlex.split(shown[1].replace("…", "… a --output b --config tiny"))
-        ]
-    )
+    parse(shlex.split(shown[1].replace("…", "--tokens a --output b --config tiny")))
     config = load_preset("biomedlm-2.7b").model_copy(
         update={"ranks": 16, "launcher": "deepspeed", "hostfile": hostfile}
     )
