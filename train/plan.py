@@ -191,8 +191,9 @@ def _work_lines(plan: Plan) -> Iterator[str]:
 
 def _time_lines(plan: Plan) -> Iterator[str]:
     gpu = plan.gpu
+    slow = "" if plan.config.precision == "bf16" else "; that is the peak in bf16, fp32 is far below it"
     peak = f"{plan.gpus} x {gpu.bf16_tflops:,} TFLOP/s"
-    yield f"speed       {plan.mfu:.1%} of {peak}: {plan.tokens_per_second:,.0f} tokens/s"
+    yield f"speed       {plan.mfu:.1%} of {peak}: {plan.tokens_per_second:,.0f} tokens/s{slow}"
     hours = plan.days * plan.gpus * 24
     cost = "" if plan.price is None else f", cost {hours * plan.price:,.0f} at {plan.price:g} a GPU-hour"
     yield f"time        {plan.days:,.1f} days on {plan.gpus} {gpu.name}, {hours / 24:,.1f} GPU-days{cost}"
