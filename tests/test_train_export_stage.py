@@ -139,7 +139,13 @@ def numbers(text: str) -> set[str]:
 def test_the_card_says_what_the_manifests_say(tmp_path: Path) -> None:
     tokens = a_road(tmp_path)
     run = write_run(tmp_path / "runs/mine", loud_model(), tokens=str(tmp_path / "tokens/clean"), fingerprint=tokens)
-    losses = {"first_loss": 6.25, "last_loss": 2.5, "validation_loss": 2.75, "unigram_entropy": 5.5, "epochs": 0.125}
+    losses = {
+        "first_loss": 6.25,
+        "last_loss": 2.5,
+        "validation_loss": 2.75,
+        "unigram_entropy": 5.5,
+        "validation_bits_per_byte_pmc": 1.125,
+    }
     commit(run, "train", {"pack": tokens}, {"steps": 7, **losses}, {})
     manifest = export(ExportConfig(name="mine"), run=str(run), output=str(tmp_path / "models/mine"))
     card = (tmp_path / "models/mine/README.md").read_text(encoding="utf-8")
@@ -150,6 +156,7 @@ def test_the_card_says_what_the_manifests_say(tmp_path: Path) -> None:
         "| pubmed | none stated | 1 |",
         "Rules of the corpus: license open, profile clean.",
         "| validation loss | 2.7500 |",
+        "| validation bits per byte pmc | 1.1250 |",
         "trained for 7 steps on 896 tokens",
         f"| `folded` | `folded` | {manifest.summary['format_bytes']['folded']:,} |",
     ):

@@ -146,6 +146,30 @@ def test_activations_are_about_what_autograd_keeps(precision: str) -> None:
     assert sum(kept.values()) == pytest.approx(two - one, rel=0.15)  # without dropout's masks; two rows of layers
 
 
+def test_recomputing_keeps_each_layers_input_alone() -> None:
+    whole = activation_bytes(BIOMEDLM, rows=16, precision="bf16")
+    less = activation_bytes(BIOMEDLM, rows=16, precision="bf16", recompute=True)
+    row = 16 * 1024 * 2560
+    assert whole - less == row * (34 * 32 - (34 + 2 * 32))
+    config = biomedlm("A100-40", 128).config.model_copy(update={"activation_checkpointing": True})
+    roomy = dataclasses.replace(biomedlm("A100-40", 128), config=config)
+    assert roomy.largest_micro_batch(1) > biomedlm("A100-40", 128).largest_micro_batch(1)
+    offloaded = config.model_copy(update={"activation_checkpointing": False, "offload_optimizer": True})
+    plan = dataclasses.replace(biomedlm("A100-40", 1), config=offloaded)
+    assert plan.largest_micro_batch(2) > biomedlm("A100-40", 1).largest_micro_batch(2) == 0
+
+
+def test_source_weights_decide_the_passes() -> None:
+    plan = biomedlm()
+    tokens = dataclasses.replace(plan.tokens, total=3_000, by_source={"pmc": 2_000, "pubmed": 1_000})  # type: ignore[type-var]
+    even = dataclasses.replace(plan, tokens=tokens).read_by_source()
+    assert even["pmc"] == pytest.approx(2 * even["pubmed"])
+    assert sum(even.values()) == pytest.approx(plan.trained_tokens)
+    config = plan.config.model_copy(update={"source_weights": {"pubmed": 4.0}})
+    read = dataclasses.replace(plan, tokens=tokens, config=config).read_by_source()
+    assert read["pubmed"] / 1_000 == pytest.approx(4 * read["pmc"] / 2_000)
+
+
 def test_files_have_the_planned_sizes(tmp_path: Path) -> None:
     shape = dataclasses.replace(SHAPE, hidden=128, seq_length=256)
     run = write_run(tmp_path / "run", loud_model(shape))

@@ -46,8 +46,13 @@ def padded_parameters(shape: ModelShape) -> int:
     return shape.num_parameters + (shape.padded_vocab_size - shape.vocab_size) * shape.hidden
 
 
-def model_memory(shape: ModelShape, *, stage: int, ranks: int, precision: str, micro_batch: int) -> Memory | None:
-    """Return the memory of one rank; None where DeepSpeed refuses: ZeRO-0 in bf16 with fp32 sums of gradients."""
+def model_memory(
+    shape: ModelShape, *, stage: int, ranks: int, precision: str, micro_batch: int, recompute: bool = False
+) -> Memory | None:
+    """Return the memory of one rank; None where DeepSpeed refuses: ZeRO-0 in bf16 with fp32 sums of gradients.
+
+    `recompute` is activation checkpointing of the layers.
+    """
     n, w = padded_parameters(shape), 2 if precision == "bf16" else 4
     if stage == 0 and precision == "bf16":
         return None
@@ -60,7 +65,7 @@ def model_memory(shape: ModelShape, *, stage: int, ranks: int, precision: str, m
         gradients=gradients,
         optimizer=8 * n if stage == 0 else 12 * n // shared,
         buckets=BUCKET_BYTES if has_buckets else 0,
-        activations=activation_bytes(shape, rows=micro_batch, precision=precision),
+        activations=activation_bytes(shape, rows=micro_batch, precision=precision, recompute=recompute),
     )
 
 
@@ -74,11 +79,15 @@ def persistent_parameters(shape: ModelShape) -> int:
     return inside + 2 * c + sum(size for size in outside if size <= PERSISTENT)
 
 
-def activation_bytes(shape: ModelShape, *, rows: int, precision: str) -> int:
-    """Return what forward keeps for backward, without activation checkpointing, and the head's working memory."""
-    layers = _ACTIVATION[precision] * shape.seq_length * rows * shape.hidden * shape.layers
-    head = HEAD_BLOCK_BYTES + 4 * shape.padded_vocab_size * shape.hidden
-    return layers + head
+def activation_bytes(shape: ModelShape, *, rows: int, precision: str, recompute: bool = False) -> int:
+    """Return what forward keeps for backward, and the head's working memory.
+
+    With `recompute` only each layer's input is kept, and one layer at a time in full.
+    """
+    numbers = shape.seq_length * rows * shape.hidden
+    kept, width = _ACTIVATION[precision], 2 if precision == "bf16" else 4
+    layers = numbers * (kept + width * shape.layers if recompute else kept * shape.layers)
+    return layers + HEAD_BLOCK_BYTES + 4 * shape.padded_vocab_size * shape.hidden
 
 
 def checkpoint_bytes(shape: ModelShape, precision: str) -> int:

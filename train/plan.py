@@ -82,8 +82,21 @@ class Plan:
 
     def memory(self, stage: int, micro_batch: int) -> Memory | None:
         """Return the memory of one GPU at a ZeRO stage; None where DeepSpeed refuses it."""
-        precision = self.config.precision
-        return model_memory(self.shape, stage=stage, ranks=self.gpus, precision=precision, micro_batch=micro_batch)
+        return model_memory(
+            self.shape,
+            stage=stage,
+            ranks=self.gpus,
+            precision=self.config.precision,
+            micro_batch=micro_batch,
+            recompute=self.config.activation_checkpointing,
+        )
+
+    def read_by_source(self) -> dict[str, float]:
+        """Return the tokens read of each source in all steps; `source_weights` say how often a pass has each."""
+        assert self.tokens is not None
+        weights = self.config.source_weights or {}
+        shares = {name: weights.get(name, 1.0) * count for name, count in sorted(self.tokens.by_source.items())}
+        return {name: self.trained_tokens * share / sum(shares.values()) for name, share in shares.items() if share}
 
     def largest_micro_batch(self, stage: int) -> int:
         """Return the most rows that fit, of those that divide the batch on these GPUs; 0 when none does."""
@@ -91,7 +104,10 @@ class Plan:
         fitting = [0]
         for rows in range(1, share + 1):
             memory = self.memory(stage, rows)
-            if share % rows == 0 and memory is not None and memory.total <= room:
+            if share % rows or memory is None:
+                continue
+            elsewhere = memory.optimizer if self.config.offload_optimizer else 0
+            if memory.total - elsewhere <= room:
                 fitting.append(rows)
         return max(fitting)
 
@@ -168,16 +184,16 @@ def _work_lines(plan: Plan) -> Iterator[str]:
         yield "epochs      unknown; give --tokens, a directory or a number"
         return
     yield f"epochs      {plan.epochs or 0:.2f} passes over {plan.tokens.total:,} tokens"
-    for source, count in sorted(plan.tokens.by_source.items()):
-        share = count / plan.tokens.total
-        read = f"{share * plan.trained_tokens:,.0f} read"
-        yield f"            {source}: {count:,} tokens, {share:.1%} of every pass, {read}"
+    for source, read in plan.read_by_source().items():
+        count = plan.tokens.by_source[source]
+        yield f"            {source}: {read / count:.2f} passes over {count:,} tokens, {read:,.0f} read"
 
 
 def _time_lines(plan: Plan) -> Iterator[str]:
     gpu = plan.gpu
+    slow = "" if plan.config.precision == "bf16" else "; that is the peak in bf16, fp32 is far below it"
     peak = f"{plan.gpus} x {gpu.bf16_tflops:,} TFLOP/s"
-    yield f"speed       {plan.mfu:.1%} of {peak}: {plan.tokens_per_second:,.0f} tokens/s"
+    yield f"speed       {plan.mfu:.1%} of {peak}: {plan.tokens_per_second:,.0f} tokens/s{slow}"
     hours = plan.days * plan.gpus * 24
     cost = "" if plan.price is None else f", cost {hours * plan.price:,.0f} at {plan.price:g} a GPU-hour"
     yield f"time        {plan.days:,.1f} days on {plan.gpus} {gpu.name}, {hours / 24:,.1f} GPU-days{cost}"
@@ -187,7 +203,10 @@ def _memory_lines(plan: Plan) -> Iterator[str]:
     config = plan.config
     rows = min(config.micro_batch, config.batch_rows // plan.gpus)
     room = f"{plan.gpu.memory_gb:g} GB, {USABLE:.0%} of it usable"
-    yield f"memory      GB on each GPU with micro_batch {rows}, no activation checkpointing ({room})"
+    how = "with" if config.activation_checkpointing else "without"
+    yield f"memory      GB on each GPU with micro_batch {rows}, {how} activation checkpointing ({room})"
+    if config.offload_optimizer:
+        yield "            the optimizer's column lies in CPU memory: offload_optimizer is on"
     yield "            ZeRO  weights  gradients  optimizer  buckets  activations   total  largest micro_batch"
     for stage in range(4):
         memory = plan.memory(stage, rows)

@@ -1,31 +1,39 @@
 """Exported models on a CPU: bytes, load time, tokens a second, memory; beside transformers on the same file.
 
     python -m tests.benchmarks.on_device --shape 125m --folder /tmp/on-device
+    python -m tests.benchmarks.on_device --shape 2.7b --folder /tmp/on-device    (int8 alone, 3 GB)
 
 Weights are random: speed and size do not depend on them. Each figure is that of a process of its own, and the
 first generated token is part of it.
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from corpus import storage
+from corpus.workspace import Receipt, plan_stage
 from tests.small_run import write_run
+from tests.small_tokens import learn
 from train.config import ModelShape, load_preset
 from train.export.config import PLACES, ExportConfig, ExportFormat
+from train.export.ct2 import write_ct2
 from train.export.stage import export
-from train.model import build_model
+from train.export.weights import EMBEDDING
+from train.model import GPT, build_model
 
 VOCAB, TOKENS, PROMPT_WORDS = 28_896, 64, 24
+THREADS = (1, 2)
 SIZES = {"125m": (12, 12, 768), "2.7b": (32, 20, 2560)}
 FORMATS: dict[str, tuple[ExportFormat, ...]] = {
     "125m": ("folded", "ct2-float32", "ct2-int8"),
@@ -77,11 +85,44 @@ def _shape(name: str) -> ModelShape:
 
 
 def _make(place: Path, shape: ModelShape, formats: tuple[ExportFormat, ...]) -> None:
-    if not (place / "out/manifest.json").exists():
-        letters = np.random.default_rng(0).integers(97, 123, (60_000, 9), dtype=np.uint8)
-        words = [bytes(word).decode() for word in letters]
-        write_run(place / "run", build_model(shape, seed=0), texts=[" ".join(words)])
-    export(ExportConfig(formats=formats), run=str(place / "run"), output=str(place / "out"))
+    if (place / "out/manifest.json").exists():
+        return
+    letters = np.random.default_rng(0).integers(97, 123, (60_000, 9), dtype=np.uint8)
+    texts = [" ".join(bytes(word).decode() for word in letters)]
+    if shape.num_parameters < 1e9:
+        write_run(place / "run", build_model(shape, seed=0), texts=texts)
+        export(ExportConfig(formats=formats), run=str(place / "run"), output=str(place / "out"))
+        return
+    # The int8 file of a large model straight from random numbers: its run would be 10 GB.
+    folder = place / "out" / PLACES["ct2-int8"]
+    plain = dataclasses.replace(shape, scale_attn_by_inverse_layer_idx=False)
+    write_ct2(str(folder), RandomWeights(plain), plain, tokenizer=learn(texts, VOCAB).to_str(), quantization="int8")
+    config = ExportConfig(formats=formats).identity()
+    workspace, _ = plan_stage(str(place / "out"), stage="export", config=config, inputs=[])
+    names = [f"{folder.name}/{path.name}" for path in sorted(folder.iterdir())]
+    parts = tuple(workspace.measure(name, role="ct2-int8", rows=1) for name in names)
+    sizes = {"ct2-int8": sum(part.bytes for part in parts)}
+    workspace.commit([Receipt(task="export", parts=parts)], summary={"format_bytes": sizes})
+
+
+class RandomWeights(Mapping[str, torch.Tensor]):
+    """Weights of a shape that exist only while they are looked at."""
+
+    def __init__(self, shape: ModelShape) -> None:
+        with torch.device("meta"):
+            self._shapes = {name: parameter.shape for name, parameter in GPT(shape).named_parameters()}
+        self._shapes[EMBEDDING] = torch.Size((shape.vocab_size, shape.hidden))
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        return 0.02 * torch.randn(
+            self._shapes[name], generator=torch.Generator().manual_seed(zlib.crc32(name.encode()))
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._shapes)
+
+    def __len__(self) -> int:
+        return len(self._shapes)
 
 
 def _rows(place: Path, formats: tuple[ExportFormat, ...]) -> Iterator[tuple[str, ...]]:
@@ -89,11 +130,11 @@ def _rows(place: Path, formats: tuple[ExportFormat, ...]) -> Iterator[tuple[str,
     sizes = json.loads((place / "out/manifest.json").read_text())["summary"]["format_bytes"]
     ours = [sys.executable, "-c", FRONT_DOOR, "generate", str(place / "out"), "--prompt", prompt]
     for kind in formats:
-        for threads in (1, 2):
+        for threads in THREADS:
             options = ["--format", kind, "--max-tokens", str(TOKENS), "--threads", str(threads)]
             yield _row(kind, sizes[kind], threads, [*ours, *options])
     if "folded" in formats:
-        for threads in (1, 2):
+        for threads in THREADS:
             command = [sys.executable, "-c", PEER, str(place / "out" / PLACES["folded"]), str(threads), prompt]
             size = storage.size(str(place / "out/folded/model.safetensors"))
             yield _row("transformers (peer)", size, threads, [*command, str(TOKENS)])

@@ -71,9 +71,9 @@ def _recipe(checkpoint: Checkpoint) -> Iterator[tuple[str, ...]]:
 def _results(train: Manifest | None) -> str:
     if train is None:
         return "## Losses\n\nThe run was not finished when this checkpoint was exported: no final loss is known."
-    shown = ("first_loss", "last_loss", "validation_loss", "unigram_entropy", "epochs")
-    rows = [(name.replace("_", " "), f"{train.summary[name]:.4f}") for name in shown if train.summary.get(name)]
-    return _table("Losses (nats a token)", ("figure", "value"), rows)
+    figures = {name: value for name, value in train.summary.items() if isinstance(value, float)}
+    rows = [(name.replace("_", " "), f"{value:.4f}") for name, value in figures.items()]
+    return _table("Results (losses in nats a token)", ("figure", "value"), rows)
 
 
 def _data(lineage: Lineage) -> str:
