@@ -32,21 +32,12 @@ def _ways(articles: list[bytes], metadata: bytes) -> dict[str, Callable[[], int]
     def members() -> int:
         return sum(len(pack_member("PMC1.1", metadata, xml)) for xml in articles)
 
-    def tar(xml: bytes) -> bytes:
-        buffer = io.BytesIO()
-        with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-            for name, content in (("PMC1.1.json", metadata), ("PMC1.1.xml", xml)):
-                member = tarfile.TarInfo(name)
-                member.size = len(content)
-                archive.addfile(member, io.BytesIO(content))
-        return buffer.getvalue()
-
     def isal(level: int) -> int:
-        return sum(len(igzip_lib.compress(tar(xml), level, igzip_lib.COMP_GZIP)) for xml in articles)
+        return sum(len(igzip_lib.compress(_tar(xml, metadata), level, igzip_lib.COMP_GZIP)) for xml in articles)
 
     def zstd_frames() -> int:
         packer = zstandard.ZstdCompressor(level=3)
-        return sum(len(packer.compress(tar(xml))) for xml in articles)
+        return sum(len(packer.compress(_tar(xml, metadata))) for xml in articles)
 
     def zipped() -> int:
         buffer = io.BytesIO()
@@ -66,8 +57,20 @@ def _ways(articles: list[bytes], metadata: bytes) -> dict[str, Callable[[], int]
         "tar.gz, a member an article, isal 2 (ours)": members,
         "tar.gz, a member an article, isal 1": lambda: isal(1),
         "tar.gz, a member an article, isal 3": lambda: isal(3),
-        "tar.gz, a member an article, zlib 6": lambda: sum(len(gzip.compress(tar(xml), 6)) for xml in articles),
+        "tar.gz, a member an article, zlib 6": lambda: sum(
+            len(gzip.compress(_tar(xml, metadata), 6)) for xml in articles
+        ),
         "tar.zst, a frame an article, zstd 3": zstd_frames,
         "zip, deflate 6": zipped,
         "Parquet, zstd 3, groups of 250": parquet,
     }
+
+
+def _tar(xml: bytes, metadata: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, content in (("PMC1.1.json", metadata), ("PMC1.1.xml", xml)):
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
