@@ -101,7 +101,7 @@ class ArticleBatch(Batch):
         assert detail is not None, "what vanished is in the earlier store"
         url = client.source.url(xml_key(detail.pmcid, detail.version))
         try:
-            detail, xml = await _fetch_article(client, detail, url)
+            detail, xml, digest = await _fetch_article(client, detail, url)
         except Fault as fault:
             if fault.kind not in GONE_FOR_GOOD:
                 raise
@@ -112,7 +112,6 @@ class ArticleBatch(Batch):
         if reason := verdict(detail, self._shop.config):  # the metadata changed meanwhile
             self.journal.add(position, json.dumps({"drop": reason}).encode(), b"")
             return 0
-        digest = hashlib.md5(xml, usedforsecurity=False).hexdigest()
         member = pack_member(detail.name, detail.json, xml)
         self.journal.add(position, _note(detail.etag, digest, len(xml)), member)
         return len(xml)
@@ -181,10 +180,10 @@ class ArticleBatch(Batch):
         }
 
 
-async def _fetch_article(client: Client, detail: Detail, url: str) -> tuple[Detail, bytes]:
-    """Return the XML of an article, and its metadata, which may have changed together with it; raises Fault."""
+async def _fetch_article(client: Client, detail: Detail, url: str) -> tuple[Detail, bytes, str]:
+    """Return an article's metadata, which may have changed together with it, its XML and the MD5; raises Fault."""
     try:
-        return detail, await _fetch_xml(client, url, detail)
+        return detail, *await _fetch_xml(client, url, detail)
     except Fault as fault:
         if fault.kind not in GONE_FOR_GOOD:
             raise
@@ -192,15 +191,15 @@ async def _fetch_article(client: Client, detail: Detail, url: str) -> tuple[Deta
         newer = read_detail(detail.pmcid, detail.version, etag, raw)
         if newer.xml_md5 == detail.xml_md5 or newer.problem:
             raise
-        return newer, await _fetch_xml(client, url, newer)
+        return newer, *await _fetch_xml(client, url, newer)
 
 
-async def _fetch_xml(client: Client, url: str, detail: Detail) -> bytes:
-    def check(answer: Answer) -> bytes:
+async def _fetch_xml(client: Client, url: str, detail: Detail) -> tuple[bytes, str]:
+    def check(answer: Answer) -> tuple[bytes, str]:
         found = hashlib.md5(answer.body, usedforsecurity=False).hexdigest()
         if found != (stated := detail.xml_md5 or answer.etag):  # without an MD5 in the JSON, S3's ETag is one
             raise Fault("wrong_md5", f"its MD5 is {found}, stated is {stated or 'none'} ({len(answer.body):,} bytes)")
-        return answer.body
+        return answer.body, found
 
     return await client.get(url, check)
 

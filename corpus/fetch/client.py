@@ -74,7 +74,7 @@ class Source:
 
     def allows(self, url: str) -> bool:
         """Say whether an address is at this source."""
-        return _origin(url) == _origin(self.base)
+        return url.startswith(f"{self.base.rstrip('/')}/") or _origin(url) == _origin(self.base)
 
 
 class Client:

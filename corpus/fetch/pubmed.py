@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from corpus import storage
 from corpus.errors import RetryError, UsageError
@@ -30,6 +30,7 @@ from corpus.workspace import Receipt, Workspace, difference
 
 _HREF = re.compile(r"""href\s*=\s*["']?(?:\./)?(pubmed(\d\d)n(\d{4,5})\.xml\.gz(\.md5)?)["'\s>]""", re.IGNORECASE)
 _LISTING_CAP, _SIDECAR_CAP = 50_000_000, 4096
+Mirrored = tuple["PubmedFile", list[Part]]
 _AGAIN = "the listing is not whole; run the same command again"
 
 
@@ -74,9 +75,11 @@ async def _fetch(config: FetchPubmedConfig, output: str, pace: Pace, tally: Tall
             mark_unfinished(workspace)
             tally.begin("files", len(files), bytes_each=30e6, unit="files")
             async with tally.shown():
-                parts = await _download_all(client, files, output, spool_folder(config, output))
+                mirrored = await _download_all(client, files, output, spool_folder(config, output))
         except Fault as fault:
             raise RetryError(f"{fault.url}: {fault.kind}: {fault.detail}. Run the same command again") from fault
+    files = [file for file, _ in mirrored]  # a sidecar may have changed meanwhile
+    workspace, parts = _workspace(config, output, files), [part for _, two in mirrored for part in two]
     books = Books(read=len(files), kept=len(files))
     years = sorted({file.year for file in files})
     summary = {"year": 2000 + years[-1], "last_file": max(file.number for file in files)}
@@ -110,17 +113,17 @@ async def wanted_files(client: Client, config: FetchPubmedConfig) -> list[Pubmed
 
 async def with_md5(client: Client, files: Sequence[PubmedFile]) -> list[PubmedFile]:
     """Return the files with the MD5 that their sidecars state; raises Fault."""
+    return list(await asyncio.gather(*(_ask_md5(client, file) for file in files)))
 
-    async def ask(file: PubmedFile) -> PubmedFile:
-        def check(answer: Answer) -> PubmedFile:
-            digest = read_md5(answer.body, name=file.name)
-            if digest is None:
-                raise Fault("unexpected", f"no MD5 of {file.name}: {answer.body[:60]!r}")
-            return PubmedFile(folder=file.folder, name=file.name, year=file.year, number=file.number, md5=digest)
 
-        return await client.get(client.source.url(f"{file.path}.md5"), check, cap=_SIDECAR_CAP)
+async def _ask_md5(client: Client, file: PubmedFile) -> PubmedFile:
+    def check(answer: Answer) -> PubmedFile:
+        digest = read_md5(answer.body, name=file.name)
+        if digest is None:
+            raise Fault("unexpected", f"no MD5 of {file.name}: {answer.body[:60]!r}")
+        return replace(file, md5=digest)
 
-    return list(await asyncio.gather(*map(ask, files)))
+    return await client.get(client.source.url(f"{file.path}.md5"), check, cap=_SIDECAR_CAP)
 
 
 async def _list_folder(client: Client, folder: str) -> list[PubmedFile]:
@@ -159,20 +162,20 @@ def _check_whole(files: Sequence[PubmedFile], url: str, *, first: int) -> None:
         raise RetryError(f"{url}: a hole in the numbers: {holes} of {first} to {files[-1].number}; {_AGAIN}")
 
 
-async def _download_all(client: Client, files: Sequence[PubmedFile], output: str, spool: str) -> list[Part]:
-    """Fetch the files that are not there, several at once, and return all parts; raises RetryError for what failed."""
+async def _download_all(client: Client, files: Sequence[PubmedFile], output: str, spool: str) -> list[Mirrored]:
+    """Fetch the files that are not there, several at once, and return all with their parts; raises RetryError."""
     faults: list[Fault] = []
     turn = asyncio.Semaphore(client.pace.connections)
 
-    async def one(file: PubmedFile) -> list[Part]:
+    async def one(file: PubmedFile) -> list[Mirrored]:
         async with turn:
             try:
-                parts = await _mirror(client, file, output, spool)
+                mirrored = await _mirror(client, file, output, spool)
             except Fault as fault:
                 faults.append(fault)
                 return []
             client.tally.done += 1
-            return parts
+            return [mirrored]
 
     found = await asyncio.gather(*map(one, files))
     if faults:
@@ -180,14 +183,21 @@ async def _download_all(client: Client, files: Sequence[PubmedFile], output: str
         raise RetryError(
             f"{len(faults)} of {len(files)} files could not be fetched; the others are kept. Run it again:\n  {shown}"
         )
-    return [part for parts in found for part in parts]
+    return [mirrored for one in found for mirrored in one]
 
 
-async def _mirror(client: Client, file: PubmedFile, output: str, spool: str) -> list[Part]:
+async def _mirror(client: Client, file: PubmedFile, output: str, spool: str) -> Mirrored:
     """Have one file and its sidecar in the output, and return their parts."""
     local = spool if storage.is_remote(output) else output
     wanted = Wanted(url=client.source.url(file.path), path=os.path.join(local, file.path), md5=file.md5)
-    size = await download(client, wanted)
+    try:
+        size = await download(client, wanted)
+    except Fault as fault:
+        newer = await _ask_md5(client, file) if fault.kind == "wrong_md5" else file
+        if newer.md5 == file.md5:
+            raise
+        file, wanted = newer, replace(wanted, md5=newer.md5)  # file and sidecar were replaced, or it came wrong
+        size = await download(client, wanted)
     digest = await asyncio.to_thread(storage.sha256_file, wanted.path)
     if local != output:
         await asyncio.to_thread(_upload, wanted.path, storage.join(output, file.path))
@@ -198,7 +208,7 @@ async def _mirror(client: Client, file: PubmedFile, output: str, spool: str) -> 
     beside = Part(
         path=f"{file.path}.md5", role="md5", rows=0, bytes=len(sidecar), sha256=hashlib.sha256(sidecar).hexdigest()
     )
-    return [Part(path=file.path, role=file.folder, rows=0, bytes=size, sha256=digest), beside]
+    return file, [Part(path=file.path, role=file.folder, rows=0, bytes=size, sha256=digest), beside]
 
 
 def _upload(local: str, path: str) -> None:

@@ -19,6 +19,7 @@ from corpus import storage
 from corpus.errors import CorruptError, UsageError
 from corpus.ncbi import gzips, tars
 from corpus.ncbi.fetched import piece_rows
+from corpus.ncbi.file_lists import list_for
 from corpus.ncbi.inputs import JATS_STORE, JATS_TAR, LOOSE_SUFFIXES, InputTask, metadata_path, stem
 from corpus.ncbi.jats import read_parts, reject
 from corpus.ncbi.metadata import ArticleMetadata, read_metadata
@@ -72,6 +73,8 @@ def _read_loose(path: str, *, pile: bool) -> list[Record | Reject]:
     if place is not None:
         with storage.open_read(place) as source:
             facts = _parse_facts(source.read(_METADATA_CAP))
+    elif listed := list_for(path):
+        facts = listed.about(path)
     name = storage.base_name(path)
     return _read_one(raw, facts, file=name, offset=0, position=0, name=name, pile=pile)
 
@@ -93,11 +96,11 @@ def _read_one(
 
 
 def _read_tar(path: str, *, pile: bool) -> Iterator[Record | Reject]:
-    facts = _scan(path)
+    facts, listed = _scan(path), list_for(path)
     file, position = storage.base_name(path), 0
     with _open_tar(path) as (archive, _):
         for member in _members(archive, LOOSE_SUFFIXES):
-            about = facts.get(stem(member.name))
+            about = facts.get(stem(member.name)) or (listed.about(member.name) if listed else None)
             yield from _read_member(archive, member, about, file=file, position=position, pile=pile)
             position += 1
 

@@ -16,6 +16,7 @@ from corpus import storage
 from corpus.errors import UsageError
 from corpus.manifest import Manifest
 from corpus.ncbi.fetched import PUBMED_STAGE, fetched, pieces, pubmed_files
+from corpus.ncbi.file_lists import list_path
 from corpus.ncbi.store import STAGE
 
 PUBMED, JATS_TAR, JATS_FILES, JATS_STORE = "pubmed", "jats_tar", "jats_files", "jats_store"
@@ -154,7 +155,7 @@ def _file_task(path: str, kind: str) -> InputTask:
         kind=kind,
         paths=(path,),
         bytes=storage.size(path),
-        fingerprint=_fingerprint([(name, storage.sha256_file(path))]),
+        fingerprint=_fingerprint([(name, storage.sha256_file(path)), *_listed([path] if kind == JATS_TAR else [])]),
     )
 
 
@@ -172,7 +173,10 @@ def _loose_tasks(paths: Iterable[str], articles_per_part: int) -> list[InputTask
                 kind=JATS_FILES,
                 paths=tuple(path for *_, path in chunk),
                 bytes=sum(storage.size(path) for *_, path in chunk),
-                fingerprint=_fingerprint([(name, storage.sha256_file(file)) for name, file in contents]),
+                fingerprint=_fingerprint(
+                    [(name, storage.sha256_file(file)) for name, file in contents]
+                    + _listed([path for *_, path in chunk if not metadata_path(path)])
+                ),
             )
         )
     return tasks
@@ -208,6 +212,12 @@ def _check_unique(named: list[tuple[str, str]]) -> None:
             + "\n  ".join(twice[:20])
             + "\nGive only one of them, or rename one."
         )
+
+
+def _listed(paths: Iterable[str]) -> list[tuple[str, str]]:
+    """Return names and contents of the lists that go with some files."""
+    places = sorted({place for path in paths if (place := list_path(path))})
+    return [(storage.base_name(place), storage.sha256_file(place)) for place in places]
 
 
 def _fingerprint(contents: list[tuple[str, str]]) -> str:
