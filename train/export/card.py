@@ -80,12 +80,7 @@ def _data(lineage: Lineage) -> str:
     pack = lineage.manifests.get("pack")
     if pack is None:
         return "## Data\n\nThe manifest of the tokens was not at hand."
-    rows = [
-        (split, source, f"{ledger.get('documents_by_source', whole)[source]:,}", f"{tokens:,}")
-        for split, ledger in sorted(pack.summary["splits"].items())
-        for whole in [{"all": ledger["documents"]}]
-        for source, tokens in ledger.get("tokens_by_source", {"all": ledger["tokens"]}).items()
-    ]
+    rows = [row for split, ledger in sorted(pack.summary["splits"].items()) for row in _split_rows(split, ledger)]
     text = _table("Data", ("split", "source", "documents", "tokens"), rows)
     assemble = lineage.manifests.get("assemble")
     if assemble is None:
@@ -98,6 +93,14 @@ def _data(lineage: Lineage) -> str:
         for name, count in _shortened(found).items()
     ]
     return text + _table("Licences of the training documents", ("source", "licence", "documents"), licenses)
+
+
+def _split_rows(split: str, ledger: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    """Yield a row for each source of a split, or one for all where the ledger knows no sources."""
+    documents = ledger.get("documents_by_source") or {"all": ledger["documents"]}
+    for source, tokens in (ledger.get("tokens_by_source") or {"all": ledger["tokens"]}).items():
+        count = documents.get(source)
+        yield split, source, "not counted" if count is None else f"{count:,}", f"{tokens:,}"
 
 
 def _shortened(counts: Mapping[str, int]) -> dict[str, int]:

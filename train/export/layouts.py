@@ -96,6 +96,6 @@ def _split(name: str) -> tuple[int | None, str, str]:
 
 
 def _turned(name: str, tensor: Tensor) -> Tensor:
-    """Turn a linear map of a block between (out, in) and (in, out)."""
+    """Turn a linear map of a block between (out, in) and (in, out), as a view."""
     is_linear = name.startswith("blocks.") and tensor.dim() == 2
-    return tensor.T.contiguous() if is_linear else tensor
+    return tensor.T if is_linear else tensor
