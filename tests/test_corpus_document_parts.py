@@ -40,7 +40,7 @@ def workspace(folder: Path, **config: int) -> Workspace:
 def test_a_part_without_rows_is_a_part(tmp_path: Path) -> None:
     verdicts = np.zeros(0, VERDICT)
     receipt = make_documents(NoRows(), part=0, verdicts=verdicts, workspace=workspace(tmp_path), config=CONFIG)
-    assert [part.rows for part in receipt.parts] == [0, 0, 0]
+    assert {part.rows for part in receipt.parts} == {0}
     assert parquet.read_table(str(tmp_path / work_path("documents", "empty"))).num_rows == 0
     assert len(load_arrays(str(tmp_path / work_path("buckets", "empty")))["keys"]) == 0
 
