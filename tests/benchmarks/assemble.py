@@ -25,7 +25,7 @@ from corpus.record_parts import RecordParts
 from corpus.rehearsal.parts import RehearsedParts
 from corpus.workspace import Receipt, plan_stage
 
-FEW = 1000  # documents of the run that tells what starting costs
+FEW = 5000  # documents of the run that tells what starting costs
 PEER = ("-m", "text_dedup.minhash", "--path", "parquet", "--split", "train", "--column", "text", "--num_proc", "1")
 PEER_SETTINGS = ("--num_perm", "128", "--ngram", "5", "--threshold", "0.8", "--batch_size", "10000")
 

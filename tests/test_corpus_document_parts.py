@@ -1,0 +1,63 @@
+"""A part of records gives its documents once, and again only when its records or the verdicts on them are others."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from corpus import document_parts, parquet
+from corpus.config import AssembleConfig
+from corpus.document_parts import load_arrays, make_documents, work_path
+from corpus.rehearsal.parts import RehearsedParts
+from corpus.state import VERDICT, Code
+from corpus.workspace import Workspace, plan_stage
+
+PARTS = RehearsedParts(seed=0, num_citations=1000, num_articles=0)
+CONFIG = AssembleConfig()
+
+
+@dataclass(frozen=True)
+class NoRows:
+    """A file of nothing but dead letters."""
+
+    names = ("empty",)
+    digests = ("x",)
+
+    def keys(self, part: int) -> pa.Table:
+        return PARTS.keys(0).slice(0, 0)
+
+    def batches(self, part: int) -> Iterator[pa.RecordBatch]:
+        return iter(())
+
+
+def workspace(folder: Path, **config: int) -> Workspace:
+    return plan_stage(str(folder), stage="assemble", config=config, inputs=[])[0]
+
+
+def test_a_part_without_rows_is_a_part(tmp_path: Path) -> None:
+    verdicts = np.zeros(0, VERDICT)
+    receipt = make_documents(NoRows(), part=0, verdicts=verdicts, workspace=workspace(tmp_path), config=CONFIG)
+    assert {part.rows for part in receipt.parts} == {0}
+    assert parquet.read_table(str(tmp_path / work_path("documents", "empty"))).num_rows == 0
+    assert len(load_arrays(str(tmp_path / work_path("buckets", "empty")))["keys"]) == 0
+
+
+def test_a_part_is_made_again_only_for_other_verdicts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    verdicts = np.zeros(1000, VERDICT)
+    verdicts["row"] = np.arange(1000)
+    made = make_documents(PARTS, part=0, verdicts=verdicts, workspace=workspace(tmp_path), config=CONFIG)
+    calls: list[int] = []
+    real = document_parts.decide_batch
+    monkeypatch.setattr(document_parts, "decide_batch", lambda *a, **more: calls.append(1) or real(*a, **more))
+    verdicts["part"], verdicts["live_version"] = 7, 3  # another place among the parts, and what only outdated rows need
+    same = make_documents(PARTS, part=0, verdicts=verdicts, workspace=workspace(tmp_path), config=CONFIG)
+    assert (same, calls) == (made, [])
+    verdicts["code"][5] = Code.SUPERSEDED
+    other = make_documents(PARTS, part=0, verdicts=verdicts, workspace=workspace(tmp_path), config=CONFIG)
+    assert calls == [1]
+    assert other.facts["verdicts"] != made.facts["verdicts"]
+    make_documents(PARTS, part=0, verdicts=verdicts, workspace=workspace(tmp_path, other=1), config=CONFIG)
+    assert calls == [1, 1]
