@@ -34,6 +34,7 @@ class Reply:
     body: bytes
     cut: int | None = None
     slowly: float = 0.0  # seconds for each byte
+    late: float = 0.0  # seconds before the answer
     silent: bool = False
 
     def spoiled(self) -> bytes:
@@ -201,6 +202,7 @@ async def _send(writer: asyncio.StreamWriter, reply: Reply) -> None:
     if reply.silent:
         await asyncio.sleep(3600)
     content = reply.spoiled()
+    await asyncio.sleep(reply.late)
     if not reply.slowly:
         writer.write(content)
     else:

@@ -133,19 +133,24 @@ def test_a_refresh_that_is_killed_leaves_the_old_store_whole(tmp_path: Path) -> 
 @pytest.mark.exhaustive
 def test_kills_at_random_times(server: Bucket, expected: dict[str, str], tmp_path: Path) -> None:
     dice = random.Random(11)
-    slowly = lambda request: lambda reply: faults.replace(reply, slowly=0.00002)  # noqa: E731
     kills = rounds = 0
-    with FaultProxy(server.base, slowly) as proxy:
+    with FaultProxy(server.base, lambda request: lambda reply: faults.replace(reply, late=0.1)) as proxy:
+        begun = time.monotonic()
+        assert start(proxy.base, tmp_path / "calibration").wait() == 0
+        whole = time.monotonic() - begun  # start of the interpreter, fetch, and commit
         while kills < 100:
             rounds += 1
             folder = tmp_path / str(rounds)
             while True:
                 process = start(proxy.base, folder)
-                time.sleep(dice.uniform(0.4, 4.0))
-                process.kill()
-                if process.wait() == 0:
+                try:
+                    process.wait(timeout=dice.uniform(0.3, 1.1) * whole)
                     break
-                kills += 1
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+                    kills += 1
+            assert process.returncode == 0
             assert hashes(folder) == expected, f"after {kills} kills"
     print(f"{kills} kills in {rounds} stores")
 

@@ -84,6 +84,7 @@ class _Run:
         self.opened: set[Batch] = set()
         self._jobs = _jobs(client, batches, self.opened)
         self._in_a_row = 0
+        self._one = asyncio.Lock()
 
     async def work(self) -> None:
         """Take one job after the other until none is left."""
@@ -96,7 +97,8 @@ class _Run:
                 if batch.failed:
                     batch.release()
                 else:
-                    self.receipts.append(await asyncio.to_thread(batch.conclude))
+                    async with self._one:  # several at once would hold several files' rows in memory
+                        self.receipts.append(await asyncio.to_thread(batch.conclude))
 
     async def _fetch(self, batch: Batch, position: int) -> None:
         try:

@@ -62,7 +62,7 @@ class FetchPmcConfig(FetchConfig):
     limit: int | None = Field(None, ge=1, description="so many articles, drawn evenly over all ids")
     shard: str | None = Field(None, pattern=r"^[1-9]\d*/[1-9]\d*$", description="part i/n of all ids, one a machine")
     articles_per_shard: int = Field(4096, ge=1, le=100_000, description="articles in one file")
-    metadata_per_part: int = Field(16_384, ge=1, le=1_000_000, description="JSON files in one Parquet file")
+    metadata_per_part: int = Field(8192, ge=1, le=1_000_000, description="JSON files in one Parquet file")
     max_missing_rate: float = runtime(0.001, "share of articles that the source may fail to give", ge=0, le=1)
 
     def identity(self) -> dict[str, Any]:

@@ -136,7 +136,7 @@ class _Run:
     ) -> tuple[list[Receipt], Ids]:
         """Return the receipts of the metadata files, and the ids that pass the filters."""
         receipts: list[Receipt] = []
-        passed: list[int] = []
+        passed: list[Ids] = []
         asked = 0
         borders = self.previous.borders(METADATA) if self.config.limit is None else []
         client.tally.begin("metadata", len(candidates.listing), bytes_each=1200)
@@ -147,18 +147,17 @@ class _Run:
                 for span in spans
             ]
             found = await _finish(client, batches)
-            for receipt in found:
-                passed += self._filter(receipt, dropped)
+            passed += [self._filter(receipt, dropped) for receipt in found]
             receipts += found
             asked += len(one)
-            if self.config.limit is not None and len(passed) >= self.config.limit:
+            if self.config.limit is not None and sum(map(len, passed)) >= self.config.limit:
                 break
         dropped["not_drawn"] = len(candidates.listing) - asked
-        return receipts, np.array(sorted(passed), np.int64)
+        return receipts, np.sort(np.concatenate(passed)) if passed else np.zeros(0, np.int64)
 
-    def _filter(self, receipt: Receipt, dropped: Counter[str]) -> list[int]:
+    def _filter(self, receipt: Receipt, dropped: Counter[str]) -> Ids:
         columns = [one.name for one in dataclasses.fields(Detail) if one.name != "json"]
-        passed = []
+        passed: list[int] = []
         for batch in parquet.iter_batches(details_path(self.workspace.output, receipt), columns):
             for detail in from_batch(batch, Detail):
                 reason = verdict(detail, self.config)
@@ -166,7 +165,7 @@ class _Run:
                     dropped[reason] += 1
                 else:
                     passed.append(detail.pmcid)
-        return passed
+        return np.array(passed, np.int64)
 
     def _check_missing(self, dropped: Counter[str], num_chosen: int) -> None:
         """Refuse a source that fails to give what it lists; what is left stays for the next run."""

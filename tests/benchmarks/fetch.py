@@ -26,13 +26,16 @@ from tests.fetch_servers import INVENTORIES, publish_rows
 
 _RUN = """
 import resource, sys, time
+def peak():  # getrusage would count the parent's memory before exec
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) / 1e3 for line in status if line.startswith("VmHWM"))
 from corpus.fetch.config import FetchPmcConfig
 from corpus.fetch.pmc import fetch_pmc
-start, before = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF)
+start, before, memory = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF), peak()
 manifest = fetch_pmc(FetchPmcConfig(source=sys.argv[1], connections=int(sys.argv[3])), output=sys.argv[2])
 after = resource.getrusage(resource.RUSAGE_SELF)
 cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-print(manifest.books.kept, cpu, time.monotonic() - start, after.ru_maxrss / 1e3, before.ru_maxrss / 1e3)
+print(manifest.books.kept, cpu, time.monotonic() - start, peak(), memory)
 """
 _DISTINCT = 500  # different articles; the others are links to them
 _NGINX = """
