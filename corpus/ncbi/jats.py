@@ -7,6 +7,7 @@ matter stay apart, each in document order; reference lists, author metadata and 
 every character went stands in the record's `accounts` (`corpus.ncbi.jats_accounts`).
 """
 
+import gc
 import hashlib
 import re
 from collections.abc import Iterator
@@ -59,12 +60,18 @@ def read_parts(
     """
     name = name or file
     place = {"file": file, "offset": offset, "position": position}
+    # An article makes thousands of objects and no cycles of them: what the collector would look for, every 700 objects.
+    collecting = gc.isenabled()
+    gc.disable()
     try:
         return list(_records(unpack(raw, name), name, metadata or ArticleMetadata(pmcid=0), place))
     except BadXmlError as error:
         reason, detail = error.reason, error.detail
     except RecursionError:
         reason, detail = RejectReason.BAD_RECORD, "elements are nested too deeply to be an article"
+    finally:
+        if collecting:
+            gc.enable()
     return [reject(raw, file=file, offset=offset, reason=reason, detail=detail, name=name)]
 
 

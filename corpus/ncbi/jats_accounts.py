@@ -6,8 +6,6 @@ own, so that the sum of all accounts is the total at every moment. What stays `u
 nobody decided on: there is none in an article that is read as it should be.
 """
 
-from collections import Counter
-
 from corpus.records import Account
 from corpus.rows import quick
 
@@ -38,6 +36,7 @@ DROPPED = {
     "tex_preamble": "TeX around a formula that is no formula",
     UNREAD: "nothing decided: report it",
 }
+_ORDER = (*sorted(KEPT), *sorted(DROPPED))
 
 
 def solid(text: str) -> int:
@@ -51,7 +50,8 @@ class Accounts:
     """The accounts of one article while it is read; `current` is the account of what surrounds the next element."""
 
     def __init__(self, total: int) -> None:
-        self.counts: Counter[str] = Counter({UNREAD: total})
+        self.counts = dict.fromkeys(_ORDER, 0)
+        self.counts[UNREAD] = total
         self.current = UNREAD
 
     def move(self, name: str, characters: int) -> None:
@@ -71,5 +71,5 @@ class Accounts:
 
     def result(self) -> tuple[Account, ...]:
         """Return the accounts that hold anything, kept ones first, each group by name."""
-        filled = [(name not in KEPT, name) for name, count in self.counts.items() if count]
-        return tuple(_new_account(name=n, kept=not lost, characters=self.counts[n]) for lost, n in sorted(filled))
+        filled = [(name, count) for name, count in self.counts.items() if count]
+        return tuple([_new_account(name=name, kept=name in KEPT, characters=count) for name, count in filled])

@@ -43,8 +43,10 @@ class Reader(InlineReader):
     def read(self, element: int) -> None:
         """Read the content of a container and close its last block."""
         self._content(element)
-        self._close()
-        self._close_label()
+        if self._buffer:
+            self._close()
+        if self._label:
+            self._close_label()
 
     def capture(self, element: int) -> list[Block]:
         """Return the blocks of an element's content, apart from the running text."""
@@ -107,9 +109,8 @@ class Reader(InlineReader):
 
     def _close_label(self) -> None:
         """Keep a label that no text came after."""
-        if self._label:
-            label, self._label = self._label, ""
-            self._add(label, self._kind)
+        label, self._label = self._label, ""
+        self._add(label, self._kind)
 
     # Blocks
 
@@ -118,7 +119,8 @@ class Reader(InlineReader):
             self._close()
         if self.doc.nexts[element] > element + 1:
             self._content(element)
-            self._close(kind)
+            if self._buffer:
+                self._close(kind)
         elif text := self._leaf(element):
             self._put(text, kind)
 
@@ -127,8 +129,10 @@ class Reader(InlineReader):
         self._paragraph(element, BlockKind.HEADING if parent >= 0 and self.doc.tag_names[parent] in _SECTIONS else None)
 
     def _section(self, element: int) -> None:
-        self._close()
-        self._close_label()
+        if self._buffer:
+            self._close()
+        if self._label:
+            self._close_label()
         self._depth += 1
         self.read(element)
         self._depth -= 1

@@ -35,7 +35,7 @@ _KINDS = {
     "media": "supplement",
     "boxed-text": "box",
 }
-_GROUPS = ("fig-group", "table-wrap-group")
+_HOLDING = ("fig", "fig-group", "table-wrap-group")
 _READ = frozenset(
     ["label", "caption", "p", "statement", "attrib", "table", "alternatives", "array", "table-wrap-foot", "media"]
 )
@@ -54,21 +54,23 @@ _MAX_SPAN = 1000  # HTML's own limit for columns; larger numbers are typing erro
 def read_float(reader: Reader, element: int) -> list[Float]:
     """Return the floats of an element: itself, unless it says nothing, and its members."""
     position, first = reader.position(), len(reader.floats)
-    own = (_table if _KINDS.get(reader.doc.tag_names[element]) == "table" else _captioned)(reader, element, position)
+    children = reader.doc.children(element)
+    is_table = _KINDS.get(reader.doc.tag_names[element]) == "table"
+    own = (_table if is_table else _captioned)(reader, element, children, position)
     nested = reader.floats[first:]  # found inside a caption or a cell
     del reader.floats[first:]
     found = [own] if own.label or own.caption or own.rows or own.footnotes else []
-    members = _members(reader, element)
+    members = _members(reader, element, children)
     for member in members:
         found += read_float(reader, member)
-    _account(reader, element, members)
+    _account(reader, element, children, members)
     return found + nested
 
 
-def _account(reader: Reader, element: int, members: list[int]) -> None:
+def _account(reader: Reader, element: int, children: list[int], members: list[int]) -> None:
     """Account for what stands in a float and is not read."""
     doc, others = reader.doc, reader.doc.solid(element)
-    for child in doc.children(element):
+    for child in children:
         others -= doc.solid(child)
         name = doc.tag_names[child]
         if name not in _READ and child not in members:
@@ -87,15 +89,14 @@ def read_outside(reader: Reader, group: int) -> None:
             reader.floats.append(_new_float(kind="box", caption="\n".join(lines)))
 
 
-def _members(reader: Reader, element: int) -> list[int]:
+def _members(reader: Reader, element: int, children: list[int]) -> list[int]:
     """Return the floats directly inside a float that are floats of their own."""
     doc = reader.doc
     name, names = doc.tag_names[element], doc.tag_names
-    children = [child for child in doc.children(element) if names[child] in _KINDS]
     if name == "supplementary-material":
         first = doc.find(element, "media")  # its caption is the supplement's
-        return [child for child in children if child != first]
-    return children if name in ("fig", *_GROUPS) else []
+        return [child for child in children if names[child] in _KINDS and child != first]
+    return [child for child in children if names[child] in _KINDS] if name in _HOLDING else []
 
 
 def read_rows(reader: Reader, table: int) -> tuple[tuple[Cell, ...], ...]:
@@ -146,18 +147,18 @@ def _span(text: str | None, *, least: int = 1) -> int:
     return min(max(number, least), _MAX_SPAN)
 
 
-def _table(reader: Reader, wrap: int, position: int) -> Float:
-    doc = reader.doc
-    tables = [wrap] if doc.tag_names[wrap] == "table" else _find_tables(doc, wrap)
-    rows = tuple(row for table in tables for row in read_rows(reader, table))
-    for forms in doc.find_all(wrap, "alternatives"):
+def _table(reader: Reader, wrap: int, children: list[int], position: int) -> Float:
+    doc, names = reader.doc, reader.doc.tag_names
+    tables = [wrap] if names[wrap] == "table" else _find_tables(doc, wrap)
+    rows = tuple([row for table in tables for row in read_rows(reader, table)])
+    for forms in [child for child in children if names[child] == "alternatives"]:
         tables_in = sum(doc.solid(table) for table in doc.find_all(forms, "table"))
         reader.accounts.move("duplicate_forms", doc.solid(forms) - tables_in)
-    notes = [note for foot in doc.find_all(wrap, "table-wrap-foot") for note in _notes(doc, foot)]
+    notes = [note for child in children if names[child] == "table-wrap-foot" for note in _notes(doc, child)]
     return _new_float(
         kind="table",
         label=_label(reader, wrap),
-        caption=_caption(reader, wrap),
+        caption=_caption(reader, children),
         rows=rows,
         footnotes=tuple(filter(None, map(reader.line, notes))),
         position=position,
@@ -180,15 +181,16 @@ def _notes(doc: Markup, element: int) -> list[int]:
     ]
 
 
-def _captioned(reader: Reader, element: int, position: int) -> Float:
+def _captioned(reader: Reader, element: int, children: list[int], position: int) -> Float:
     """Read a figure, supplement or group: label, caption, and attribution as a footnote."""
     doc = reader.doc
     name = doc.tag_names[element]
     media = doc.find(element, "media") if name == "supplementary-material" else -1
-    label, caption = _label(reader, element), _caption(reader, element)
+    label, caption = _label(reader, element), _caption(reader, children)
     if media >= 0:
-        label, caption = label or _label(reader, media), "\n".join(filter(None, [caption, _caption(reader, media)]))
-    sources = tuple(line for child in doc.find_all(element, "attrib") for line in reader.lines(child))
+        inner = _caption(reader, doc.children(media))
+        label, caption = label or _label(reader, media), "\n".join(filter(None, [caption, inner]))
+    sources = tuple(line for child in children if doc.tag_names[child] == "attrib" for line in reader.lines(child))
     return _new_float(
         kind=_KINDS.get(name, "figure"), label=label, caption=caption, footnotes=sources, position=position
     )
@@ -198,10 +200,10 @@ def _label(reader: Reader, element: int) -> str:
     return reader.line(reader.doc.find(element, "label"))
 
 
-def _caption(reader: Reader, element: int) -> str:
-    """Return title and paragraphs of a caption, one a line."""
+def _caption(reader: Reader, children: list[int]) -> str:
+    """Return title and paragraphs of a float's caption, one a line."""
     lines: list[str] = []
-    for child in reader.doc.children(element):
+    for child in children:
         if reader.doc.tag_names[child] in ("caption", "p", "statement"):
             lines += reader.lines(child)
     return "\n".join(lines)

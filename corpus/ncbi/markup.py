@@ -71,6 +71,7 @@ class Vocabulary:
         for name in marks.get("apart", ()):
             flags[name] |= 0 if name in plain else NO_ROW
         self.names = ("", *sorted(flags))
+        self.names_by_number = np.array(self.names, object)
         self.ids = {name: number for number, name in enumerate(self.names) if name}
         assert len(self.names) < SLOTS // 2
         self.flags = np.array([flags.get(name, 0) for name in self.names], np.uint8)
@@ -111,8 +112,7 @@ class Markup:
     @cached_property
     def tag_names(self) -> list[str]:
         """The local names of the elements, "" for those outside the vocabulary."""
-        names = self.names
-        return [names[tag] for tag in self.tags]
+        return self.vocabulary.names_by_number[self.rows[0]].tolist()
 
     @cached_property
     def marks(self) -> list[int]:
