@@ -80,5 +80,7 @@ def test_all_mistakes_of_a_file_are_named_at_once(tmp_path: Path, repository: Pa
         load_preset(str(path))
     for part in ("mine.yaml", "steps: Field required", "step: Extra inputs", "hidden 128 is not a multiple of heads 5"):
         assert part in str(caught.value)
-    with pytest.raises(UsageError, match=r"nowhere: neither a file nor a preset; presets are biomedlm-2\.7b.*tiny"):
+    with pytest.raises(
+        UsageError, match=r"nowhere: neither a file nor a preset; presets are 125m, biomedlm-2\.7b.*tiny"
+    ):
         load_preset("nowhere")

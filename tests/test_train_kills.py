@@ -96,8 +96,11 @@ def test_three_kills_change_nothing(tokens: str, tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.exhaustive
+@pytest.mark.parametrize("ranks", [1, 2])
 @pytest.mark.parametrize("stage", range(4))
-def test_twenty_kills_change_nothing(tokens: str, tmp_path: Path, stage: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_twenty_kills_change_nothing(
+    tokens: str, tmp_path: Path, stage: int, ranks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     points = TRAINING + SAVING
     assert len(points) == 20
-    killed_and_whole(tokens, tmp_path, points, monkeypatch, zero_stage=stage, ranks=2)
+    killed_and_whole(tokens, tmp_path, points, monkeypatch, zero_stage=stage, ranks=ranks)

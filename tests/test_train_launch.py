@@ -104,7 +104,6 @@ def test_an_unfinished_run_is_not_overwritten(tokens: str, tmp_path: Path) -> No
     [
         ({}, {"learning_rate": 0.5}, r"another recipe:\n  learning_rate: 0\.01 in it, 0\.5 asked for\n"),
         ({}, {"model": SETTINGS["model"] | {"dropout": 0.0}}, r"another recipe:\n  model: "),  # type: ignore[operator]
-        ({"zero_stage": 0}, {"precision": "bf16"}, r"in bf16 ZeRO-0 keeps its states in another form"),
         ({"tokens_fingerprint": "0" * 64}, {}, r"other tokens \(corpus or tokenizer\)"),
         ({}, {"steps": 2}, r"is at step 3 already, beyond 2"),
     ],
@@ -112,8 +111,7 @@ def test_an_unfinished_run_is_not_overwritten(tokens: str, tmp_path: Path) -> No
 def test_a_resumed_run_must_be_the_same_run(
     tokens: str, tmp_path: Path, stored: dict[str, Any], asked: dict[str, Any], message: str
 ) -> None:
-    precision = {"precision": asked["precision"]} if "precision" in asked else {}
-    published(tmp_path, tokens, config(**precision), **stored)
+    published(tmp_path, tokens, config(), **stored)
     with pytest.raises(UsageError, match=message):
         train(config(**asked), tokens=tokens, output=str(tmp_path), resume=True)
 

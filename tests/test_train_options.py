@@ -109,7 +109,11 @@ def test_compiled_blocks_give_the_same_loss() -> None:
 
 
 def test_options_that_do_not_go_together_are_refused() -> None:
-    for changes in ({"compile": True, "zero_stage": 3}, {"offload_optimizer": True, "zero_stage": 0}):
+    for changes in (
+        {"compile": True, "zero_stage": 3},
+        {"offload_optimizer": True, "zero_stage": 0},
+        {"precision": "bf16", "zero_stage": 0},
+    ):
         with pytest.raises(ValueError, match="zero_stage"):
             config(**changes)
 

@@ -139,6 +139,8 @@ class TrainConfig(StageConfig):
     def _options_fit(self) -> Self:
         if self.compile and self.zero_stage == 3:
             raise ValueError("compile does not go with zero_stage 3, whose gathering cuts the graphs; use 1 or 2")
+        if self.precision == "bf16" and self.zero_stage == 0:
+            raise ValueError("DeepSpeed has no bf16 with fp32 gradient sums in zero_stage 0; use 1, 2 or 3")
         if self.offload_optimizer and self.zero_stage == 0:
             raise ValueError("offload_optimizer needs zero_stage 1, 2 or 3")
         return self

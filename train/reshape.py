@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from corpus import storage
-from corpus.errors import CorpuscleError, DiskError, UsageError
+from corpus.errors import CorpuscleError, DiskError
 from corpus.progress import say
 from corpus.workspace import WORK
 from train.checkpoints import Checkpoint, checkpoint_path
@@ -24,20 +24,9 @@ LOG = "universal.log"
 
 
 def needs_copy(checkpoint: Checkpoint, config: TrainConfig) -> bool:
-    """Say whether the checkpoint's shards do not fit the ranks and the stage of the configuration.
-
-    Raises UsageError where no copy helps: ZeRO-0 in bf16 keeps its states in a form of its own.
-    """
+    """Say whether the checkpoint's shards do not fit the ranks and the stage of the configuration."""
     before, after = checkpoint.zero_stage, config.zero_stage
-    if before == after and (checkpoint.ranks == config.ranks or after == 0):
-        return False  # every rank of ZeRO-0 has all states
-    if config.precision == "bf16" and 0 in (before, after):
-        raise UsageError(
-            f"the checkpoint was written with ZeRO-{before}, ZeRO-{after} was asked for: in bf16 ZeRO-0 keeps its "
-            f"states in another form; resume with zero_stage {before or 1}"
-            + ("" if before else " in another --output, or with zero_stage 0")
-        )
-    return True
+    return before != after or (after > 0 and checkpoint.ranks != config.ranks)  # ZeRO-0 has all states in each rank
 
 
 @contextmanager

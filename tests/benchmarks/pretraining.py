@@ -34,7 +34,7 @@ from train.metrics import read_metrics
 from train.model import next_token_targets
 from train.text_models import load_model
 
-DICTIONARY_BYTES = 32 << 20
+DICTIONARY_BYTES, DICTIONARY_ROWS = 32 << 20, 36_000
 
 
 def main() -> None:
@@ -45,19 +45,23 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=100_000, help="validation rows, evenly spaced")
     parser.add_argument("--svg", help="also write the loss curve here")
     arguments = parser.parse_args()
+    if arguments.svg:
+        write_plot(arguments.run, Path(arguments.svg))
     held_out = TokenRows(arguments.tokens, "validation")
     chosen = chosen_rows(len(held_out), arguments.rows)
     rows = held_out.rows(chosen).astype(np.int64)
     found = model_figures(arguments.run, held_out, chosen, rows)
-    lines = [("corpuscle's model", found["validation_bits_per_byte"])]
-    lines += [(f"  on {name}", found[f"validation_bits_per_byte_{name}"]) for name in SOURCES]
-    lines += ngram_lines(arguments.run, arguments.tokens, rows)
-    lines += compressor_lines(arguments.tokens, rows)
     print(f"{len(rows):,} held-out rows of {held_out.seq_length} tokens, bits a byte:")
+    show([("corpuscle's model", found["validation_bits_per_byte"])])
+    show([(f"  on {name}", found[f"validation_bits_per_byte_{name}"]) for name in SOURCES])
+    show(compressor_lines(arguments.tokens, rows))
+    show(ngram_lines(arguments.run, arguments.tokens, rows))
+
+
+def show(lines: list[tuple[str, float]]) -> None:
+    """Print figures as they come."""
     for name, value in lines:
-        print(f"  {name:<58} {value:.3f}")
-    if arguments.svg:
-        write_plot(arguments.run, Path(arguments.svg))
+        print(f"  {name:<58} {value:.3f}", flush=True)
 
 
 def model_figures(run: str, held_out: TokenRows, chosen: Longs, rows: Longs) -> dict[str, float]:
@@ -101,7 +105,9 @@ def compressor_lines(tokens: str, rows: Longs) -> list[tuple[str, float]]:
     decode = Tokenizer.from_file(f"{tokens}/tokenizer.json").decode
     text = decode(rows.ravel().tolist(), skip_special_tokens=True).encode()
     train = TokenRows(tokens, "train")
-    before = decode(train.rows(range(min(len(train), 60_000))).ravel().tolist(), skip_special_tokens=True).encode()
+    before = decode(
+        train.rows(range(min(len(train), DICTIONARY_ROWS))).ravel().tolist(), skip_special_tokens=True
+    ).encode()
     raw = zstandard.ZstdCompressionDict(before[:DICTIONARY_BYTES], dict_type=zstandard.DICT_TYPE_RAWCONTENT)
     long = zstandard.ZstdCompressionParameters.from_level(19, window_log=27, enable_ldm=True)
     sizes = {

@@ -7,6 +7,7 @@ under test knows nothing of this.
 import importlib
 import os
 import signal
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -18,15 +19,17 @@ def arm(module_name: str, path: str, when: str, number: int) -> None:
     for part in classes:
         place = getattr(place, part)
     real: Callable[..., Any] = getattr(place, name)
-    calls = 0
+    calls, counting = 0, threading.Lock()
 
     def deadly(*arguments: Any, **named: Any) -> Any:
         nonlocal calls
-        calls += 1
-        if calls == number and when == "before":
+        with counting:  # files are hashed by several threads
+            calls += 1
+            own = calls
+        if own == number and when == "before":
             os.kill(os.getpid(), signal.SIGKILL)
         result = real(*arguments, **named)
-        if calls == number and when == "after":
+        if own == number and when == "after":
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 
