@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 # Letters and digits with the points and commas of numbers, and the signs that carry meaning.
 _TOKEN: Final = re.compile(
-    r"[^\W_]+(?:(?<=\d)[.,:·]\d[^\W_]*)*|[<>=≤≥±%‰°→↑↓]|(?<=[^\W_])[+\-−](?![^\W_])|(?<![^\W_])(?<!\))[\-−](?=\d)"
+    r"[^\W_]+(?:(?<=\d)[.,:·]\d[^\W_]*)*|[<>=≤≥±%‰°→↑↓]|(?<=[^\W_])[+\-−](?=[\s,.;:)\]/]|$)|(?<![^\W_])(?<!\))[\-−](?=\d)"
 )
 _INDEX: Final = re.compile(r"[\d²³¹⁰-₟]|[<>=≤≥±%‰°→↑↓+\-−]|^[^\W\d_]$|[Ͱ-Ͽ]|^[ivx]+$")
 _PASSED_OVER: Final = frozenset(" ([{\"'“‘«")
