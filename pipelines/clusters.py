@@ -50,7 +50,7 @@ def cluster_lines(corpus: str, document: str, records: str | None = None) -> lis
         return [*lines, "the texts of dropped documents are in the records: show them with --records DIR"]
     for row in shown:
         matched = row["matched"] or row["survivor"]
-        if row["doc_id"] in documents and matched in documents:
+        if row["score"] is not None and row["doc_id"] in documents and matched in documents:
             lines.append(f"{matched} → {row['doc_id']} ([-only in the first-] {{+only in the second+}})")
             lines += marked(documents[matched].text, documents[row["doc_id"]].text)
     return lines
@@ -83,14 +83,20 @@ def _shortened(words: list[str], *, first: bool, last: bool) -> list[str]:
 def _members(corpus: str, manifest: Manifest, document: str) -> list[dict[str, Any]]:
     """Return the decisions on the documents of a cluster: the kept ones first, then by score."""
     paths = manifest.paths(corpus, "decisions")
-    clusters: set[str] = set()
+    clusters, others = set(), {document}
     for path in paths:
-        table = parquet.read_table(path, columns=["doc_id", "cluster"])
-        clusters.update(table.filter(pc.equal(table.column("doc_id"), document)).column("cluster").to_pylist())
+        table = parquet.read_table(path, columns=["doc_id", "cluster", "survivor"])
+        own = table.filter(pc.equal(table.column("doc_id"), document))
+        clusters.update(own.column("cluster").to_pylist())
+        others.update(own.column("survivor").to_pylist())
     rows: list[dict[str, Any]] = []
     for path in paths:
         for batch in parquet.iter_batches(path):
-            rows += batch.filter(pc.is_in(batch.column("cluster"), pa.array(sorted(clusters)))).to_pylist()
+            near = pc.is_in(batch.column("cluster"), pa.array(sorted(clusters)))
+            # A citation whose full text is kept resembles nothing, and is in no cluster but its own.
+            joined = pc.is_in(batch.column("doc_id"), pa.array(sorted(others - {""})))
+            joined = pc.or_(joined, pc.equal(batch.column("survivor"), document))
+            rows += batch.filter(pc.or_(near, joined)).to_pylist()
     rows = [row for row in rows if row["kept"] or row["matched"]]
     return sorted(rows, key=lambda row: (not row["kept"], -(row["score"] or 0), row["doc_id"]))
 
