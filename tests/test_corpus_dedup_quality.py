@@ -67,7 +67,7 @@ def check_against_the_truth(texts: Sequence[str]) -> None:
 @pytest.mark.real_data
 @pytest.mark.slow
 def test_recall_and_precision_on_a_part_of_the_real_text(real_data: Path) -> None:
-    texts = no_notices(abstracts(real_data))[::6]
+    texts = no_notices(abstracts(real_data))[::9]
     check_against_the_truth(with_copies(texts, seed=2))
 
 
@@ -111,9 +111,9 @@ def test_twins_in_a_revised_wording_are_mostly_kept_apart() -> None:
 @pytest.mark.real_data
 @pytest.mark.slow
 def test_twins_of_real_abstracts_are_kept_apart(real_data: Path) -> None:
-    texts = list(abstracts(real_data))[::9]
+    texts = list(abstracts(real_data))[::15]
     pairs = [pair for pair in swapped(texts) if similarity(*pair) >= THRESHOLD]
-    assert len(pairs) > 80
+    assert len(pairs) > 50
     assert merged_twins(pairs) == []
     foreseen = [item for item in exchanged(texts, seed=5) if similarity(*item[:2]) >= THRESHOLD]
     wrong = merged_twins([item[:2] for item in foreseen])
