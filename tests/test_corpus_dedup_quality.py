@@ -96,6 +96,27 @@ def test_notices_are_kept_apart_by_their_beginning_alone() -> None:
     ).any()
 
 
+PARAGRAPH = hard_twins()[-1][1].partition("\n\n")[2]  # 200 words that any comment could hold
+TEMPLATES = (
+    "{title}\n\n[No abstract available]",
+    "Correction: {title}\n\n[This corrects the article DOI: 10.1000/{number}.]",
+    "Correction.\n\n[This corrects the article DOI: 10.1000/{number}.]",
+    "Retraction: {title}\n\n" + PARAGRAPH,
+    "Retraction notice to: {title}\n\n" + 3 * (PARAGRAPH + " "),
+    "Publisher Correction: {title}\n\n" + PARAGRAPH,
+    "Comment on: {title}\n\n" + 3 * (PARAGRAPH + " "),
+    "{title}\n\nTrial registration: the protocol was registered. Funding: none was received for this work.",
+)
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_standard_paragraphs_join_nothing_at_any_length(template: str) -> None:
+    rng = random.Random(7)
+    words = sorted({word for _, one, _ in hard_twins() for word in one.split() if word.isalpha()})
+    texts = [template.format(title=" ".join(rng.sample(words, 12)), number=number) for number in range(60)]
+    assert merged(texts)[1] == set()
+
+
 def test_twins_in_a_revised_wording_are_mostly_kept_apart() -> None:
     rng = random.Random(6)
     revised = []
