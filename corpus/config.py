@@ -62,6 +62,13 @@ class AssembleConfig(StageConfig):
     threshold: float = Field(
         0.8, gt=0, le=1, description="Jaccard similarity of word 5-shingles that makes a duplicate"
     )
+    containment: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="also a duplicate: this share of the smaller text's word 5-shingles stands in the larger, of pairs "
+        "that the bands propose; off when not given",
+    )
     validation: float = Field(0.005, ge=0, lt=1, description="share of clusters held out for validation")
     seed: int = Field(0, ge=0, description="seed of the shard order and of the split")
     min_words: int = Field(10, ge=0, description="documents with fewer words are dropped as too_short")

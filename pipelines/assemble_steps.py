@@ -186,6 +186,7 @@ class Verify(Step):
             shingle(normalize(table.column("text"))),
             texts=table.column("text"),
             threshold=self._plan.config.threshold,
+            containment=self._plan.config.containment,
             ranks=np.stack(table.column("ranks").to_numpy()),
         )
         count("documents verified", table.num_rows)

@@ -36,12 +36,15 @@ def inspect(
     document: Annotated[
         str | None, typer.Option("--id", metavar="ID", help="Show one document: pmid:123 or pmc:PMC123.1.")
     ] = None,
+    records: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Records of a corpus, for the texts of dropped duplicates.")
+    ] = None,
 ) -> None:
     """Show what a directory or file of a stage holds."""
     no_beam(context)
     from pipelines.inspection import inspect_path
 
-    typer.echo(inspect_path(path, document))
+    typer.echo(inspect_path(path, document, records))
 
 
 def account(

@@ -25,15 +25,17 @@ FILES_SHOWN = 5
 CHECKPOINT = "checkpoint.json"
 
 
-def inspect_path(path: str, document: str | None = None) -> str:
-    """Return a description of a path, or of one document in the files below it.
+def inspect_path(path: str, document: str | None = None, records: str | None = None) -> str:
+    """Return a description of a path, or of one document in the files below it and of the cluster it is in.
+
+    `records` are those that an assembled corpus was made from, for the texts of dropped documents.
 
     Raises UsageError for a path that is not there or of no known kind, and for a document that is not found.
     """
     if not storage.exists(path):
         raise UsageError(f"{path}: there is no such file or directory; check the path")
     if document is not None:
-        return _find_document(path, document)
+        return "\n".join([_find_document(path, document), *_cluster_of(path, document, records)])
     name = storage.base_name(path)
     if has_manifest(path):
         return describe_stage(path, read_manifest(path))
@@ -135,6 +137,14 @@ def _find_document(path: str, document: str) -> str:
     if not found:
         raise UsageError(f"{path}: no row about {document!r}; ids look like pmid:30039426 and pmc:PMC6182404.1")
     return "\n".join(found)
+
+
+def _cluster_of(path: str, document: str, records: str | None) -> list[str]:
+    if not has_manifest(path) or read_manifest(path).stage != "assemble":
+        return []
+    from pipelines.clusters import cluster_lines
+
+    return cluster_lines(path, document, records)
 
 
 def _rows_of(path: str, document: str) -> Iterator[dict[str, Any]]:

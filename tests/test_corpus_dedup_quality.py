@@ -67,7 +67,7 @@ def check_against_the_truth(texts: Sequence[str]) -> None:
 @pytest.mark.real_data
 @pytest.mark.slow
 def test_recall_and_precision_on_a_part_of_the_real_text(real_data: Path) -> None:
-    texts = no_notices(abstracts(real_data))[::6]
+    texts = no_notices(abstracts(real_data))[::9]
     check_against_the_truth(with_copies(texts, seed=2))
 
 
@@ -96,6 +96,27 @@ def test_notices_are_kept_apart_by_their_beginning_alone() -> None:
     ).any()
 
 
+PARAGRAPH = hard_twins()[-1][1].partition("\n\n")[2]  # 200 words that any comment could hold
+TEMPLATES = (
+    "{title}\n\n[No abstract available]",
+    "Correction: {title}\n\n[This corrects the article DOI: 10.1000/{number}.]",
+    "Correction.\n\n[This corrects the article DOI: 10.1000/{number}.]",
+    "Retraction: {title}\n\n" + PARAGRAPH,
+    "Retraction notice to: {title}\n\n" + 3 * (PARAGRAPH + " "),
+    "Publisher Correction: {title}\n\n" + PARAGRAPH,
+    "Comment on: {title}\n\n" + 3 * (PARAGRAPH + " "),
+    "{title}\n\nTrial registration: the protocol was registered. Funding: none was received for this work.",
+)
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_standard_paragraphs_join_nothing_at_any_length(template: str) -> None:
+    rng = random.Random(7)
+    words = sorted({word for _, one, _ in hard_twins() for word in one.split() if word.isalpha()})
+    texts = [template.format(title=" ".join(rng.sample(words, 12)), number=number) for number in range(60)]
+    assert merged(texts)[1] == set()
+
+
 def test_twins_in_a_revised_wording_are_mostly_kept_apart() -> None:
     rng = random.Random(6)
     revised = []
@@ -111,9 +132,9 @@ def test_twins_in_a_revised_wording_are_mostly_kept_apart() -> None:
 @pytest.mark.real_data
 @pytest.mark.slow
 def test_twins_of_real_abstracts_are_kept_apart(real_data: Path) -> None:
-    texts = list(abstracts(real_data))[::9]
+    texts = list(abstracts(real_data))[::15]
     pairs = [pair for pair in swapped(texts) if similarity(*pair) >= THRESHOLD]
-    assert len(pairs) > 80
+    assert len(pairs) > 50
     assert merged_twins(pairs) == []
     foreseen = [item for item in exchanged(texts, seed=5) if similarity(*item[:2]) >= THRESHOLD]
     wrong = merged_twins([item[:2] for item in foreseen])

@@ -121,6 +121,25 @@ def test_scores_are_the_jaccard_of_python_sets(seed: int, threshold: float) -> N
     assert found.num_twins == 0
 
 
+def test_containment_is_an_option() -> None:
+    words = prose(12, 200)
+    texts = [" ".join(words), " ".join(words[:90]), " ".join([*words[:60], *prose(13, 40)]), " ".join(prose(14, 60))]
+    assert len(verify(texts)) == 0
+    keys = np.arange(len(texts), dtype=np.uint64)
+    sets = [{tuple(text.split()[k : k + 5]) for k in range(len(text.split()) - 4)} for text in texts]
+    for share in (1.0, 0.5, 0.05):
+        found = verified_edges(
+            all_edges(4), keys, shingles_of(texts), texts=pa.array(texts), threshold=0.8, containment=share
+        )
+        expected = {
+            (a, b): len(sets[a] & sets[b]) / min(len(sets[a]), len(sets[b]))
+            for a, b in combinations(range(4), 2)
+            if sets[a] & sets[b] and len(sets[a] & sets[b]) >= share * min(len(sets[a]), len(sets[b]))
+        }
+        pairs = zip(found.a.tolist(), found.b.tolist(), strict=True)
+        assert dict(zip(pairs, found.score.tolist(), strict=True)) == expected
+
+
 def test_a_score_just_at_the_threshold_counts() -> None:
     words = prose(1, 13)
     at, below = [*words[:12], "x-ray"], [*words[:11], "other", "ends"]

@@ -2,8 +2,9 @@
 
 Candidates form components; a component is verified whole, so that a link that LSH missed inside it is found as well
 (`plan_blocks` packs components into blocks for workers that read texts again). A pair is verified when its texts
-are equal, or when its Jaccard similarity reaches the threshold, both sets are large enough to mean something, and
-it is not a pair of twins (`corpus.dedup.twins`), such as one report on BRCA1 and one on BRCA2.
+are equal, or when its Jaccard similarity reaches the threshold (or, by option, the smaller set is contained in the
+larger to a share), both sets are large enough to mean something, and it is not a pair of twins (`corpus.dedup.twins`),
+such as one report on BRCA1 and one on BRCA2.
 """
 
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from corpus.dedup.shingles import Shingles
 from corpus.dedup.twins import are_twins
 from corpus.dedup.wording import Wording, wording
 
+NEVER: Final = 2.0  # a containment that no pair reaches
 ALL_PAIRS: Final = 64  # documents in a component up to which every pair is compared
 
 
@@ -32,7 +34,7 @@ class Edges:
 
     a: npt.NDArray[np.uint64]
     b: npt.NDArray[np.uint64]
-    score: npt.NDArray[np.float64]  # exact Jaccard similarity, 1.0 for equal texts
+    score: npt.NDArray[np.float64]  # exact Jaccard similarity, 1.0 for equal texts; containment where that decided
     exact: npt.NDArray[np.bool_]  # the texts are equal word for word
     num_twins: int = 0  # pairs that reached the threshold and were kept apart as twins
 
@@ -147,16 +149,24 @@ def _pairs_to_score(
 
 @njit(cache=True, nogil=True)
 def _scores(
-    hashes: npt.NDArray[np.uint64], offsets: npt.NDArray[np.int64], pairs: npt.NDArray[np.int64], threshold: float
+    hashes: npt.NDArray[np.uint64],
+    offsets: npt.NDArray[np.int64],
+    pairs: npt.NDArray[np.int64],
+    threshold: float,
+    containment: float,
 ) -> npt.NDArray[np.float64]:
-    """Return the exact Jaccard similarity of each pair, or 0 where the sizes alone keep it below the threshold."""
+    """Return the exact Jaccard similarity of each pair, or its containment where that alone is enough, else 0.
+
+    Containment is the share of the smaller set that is in the larger; above 1 it is never asked for.
+    """
     scores = np.zeros(len(pairs), np.float64)
     for k in range(len(pairs)):
         i, i_end = offsets[pairs[k, 0]], offsets[pairs[k, 0] + 1]
         j, j_end = offsets[pairs[k, 1]], offsets[pairs[k, 1] + 1]
         sizes, common = i_end - i + j_end - j, 0
-        if min(i_end - i, j_end - j) < threshold * max(i_end - i, j_end - j):
-            continue
+        least = min(i_end - i, j_end - j)
+        if containment > 1.0 and least < threshold * max(i_end - i, j_end - j):
+            continue  # the sizes alone keep it below the threshold
         while i < i_end and j < j_end:
             x, y = hashes[i], hashes[j]
             i += x <= y
@@ -164,6 +174,8 @@ def _scores(
             common += x == y
         if sizes:
             scores[k] = common / (sizes - common)
+            if scores[k] < threshold:
+                scores[k] = common / least if least and common >= containment * least else 0.0
     return scores
 
 
@@ -174,6 +186,7 @@ def verified_edges(
     *,
     texts: pa.Array | pa.ChunkedArray,
     threshold: float,
+    containment: float | None = None,
     min_shingles: int = MIN_SHINGLES,
     ranks: npt.NDArray[np.int64] | None = None,
 ) -> Edges:
@@ -193,8 +206,9 @@ def verified_edges(
     a, b = pairs[:, 0], pairs[:, 1]
     counts = shingles.counts[order]
     exact = wholes[a] == wholes[b]
-    scores = np.where(exact, 1.0, _scores(shingles.hashes, shingles.offsets, order[pairs], threshold))
-    near = (scores >= threshold) & (np.minimum(counts[a], counts[b]) >= min_shingles)
+    share = NEVER if containment is None else containment
+    scores = np.where(exact, 1.0, _scores(shingles.hashes, shingles.offsets, order[pairs], threshold, share))
+    near = (scores > 0.0) & (np.minimum(counts[a], counts[b]) >= min_shingles)
     twin = np.zeros(len(pairs), np.bool_)
     asked = np.flatnonzero(near & ~exact)
     twin[asked] = _twins(order[pairs[asked]], texts)

@@ -12,11 +12,12 @@ import unicodedata
 from enum import IntEnum
 from functools import cache
 from importlib import resources
+from sys import intern
 from typing import Final, NamedTuple
 
 # Letters and digits with the points and commas of numbers, and the signs that carry meaning.
 _TOKEN: Final = re.compile(
-    r"[^\W_]+(?:(?<=\d)[.,:·]\d[^\W_]*)*|[<>=≤≥±%‰°→↑↓]|(?<=[^\W_])[+\-−](?![^\W_])|(?<![^\W_])(?<!\))[\-−](?=\d)"
+    r"[^\W_]+(?:(?<=\d)[.,:·]\d[^\W_]*)*|[<>=≤≥±%‰°→↑↓]|(?<=[^\W_])[+\-−](?=[\s,.;:)\]/]|$)|(?<![^\W_])(?<!\))[\-−](?=\d)"
 )
 _INDEX: Final = re.compile(r"[\d²³¹⁰-₟]|[<>=≤≥±%‰°→↑↓+\-−]|^[^\W\d_]$|[Ͱ-Ͽ]|^[ivx]+$")
 _PASSED_OVER: Final = frozenset(" ([{\"'“‘«")
@@ -86,7 +87,7 @@ def wording(text: str) -> Wording:
     words, names, title = [], set(), 0
     for found in _TOKEN.finditer(text):
         word = found[0]
-        lower = word.lower()
+        lower = intern(word.lower())  # 20,000 texts are held at once, and share most of their words
         words.append(lower)
         title += found.start() < end
         if lower != word and _before(text, found.start()) not in _SENTENCE_ENDS:
