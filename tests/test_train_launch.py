@@ -270,7 +270,7 @@ def test_two_ranks_see_the_same_batches_and_a_finished_run_goes_on(tokens: str, 
 
 @pytest.mark.slow
 def test_a_loss_that_is_not_finite_stops_the_run(tokens: str, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"step \d: the (loss is|gradients are) n"):
+    with pytest.raises(DataError, match=r"step \d: .*(loss is|gradients are) n"):
         train(config(learning_rate=1e30, clip=None), tokens=tokens, output=str(tmp_path / "run"))
 
 
