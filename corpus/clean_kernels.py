@@ -1,8 +1,9 @@
 """The compiled half of `corpus.clean_text`: spans of bytes in, the bytes of texts out.
 
-The kernels share one file because numba's cache of compiled code looks at the age of one file only.
+What they compile in from other files is watched by `corpus.compiled`.
 """
 
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -10,6 +11,9 @@ import numpy.typing as npt
 from numba import njit
 
 from corpus.administrative import MAX_SECTION_CHARACTERS
+from corpus.compiled import forget_outdated
+
+forget_outdated(Path(__file__).parent)
 
 Octets = npt.NDArray[np.uint8]
 Counts = npt.NDArray[np.int64]

@@ -8,16 +8,20 @@ a digit unless a letter stands before it (1.5, .05); ``,`` ``:`` and ``·`` coun
 
 A ``-`` or ``/`` between two letters parts a word into segments and counts as part of it.
 
-All of it is unsigned 64-bit arithmetic, the same on every machine. The kernels share one file because numba's
-cache of compiled code looks at the age of one file only.
+All of it is unsigned 64-bit arithmetic, the same on every machine.
 """
 
 import string
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
+
+from corpus.compiled import forget_outdated
+
+forget_outdated(Path(__file__).parent)
 
 Octets = npt.NDArray[np.uint8]
 Hashes = npt.NDArray[np.uint64]

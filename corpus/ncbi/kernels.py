@@ -3,12 +3,17 @@
 A function that takes arrays counts references to them, by an atomic addition each time, unless it is told to have no
 part in that (`_nrt=False`, and then it may make no array): for scans that call a function for every tag, the counts
 were three quarters of the time. Parts are compiled into the function that calls them and have no entry from Python.
-numba's cache knows the file of a kernel and not those of its parts: delete `__pycache__/*.nb?` after an edit to a part.
+numba's cache knows the file of a kernel and not those of its parts; `corpus.compiled` does.
 """
 
+from pathlib import Path
 from typing import Any
 
 from numba import njit
+
+from corpus.compiled import forget_outdated
+
+forget_outdated(Path(__file__).parent)
 
 _PART: Any = {"nogil": True, "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
