@@ -1,6 +1,7 @@
 """Hostile documents reach no file and no port, grow nothing, and every parser in `corpus` is made by the one policy."""
 
 import ast
+import contextlib
 import os
 import socket
 import tarfile
@@ -57,7 +58,8 @@ class Trap:
 
     def _feed(self) -> None:
         while True:
-            with self.pipe.open("w") as pipe:  # waits for a reader
+            # Waits for a reader, who may be gone again before anything is written: the next one still must not wait.
+            with contextlib.suppress(BrokenPipeError), self.pipe.open("w") as pipe:
                 self.opened += 1
                 pipe.write(f'<!ENTITY x "{SECRET}">')
 
