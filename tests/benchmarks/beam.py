@@ -1,14 +1,16 @@
 """What Beam adds to the work: `python -m tests.benchmarks.beam`.
 
-The same extract tasks run as a plain loop in one process, and as `corpuscle extract` with one and two workers, each
-in processes of its own, all in one go. CPU seconds of all their processes come out. Starting Beam (imports, workers) is
-the same for one file and for a thousand, so it is measured with an input of one citation and shown apart.
-`--times N` repeats the PubMed files under other names, for a larger job.
+The same extract tasks run as plain loops in one process and in two side by side, and as `corpuscle extract` with one
+and two workers, each in processes of its own, all in one go. CPU seconds of all their processes come out. Two processes
+on two threads of one core slow each other down, whoever started them, so two workers are compared with two loops.
+Starting (imports, workers) is the same for one file and for a thousand, so it is measured with two files of one
+citation and shown apart. `--times N` repeats the PubMed files under other names, for a larger job.
 """
 
 import argparse
 import gzip
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,17 +20,26 @@ from pathlib import Path
 
 _LOOP = """
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from corpus.config import ExtractConfig
 from corpus.extraction import conclude, extract_task
 from corpus.manifest import Input
 from corpus.ncbi.inputs import find_inputs
 from corpus.workspace import plan_stage
-output, pubmed, pmc = sys.argv[1:]
+output, pubmed, pmc, processes = sys.argv[1:]
 config = ExtractConfig(pubmed=(pubmed,), pmc=(pmc,) if pmc else ())
 tasks = find_inputs(pubmed=config.pubmed, pmc=config.pmc, articles_per_part=config.articles_per_part)
 inputs = [Input(name=task.name, fingerprint=task.fingerprint) for task in tasks]
 workspace, _ = plan_stage(output, stage="extract", config=config.identity(), inputs=inputs)
-conclude([extract_task(task, workspace, config) for task in tasks], workspace, config)
+work = partial(extract_task, workspace=workspace, config=config)
+if processes == "1":
+    receipts = list(map(work, tasks))
+else:
+    with ProcessPoolExecutor(int(processes), mp_context=get_context("fork")) as pool:
+        receipts = list(pool.map(work, tasks))
+conclude(receipts, workspace, config)
 """
 _ONE_CITATION = (
     b"<PubmedArticleSet><PubmedArticle><MedlineCitation><PMID>1</PMID><Article><ArticleTitle>A title.</ArticleTitle>"
@@ -58,44 +69,47 @@ def cpu_seconds(command: Sequence[str]) -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def command_of(workers: int, output: str, pubmed: str, pmc: str) -> list[str]:
-    """Return the command for a number of Beam workers, 0 for the plain loop."""
-    if workers == 0:
-        return [sys.executable, "-c", _LOOP, output, pubmed, pmc]
+def command_of(workers: int, output: str, pubmed: str, pmc: str, *, plain: bool) -> list[str]:
+    """Return the command for a number of Beam workers, or of plain loops side by side."""
+    if plain:
+        return [sys.executable, "-c", _LOOP, output, pubmed, pmc, str(workers)]
     corpuscle = str(Path(sys.executable).with_name("corpuscle"))
     inputs = ["--pubmed", pubmed, *(["--pmc", pmc] if pmc else [])]
     return [corpuscle, "extract", *inputs, "--output", output, "--workers", str(workers)]
 
 
-def measure(pubmed: str, pmc: str, small: str, place: Path) -> list[Way]:
-    """Measure the plain loop, one worker and two, in turn."""
-    ways = []
-    for workers in (0, 1, 2):
-        seconds = [
-            cpu_seconds(command_of(workers, str(place / f"{workers}-{name}"), *inputs))
-            for name, inputs in (("start", (small, "")), ("whole", (pubmed, pmc)))
-        ]
-        name = "plain loop" if workers == 0 else f"Beam, {workers} worker{'s' * (workers > 1)}"
-        ways.append(Way(name=name, start=seconds[0], whole=seconds[1]))
-    return ways
+def measure(pubmed: str, pmc: str, small: str, place: Path) -> list[tuple[Way, Way]]:
+    """Measure the plain loop and Beam, with one process and with two, in turn; returns pairs of both."""
+    pairs = []
+    for workers in (1, 2):
+        pair = []
+        for plain in (True, False):
+            name = f"{workers} {'plain loop' if plain else 'Beam worker'}{'s' * (workers > 1)}"
+            seconds = [
+                cpu_seconds(command_of(workers, str(place / f"{name}-{what}"), *inputs, plain=plain))
+                for what, inputs in (("start", (small, "")), ("whole", (pubmed, pmc)))
+            ]
+            pair.append(Way(name=name, start=seconds[0], whole=seconds[1]))
+        pairs.append((pair[0], pair[1]))
+    return pairs
 
 
-def print_table(ways: Sequence[Way]) -> None:
-    """Print CPU seconds, and what each way adds to the plain loop."""
-    loop = ways[0]
+def print_table(pairs: Sequence[tuple[Way, Way]]) -> None:
+    """Print CPU seconds, and what Beam adds to the plain loops of as many processes."""
     print(f"{'CPU seconds':18}{'start':>8}{'whole':>8}{'work':>8}{'work added':>12}{'whole added':>13}")
-    for way in ways:
-        added = f"{way.work / loop.work - 1:12.0%}{way.whole / loop.whole - 1:13.0%}"
-        print(f"{way.name:18}{way.start:8.1f}{way.whole:8.1f}{way.work:8.1f}{added}")
+    for loop, beam in pairs:
+        for way in (loop, beam):
+            added = f"{way.work / loop.work - 1:12.0%}{way.whole / loop.whole - 1:13.0%}"
+            print(f"{way.name:18}{way.start:8.1f}{way.whole:8.1f}{way.work:8.1f}{added}")
 
 
 def repeat_files(folder: Path, times: int, place: Path) -> None:
-    """Link the PubMed files of a folder several times under names of their own."""
+    """Copy the PubMed files of a folder several times under names of their own; links would count as one file."""
     place.mkdir()
     files = sorted(path for path in folder.rglob("*.xml.gz"))
     for turn in range(times):
         for path in files:
-            (place / f"copy{turn:03d}{path.name}").symlink_to(path.resolve())
+            shutil.copy(path, place / f"copy{turn:03d}{path.name}")
 
 
 def main() -> None:
@@ -105,8 +119,10 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        small = place / "small.xml.gz"
-        small.write_bytes(gzip.compress(_ONE_CITATION))
+        small = place / "small"
+        small.mkdir()
+        for name in ("a", "b"):  # a file for each of two workers: one alone would start only one
+            (small / f"{name}.xml.gz").write_bytes(gzip.compress(_ONE_CITATION))
         repeat_files(options.data / "pubmed", options.times, place / "pubmed")
         archive = options.data / "pmc" / "pmc-oa-opendata.tar.xz"
         print_table(measure(str(place / "pubmed"), str(archive), str(small), place))
