@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from corpus import parquet, storage
 from corpus.config import AssembleConfig
-from corpus.dedup.ranks import RANK_COLUMNS
+from corpus.dedup.ranks import RANK_WORDS
 from corpus.documents import Document, decide
 from corpus.errors import UsageError
 from corpus.joins import rank_table
@@ -116,7 +116,7 @@ def _why(row: dict[str, Any], documents: dict[str, Document]) -> str:
     joined = np.array([False, row["reason"] == "full_text_kept"])
     ranks = rank_table(to_table(pair, Document), joined)
     decides = np.flatnonzero(ranks[0] != ranks[1])
-    return f"; the survivor is better by `{RANK_COLUMNS[decides[0]]}`" if len(decides) else ""
+    return f"; the survivor {RANK_WORDS[decides[0]]}" if len(decides) else ""
 
 
 def _records_place(corpus: str, manifest: Manifest, records: str | None) -> str | None:

@@ -23,6 +23,19 @@ RANK_COLUMNS: Final = (
 )
 
 
+# What a smaller number in each column means, for people.
+RANK_WORDS: Final = (
+    "has the full text",
+    "is joined to a full text",
+    "is not retracted",
+    "is published, not a manuscript",
+    "is newer",
+    "is a newer version",
+    "is longer",
+    "has the smaller id",
+)
+
+
 def rank_columns(
     *,
     doc_keys: npt.NDArray[np.uint64],
