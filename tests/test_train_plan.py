@@ -222,7 +222,7 @@ def test_the_text_names_every_stage_and_the_cost() -> None:
 
 def test_no_torch_is_needed(repository: Path) -> None:
     program = (
-        "import sys; from pipelines.cli import main; main(['plan', '--config', 'biomedlm-2.7b'])\n"
-        "assert not {'torch', 'deepspeed', 'apache_beam'} & {*sys.modules}"
+        "import sys; from pipelines.cli import main; status = main(['plan', '--config', 'biomedlm-2.7b'])\n"
+        "assert status == 0 and not {'torch', 'deepspeed', 'apache_beam'} & {*sys.modules}"
     )
     subprocess.run([sys.executable, "-c", program], cwd=repository, check=True, capture_output=True, timeout=60)
