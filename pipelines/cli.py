@@ -16,9 +16,9 @@ import typer
 
 from corpus.errors import UsageError
 from pipelines.arguments import split_command_line
-from pipelines.cli_errors import report
+from pipelines.cli_errors import report_error
 from pipelines.cli_fetch import fetch
-from pipelines.cli_looking import account, compare, inspect, no_beam, rehearse, verify
+from pipelines.cli_looking import account, compare, inspect, no_beam, rehearse, report, verify
 from pipelines.cli_models import export, generate, plan
 from pipelines.failures import INTERRUPTED
 
@@ -240,7 +240,7 @@ def demo(
     typer.echo(run_demo(output))
 
 
-for look in (verify, inspect, account, compare, rehearse):
+for look in (verify, inspect, report, account, compare, rehearse):
     app.command()(look)
 
 
@@ -267,7 +267,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `corpuscle inspect … | head`: the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  the last line of defence: one line, one code
-        return report(error, debug=line.debug)
+        return report_error(error, debug=line.debug)
     return 0
 
 

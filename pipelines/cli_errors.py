@@ -11,7 +11,7 @@ from pipelines.failures import explain
 BEAM_VERBS = ("extract", "assemble", "pack", "run")
 
 
-def report(error: BaseException, *, debug: bool) -> int:
+def report_error(error: BaseException, *, debug: bool) -> int:
     """Print what went wrong, with the traceback when asked for, and return the exit code."""
     if debug:
         traceback.print_exception(error)

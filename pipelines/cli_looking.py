@@ -1,4 +1,4 @@
-"""The verbs of the front door that only look and measure: `verify`, `inspect`, `account`, `compare`, `rehearse`.
+"""The verbs of the front door that only look and measure: from `verify` and `inspect` to `report` and `rehearse`.
 
 Rooms are imported when a verb is called.
 """
@@ -58,6 +58,20 @@ def account(
     from pipelines.accounting import account_text
 
     typer.echo(account_text(path, document, full=full))
+
+
+def report(
+    context: typer.Context,
+    directory: Annotated[str, typer.Argument(metavar="DIR", help="A stage's directory, or one above several.")],
+    output: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Where the page goes.", show_default="DIR/report.html")
+    ] = None,
+) -> None:
+    """Write one HTML page about finished stages: funnel, years, lengths, duplicates, losses, texts to read."""
+    no_beam(context)
+    from pipelines.report.page import write_report
+
+    typer.echo(write_report(directory, output))
 
 
 def compare(

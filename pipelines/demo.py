@@ -10,7 +10,9 @@ from corpus import storage
 from corpus.errors import CorruptError, DataError, UsageError
 from corpus.progress import say
 from corpus.sample.write import Sample, write_sample
+from pipelines.funnel import PAGE
 from pipelines.planted import compare_with_planted
+from pipelines.report.page import write_report
 from pipelines.run import run_road
 from pipelines.run_config import RunConfig, load
 from pipelines.verification import verify_directory
@@ -41,6 +43,7 @@ def run_demo(output: str) -> str:
         shown = "\n  ".join(comparison.differences[:DIFFERENCES_SHOWN])
         raise DataError(f"{len(comparison.differences)} documents did not get what was planted for them:\n  {shown}")
     sentence = generate(road.places.of("train"), PROMPT, NUM_TOKENS, 0)
+    say(write_report(output))
     minutes = (time.monotonic() - start) / 60
     return "\n".join(
         [
@@ -51,7 +54,7 @@ def run_demo(output: str) -> str:
             f"  verified   {findings.num_stages} stages: every file's hash, all books, and what each was made from",
             "",
             f"One generated sentence, after {minutes:.1f} minutes: {' '.join(sentence.split())}",
-            f"Look closer: corpuscle inspect {output}, corpuscle verify {output}",
+            f"Look at it: {storage.join(output, PAGE)}; closer: corpuscle inspect {output}, corpuscle verify {output}",
         ]
     )
 

@@ -10,6 +10,7 @@ from corpus.manifest import Books, Manifest
 
 ROAD = ("fetch-pubmed", "fetch-pmc", "extract", "assemble", "tokenizer", "pack", "train", "export")
 UNITS = ("B", "kB", "MB", "GB", "TB")
+PAGE = "report.html"  # what `report` writes into the directory it is about
 
 
 def summary_line(manifest: Manifest | None, output: str) -> str:

@@ -102,7 +102,7 @@ def describe_json(path: str) -> str:
 
 def _describe_directory(path: str) -> str:
     """Return a line for each finished stage below a directory, or the first Parquet files of an unfinished one."""
-    stages = _stages_below(path)
+    stages = stages_below(path)
     if stages:
         return "\n".join(f"{manifest.stage:<10} {folder}: {stage_text(manifest)}" for folder, manifest in stages)
     parts = _parquet_below(path)
@@ -111,7 +111,7 @@ def _describe_directory(path: str) -> str:
     return "\n".join(_shortened([describe_parquet(part) for part in parts], FILES_SHOWN))
 
 
-def _stages_below(path: str) -> list[tuple[str, Manifest]]:
+def stages_below(path: str) -> list[tuple[str, Manifest]]:
     """Return the finished stages at or below a directory, in the order of the road."""
     folders = [os.path.dirname(name) for name in storage.walk_files(path) if storage.base_name(name) == MANIFEST]
     found = [(folder or ".", read_manifest(storage.join(path, folder) if folder else path)) for folder in folders]
@@ -126,7 +126,7 @@ def _find_document(path: str, document: str) -> str:
     """Return all rows about one document at or below a path, in full and in the order of the road."""
     files = [path]
     if not path.endswith(".parquet"):
-        stages = _stages_below(path)
+        stages = stages_below(path)
         parts = [storage.join(path, folder, part.path) for folder, manifest in stages for part in manifest.parts]
         files = [part for part in parts if part.endswith(".parquet")] if stages else _parquet_below(path)
     found: list[str] = []

@@ -18,14 +18,14 @@ from corpus.manifest import MANIFEST, Manifest, read_manifest, verify_parts
 from corpus.progress import progress
 from corpus.running import LOCK, RUN_FACTS
 from corpus.workspace import RECEIPTS, WORK
-from pipelines.funnel import books_text, road_order, size
+from pipelines.funnel import PAGE, books_text, road_order, size
 from train import checkpoints
 from train.job import JOB
 from train.metrics import EVENTS, TIMING
 from train.spawn import LOGS
 
-# What a stage's directory holds beside its parts: the commit, facts of the run, a lock; for training also logs.
-KNOWN_FILES = (MANIFEST, RUN_FACTS, LOCK, JOB, TIMING, FETCH_LOG)
+# What a stage's directory holds beside its parts: the commit, facts of the run, a lock, a page; for training also logs.
+KNOWN_FILES = (MANIFEST, RUN_FACTS, LOCK, JOB, TIMING, FETCH_LOG, PAGE)
 # RECEIPTS and WORK of a finished stage are what `assemble --update` keeps for the next update.
 KNOWN_FOLDERS = (EVENTS, LOGS, checkpoints.FOLDER, RECEIPTS, WORK)
 ORPHANS_SHOWN = 10

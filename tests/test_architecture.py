@@ -29,7 +29,7 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 300, 40
 VERBS = (
     *("fetch", "extract", "assemble", "tokenizer", "pack", "train", "export", "generate", "plan", "run", "demo"),
-    *("verify", "inspect", "account", "compare", "rehearse", "doctor"),
+    *("verify", "inspect", "report", "account", "compare", "rehearse", "doctor"),
 )
 
 FILES = sorted(path for folder in (*ROOMS, "tests") for path in (REPOSITORY / folder).rglob("*.py"))

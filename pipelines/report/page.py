@@ -1,0 +1,155 @@
+"""`report DIR`: the finished stages below a directory as one HTML page that opens offline.
+
+Nothing is asked of a network (a content policy in the page forbids it, and scripts), text of the corpus is escaped, and
+the page is a function of the stages alone: the same ones give the same bytes.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import jinja2
+
+from corpus import parquet, storage
+from corpus.errors import UsageError
+from corpus.manifest import Manifest
+from corpus.progress import say
+from pipelines.funnel import PAGE, books_text, number, size, stage_text
+from pipelines.inspection import stages_below
+
+TEMPLATE: Final = Path(__file__).with_name("page.html.j2")
+LETTERS_SHOWN: Final = 12
+LETTER_BYTES: Final = 300
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Figure:
+    """An SVG element and the words below it."""
+
+    svg: str
+    caption: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Table:
+    """A table; the first column is text, the others are numbers."""
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    text: bool = False  # all columns are text
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Section:
+    """What a page shows of one stage."""
+
+    stage: str
+    folder: str
+    fingerprint: str
+    line: str
+    figures: Sequence[Figure] = ()
+    tables: Mapping[str, Table] | None = None
+    texts: Sequence[tuple[str, str]] = ()  # (heading, text) of documents to read
+
+
+def write_report(base: str, output: str | None = None) -> str:
+    """Write the page about the stages below `base` (to `base`/report.html); return the line that says so.
+
+    Raises UsageError when no finished stage is there.
+    """
+    stages = stages_below(base) if storage.exists(base) else []
+    if not stages:
+        raise UsageError(f"{base}: no finished stage here or below, so there is nothing to report; check the path")
+    sections = [
+        _section(storage.join(base, folder) if folder != "." else base, folder, found) for folder, found in stages
+    ]
+    template = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
+        TEMPLATE.read_text()
+    )
+    page = template.render(sections=sections, title=storage.base_name(base.rstrip("/")) or base).encode()
+    path = output or storage.join(base, PAGE)
+    with storage.write_atomic(path) as sink:
+        sink.write(page)
+    num_figures = sum(len(section.figures) for section in sections)
+    return f"report: {len(sections)} stages, {num_figures} figures, {size(len(page))} in {path}"
+
+
+def _section(base: str, folder: str, manifest: Manifest) -> Section:
+    """Return what the page shows of a stage; every stage has its numbers, some have figures and texts."""
+    say(f"report: {manifest.stage} {folder}")
+    tables = {"settings that make it what it is": _settings(manifest)}
+    figures: Sequence[Figure] = ()
+    texts: Sequence[tuple[str, str]] = ()
+    if manifest.stage == "extract":
+        tables |= _dead_letters(base, manifest)
+    elif manifest.stage == "assemble":
+        from pipelines.report.corpus_section import corpus_parts
+
+        figures, found, texts = corpus_parts(base, manifest)
+        tables = found | tables
+    elif manifest.stage == "train":
+        figures = _training_figures(base, manifest)
+    elif manifest.stage == "pack":
+        tables = {"tokens": _tokens(manifest)} | tables
+    return Section(
+        stage=manifest.stage,
+        folder=folder,
+        fingerprint=manifest.fingerprint[:16],
+        line=books_text(manifest.books) if manifest.stage == "extract" else stage_text(manifest),
+        figures=figures,
+        tables=tables | {"numbers": _numbers(manifest)},
+        texts=texts,
+    )
+
+
+def _settings(manifest: Manifest) -> Table:
+    rows = [(name, json.dumps(value, ensure_ascii=False)) for name, value in sorted(manifest.config.items())]
+    inputs = [(f"input {item.name}", item.fingerprint[:16]) for item in manifest.inputs]
+    return Table(head=("setting", "value"), rows=[*rows, *inputs], text=True)
+
+
+def _numbers(manifest: Manifest) -> Table:
+    rows = [(name, number(value)) for name, value in sorted(manifest.summary.items()) if isinstance(value, int | float)]
+    return Table(head=("what", "number"), rows=rows)
+
+
+def _tokens(manifest: Manifest) -> Table:
+    rows = []
+    for split, numbers in sorted(manifest.summary["splits"].items()):
+        for source, tokens in sorted(numbers["tokens_by_source"].items()):
+            share = f"{100 * tokens / numbers['tokens']:.1f} %"
+            documents = numbers["documents_by_source"][source]
+            rows.append((f"{split}, {source}", f"{documents:,}", f"{tokens:,}", share, f"{tokens / documents:,.0f}"))
+    return Table(head=("split, source", "documents", "tokens", "share", "tokens a document"), rows=rows)
+
+
+def _dead_letters(base: str, manifest: Manifest) -> dict[str, Table]:
+    """Return the first dead letters, each with its place, reason and bytes."""
+    rows: list[tuple[str, ...]] = []
+    for letter in _letters(manifest.paths(base, "rejects")):
+        if len(rows) == LETTERS_SHOWN:
+            break
+        raw = letter["raw"][:LETTER_BYTES].decode(errors="replace")
+        rows.append(
+            (letter["file"], f"{letter['offset']:,}", letter["doc_id"], letter["reason"], letter["detail"], raw)
+        )
+    total = sum(part.rows for part in manifest.parts if part.role == "rejects")
+    head = ("file", "offset", "id", "reason", "detail", "bytes")
+    return {f"dead letters ({total:,})": Table(head=head, rows=rows, text=True)} if rows else {}
+
+
+def _letters(paths: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    for path in paths:
+        for batch in parquet.iter_batches(path, batch_size=LETTERS_SHOWN):
+            yield from batch.to_pylist()
+
+
+def _training_figures(base: str, manifest: Manifest) -> list[Figure]:
+    from pipelines.report import plots
+
+    (path,) = manifest.paths(base, "metrics")
+    with storage.open_read(path) as source:
+        metrics = [json.loads(line) for line in source.read().splitlines()]
+    return [Figure(svg=plots.loss_figure(metrics)), Figure(svg=plots.norm_figure(metrics))]
