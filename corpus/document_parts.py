@@ -25,11 +25,11 @@ from corpus.ncbi.inputs import file_rank
 from corpus.quality import DropReason
 from corpus.record_parts import RecordParts
 from corpus.records import Kind, doc_key, part_number
+from corpus.retractions import Entities, mark_retracted, retracted_rows
 from corpus.schema import schema_of, to_table
-from corpus.state import KEY, OUTDATED
+from corpus.state import KEY, OUTDATED, PMC_ENTITY, PUBMED_ENTITY
 from corpus.workspace import WORK, Receipt, Workspace
 
-PUBMED_ENTITY, PMC_ENTITY = 1 << 60, 2 << 60
 WORK_LEVEL = 1  # of zstd: what the stage removes at its end is written at twice the speed and a fifth larger
 
 
@@ -57,7 +57,11 @@ def key_rows(parts: RecordParts, *, part: int, rank: int) -> np.ndarray:
     )
     ids = [table.column(name).fill_null(0).to_numpy().astype(np.uint64) for name in ("pmid", "pmcid")]
     keys = np.zeros(table.num_rows, KEY)
-    keys["entity"] = np.where(article, np.uint64(PMC_ENTITY) | ids[1], np.uint64(PUBMED_ENTITY) | ids[0])
+    pubmed, pmc = np.uint64(PUBMED_ENTITY) | ids[0], np.uint64(PMC_ENTITY) | ids[1]
+    keys["entity"] = np.where(article, pmc, pubmed)
+    retracted = table.column("retracted").to_numpy()
+    other, known = np.where(article, pubmed, pmc), np.where(article, ids[0], ids[1]) > 0
+    keys["other"], keys["retracted"] = np.where(retracted & known, other, 0), retracted
     keys["version"] = table.column("version").to_numpy()
     keys["position"] = table.column("position").to_numpy()
     keys["row"] = np.arange(table.num_rows)
@@ -69,17 +73,26 @@ def key_rows(parts: RecordParts, *, part: int, rank: int) -> np.ndarray:
 
 
 def make_documents(
-    parts: RecordParts, *, part: int, verdicts: np.ndarray, workspace: Workspace, config: AssembleConfig
+    parts: RecordParts,
+    *,
+    part: int,
+    verdicts: np.ndarray,
+    retracted: Entities,
+    workspace: Workspace,
+    config: AssembleConfig,
 ) -> Receipt:
     """Write the documents, early decisions and bucket rows of one records part.
 
-    verdicts: VERDICT[num_records], in row order. A task that was finished with the same records, verdicts and
-    evaluation sets is not done again, in whatever company the part stands.
+    verdicts: VERDICT[num_records], in row order; retracted: `corpus.retractions.retracted_entities` of all parts. A
+    task that was finished with the same records, verdicts, retractions and evaluation sets is not done again, in
+    whatever company the part stands.
     """
     stem = parts.names[part]
     task = f"documents/{stem}"
     facts = {"records": parts.digests[part], "verdicts": _digest(verdicts)}
     facts["evaluation"] = evaluation_digest(config.evaluation)
+    marked = retracted_rows(parts.keys(part), retracted) if len(retracted) else np.zeros(len(verdicts), bool)
+    facts["retractions"] = hashlib.sha256(marked.tobytes()).hexdigest()
     of = " ".join(facts.values())
     if done := workspace.finished(task, of=of):
         return done
@@ -87,10 +100,12 @@ def make_documents(
     documents, early = [schema_of(Document).empty_table()], [schema_of(EarlyDecision).empty_table()]
     first = 0
     for batch in parts.batches(part):
-        made = decide_batch(batch, first_row=first, verdicts=verdicts[first : first + batch.num_rows], config=config)
+        end = first + batch.num_rows
+        batch = mark_retracted(batch, marked[first:end])
+        made = decide_batch(batch, first_row=first, verdicts=verdicts[first:end], config=config)
         documents.append(made[0])
         early.append(made[1])
-        first += batch.num_rows
+        first = end
     assert first == len(verdicts), f"{stem}: {first} rows, {len(verdicts)} verdicts"
     table = pa.concat_tables(documents).combine_chunks()
     decided = pa.concat_tables(early)

@@ -12,7 +12,7 @@ import pyarrow as pa
 from corpus import parquet, storage
 from corpus.manifest import Manifest
 
-KEY_COLUMNS = ("doc_id", "kind", "pmid", "pmcid", "version", "position")
+KEY_COLUMNS = ("doc_id", "kind", "pmid", "pmcid", "version", "position", "retracted")
 BATCH_ROWS = 2000
 
 

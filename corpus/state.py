@@ -12,9 +12,11 @@ import numpy as np
 
 from corpus.quality import DropReason
 
+PUBMED_ENTITY, PMC_ENTITY = 1 << 60, 2 << 60  # source tags
 KEY = np.dtype(
     [
         ("entity", "<u8"),  # source tag and PMID or PMCID, without the version
+        ("other", "<u8"),  # of a retracted record: the entity of its other id, if it states one; 0 for all others
         ("version", "<u4"),
         ("rank", "<u4"),  # of the input file, in the order in which NCBI's files apply
         ("position", "<u4"),  # of the record in its file
@@ -23,6 +25,7 @@ KEY = np.dtype(
         ("sub_article", "u2"),  # the number of a sub-article in its article, 0 for all other records
         ("deletion", "u1"),
         ("article", "u1"),
+        ("retracted", "u1"),
     ]
 )
 VERDICT = np.dtype(

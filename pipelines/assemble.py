@@ -96,7 +96,7 @@ def _kept_for_update(workspace: Workspace, plan: Plan, before: Mapping[str, Rece
     now = workspace.receipts("documents")
     own = [now[task] for task in (f"documents/{stem}" for stem in plan.records.names) if task in now]
     reasons = {"records": "with other records", "evaluation": "with other evaluation sets"}
-    reasons["verdicts"] = "whose records others replace"
+    reasons |= {"verdicts": "whose records others replace", "retractions": "with papers now retracted"}
     changes: dict[str, list[str]] = {reason: [] for reason in ("new", *reasons.values())}
     for receipt in own:
         old, stem = before.get(receipt.task), receipt.task.removeprefix("documents/")
@@ -145,18 +145,19 @@ def build(pipeline: beam.Pipeline, plan: Plan, spill: str | None) -> None:
     """Wire the pipeline from records parts to one commit."""
     numbers = list(range(len(plan.records.names)))
     parts = pipeline | "Parts" >> beam.Create(numbers) | "SpreadParts" >> beam.Reshuffle()
-    verdicts = (
+    folded = (
         parts
         | "ReadKeys" >> _pairs(steps.ReadKeys(plan))
         | "ByDocument" >> BlockExchange(spill=spill)
-        | "FoldState" >> _pairs(steps.FoldState())
+        | "FoldState" >> beam.ParDo(metered_step(steps.FoldState())).with_outputs("retracted", main="verdicts")
     )
+    retracted = beam.pvalue.AsIter(folded.retracted)  # the retracted papers of all of PubMed are half a megabyte
     # Every part has a verdict block, if only an empty one, so that a part without rows is written too.
     every_part = pipeline | "EmptyVerdicts" >> beam.Create([(part, b"") for part in numbers])
     buckets = (
-        (verdicts, every_part)
+        (folded.verdicts, every_part)
         | "ByPart" >> BlockExchange(spill=spill)
-        | "MakeDocuments" >> _pairs(steps.MakeDocuments(plan))
+        | "MakeDocuments" >> _pairs(steps.MakeDocuments(plan), retracted)
     )
     facts = _resolve(pipeline, buckets, plan, spill)
     signal = beam.pvalue.AsSingleton(facts)
@@ -195,6 +196,6 @@ def _resolve(pipeline: beam.Pipeline, buckets: Any, plan: Plan, spill: str | Non
     )
 
 
-def _pairs(step: beam.DoFn) -> Any:
+def _pairs(step: beam.DoFn, *side_inputs: Any) -> Any:
     """Return a ParDo whose outputs are declared as (int, bytes), so that Beam chooses fast coders."""
-    return beam.ParDo(metered_step(step)).with_output_types(tuple[int, bytes])
+    return beam.ParDo(metered_step(step), *side_inputs).with_output_types(tuple[int, bytes])

@@ -30,6 +30,7 @@ from corpus.metering import count
 from corpus.placement import Shards
 from corpus.record_parts import RecordParts
 from corpus.records import is_pmc
+from corpus.retractions import retracted_entities
 from corpus.schema import to_table
 from corpus.state import KEY, VERDICT, fold
 from corpus.workspace import WORK, Receipt, Workspace
@@ -90,10 +91,13 @@ class ReadKeys(PartStep):
 
 
 class FoldState(beam.DoFn):
-    """(partition, KEY blocks) → (part, VERDICT rows)."""
+    """(partition, KEY blocks) → (part, VERDICT rows); on the output `retracted`: entities that are."""
 
-    def process(self, element: tuple[int, Blocks]) -> Iterator[tuple[int, bytes]]:
-        verdicts = fold(_gather(element[1], KEY))
+    def process(self, element: tuple[int, Blocks]) -> Iterator[Any]:
+        keys = _gather(element[1], KEY)
+        verdicts = fold(keys)
+        if len(named := retracted_entities(keys, verdicts)):
+            yield beam.pvalue.TaggedOutput("retracted", named.tobytes())
         for part, start, end in _runs(verdicts["part"]):
             yield part, verdicts[start:end].tobytes()
 
@@ -101,12 +105,19 @@ class FoldState(beam.DoFn):
 class MakeDocuments(PartStep):
     """(part, VERDICT blocks) → (partition, BUCKET rows); the documents go to disk."""
 
-    def process(self, element: tuple[int, Blocks]) -> Iterator[tuple[int, bytes]]:
+    def process(self, element: tuple[int, Blocks], facts: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
         part, blocks = element
         verdicts = _gather(blocks, VERDICT)
         verdicts = verdicts[np.argsort(verdicts["row"])]
         plan = self._plan
-        make_documents(plan.records, part=part, verdicts=verdicts, workspace=plan.workspace, config=plan.config)
+        make_documents(
+            plan.records,
+            part=part,
+            verdicts=verdicts,
+            retracted=np.unique(np.frombuffer(b"".join(facts), np.uint64)),
+            workspace=plan.workspace,
+            config=plan.config,
+        )
         arrays = load_arrays(plan.workspace.path(work_path("buckets", plan.records.names[part])))
         rows = np.zeros(len(arrays["keys"]), BUCKET)
         rows["hash"], rows["key"] = arrays["hashes"], arrays["keys"]

@@ -22,6 +22,7 @@ from corpus.progress import progress
 from corpus.quality import reason_to_drop
 from corpus.record_parts import stored_parts
 from corpus.records import Kind, Record
+from corpus.retractions import mark_retracted, retracted_entities, retracted_rows
 from corpus.schema import from_batch
 from corpus.state import KEY, Code, fold
 from tokenizer.encode import TOKENIZER, Encoder
@@ -93,12 +94,15 @@ def _live_records(records: str, manifest: Manifest) -> Iterator[tuple[list[Recor
     parts = stored_parts(records, manifest)
     ranks = file_ranks(parts.names)
     keys = [key_rows(parts, part=part, rank=ranks[part]) for part in range(len(parts.names))]
-    verdicts = fold(np.concatenate([np.zeros(0, KEY), *keys]))
+    everything = np.concatenate([np.zeros(0, KEY), *keys])
+    verdicts = fold(everything)
+    retracted = retracted_entities(everything, verdicts)
     first = 0
     for part in range(len(parts.names)):
         for batch in parts.batches(part):
             codes = verdicts["code"][first : first + batch.num_rows]
             first += batch.num_rows
+            batch = mark_retracted(batch, retracted_rows(batch, retracted))
             alive = [
                 record
                 for record, code in zip(from_batch(batch, Record), codes.tolist(), strict=True)

@@ -121,6 +121,7 @@ class RehearsedParts:
             "pmcid": pa.array(pmcids, mask=~has_pmcid),
             "version": pa.array(np.ones(len(numbers), np.int64)),
             "position": pa.array(numbers - start),
+            "retracted": pa.array(np.zeros(len(numbers), bool)),
             "doi": pa.array([f"10.1000/j.{number}" for number in about.tolist()], pa.string(), mask=~with_doi),
         }
 

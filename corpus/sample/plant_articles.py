@@ -153,12 +153,12 @@ def _copies(world: World) -> None:
 
 
 def _marked(world: World) -> None:
-    """Retracted articles with and without their citations, page scans, German articles, non-commercial licences."""
-    for number in range(world.count(4)):
-        article = world.article("retracted", retracted=True)
+    """Retracted articles (whoever says so, with or without citation), page scans, German ones, non-commercial ones."""
+    for number in range(world.count(4)):  # said by: the bucket (no citation), both, PubMed, the bucket
+        article = world.article("retracted", retracted=number % 4 != 2)
         fates = [world.put_article(article, TREE, "retracted")]
-        if number % 2:
-            types = ("Journal Article", "Retracted Publication")
+        if number % 4:
+            types = ("Journal Article", *(["Retracted Publication"] if number % 4 != 3 else []))
             citation = article_citation(world, article, pmcid=article.pmcid, types=types)
             fates.append(world.put(citation, world.baseline(), "retracted"))
         world.add_case("retracted_article", *fates)
