@@ -96,19 +96,7 @@ def make_documents(
     of = " ".join(facts.values())
     if done := workspace.finished(task, of=of):
         return done
-    # A part may be without rows: a file of nothing but dead letters, or the last one of a tar.
-    documents, early = [schema_of(Document).empty_table()], [schema_of(EarlyDecision).empty_table()]
-    first = 0
-    for batch in parts.batches(part):
-        end = first + batch.num_rows
-        batch = mark_retracted(batch, marked[first:end])
-        made = decide_batch(batch, first_row=first, verdicts=verdicts[first:end], config=config)
-        documents.append(made[0])
-        early.append(made[1])
-        first = end
-    assert first == len(verdicts), f"{stem}: {first} rows, {len(verdicts)} verdicts"
-    table = pa.concat_tables(documents).combine_chunks()
-    decided = pa.concat_tables(early)
+    table, decided = _decided(parts, part, verdicts, marked, config)
     found = _contamination(table, config)
     if config.contaminated == "remove" and found.num_rows:
         table, decided = _without(table, decided, found.column("doc_id"))
@@ -121,6 +109,24 @@ def make_documents(
     rows["contamination"] = found.num_rows
     files = [workspace.measure(work_path(name, stem), role=name, rows=rows[name]) for name in rows]
     return workspace.finish(Receipt(task=task, parts=tuple(files), facts=facts), of=of)
+
+
+def _decided(
+    parts: RecordParts, part: int, verdicts: np.ndarray, marked: np.ndarray, config: AssembleConfig
+) -> tuple[pa.Table, pa.Table]:
+    """Return (documents, early decisions) of a part, in row order; marked: bool[num_records], retracted elsewhere."""
+    # A part may be without rows: a file of nothing but dead letters, or the last one of a tar.
+    documents, early = [schema_of(Document).empty_table()], [schema_of(EarlyDecision).empty_table()]
+    first = 0
+    for batch in parts.batches(part):
+        end = first + batch.num_rows
+        batch = mark_retracted(batch, marked[first:end])
+        made = decide_batch(batch, first_row=first, verdicts=verdicts[first:end], config=config)
+        documents.append(made[0])
+        early.append(made[1])
+        first = end
+    assert first == len(verdicts), f"{parts.names[part]}: {first} rows, {len(verdicts)} verdicts"
+    return pa.concat_tables(documents).combine_chunks(), pa.concat_tables(early)
 
 
 def _digest(verdicts: np.ndarray) -> str:

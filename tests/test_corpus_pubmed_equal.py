@@ -84,9 +84,15 @@ def test_what_is_plain_is_well_formed_on_its_own(raw: bytes) -> None:
 
 
 def slow_split(raw: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield offset and bytes of every record: from an opening tag to the first closing tag with which it parses."""
+    """Yield offset and bytes of every record: from an opening tag to the first closing tag with which it parses.
+
+    White space and the set's closing tag may stand before a record.
+    """
     place = 0
-    while opening := re.compile(rb"\s*<(PubmedArticle|PubmedBookArticle|DeleteCitation)(?=[\s/>])").match(raw, place):
+    between = rb"(?:\s+|</Pubmed(?:Book)?ArticleSet\s*>)*"
+    while opening := re.compile(between + rb"<(PubmedArticle|PubmedBookArticle|DeleteCitation)(?=[\s/>])").match(
+        raw, place
+    ):
         begin = opening.start(1) - 1
         closing = re.compile(rb"</" + opening[1] + rb"\s*>|/>")
         for found in closing.finditer(raw, begin):

@@ -9,8 +9,8 @@ no other.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from html import unescape
 
+from corpus.ncbi.attributes import attribute_value
 from corpus.ncbi.ids import normalize_doi, parse_pmcid
 from corpus.ncbi.jats_body import Reader
 from corpus.ncbi.licenses import license_name
@@ -222,7 +222,7 @@ def read_license(doc: Markup, meta: int, code: str) -> str:
             source = doc.source(element)
             found = _LINK.findall(source) if b"license_ref" in source else _HREF.findall(source)
             links += [(doc.attributes(element).get("href") or "")]
-            links += [unescape(b"".join(forms).decode()) for forms in found]
+            links += [attribute_value(b"".join(forms)) for forms in found]
     return license_name(links=filter(None, links), text=" ".join("".join(texts).split()), code=code)
 
 

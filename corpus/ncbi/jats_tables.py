@@ -13,9 +13,9 @@ from functools import lru_cache, partial
 from itertools import pairwise, repeat
 from typing import TYPE_CHECKING
 
+from corpus.ncbi.attributes import parse_attributes
 from corpus.ncbi.jats_accounts import UNREAD
 from corpus.ncbi.jats_cells import find_cells
-from corpus.ncbi.markup import parse_attributes
 from corpus.records import Cell, Float
 from corpus.rows import quick
 

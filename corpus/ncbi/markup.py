@@ -15,11 +15,11 @@ it can prove on the way that they are well-formed; where it cannot, that is libx
 import re
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property, lru_cache
-from html import unescape
+from functools import cached_property
 
 import numpy as np
 
+from corpus.ncbi.attributes import attribute_value, parse_attributes
 from corpus.ncbi.markup_bytes import PADDING
 from corpus.ncbi.markup_scan import COLUMNS, STACKS, fill
 from corpus.ncbi.markup_tags import (
@@ -35,7 +35,6 @@ from corpus.ncbi.markup_tags import (
     hash_name,
 )
 
-_ATTRIBUTE = re.compile(rb"""([\w.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _MARKS = {"apart": APART, "spaced": SPACED, "raised": RAISED, "lowered": LOWERED, "link": LINK}
 _NO_MARKS: Mapping[str, Iterable[str]] = {}
 _KEPT_BYTES = 4_000_000
@@ -197,7 +196,7 @@ class Markup:
     def ids_inside(self, element: int, name: bytes) -> list[str]:
         """Return the ids of all elements of one name inside an element, whether they have a row or not."""
         found = re.findall(rb"<(?:[\w.-]+:)?" + name + rb"\s[^>]*?\bid\s*=\s*[\"']([^\"']*)", self.source(element))
-        return [unescape(each.decode()) for each in found]
+        return [attribute_value(each) for each in found]
 
     def verbatim(self, element: int) -> str:
         """Return all text of an element with its white space as written."""
@@ -208,17 +207,6 @@ class Markup:
     def source(self, element: int) -> bytes:
         """Return the bytes of an element's content, markup included."""
         return self.raw[self.rows[7, element] + 1 : self.rows[8, element]]
-
-
-@lru_cache(maxsize=1 << 14)
-def parse_attributes(tag: bytes) -> dict[str, str]:
-    """Return the attributes in a start tag by local name."""
-    return {
-        name.decode(): unescape((double or single).decode())
-        if b"&" in (double or single)
-        else (double or single).decode()
-        for name, double, single in _ATTRIBUTE.findall(tag)
-    }
 
 
 def scan(raw: bytes, vocabulary: Vocabulary, *, verbatim: bool = False) -> Markup | None:

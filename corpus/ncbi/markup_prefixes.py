@@ -7,7 +7,7 @@ bytes a prefix stands, its size, and the depth at which it is in force (0: not a
 
 import numpy as np
 
-from corpus.ncbi.kernels import part
+from corpus.ncbi.kernels import is_same, part
 from corpus.ncbi.markup_bytes import CLASS, DEPTH, FIRST, PREFIXES, PROVEN, SCOPED
 
 MOST_PREFIXES = 62
@@ -42,15 +42,6 @@ def _table(names: tuple[bytes, ...]) -> np.ndarray:
 _NAMESPACES = _table(NAMESPACES)
 _WORDS = _table((b"xmlns", b"xml", b"lang", b"space", b"preserve", b"default"))
 _XMLNS, _XML, _LANG, _SPACE, _PRESERVE, _DEFAULT = range(6)
-
-
-@part
-def is_same(raw, i, begin, size):  # type: ignore[no-untyped-def]
-    """Say whether as many bytes are the same at two places."""
-    for j in range(size):  # noqa: SIM110  numba compiles a loop faster
-        if raw[i + j] != raw[begin + j]:
-            return False
-    return True
 
 
 @part

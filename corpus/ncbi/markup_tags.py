@@ -6,9 +6,9 @@ Bytes are compared by number, for numba knows no characters: 34 `"`, 38 `&`, 39 
 
 import numpy as np
 
-from corpus.ncbi.kernels import inlined, part
+from corpus.ncbi.kernels import inlined, is_same, part
 from corpus.ncbi.markup_bytes import CLASS, FIRST, NAME, PROVEN, SPACE, VALUE, reference, width_of_character
-from corpus.ncbi.markup_prefixes import is_declared, is_same, take_prefixed
+from corpus.ncbi.markup_prefixes import is_declared, take_prefixed
 
 SLOTS = 2048  # of the hash table of names: a power of two, several times the number of names
 # What an element of a vocabulary is.

@@ -11,8 +11,8 @@ An element is judged on its own bytes: nothing before or behind it can make it r
 
 import numpy as np
 
-from corpus.ncbi.kernels import inlined, kernel
-from corpus.ncbi.plain_tokens import CLASS, TEXT, end_tag, is_same, simple_tag, skip_space, start_tag, text
+from corpus.ncbi.kernels import inlined, is_same, kernel
+from corpus.ncbi.plain_tokens import CLASS, TEXT, end_tag, simple_tag, skip_space, start_tag, text
 
 MAX_BYTES = 8_000_000  # looked at in one pass; libxml2's own limit on one text is 10 MB
 _MAX_DEPTH, _MAX_ATTRIBUTES = 200, 24

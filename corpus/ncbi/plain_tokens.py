@@ -7,7 +7,7 @@ what it does not. The numbers in the code are bytes: 34 `"`, 35 `#`, 38 `&`, 39 
 
 import numpy as np
 
-from corpus.ncbi.kernels import part
+from corpus.ncbi.kernels import is_same, part
 
 _MAX_NAME = 200
 _MML, _DECLARATION = b"mml:", b'xmlns:mml="http://www.w3.org/1998/Math/MathML"'
@@ -49,15 +49,6 @@ def _holds(raw, i, expected):  # type: ignore[no-untyped-def]
         return False
     for j in range(len(expected)):  # noqa: SIM110  numba compiles a loop faster
         if raw[i + j] != expected[j]:
-            return False
-    return True
-
-
-@part
-def is_same(raw, i, begin, size):  # type: ignore[no-untyped-def]
-    """Say whether as many bytes are the same at two places."""
-    for j in range(size):  # noqa: SIM110  numba compiles a loop faster
-        if raw[i + j] != raw[begin + j]:
             return False
     return True
 

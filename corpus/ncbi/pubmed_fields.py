@@ -9,11 +9,11 @@ CommentsCorrections, which no path of an id goes through.
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 from corpus.ncbi.ids import normalize_doi, parse_number, parse_pmcid
 from corpus.ncbi.markup import Markup
 from corpus.ncbi.paths import Paths
+from corpus.ncbi.pubmed_draft import Draft
 from corpus.ncbi.pubmed_names import RECORDS, VOCABULARY
 from corpus.ncbi.pubmed_text import NO_LABEL, labelled_parts, line, without_copyright
 from corpus.ncbi.xml import BadXmlError
@@ -26,34 +26,7 @@ _RETRACTED = frozenset({"RetractionIn", "RetractedandRepublishedIn"})  # links t
 
 _new_record, _new_part = quick(Record), quick(AbstractPart)
 
-
-@dataclass(kw_only=True, slots=True)
-class _Draft:
-    """A record while its element is read."""
-
-    pmid: int | None = None
-    version: int = 1
-    title: str = ""
-    book_title: str = ""
-    vernacular_title: str = ""
-    journal: str = ""
-    doi: str | None = None
-    electronic_doi: str | None = None
-    pmcid: int | None = None
-    pmc_id_anywhere: bool = False
-    issue_year: int | None = None
-    article_year: int | None = None
-    abstracts: list[AbstractPart] = field(default_factory=list)
-    copyrights: list[str] = field(default_factory=list)
-    languages: list[str] = field(default_factory=list)
-    publication_types: list[str] = field(default_factory=list)
-    mesh: list[str] = field(default_factory=list)
-    keywords: list[str] = field(default_factory=list)
-    links: list[Link] = field(default_factory=list)
-    sections: list[str] = field(default_factory=list)  # of a book: the titles of its sections
-
-
-_Rule = Callable[[Markup, int, _Draft], None]
+_Rule = Callable[[Markup, int, Draft], None]
 
 
 class RecordReader:
@@ -70,7 +43,7 @@ class RecordReader:
 
         Raises BadXmlError (NO_ID) when it has no PMID of its own.
         """
-        doc, draft, rows = self._doc, _Draft(), self._rows
+        doc, draft, rows = self._doc, Draft(), self._rows
         first = bisect_left(rows, element)
         last = bisect_left(rows, doc.nexts[element], first)
         for row, rule in zip(rows[first:last], self._rules[first:last], strict=True):
@@ -79,7 +52,7 @@ class RecordReader:
         return _to_record(draft, kind=kind, file=file, offset=offset, position=position)
 
 
-def _to_record(draft: _Draft, *, kind: Kind, file: str, offset: int, position: int) -> Record:
+def _to_record(draft: Draft, *, kind: Kind, file: str, offset: int, position: int) -> Record:
     if draft.pmid is None:
         raise BadXmlError(RejectReason.NO_ID, "the record has no PMID of its own, or it is no number")
     retracted = "Retracted Publication" in draft.publication_types or any(
@@ -120,30 +93,30 @@ def read_deletions(doc: Markup, element: int) -> Iterator[tuple[int, int] | None
         yield (pmid, parse_number(doc.attributes(child).get("Version")) or 1) if pmid is not None else None
 
 
-def _read_pmid(doc: Markup, element: int, draft: _Draft) -> None:
+def _read_pmid(doc: Markup, element: int, draft: Draft) -> None:
     draft.pmid = parse_number(doc.own_text(element))
     draft.version = parse_number(doc.attributes(element).get("Version")) or 1
 
 
-def _read_title(doc: Markup, element: int, draft: _Draft) -> None:
+def _read_title(doc: Markup, element: int, draft: Draft) -> None:
     title = line(doc, element)
     draft.title = "" if _NO_TITLE.fullmatch(title) else title
 
 
-def _read_sections(doc: Markup, element: int, draft: _Draft) -> None:
+def _read_sections(doc: Markup, element: int, draft: Draft) -> None:
     """Add the titles of a book's sections, at any depth."""
     for child in range(element + 1, doc.nexts[element]):
         if doc.names[doc.tags[child]] == "SectionTitle":
             _append(doc, child, draft.sections)
 
 
-def _read_issue_year(doc: Markup, element: int, draft: _Draft) -> None:
+def _read_issue_year(doc: Markup, element: int, draft: Draft) -> None:
     """Read the Year of PubDate, else the first year of its MedlineDate ("1998 Dec-1999 Jan")."""
     if draft.issue_year is None:
         draft.issue_year = _first_year(doc.own_text(element))
 
 
-def _read_article_year(doc: Markup, element: int, draft: _Draft) -> None:
+def _read_article_year(doc: Markup, element: int, draft: Draft) -> None:
     if draft.article_year is None:
         draft.article_year = _first_year(doc.own_text(element))
 
@@ -153,17 +126,17 @@ def _first_year(text: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def _read_main_abstract(doc: Markup, element: int, draft: _Draft) -> None:
+def _read_main_abstract(doc: Markup, element: int, draft: Draft) -> None:
     _read_abstract(doc, element, draft, "main", "")
 
 
-def _read_other_abstract(doc: Markup, element: int, draft: _Draft) -> None:
+def _read_other_abstract(doc: Markup, element: int, draft: Draft) -> None:
     # The DTD gives Language the default eng; we read no DTD, and "" would mean "not stated".
     attributes = doc.attributes(element)
     _read_abstract(doc, element, draft, attributes.get("Type") or "other", attributes.get("Language") or "eng")
 
 
-def _read_abstract(doc: Markup, element: int, draft: _Draft, type_: str, language: str) -> None:
+def _read_abstract(doc: Markup, element: int, draft: Draft, type_: str, language: str) -> None:
     """Add the parts of an abstract, and apart from them its copyright lines."""
     parts: list[tuple[str, str, str]] = []  # label, category, text
     for child in doc.children(element):
@@ -210,7 +183,7 @@ def _append(doc: Markup, element: int, texts: list[str]) -> None:
         texts.append(text)
 
 
-def _read_mesh(doc: Markup, element: int, draft: _Draft) -> None:
+def _read_mesh(doc: Markup, element: int, draft: Draft) -> None:
     """Add `Descriptor`, or one `Descriptor/Qualifier` for every qualifier, as MEDLINE prints them.
 
     Names of MeSH hold no markup; they are half of all elements that are read.
@@ -230,7 +203,7 @@ def _read_mesh(doc: Markup, element: int, draft: _Draft) -> None:
             descriptor, bare = name, True
 
 
-def _read_relation(doc: Markup, element: int, draft: _Draft) -> None:
+def _read_relation(doc: Markup, element: int, draft: Draft) -> None:
     """Add a link; `Cites` (2018 and before) is a reference list and no relation of the record itself."""
     kind = doc.attributes(element).get("RefType") or ""
     if not kind or kind == "Cites":
@@ -244,13 +217,13 @@ def _read_relation(doc: Markup, element: int, draft: _Draft) -> None:
     draft.links.append(Link(type=kind, target=pubmed_doc_id(pmid) if pmid is not None else source))
 
 
-def _read_electronic_location(doc: Markup, element: int, draft: _Draft) -> None:
+def _read_electronic_location(doc: Markup, element: int, draft: Draft) -> None:
     attributes = doc.attributes(element)
     if attributes.get("EIdType") == "doi" and attributes.get("ValidYN") != "N" and draft.electronic_doi is None:
         draft.electronic_doi = normalize_doi(doc.own_text(element))
 
 
-def _read_article_id(doc: Markup, element: int, draft: _Draft) -> None:
+def _read_article_id(doc: Markup, element: int, draft: Draft) -> None:
     kind = doc.attributes(element).get("IdType")
     if kind == "doi" and draft.doi is None:
         draft.doi = normalize_doi(doc.own_text(element))
