@@ -109,6 +109,7 @@ def assemble(
     license: Annotated[str, typer.Option(help="What its licence must allow: commercial, open or any.")] = "any",  # noqa: A002
     evaluation: Annotated[list[str] | None, typer.Option(metavar="FILE", help="Evaluation set (JSONL).")] = None,
     contaminated: Annotated[str, typer.Option(help="Texts that hold an evaluation item: report or remove.")] = "report",
+    shard_mb: Annotated[int, typer.Option(help="Text of a shard, 10^6 bytes.")] = 128,
     workers: Workers = 1,
     update: Update = False,
 ) -> None:
