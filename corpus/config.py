@@ -7,7 +7,7 @@ output and stay out of the fingerprint; all others are its identity.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from corpus.ncbi.licenses import Use
 
@@ -70,6 +70,7 @@ class AssembleConfig(StageConfig):
         "that the bands propose; off when not given",
     )
     validation: float = Field(0.005, ge=0, lt=1, description="share of clusters held out for validation")
+    test: float = Field(0.005, ge=0, lt=1, description="share of clusters held out as test: packed, never trained on")
     seed: int = Field(0, ge=0, description="seed of the shard order and of the split")
     min_words: int = Field(10, ge=0, description="documents with fewer words are dropped as too_short")
     notice_words: int = Field(
@@ -100,3 +101,11 @@ class AssembleConfig(StageConfig):
     )
     shard_mb: int = Field(128, ge=1, description="aimed-at text per shard, 10^6 bytes")
     workers: Workers = runtime(1, "local worker processes")
+
+    @field_validator("test")
+    @classmethod
+    def _leaves_a_train_split(cls, test: float, info: ValidationInfo) -> float:
+        validation = info.data.get("validation", 0.0)  # absent when it is wrong itself
+        if validation + test >= 1:
+            raise ValueError(f"{test:g} and the validation share {validation:g} leave nothing to train on; lower one")
+        return test

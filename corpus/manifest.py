@@ -9,18 +9,19 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from corpus import storage
 from corpus.errors import CorruptError, DataError, UsageError
 
 MANIFEST = "manifest.json"
+SPLITS: Final = ("train", "validation", "test")  # roles of the parts that hold documents or tokens
 PACKAGE_VERSION = "0.1.0"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Part:
-    """One committed file: `role` says what it is (records, rejects, train, validation, decisions, tokens, …)."""
+    """One committed file: `role` says what it is (records, rejects, train, validation, test, decisions, tokens, …)."""
 
     path: str  # relative to the manifest
     role: str

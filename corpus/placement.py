@@ -1,8 +1,7 @@
 """From documents and their fates to corpus shards: where each kept document goes, and what is said of every other.
 
-The split goes by cluster and by a hash of its smallest id, so that no resemblance crosses it and it stays when the
-corpus grows. Inside a split the documents are ordered by a hash of (seed, document id): shards are balanced,
-and any worker count gives the same bytes.
+`corpus.sharding` says to which split and shard a document belongs, by its id and cluster alone, so any worker count
+gives the same bytes.
 """
 
 import math
@@ -13,7 +12,6 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import xxhash
 
 from corpus import parquet
 from corpus.blocks import from_block, to_block
@@ -23,9 +21,10 @@ from corpus.dedup.resolve import REASONS
 from corpus.document_parts import work_path
 from corpus.documents import SHARD_COLUMNS, Document, EarlyDecision
 from corpus.lookup import places_in
-from corpus.manifest import Books
+from corpus.manifest import SPLITS, Books
 from corpus.records import doc_id
 from corpus.schema import schema_of, to_table
+from corpus.sharding import Shards, clusters_of, order_of, split_of
 from corpus.workspace import Receipt, Workspace
 
 
@@ -42,35 +41,10 @@ class Decision:
     matched: str  # the document that `score` compares with: the survivor, or the citation its full text stands for
     score: float | None  # exact Jaccard similarity of word 5-shingles with `matched`
     cluster: str  # smallest id of the documents that resemble each other; its own id when alone
-    split: str  # train or validation when kept
+    split: str  # train, validation or test when kept
 
 
 DECISION_COLUMNS = [field.name for field in fields(Decision)]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Shards:
-    """How many shards each split has, and the numbers by which the shuffle knows them."""
-
-    num_train: int
-    num_validation: int
-
-    @property
-    def num_all(self) -> int:
-        """Return the number of shards of both splits."""
-        return self.num_train + self.num_validation
-
-    def name(self, number: int) -> tuple[str, str]:
-        """Return (split, file name) of a shard."""
-        if number < self.num_train:
-            return "train", f"train/part-{number:05d}-of-{self.num_train:05d}.parquet"
-        return "validation", f"validation/part-{number - self.num_train:05d}-of-{self.num_validation:05d}.parquet"
-
-
-def plan_shards(text_bytes: int, config: AssembleConfig) -> Shards:
-    """Return the shards for a corpus of so many bytes of text before any document is dropped."""
-    num_train = max(1, -(-text_bytes // (config.shard_mb * 1_000_000)))
-    return Shards(num_train=num_train, num_validation=max(1, round(num_train * config.validation)))
 
 
 def place(
@@ -89,13 +63,12 @@ def place(
     table = parquet.read_table(workspace.path(work_path("documents", stem)))
     early = parquet.read_table(workspace.path(work_path("early", stem)))
     keys = table.column("doc_key").to_numpy().astype(np.uint64)
-    member, lost = places_in(keys, outcome["member"]), places_in(keys, outcome["dropped"])
-    ids = table.column("doc_id").to_pylist()
-    clusters = list(ids)
-    for row in np.flatnonzero(member >= 0).tolist():
-        clusters[row] = doc_id(outcome["cluster"][member[row]])
-    validation = np.array([_unit(cluster, config.seed) < config.validation for cluster in clusters], bool)
-    rows = pa.concat_tables([_document_decisions(table, lost, outcome, clusters, validation), _early_decisions(early)])
+    lost, cluster_keys = places_in(keys, outcome["dropped"]), clusters_of(keys, outcome)
+    clusters = table.column("doc_id").to_pylist()
+    for row in np.flatnonzero(cluster_keys != keys).tolist():
+        clusters[row] = doc_id(cluster_keys[row])
+    split = split_of(cluster_keys, config)
+    rows = pa.concat_tables([_document_decisions(table, lost, outcome, clusters, split), _early_decisions(early)])
     decisions = rows.take(pa.array(np.argsort(rows.column("row").to_numpy()))).select(DECISION_COLUMNS)
     name = f"decisions/part-{part:05d}.parquet"
     parquet.write_table(workspace.path(name), decisions.combine_chunks())
@@ -107,9 +80,9 @@ def place(
         parts.append(report)
         facts |= found
     receipt = Receipt(task=f"decisions/{part:05d}", parts=tuple(parts), books=_books(decisions), facts=facts)
-    order = np.array([xxhash.xxh3_64_intdigest(name.encode(), config.seed) for name in ids], np.uint64)
+    order = order_of(keys, config.seed)
     kept = table.select(SHARD_COLUMNS).append_column("order", pa.array(order))
-    kept = kept.append_column("shard", pa.array(_shard_numbers(order, validation, shards)))
+    kept = kept.append_column("shard", pa.array(shards.numbers(order, split)))
     return workspace.finish(receipt), kept.filter(pa.array(lost < 0))
 
 
@@ -135,7 +108,7 @@ def write_shard(number: int, blocks: Iterable[bytes], *, shards: Shards, workspa
         return done
     tables = [table for block in blocks if (table := from_block(block)).num_rows]
     table = pa.concat_tables(tables) if tables else _empty_shard()
-    table = _ordered(table).select(SHARD_COLUMNS)
+    table = table.take(pa.array(np.argsort(table.column("order").to_numpy()))).select(SHARD_COLUMNS)
     parquet.write_table(workspace.path(name), table)
     facts = {f"{split}_documents": table.num_rows, f"{split}_text_bytes": _num_bytes(table)}
     for source in ("pubmed", "pmc"):
@@ -149,7 +122,7 @@ def _document_decisions(
     places: np.ndarray,
     outcome: dict[str, np.ndarray],
     clusters: list[str],
-    validation: np.ndarray,
+    split: np.ndarray,
 ) -> pa.Table:
     """Return the decision on each document; places: int64[num_rows] into the dropped ones, -1 for the kept."""
     lost = np.flatnonzero(places >= 0)
@@ -159,7 +132,7 @@ def _document_decisions(
     for row, reason, survivor, match, score in zip(lost.tolist(), *columns, strict=True):
         reasons[row], survivors[row], matched[row] = str(REASONS[reason]), doc_id(survivor), doc_id(match)
         scores[row] = None if math.isnan(score) else score
-    split = np.where(places >= 0, 2, np.where(validation, 1, 0))
+    split = np.where(places >= 0, len(SPLITS), split)
     return _decision_table(
         table,
         kept=pa.array(places < 0),
@@ -168,7 +141,7 @@ def _document_decisions(
         matched=pa.array(matched, pa.string()),
         score=pa.array(scores, pa.float64()),
         cluster=pa.array(clusters, pa.string()),
-        split=pa.array(["train", "validation", ""]).take(pa.array(split)),
+        split=pa.array([*SPLITS, ""]).take(pa.array(split)),
     )
 
 
@@ -193,28 +166,8 @@ def _decision_table(table: pa.Table, **columns: pa.Array | pa.ChunkedArray) -> p
     return pa.Table.from_arrays([known[name] for name in schema.names], schema=schema)
 
 
-def _shard_numbers(order: np.ndarray, validation: np.ndarray, shards: Shards) -> np.ndarray:
-    """Return the shard of each document: a range of the hash, of the shards of its split."""
-    split_shards = np.where(validation, shards.num_validation, shards.num_train).astype(np.uint64)
-    number = ((order >> np.uint64(32)) * split_shards >> np.uint64(32)).astype(np.int64)
-    return number + np.where(validation, shards.num_train, 0)
-
-
-def _ordered(table: pa.Table) -> pa.Table:
-    order = table.column("order").to_numpy()
-    by_order = np.argsort(order)
-    if np.any(order[by_order][1:] == order[by_order][:-1]):  # two ids with one hash
-        return table.sort_by([("order", "ascending"), ("doc_id", "ascending")])
-    return table.take(pa.array(by_order))
-
-
 def _empty_shard() -> pa.Table:
     return to_table([], Document).append_column("order", pa.array([], pa.uint64()))
-
-
-def _unit(name: str, seed: int) -> float:
-    """Return a number in [0, 1) that depends on a document id and the seed alone; another hash than the order's."""
-    return xxhash.xxh3_64_intdigest(b"split:" + name.encode(), seed) / 2**64
 
 
 def _books(decisions: pa.Table) -> Books:

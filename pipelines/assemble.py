@@ -19,7 +19,6 @@ from corpus.contamination import load_index
 from corpus.document_parts import file_ranks
 from corpus.errors import UsageError
 from corpus.manifest import Input, Manifest, read_manifest
-from corpus.placement import plan_shards
 from corpus.progress import say
 from corpus.record_parts import stored_parts
 from corpus.running import running_stage
@@ -70,7 +69,7 @@ def assemble(
                 lambda pipeline: build(pipeline, plan, spill),
                 workspace=workspace,
                 finished=finished,
-                num_tasks=2 * len(plan.records.names) + plan.shards.num_all + 1,
+                num_tasks=2 * len(plan.records.names) + num_shards(source.summary.get("text_bytes", 0), config) + 1,
                 workers=min(config.workers, len(plan.records.names)),
                 beam_args=beam_args,
                 keep=lambda: _kept_for_update(workspace, plan, before) if update else (),
@@ -124,7 +123,7 @@ def _spill_folder(workspace: Workspace, beam_args: Sequence[str]) -> Iterator[st
 
 
 def plan_assemble(config: AssembleConfig, source: Manifest, *, records: str, workspace: Workspace) -> Plan:
-    """Return what every step knows: the records parts in order, and the numbers of partitions and shards."""
+    """Return what every step knows: the records parts in order, and the number of partitions."""
     parts = stored_parts(records, source)
     return Plan(
         workspace=workspace,
@@ -132,8 +131,13 @@ def plan_assemble(config: AssembleConfig, source: Manifest, *, records: str, wor
         records=parts,
         ranks=tuple(file_ranks(parts.names)),
         num_partitions=num_partitions(source.books.kept),
-        shards=plan_shards(source.summary.get("text_bytes", 0), config),
     )
+
+
+def num_shards(text_bytes: int, config: AssembleConfig) -> int:
+    """Return about how many shards so much text makes before any document is dropped; to show progress."""
+    held_out = sum(1 for share in (config.validation, config.test) if share)
+    return -(-text_bytes // (config.shard_mb * 1_000_000)) + held_out
 
 
 def num_partitions(num_records: int) -> int:
@@ -159,16 +163,18 @@ def build(pipeline: beam.Pipeline, plan: Plan, spill: str | None) -> None:
         | "ByPart" >> BlockExchange(spill=spill)
         | "MakeDocuments" >> _pairs(steps.MakeDocuments(plan), retracted)
     )
-    facts = _resolve(pipeline, buckets, plan, spill)
-    signal = beam.pvalue.AsSingleton(facts)
+    resolved = _resolve(pipeline, buckets, plan, spill)
+    signal = beam.pvalue.AsSingleton(resolved)
     placed = parts | "Place" >> beam.ParDo(metered_step(assemble_shards.Place(plan)), signal).with_outputs(
         "blocks", main="decisions"
     )
-    every_shard = pipeline | "EmptyShards" >> beam.Create([(shard, b"") for shard in range(plan.shards.num_all)])
+    every_shard = resolved | "EmptyShards" >> beam.FlatMap(assemble_shards.empty_blocks).with_output_types(
+        tuple[int, bytes]
+    )
     shards = (
         (placed.blocks, every_shard)
         | "ByShard" >> BlockExchange(spill=spill)
-        | "WriteShard" >> beam.ParDo(metered_step(assemble_shards.WriteShard(plan)))
+        | "WriteShard" >> beam.ParDo(metered_step(assemble_shards.WriteShard(plan)), signal)
     )
     (
         ((placed.decisions, shards) | "AllReceipts" >> beam.Flatten())

@@ -1,10 +1,10 @@
-"""What `assemble` prints below its line: how duplicates were sought, conflicts of ids, evaluation sets."""
+"""What `assemble` prints below its line: how duplicates were sought, conflicts of ids, evaluation sets, shards."""
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from corpus.dedup.minhash import bands_for, collision_probability
-from corpus.manifest import Manifest
+from corpus.manifest import SPLITS, Manifest
 
 SIMILARITIES: Final = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95)
 _CONFLICTS: Final = "id_conflicts_"
@@ -30,6 +30,20 @@ def report_lines(manifest: Manifest) -> Iterator[str]:
             f"{numbers['evaluation_items']:,} items sought, "
             f"{numbers['evaluation_items_by_id_only']:,} of them by id only; contamination/"
         )
+
+    yield shards_line(numbers)
+
+
+def shards_line(numbers: Mapping[str, Any]) -> str:
+    """Return the shards and documents of each split, and how far its shards are apart; numbers: of the manifest."""
+    splits = []
+    for split in SPLITS:
+        if count := numbers.get(f"{split}_shards"):
+            least, most = (numbers[f"{split}_shard_bytes_{which}"] for which in ("min", "max"))
+            apart = f" within {most / least - 1:.1%}" if count > 1 and least else ""
+            size = f"{count:,} shard{'s' if count > 1 else ''} of {most / 1e6:,.1f} MB{apart}"
+            splits.append(f"{split} {numbers[f'{split}_documents']:,} documents in {size}")
+    return f"  {'; '.join(splits)}"
 
 
 def curve_line(threshold: float) -> str:

@@ -13,7 +13,7 @@ from corpus.document_parts import load_arrays
 from corpus.metering import count
 from corpus.placement import place, shard_blocks, write_shard
 from corpus.workspace import Receipt
-from pipelines.assemble_steps import CONFLICTS, OUTCOME, Blocks, PartStep, Step
+from pipelines.assemble_steps import CONFLICTS, OUTCOME, Blocks, PartStep, Resolved, Step
 from pipelines.exchange import read_blocks
 
 BLOCKS_BYTES = 64 << 20  # of kept documents that wait in a worker until they are cut by shard
@@ -32,7 +32,7 @@ class Place(PartStep):
         self._waiting: list[pa.Table] = []
         self._waiting_bytes = 0
 
-    def process(self, element: int, facts: dict[str, int]) -> Iterator[Any]:
+    def process(self, element: int, resolved: Resolved) -> Iterator[Any]:
         plan = self._plan
         if self._outcome is None:  # the side input says that it is written; once a worker, not once a part
             self._outcome = load_arrays(plan.workspace.path(OUTCOME))
@@ -40,7 +40,7 @@ class Place(PartStep):
             part=element,
             stem=plan.records.names[element],
             outcome=self._outcome,
-            shards=plan.shards,
+            shards=resolved.shards,
             workspace=plan.workspace,
             config=plan.config,
         )
@@ -60,13 +60,18 @@ class Place(PartStep):
         yield from shard_blocks(waiting)
 
 
+def empty_blocks(resolved: Resolved) -> Iterator[tuple[int, bytes]]:
+    """Yield (shard, nothing) for each shard, so that one without documents is written too."""
+    yield from ((number, b"") for number in range(resolved.shards.num_all))
+
+
 class WriteShard(Step):
     """(shard, Arrow streams) → receipt."""
 
-    def process(self, element: tuple[int, Blocks]) -> Iterator[tuple[int, Receipt]]:
+    def process(self, element: tuple[int, Blocks], resolved: Resolved) -> Iterator[tuple[int, Receipt]]:
         number, blocks = element
         full = (block for block in read_blocks(blocks) if block)
-        receipt = write_shard(number, full, shards=self._plan.shards, workspace=self._plan.workspace)
+        receipt = write_shard(number, full, shards=resolved.shards, workspace=self._plan.workspace)
         count(
             "text bytes in shards", sum(receipt.facts[name] for name in receipt.facts if name.endswith("_text_bytes"))
         )
@@ -79,11 +84,11 @@ class WriteShard(Step):
 class Commit(Step):
     """All receipts → the manifest."""
 
-    def process(self, element: tuple[int, Iterable[Receipt]], facts: dict[str, int]) -> None:
+    def process(self, element: tuple[int, Iterable[Receipt]], resolved: Resolved) -> None:
         conflicts = self._plan.workspace.finished(CONFLICTS)
         assert conflicts is not None, "the step before left a receipt of the list of conflicts"
         receipts = sorted([*element[1], conflicts], key=lambda receipt: receipt.task)
-        summary = dict(facts)
+        summary = dict(resolved.facts)
         for receipt in receipts:
             for name, number in receipt.facts.items():
                 summary[name] = summary.get(name, 0) + number

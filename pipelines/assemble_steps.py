@@ -27,11 +27,11 @@ from corpus.id_graph import Conflict, conflict_counts, find_conflicts
 from corpus.joins import join_full_texts, rank_table, ranks_of
 from corpus.lookup import places_in
 from corpus.metering import count
-from corpus.placement import Shards
 from corpus.record_parts import RecordParts
 from corpus.records import is_pmc
 from corpus.retractions import retracted_entities
 from corpus.schema import to_table
+from corpus.sharding import Shards, plan_shards
 from corpus.state import KEY, VERDICT, fold
 from corpus.workspace import WORK, Receipt, Workspace
 from pipelines.exchange import BlockRef, read_blocks
@@ -57,12 +57,19 @@ class Plan:
     records: RecordParts
     ranks: tuple[int, ...]  # of each part's file, in the order in which files apply
     num_partitions: int  # of the fold and of the buckets
-    shards: Shards
     keep_shards: bool = True  # False in a rehearsal: a shard is written, hashed and removed
 
     def document_paths(self) -> list[str]:
         """Return the full paths of the documents parts."""
         return [self.workspace.path(work_path("documents", stem)) for stem in self.records.names]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Resolved:
+    """What the last steps wait for: the fates are on disk, and these are the shards and the numbers so far."""
+
+    facts: dict[str, int]
+    shards: Shards
 
 
 class Step(beam.DoFn):
@@ -208,9 +215,9 @@ class Verify(Step):
 
 
 class Resolve(Step):
-    """(0, numbers of twins and VERIFIED rows) → the numbers of the join; all fates go to one file."""
+    """(0, numbers of twins and VERIFIED rows) → `Resolved`; all fates go to one file."""
 
-    def process(self, element: tuple[int, Blocks]) -> Iterator[dict[str, int]]:
+    def process(self, element: tuple[int, Blocks]) -> Iterator[Resolved]:
         plan = self._plan
         blocks = [block for block in read_blocks(element[1]) if block]
         num_twins = sum(int(np.frombuffer(block, "<u8", count=1)[0]) for block in blocks)
@@ -238,13 +245,16 @@ class Resolve(Step):
         parquet.write_table(plan.workspace.path(CONFLICTS), to_table(conflicts, Conflict))
         file = plan.workspace.measure(CONFLICTS, role="id_conflicts", rows=len(conflicts))
         plan.workspace.finish(Receipt(task=CONFLICTS, parts=(file,)))
-        yield {
+        shards = plan_shards(paths, arrays, plan.config)
+        facts = {
             **conflict_counts(conflicts),
             **evaluation_facts(plan.config),
+            **shards.facts(),
             "verified_pairs": len(edges),
             "twins_kept_apart": edges.num_twins,
             **{f"full_text_found_by_{name}": count for name, count in join.found_by.items()},
         }
+        yield Resolved(facts=facts, shards=shards)
 
 
 def _weights(keys: np.ndarray) -> np.ndarray:

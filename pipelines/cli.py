@@ -98,6 +98,7 @@ def assemble(
     ] = "captions",
     threshold: Annotated[float, typer.Option(help="Jaccard similarity from which two texts are duplicates.")] = 0.8,
     validation: Annotated[float, typer.Option(help="Share of documents held out, whole clusters at a time.")] = 0.005,
+    test: Annotated[float, typer.Option(help="Share held out as test: packed, never trained on.")] = 0.005,
     seed: Annotated[int, typer.Option(help="Seed of the split and of the order.")] = 0,
     min_words: Annotated[int, typer.Option(help="Texts with fewer words are dropped.")] = 10,
     notice_words: Annotated[int, typer.Option(help="Errata and notices with fewer words are dropped.")] = 400,
@@ -108,13 +109,14 @@ def assemble(
     license: Annotated[str, typer.Option(help="What its licence must allow: commercial, open or any.")] = "any",  # noqa: A002
     evaluation: Annotated[list[str] | None, typer.Option(metavar="FILE", help="Evaluation set (JSONL).")] = None,
     contaminated: Annotated[str, typer.Option(help="Texts that hold an evaluation item: report or remove.")] = "report",
+    shard_mb: Annotated[int, typer.Option(help="Text of a shard, 10^6 bytes.")] = 128,
     workers: Workers = 1,
     update: Update = False,
 ) -> None:
     """Deduplicate and split the records into a corpus.
 
     Takes each document's latest state, drops abstracts whose full text is kept and verified duplicates, and writes
-    train and validation shards, with a reason for every document dropped.
+    train, validation and test shards, with a reason for every document dropped.
     """
     options: dict[str, Any] = {name: value for name, value in locals().items() if value is not None}
     from corpus.config import AssembleConfig

@@ -6,7 +6,7 @@ Every record read is in one line of the funnel: kept, or dropped with its reason
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from corpus.manifest import Books, Manifest
+from corpus.manifest import SPLITS, Books, Manifest
 
 ROAD = ("fetch-pubmed", "fetch-pmc", "extract", "assemble", "tokenizer", "pack", "train", "export")
 UNITS = ("B", "kB", "MB", "GB", "TB")
@@ -80,7 +80,7 @@ def _tokenizer_text(summary: Mapping[str, Any]) -> str:
 def _pack_text(summary: Mapping[str, Any]) -> str:
     splits = [
         f"{split['tokens']:,} {name} tokens = {split['rows']:,} rows of {summary['seq_length']:,} + {split['tail']:,}"
-        for name, split in sorted(summary["splits"].items())
+        for name, split in sorted(summary["splits"].items(), key=lambda item: SPLITS.index(item[0]))
     ]
     return ", ".join(splits)
 

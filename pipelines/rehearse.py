@@ -16,19 +16,18 @@ from corpus import parquet, storage
 from corpus.config import AssembleConfig
 from corpus.document_parts import file_ranks
 from corpus.errors import UsageError
-from corpus.manifest import Input, Manifest
+from corpus.manifest import SPLITS, Input, Manifest
 from corpus.metering import Meter
-from corpus.placement import plan_shards
 from corpus.rehearsal.parts import RehearsedParts
 from corpus.running import running_stage
 from corpus.workspace import WORK, Receipt, Workspace, plan_stage
-from pipelines.assemble import build, num_partitions
+from pipelines.assemble import build, num_partitions, num_shards
 from pipelines.assemble_steps import Plan
 from pipelines.rehearsal_report import Rehearsal
 from pipelines.stage import run_stage
 
 REPORT = "rehearsal.json"
-TEXT_PER_CITATION, TEXT_PER_ARTICLE = 1_100, 32_000  # bytes, to plan the shards; the share without abstract is in it
+TEXT_PER_CITATION, TEXT_PER_ARTICLE = 1_100, 32_000  # bytes, to count the tasks; the share without abstract is in it
 SAMPLE_SECONDS = 0.1
 
 
@@ -75,7 +74,6 @@ def _assemble(parts: RehearsedParts, folder: str) -> Manifest:
         records=parts,
         ranks=tuple(file_ranks(parts.names)),
         num_partitions=num_partitions(parts.num_records),
-        shards=plan_shards(text_bytes, config),
         keep_shards=False,
     )
     spill = workspace.path(f"{WORK}/spill")
@@ -83,7 +81,7 @@ def _assemble(parts: RehearsedParts, folder: str) -> Manifest:
         lambda pipeline: build(pipeline, plan, spill),
         workspace=_Uncleaned(**{name: getattr(workspace, name) for name in workspace.__slots__}),
         finished=None,
-        num_tasks=2 * len(parts.names) + plan.shards.num_all,
+        num_tasks=2 * len(parts.names) + num_shards(text_bytes, config) + 1,
         workers=1,
         beam_args=(),
     )
@@ -184,5 +182,5 @@ def _report(
         disk_bytes=work,
         wall=wall,
         citation_records=parts.num_citations + parts.num_updates,
-        shards=len([part for part in manifest.parts if part.role in ("train", "validation")]),
+        shards=len([part for part in manifest.parts if part.role in SPLITS]),
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from corpus import parquet
-from corpus.manifest import read_manifest
+from corpus.manifest import SPLITS, read_manifest
 from corpus.pile.text import PileDrop
 from corpus.quality import DropReason
 from corpus.sample.write import write_sample
@@ -43,7 +43,7 @@ def test_the_piles_selection_and_nothing_else(work: Path) -> None:
         records |= {(row["doc_id"], row["pile"]) for row in rows if not row["pile_drop"]}
     kept = [
         (row["doc_id"], row["text"])
-        for role in ("train", "validation")
+        for role in SPLITS
         for path in manifest.paths(str(work / "pile"), role)
         for row in parquet.read_table(path, columns=["doc_id", "text"]).to_pylist()
     ]

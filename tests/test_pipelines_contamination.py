@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from corpus.config import AssembleConfig, ExtractConfig
 from corpus.errors import UsageError
-from corpus.manifest import Manifest, read_manifest
+from corpus.manifest import SPLITS, Manifest, read_manifest
 from corpus.parquet import read_table
 from corpus.sample.write import write_sample
 from pipelines.assemble import assemble
@@ -36,7 +36,7 @@ def rows(folder: Path, role: str) -> list[dict]:
 def test_items_are_reported_and_removed_with_balanced_books(records: Path, tmp_path: Path) -> None:
     plain = assemble(AssembleConfig(), records=str(records), output=str(tmp_path / "plain"))
     assert plain is not None
-    kept = {row["doc_id"]: row for role in ("train", "validation") for row in rows(tmp_path / "plain", role)}
+    kept = {row["doc_id"]: row for role in SPLITS for row in rows(tmp_path / "plain", role)}
     lost = [row for row in rows(tmp_path / "plain", "decisions") if row["reason"] == "full_text_kept"]
     by_text = next(row for row in kept.values() if row["source"] == "pubmed" and len(row["text"].split()) > 90)
     by_id = lost[0]
@@ -62,12 +62,13 @@ def test_items_are_reported_and_removed_with_balanced_books(records: Path, tmp_p
     gone = {row["doc_id"] for row in rows(tmp_path / "remove", "decisions") if row["reason"] == "contaminated"}
     assert gone == {document for document, _, _ in found}
     assert removed.books.dropped["contaminated"] == len(gone) == removed.summary["contaminated_documents"]
-    left = {row["doc_id"] for role in ("train", "validation") for row in rows(tmp_path / "remove", role)}
+    left = {row["doc_id"] for role in SPLITS for row in rows(tmp_path / "remove", role)}
     assert not gone & left
     assert all(row["survivor"] in left for row in rows(tmp_path / "remove", "decisions") if row["score"])
     assert reported.fingerprint != removed.fingerprint != plain.fingerprint
     lines = "\n".join(report_lines(removed))
     assert "hold evaluation items (removed)" in lines
+    assert f"train {removed.summary['train_documents']:,} documents in 1 shard of " in lines
     assert "18 bands of 6 values, expected recall at 0.8: 0.996" in lines
     assert "would be lost by The Pile's rule" in lines
 

@@ -12,7 +12,7 @@ import pytest
 from lxml import etree
 
 from corpus.config import AssembleConfig, ExtractConfig
-from corpus.manifest import Manifest, read_manifest
+from corpus.manifest import SPLITS, Manifest, read_manifest
 from corpus.parquet import read_table
 from pipelines.assemble import assemble
 from pipelines.extract import extract
@@ -27,7 +27,7 @@ def road(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("real")
     config = ExtractConfig(pubmed=(str(real_data / "pubmed"),), pmc=(str(real_data / "pmc"),), workers=2)
     extract(config, output=str(folder / "records"))
-    assemble(AssembleConfig(workers=2), records=str(folder / "records"), output=str(folder / "corpus"))
+    assemble(AssembleConfig(workers=2, shard_mb=8), records=str(folder / "records"), output=str(folder / "corpus"))
     return folder
 
 
@@ -43,7 +43,7 @@ def decisions(road: Path) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def kept(road: Path) -> dict[str, dict[str, Any]]:
-    documents = [row for role in ("train", "validation") for row in rows(road / "corpus", "assemble", role)]
+    documents = [row for role in SPLITS for row in rows(road / "corpus", "assemble", role)]
     assert len({row["doc_id"] for row in documents}) == len(documents)
     return {row["doc_id"]: row for row in documents}
 
@@ -143,3 +143,22 @@ def test_every_duplicate_names_a_kept_survivor_and_its_exact_score(
         if row["kept"]:
             clusters.setdefault(row["cluster"], set()).add(split_of[row["doc_id"]])
     assert all(len(splits) == 1 for splits in clusters.values())
+
+
+def test_shards_hold_equally_much_text(road: Path, kept: dict[str, dict[str, Any]]) -> None:
+    manifest = read_manifest(str(road / "corpus"), "assemble")
+    texts = {
+        split: [
+            sum(len(row["text"].encode()) for row in read_table(path, ["text"]).to_pylist())
+            for path in manifest.paths(str(road / "corpus"), split)
+        ]
+        for split in SPLITS
+    }
+    assert sum(map(sum, texts.values())) == sum(len(row["text"].encode()) for row in kept.values())
+    sizes = texts["train"]
+    assert len(sizes) == -(-sum(sizes) // 8_000_000) >= 8
+    assert max(sizes) / min(sizes) - 1 < 0.05
+    assert (manifest.summary["train_shard_bytes_min"], manifest.summary["train_shard_bytes_max"]) == (
+        min(sizes),
+        max(sizes),
+    )

@@ -6,7 +6,7 @@ import pytest
 
 from corpus.config import AssembleConfig, ExtractConfig
 from corpus.errors import DataError
-from corpus.manifest import Manifest
+from corpus.manifest import SPLITS, Manifest
 from corpus.parquet import read_table
 from corpus.quality import RETRACTED_TAG, DropReason
 from corpus.records import pmc_doc_id
@@ -62,7 +62,7 @@ def test_another_policy_changes_what_it_says_and_nothing_else(tmp_path: Path) ->
     }
     assert not {"retracted", "ocr", "language"} & {row["reason"] for row in decided}
     assert sum(row["reason"] == "license" and row["source"] == "pubmed" for row in decided) > 5  # copyright lines
-    texts = [row for role in ("train", "validation") for path in manifest.paths(corpus, role)
+    texts = [row for role in SPLITS for path in manifest.paths(corpus, role)
              for row in read_table(path).to_pylist()]  # fmt: skip
     tagged = [row for row in texts if row["text"].startswith(RETRACTED_TAG)]
     assert tagged

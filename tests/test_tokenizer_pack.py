@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from corpus import parquet
 from corpus.errors import CorruptError, DataError, UsageError
-from corpus.manifest import Manifest, read_manifest, verify_parts
+from corpus.manifest import SPLITS, Manifest, read_manifest, verify_parts
 from corpus.workspace import Receipt, Workspace
 from tests.small_corpus import mixed_corpus, write_corpus
 from tokenizer.bins import read_index
@@ -123,9 +123,7 @@ def test_a_missing_or_short_shard_stops_the_commit(base: Path, tmp_path: Path) -
 
 
 TEXT = st.one_of(st.just(""), st.just(END_OF_TEXT), st.text(st.characters(exclude_categories=["Cs"]), max_size=30))
-SHARD = st.tuples(
-    st.sampled_from(["train", "validation"]), st.lists(st.tuples(st.sampled_from(["pubmed", "pmc"]), TEXT), max_size=8)
-)
+SHARD = st.tuples(st.sampled_from(SPLITS), st.lists(st.tuples(st.sampled_from(["pubmed", "pmc"]), TEXT), max_size=8))
 
 
 @settings(max_examples=25, deadline=None)
@@ -139,6 +137,7 @@ def test_the_ledger_balances(
     documents = [document for _, shard in shards for document in shard]
     assert manifest.books.read == len(documents)
     assert manifest.books.kept == sum(text != "" for _, text in documents)
+    assert set(manifest.summary["splits"]) == {split for split, _ in shards}
     for split, account in manifest.summary["splits"].items():
         own = [document for role, shard in shards if role == split for document in shard if document[1]]
         assert account["documents"] == account["end_of_text_tokens"] == len(own)

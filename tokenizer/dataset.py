@@ -22,7 +22,7 @@ class TokenRows:
     """All rows of one split; `fingerprint` is that of the pack stage, which a resumed run must find again."""
 
     def __init__(self, tokens: str, split: str) -> None:
-        """Open the split ("train" or "validation") of a tokens directory.
+        """Open the split ("train", "validation" or "test") of a tokens directory.
 
         Raises UsageError when no pack is finished there, CorruptError when a file is missing or of another size.
         """

@@ -11,13 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from corpus.errors import UsageError
+from corpus.mixing import GOLDEN, Words, mix
 
 ROUNDS = 8  # 4 give a pseudorandom permutation; the small domains of small corpora want more
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MASK = (1 << 64) - 1
-
-Words = npt.NDArray[np.uint64]
 
 
 def rows_for_step(step: int, *, seed: int, num_rows: int, batch_rows: int) -> npt.NDArray[np.int64]:
@@ -42,7 +40,7 @@ def rows_at(positions: npt.NDArray[np.int64], *, seed: int, num_rows: int) -> np
         raise UsageError("the training split has no full row; give more text, or pack with a smaller --seq-length")
     assert positions.size == 0 or int(positions.min()) >= 0, "positions count from 0"
     epochs, places = np.divmod(positions, num_rows)
-    keys = _mix(epochs.astype(np.uint64) * _GOLDEN + _mix(np.array([seed & _MASK], np.uint64)))
+    keys = mix(epochs.astype(np.uint64) * GOLDEN + mix(np.array([seed & _MASK], np.uint64)))
     half_bits = max(1, ((num_rows - 1).bit_length() + 1) // 2)
     rows = _permute(places.astype(np.uint64), keys, half_bits)
     while (outside := rows >= num_rows).any():
@@ -55,13 +53,6 @@ def _permute(values: Words, keys: Words, half_bits: int) -> Words:
     bits = np.uint64(half_bits)
     left, right = values >> bits, values & np.uint64((1 << half_bits) - 1)
     for number in range(1, ROUNDS + 1):
-        round_keys = keys + np.uint64(number * int(_GOLDEN) & _MASK)
-        left, right = right, left ^ (_mix(_mix(round_keys) ^ right) >> np.uint64(64 - half_bits))
+        round_keys = keys + np.uint64(number * int(GOLDEN) & _MASK)
+        left, right = right, left ^ (mix(mix(round_keys) ^ right) >> np.uint64(64 - half_bits))
     return left << bits | right
-
-
-def _mix(values: Words) -> Words:
-    """Mix 64 bits as splitmix64 does (Steele, Lea and Flood, OOPSLA 2014)."""
-    values = (values ^ values >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ values >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
-    return values ^ values >> np.uint64(31)

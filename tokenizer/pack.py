@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from corpus import parquet, storage
 from corpus.errors import DataError
-from corpus.manifest import Books, Input, Manifest, read_manifest
+from corpus.manifest import SPLITS, Books, Input, Manifest, read_manifest
 from corpus.workspace import Receipt, Workspace, plan_stage
 from tokenizer.bins import ITEM_BYTES, write_shard
 from tokenizer.config import PackConfig
@@ -27,7 +27,6 @@ from tokenizer.hf_json import transformers_files
 from tokenizer.sources import SOURCES, write_sources
 
 STAGE = "pack"
-SPLITS = ("train", "validation")
 BATCH_ROWS = 512
 
 _LOADED = threading.local()
@@ -39,7 +38,7 @@ class PackTask:
 
     corpus_shard: str
     stem: str  # train-00000
-    role: str  # train or validation
+    role: str  # train, validation or test
     documents: int
 
 
@@ -148,7 +147,11 @@ def finish_pack(
         "vocab_size": learned.summary["vocab_size"],
         "end_of_text": learned.summary["end_of_text"],
         "seq_length": config.seq_length,
-        "splits": {role: ledger(role, done.values(), config.seq_length) for role in SPLITS},
+        "splits": {
+            role: ledger(role, done.values(), config.seq_length)
+            for role in SPLITS
+            if any(task.role == role for task in tasks)
+        },
     }
     summary["tokens"] = sum(split["tokens"] for split in summary["splits"].values())
     receipts = [*(done[f"pack/{task.stem}"] for task in tasks), _copy_tokenizer(workspace, tokenizer)]

@@ -20,7 +20,7 @@ from pathlib import Path
 import pubmed_parser  # type: ignore[import-untyped]
 import pyarrow.parquet as pq
 
-from corpus.manifest import read_manifest
+from corpus.manifest import SPLITS, read_manifest
 from corpus.ncbi.gzips import chunks
 from corpus.ncbi.jats import read_article
 from corpus.ncbi.pubmed import read_pubmed
@@ -77,15 +77,15 @@ def measure_stages(data: Path, output: Path) -> list[Row]:
     }
     costs = {name: run_stage(name, *arguments) for name, arguments in commands.items()}
     records, corpus = (read_manifest(places[name]) for name in ("records", "corpus"))
-    train, validation = (corpus.paths(places["corpus"], role) for role in ("train", "validation"))
+    splits = {role: corpus.paths(places["corpus"], role) for role in SPLITS}
     sizes = {
         "extract": sum(xml_size(path) for path in raw_files(data)),
         "assemble": parquet_size(records.paths(places["records"], "records")),
-        "tokenizer": parquet_size(train, source="pubmed"),
-        "pack": parquet_size(train + validation),
+        "tokenizer": parquet_size(splits["train"], source="pubmed"),
+        "pack": parquet_size([path for paths in splits.values() for path in paths]),
     }
     counts = {"extract": records.books.read, "assemble": corpus.books.read, "pack": corpus.books.kept}
-    counts["tokenizer"] = num_rows(train, "pubmed")
+    counts["tokenizer"] = num_rows(splits["train"], "pubmed")
     return [
         Row(stage=name, input_mb=sizes[name] / MB, num_records=counts[name], cost=cost) for name, cost in costs.items()
     ]
