@@ -21,13 +21,21 @@ Counts = npt.NDArray[np.int64]
 # Kinds of pieces. A span is int64[6]: kind, depth, start, end, label start, label end.
 TITLE, PART, PARAGRAPH, HEADING, ITEM, CAPTION, ADMINISTRATIVE = range(7)  # the last is a heading, too
 _DEEPEST: Final = 1 << 30  # no section is nested as deeply
-_SPACE, _LINE, _COLON, _POINT, _HASH, _HYPHEN = 32, 10, 58, 46, 35, 45
+_SPACE, _LINE, _COLON, _POINT, _HASH, _HYPHEN = map(np.uint8, b" \n:.#-")
+_DELETE, _BEYOND = np.uint8(0x7F), np.uint8(0x80)
 _STOCK: Final = np.stack([np.frombuffer(text, np.uint8) for text in (b"electron", b"the onli", b"online v")])
 
 
 @njit(cache=True, nogil=True)
 def _is_plain(data: Octets, start: int, end: int, plain: npt.NDArray[np.bool_]) -> bool:
     """Say whether a span holds only characters that stay as they are, but for runs of white space."""
+    text = data[start:end]
+    seen, odd = np.uint8(0), np.uint8(0)
+    for k in range(len(text)):  # no branch, so that it is done for 32 bytes and more at a time
+        seen |= text[k]
+        odd |= np.uint8(text[k] < _SPACE) | np.uint8(text[k] == _DELETE)
+    if seen < _BEYOND and not odd:
+        return True
     i = start
     while i < end:
         first = np.int64(data[i])
@@ -113,8 +121,32 @@ def leave_out(data: Octets, spans: Counts, starts: Counts) -> None:
 
 
 @njit(cache=True, nogil=True)
+def _is_tidy(text: Octets) -> bool:
+    """Say whether all white space of a text is single spaces inside it."""
+    if len(text) == 0 or text[0] <= _SPACE or text[-1] <= _SPACE:
+        return False
+    after = text[1:]
+    gappy = np.uint8(0)
+    for k in range(len(after)):
+        gappy |= np.uint8(after[k] < _SPACE) | (np.uint8(text[k] == _SPACE) & np.uint8(after[k] == _SPACE))
+    return gappy == 0
+
+
+@njit(cache=True, nogil=True)
+def _copy(text: Octets, out: Octets) -> int:
+    """Copy a text; return the number of its spaces."""
+    spaces = 0
+    for k in range(len(text)):
+        out[k] = text[k]
+        spaces += text[k] == _SPACE
+    return spaces
+
+
+@njit(cache=True, nogil=True)
 def _write(data: Octets, start: int, end: int, out: Octets, at: int, one_line: bool) -> tuple[int, int]:
     """Write a span with each run of white space as one space, or one line end; return (position after it, gaps)."""
+    if _is_tidy(data[start:end]):
+        return at + end - start, _copy(data[start:end], out[at : at + end - start])
     begin, gaps = at, 0
     gap, line = False, False
     for i in range(start, end):

@@ -1,12 +1,16 @@
 """Shingles: the compiled kernel against a plain-Python reading of the same rule, and the rule itself by example."""
 
+import unicodedata
+
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus.dedup import words as kernel
+from corpus.dedup.lower import small_letters
 from corpus.dedup.shingles import Shingles, normalize, shingle
 
 MASK = (1 << 64) - 1
@@ -205,3 +209,36 @@ def test_a_huge_repetitive_document_is_no_trap() -> None:
     assert found.counts.tolist() == [2, 99_996]
     second = found.hashes[found.offsets[1] :]
     assert np.all(second[:-1] < second[1:])
+
+
+def lower_case(texts: list[str]) -> list[str]:
+    """Return texts in small letters, by Arrow's Unicode tables, and in NFC, by Python's."""
+    return [
+        unicodedata.normalize("NFC", text) for text in pc.utf8_lower(pa.array(texts, pa.large_string())).to_pylist()
+    ]
+
+
+COMPOSING = st.sampled_from(
+    [*"AaÉÅıİẞΣςſKÅ\u0301\u0327\u1161가각\u11a8Ⱥⱥµ·Ǆ漢😀𝐀ﬁ", "\u0f71\u0f72", "\u09c7\u09be", "\u1e9b\u0323"]
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.lists(
+        st.lists(st.one_of(COMPOSING, st.characters(exclude_categories=["Cs"])), max_size=12).map("".join), max_size=6
+    )
+)
+def test_normal_form_is_small_letters_in_nfc(texts: list[str]) -> None:
+    array = pa.array([*texts, None], pa.large_string())
+    expected = lower_case([*texts, ""])
+    assert normalize(array).to_pylist() == expected
+    assert normalize(array.slice(len(texts) // 2)).to_pylist() == expected[len(texts) // 2 :]
+
+
+def test_every_character_of_the_table_is_in_small_letters_and_nfc_beside_any_letter() -> None:
+    plain = [chr(point) for point in range(0x3000)]
+    texts = [left + one + right for one in plain for left, right in (("", ""), ("E", "\u0301"), ("q", "Z"), ("Α", "ß"))]
+    array = pa.array(texts, pa.large_string())
+    assert normalize(array).to_pylist() == lower_case(texts)
+    assert np.count_nonzero(small_letters()) > 4000

@@ -6,18 +6,16 @@ in one pass of compiled code, because Python strings would take over 90 % of the
 """
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from corpus.dedup.lower import lower_one_by_one, lower_plain, small_letters
 from corpus.dedup.words import SHINGLE_WORDS, grams, shingle_documents
 
 __all__ = ["SHINGLE_WORDS", "Shingles", "normalize", "shingle", "word_grams"]
-
-_NORMAL_FORM: Final = "NFC"  # canonical only: NFKC would make 10² of 102
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,16 +36,21 @@ class Shingles:
 
 
 def normalize(texts: pa.Array | pa.ChunkedArray) -> pa.LargeStringArray:
-    """Return the texts in lower case and Unicode's canonical composition (NFC); null becomes the empty text.
-
-    Lower case comes first, as a few capitals have their composed form only in small letters.
-    """
+    """Return the texts in lower case and Unicode's canonical composition (NFC); null becomes the empty text."""
     array = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
     if not pa.types.is_large_string(array.type):
         array = array.cast(pa.large_string())
     if array.null_count:
         array = pc.fill_null(array, "")
-    return pc.utf8_normalize(pc.utf8_lower(array), form=_NORMAL_FORM)
+    data, offsets = _octets(array)
+    lowered, beyond = lower_plain(data, offsets, small_letters())
+    made = pa.LargeStringArray.from_buffers(len(array), pa.py_buffer(offsets - offsets[0]), pa.py_buffer(lowered))
+    rest = np.flatnonzero(beyond)
+    if not len(rest):
+        return made
+    places = np.arange(len(array))
+    places[rest] = len(array) + np.arange(len(rest))
+    return pa.concat_arrays([made, lower_one_by_one(array.take(pa.array(rest)))]).take(pa.array(places))
 
 
 def shingle(texts: pa.LargeStringArray) -> Shingles:
@@ -65,9 +68,9 @@ def word_grams(texts: pa.LargeStringArray, size: int) -> tuple[npt.NDArray[np.ui
 
 
 def _octets(texts: pa.LargeStringArray) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """Return the bytes of normalised texts and where each begins and ends, in place."""
-    assert pa.types.is_large_string(texts.type), f"normalised texts are large_string, not {texts.type}"
-    assert not texts.null_count, "normalised texts have no nulls"
+    """Return the bytes of texts and where each begins and ends, in place."""
+    assert pa.types.is_large_string(texts.type), f"texts are large_string here, not {texts.type}"
+    assert not texts.null_count, "texts have no nulls here"
     _, offsets, data = texts.buffers()
     if len(texts) == 0:
         positions = np.zeros(1, np.int64)
