@@ -12,6 +12,7 @@ import pytest
 
 from corpus.errors import RetryError
 from corpus.manifest import read_manifest
+from tests.forked_ranks import KILLER, fork_ranks
 from tests.small_tokens import made_up_texts, write_tokens
 from train.checkpoints import newest_good, read_list
 from train.config import TrainConfig
@@ -70,9 +71,8 @@ def killed_and_whole(
 ) -> None:
     settings = TrainConfig.model_validate(SETTINGS | changes)
     run, whole = folder / "run", folder / "whole"
+    fork_ranks(monkeypatch)
     train(settings, tokens=tokens, output=str(whole))
-    killer = str(Path(__file__).parent / "killer")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [killer, os.environ.get("PYTHONPATH")])))
     for number, point in enumerate(points):
         monkeypatch.setenv("CORPUSCLE_KILL", point)
         resume = bool(read_list(str(run)))
@@ -87,6 +87,29 @@ def killed_and_whole(
     train(settings, tokens=tokens, output=str(run), resume=True)
     assert (run / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
     assert read_manifest(str(run)) == read_manifest(str(whole))
+
+
+@pytest.fixture
+def killer(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Ranks started as ever, with the killer on their path."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(KILLER), os.environ.get("PYTHONPATH")])))
+    return monkeypatch
+
+
+@pytest.mark.slow
+def test_a_finished_run_ends_well_whatever_the_teardown_does(
+    tokens: str, tmp_path: Path, killer: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Libraries abort at the interpreter's exit; and a rank is killed after the last checkpoint was published."""
+    settings = TrainConfig.model_validate(SETTINGS | {"steps": 2})
+    killer.setenv("CORPUSCLE_ABORT_AT_EXIT", "1")
+    train(settings, tokens=tokens, output=str(tmp_path / "aborts"))
+    assert "Nothing is lost" not in capfd.readouterr().err
+    killer.setenv("CORPUSCLE_KILL", "train.engine:finish_distributed:before:1")
+    manifest = train(settings, tokens=tokens, output=str(tmp_path / "killed"))
+    said = capfd.readouterr().err
+    assert "its checkpoint published and intact: rank 0 was killed by SIGKILL" in said
+    assert manifest == read_manifest(str(tmp_path / "aborts"))
 
 
 @pytest.mark.slow

@@ -38,6 +38,16 @@ def start_distributed() -> torch.device:
     return torch.device("cpu")
 
 
+def finish_distributed() -> None:
+    """Wait until every rank has done all of its work; on all ranks together, as their last collective.
+
+    Rank 0 holds the store that the others talk to and publishes the last checkpoint: none goes before it.
+    """
+    distributed.barrier()
+    if torch.cuda.is_available():  # NCCL wants to be told; gloo's groups race with the other rank's when they go
+        distributed.destroy_process_group()
+
+
 def build_engine(
     config: TrainConfig, shape: ModelShape, device: torch.device, *, universal: bool = False, logs: str = "."
 ) -> Any:

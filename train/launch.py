@@ -13,7 +13,7 @@ import os
 from typing import Any
 
 from corpus import storage
-from corpus.errors import UsageError
+from corpus.errors import CorpuscleError, UsageError
 from corpus.manifest import MANIFEST, Input, Manifest, has_manifest, read_manifest
 from corpus.progress import say
 from corpus.running import running_stage
@@ -72,7 +72,7 @@ def train(
         if job.resume_step < config.steps:
             write_job(job)
             with universal_copy(output, checkpoint, config):
-                start(output, config)
+                _run(job)
         return _commit(workspace, job, rows)
 
 
@@ -154,6 +154,17 @@ def _check_same_run(checkpoint: Checkpoint, job: Job) -> None:
         raise UsageError(
             f"{job.output}: is at step {checkpoint.step:,} already, beyond {job.config.steps:,}; ask for more steps"
         )
+
+
+def _run(job: Job) -> None:
+    """Run the ranks; one that fails after the last checkpoint was published has lost nothing, and is only named."""
+    try:
+        start(job.output, job.config)
+    except CorpuscleError as error:
+        entries = checkpoints.read_list(job.output)
+        if not entries or entries[-1].step != job.config.steps or checkpoints.find_damage(job.output, entries[-1]):
+            raise
+        say(f"after the last step, with its checkpoint published and intact: {error}. Nothing is lost")
 
 
 def _describe(job: Job, rows: TokenRows) -> None:

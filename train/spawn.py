@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import IO
 
 from corpus import storage
 from corpus.errors import CorpuscleError, CorruptError, DataError, DiskError, RetryError, UsageError
@@ -61,17 +62,20 @@ def _children(output: str, ranks: int) -> Iterator[list[subprocess.Popen[bytes]]
         for rank in range(ranks):
             log = stack.enter_context(open(_log_path(output, rank), "wb"))
             own = {"RANK": str(rank), "LOCAL_RANK": str(rank)} | ({CONSOLE: str(console)} if rank == 0 else {})
-            children.append(
-                subprocess.Popen(
-                    [sys.executable, "-m", "train.rank", output],
-                    env=common | own,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    pass_fds=(console,) if rank == 0 else (),
-                )
-            )
+            children.append(_start(output, common | own, log, console))
         yield children
+
+
+def _start(output: str, env: dict[str, str], log: IO[bytes], console: int) -> subprocess.Popen[bytes]:
+    """Start one rank; `console` is the file descriptor that rank 0 prints the user's lines to."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "train.rank", output],
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        pass_fds=(console,) if CONSOLE in env else (),
+    )
 
 
 def environment(ranks: int) -> dict[str, str]:

@@ -1,9 +1,11 @@
 """Put on PYTHONPATH by the tests: makes rank 0 kill itself with SIGKILL at a named point of training or saving.
 
 CORPUSCLE_KILL is `module:function:before|after:N`: at the N-th call in that process, before or after it. The code
-under test knows nothing of this.
+under test knows nothing of this. With CORPUSCLE_ABORT_AT_EXIT every rank's interpreter aborts when it is torn down,
+as C++ libraries whose threads still run do now and then.
 """
 
+import atexit
 import importlib
 import os
 import signal
@@ -36,6 +38,15 @@ def arm(module_name: str, path: str, when: str, number: int) -> None:
     setattr(place, name, deadly)
 
 
-if "CORPUSCLE_KILL" in os.environ and os.environ.get("RANK") == "0":
-    named_module, function, moment, count = os.environ["CORPUSCLE_KILL"].split(":")
-    arm(named_module, function, moment, int(count))
+def arm_as_asked() -> None:
+    """Do what the environment asks of this process."""
+    if os.environ.get("RANK") is None:
+        return
+    if "CORPUSCLE_KILL" in os.environ and os.environ["RANK"] == "0":
+        named_module, function, moment, count = os.environ["CORPUSCLE_KILL"].split(":")
+        arm(named_module, function, moment, int(count))
+    if "CORPUSCLE_ABORT_AT_EXIT" in os.environ:
+        atexit.register(os.abort)
+
+
+arm_as_asked()
