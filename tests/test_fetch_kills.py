@@ -30,7 +30,7 @@ POINTS = (
     "after:os:replace:5",
     "before:os:fsync:2",
     "before:os:fsync:6",
-    "before:corpus.fetch.pmc:read_listing:1",
+    "before:corpus.fetch.pmc:find_candidates:1",
     "before:corpus.fetch.journal:Journal.add:1",
     "after:corpus.fetch.journal:Journal.add:13",
     "inside:os:pwrite:7",

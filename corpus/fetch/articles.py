@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from corpus import parquet, storage
 from corpus.errors import CorruptError
 from corpus.fetch.ask import GONE_FOR_GOOD, fetch_json
@@ -27,10 +29,14 @@ from corpus.workspace import Receipt, Workspace
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Slot:
-    """One article of a shard: `detail` is None for one that vanished from the source, `old` is the earlier row."""
+    """One article of a shard: `detail` is None for one that vanished from the source, `old` is the earlier row.
+
+    `text` is the place of its JSON in the group's texts; the detail comes without.
+    """
 
     detail: Detail | None
     old: IndexRow | None
+    text: int = -1
 
     @property
     def key(self) -> tuple[int, int, str, str]:
@@ -39,6 +45,14 @@ class Slot:
             return self.detail.pmcid, self.detail.version, self.detail.etag, ""
         assert self.old is not None
         return self.old.pmcid, self.old.version, self.old.etag, self.old.vanished
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Group:
+    """The articles of a shard, in the order of ids, and their JSON in one Arrow array."""
+
+    slots: Sequence[Slot]
+    texts: pa.Array
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,13 +68,14 @@ class Shop:
 class ArticleBatch(Batch):
     """The articles of one shard."""
 
-    def __init__(self, slots: Sequence[Slot], shop: Shop) -> None:
+    def __init__(self, group: Group, shop: Shop) -> None:
+        slots = group.slots
         keys = json.dumps([slot.key for slot in slots])
         self.digest = hashlib.sha256(keys.encode()).hexdigest()
         self._range = f"{slots[0].key[0]:010d}-{slots[-1].key[0]:010d}"
         name = f"articles-{self._range}-{self.digest[:16]}"
         super().__init__(name, os.path.join(shop.spool, f"{name}.journal"))
-        self._slots, self._shop = slots, shop
+        self._slots, self._texts, self._shop = slots, group.texts, shop
 
     def finished(self) -> Receipt | None:
         """Return the receipt of this shard when this run has written it, or the earlier store has the very same."""
@@ -97,8 +112,9 @@ class ArticleBatch(Batch):
 
     async def fetch(self, client: Client, position: int) -> int:
         """Fetch one article; that the source will not give it is put in the journal too."""
-        detail = self._slots[position].detail
-        assert detail is not None, "what vanished is in the earlier store"
+        slot = self._slots[position]
+        assert slot.detail is not None, "what vanished is in the earlier store"
+        detail = dataclasses.replace(slot.detail, json=self._texts[slot.text].as_py())
         url = client.source.url(xml_key(detail.pmcid, detail.version))
         try:
             detail, xml, digest = await _fetch_article(client, detail, url)

@@ -28,6 +28,7 @@ def _is_span(text: str) -> str:
     return text
 
 
+PmcId = Annotated[str, Field(pattern=r"^[1-9]\d{0,9}(\.[1-9]\d{0,4})?$")]
 Span = Annotated[str, Field(pattern=r"^\d{1,6}(-\d{1,6})?$"), AfterValidator(_is_span)]
 
 
@@ -58,7 +59,7 @@ class FetchPmcConfig(FetchConfig):
     license: Use = Field("any", description="commercial, open (any CC), or any")
     article_types: tuple[Kind, ...] = Field((), description="published, manuscript, ocr; all of them when empty")
     years: Span | None = Field(None, description="years of publication, as 2015-2024")
-    ids: tuple[str, ...] = Field((), description="PMC ids, with or without a version; all when empty")
+    ids: tuple[PmcId, ...] = Field((), description="PMC ids, as 123 or, for one version, 123.2; all when empty")
     limit: int | None = Field(None, ge=1, description="so many articles, drawn evenly over all ids")
     shard: str | None = Field(None, pattern=r"^[1-9]\d*/[1-9]\d*$", description="part i/n of all ids, one a machine")
     articles_per_shard: int = Field(4096, ge=1, le=100_000, description="articles in one file")

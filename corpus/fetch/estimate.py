@@ -22,9 +22,9 @@ from corpus.fetch.client import Client, Fault, Source
 from corpus.fetch.config import FetchPmcConfig, FetchPubmedConfig
 from corpus.fetch.details import read_detail, verdict, xml_key
 from corpus.fetch.inventory import archive, find_inventory
-from corpus.fetch.listing import Listing, read_listing, scatter
+from corpus.fetch.listing import Listing, scatter
 from corpus.fetch.pace import Pace
-from corpus.fetch.plan import candidates_of
+from corpus.fetch.plan import find_candidates
 from corpus.fetch.pubmed import PubmedFile, wanted_files
 from corpus.fetch.tally import Tally, size_text
 
@@ -73,13 +73,12 @@ def _run(config: Config, pace: Pace, work: Callable[[Client, Config, str], Await
 async def _estimate_pmc(client: Client, config: FetchPmcConfig, folder: str) -> str:
     inventory = await find_inventory(client, config.inventory)
     await archive(client, inventory, folder)
-    listing = await asyncio.to_thread(read_listing, inventory.paths(folder), inventory.columns)
-    candidates = candidates_of(listing, config)
-    asked = candidates.listing
+    candidates = await asyncio.to_thread(find_candidates, inventory.paths(folder), inventory.columns, config, folder)
+    asked = candidates.catalog
     order = np.argsort(scatter(asked.pmcids), kind="stable")[:SAMPLE]
-    found = await _sample(client, asked.take(np.sort(order)), config)
+    found = await _sample(client, asked.take(np.sort(order)).read(0, len(order)), config)
     lines = [
-        f"inventory {inventory.date}: {len(listing):,} article versions",
+        f"inventory {inventory.date}: {candidates.num_rows:,} article versions",
         *(f"  - {reason:<16} {count:>12,}" for reason, count in sorted(candidates.dropped.items())),
         f"  = to ask about     {len(asked):>12,}",
     ]

@@ -1,13 +1,12 @@
-"""The article versions that an inventory lists, as arrays: 28 bytes each, so that 8 million take 224 MB.
+"""The article versions that an inventory lists: S3 Inventory's CSV comes in, arrays of ids, versions, ETags go out.
 
-Rows of S3 Inventory CSV come in; a `Listing` sorted by PMC id goes out. Only keys of the exact form
-`metadata/PMC<id>.<version>.json` count: no other key is ever made into a path or a request.
+Only keys of the exact form `metadata/PMC<id>.<version>.json` count: no other key is ever made into a path or a request.
 """
 
 import hashlib
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from urllib.parse import unquote
 
 import numpy as np
@@ -21,6 +20,8 @@ from corpus.ncbi import gzips
 
 _KEY = r"^metadata/PMC(?P<pmcid>[1-9][0-9]{0,9})\.(?P<version>[1-9][0-9]{0,4})\.json$"
 _MIX = np.uint64(0x9E3779B97F4A7C15)
+_NIBBLES = np.full(256, 255, np.uint8)
+_NIBBLES[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16)
 Ids = npt.NDArray[np.int64]
 
 
@@ -31,15 +32,18 @@ class Listing:
     pmcids: Ids
     versions: npt.NDArray[np.int32]
     etags: npt.NDArray[np.uint8]
-    num_rows: int  # of the CSV files, other keys and older versions included
-    num_others: int
 
     def __len__(self) -> int:
         return len(self.pmcids)
 
+    @property
+    def name(self) -> str:
+        """The first and last id, as they stand in file names."""
+        return f"{self.pmcids[0]:010d}-{self.pmcids[-1]:010d}"
+
     def take(self, rows: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> "Listing":
         """Return some of the rows."""
-        return replace(self, pmcids=self.pmcids[rows], versions=self.versions[rows], etags=self.etags[rows])
+        return Listing(pmcids=self.pmcids[rows], versions=self.versions[rows], etags=self.etags[rows])
 
     def newest(self) -> "Listing":
         """Return the highest version of each PMC id, by number (.10 is above .2), in the order of ids."""
@@ -49,20 +53,22 @@ class Listing:
         last[:-1] = ids[1:] != ids[:-1]
         return self.take(order[last])
 
-    def digest(self, first: int, last: int) -> str:
-        """Return the identity of rows first to last: ids, versions and ETags."""
+    def digest(self) -> str:
+        """Return the identity of the rows: ids, versions and ETags."""
         state = hashlib.sha256()
         for array in (self.pmcids, self.versions, self.etags):
-            state.update(np.ascontiguousarray(array[first:last]).tobytes())
+            state.update(np.ascontiguousarray(array).tobytes())
         return state.hexdigest()
 
 
 def scatter(pmcids: Ids) -> npt.NDArray[np.uint64]:
     """Return a number for each PMC id that depends on it alone and is spread evenly: for samples and machines."""
-    mixed = pmcids.astype(np.uint64) * _MIX
+    mixed = pmcids.astype(np.uint64)
+    mixed *= _MIX
     mixed ^= mixed >> np.uint64(29)
     mixed *= np.uint64(0xBF58476D1CE4E5B9)
-    return mixed ^ (mixed >> np.uint64(32))
+    mixed ^= mixed >> np.uint64(32)
+    return mixed
 
 
 def etag_bytes(etag: str) -> bytes:
@@ -77,23 +83,11 @@ def is_md5(etag: str) -> bool:
     return len(etag) == 32 and all(letter in "0123456789abcdef" for letter in etag)
 
 
-def read_listing(paths: Sequence[str], columns: Sequence[str]) -> Listing:
-    """Return what the data files of an inventory list; `columns` are the manifest's names, lower-case.
+def read_listing(path: str, columns: Sequence[str]) -> Iterator[tuple[Listing, int]]:
+    """Yield what a data file of an inventory lists, some ten thousand rows at once, with the number of other keys.
 
-    Raises CorruptError for a file that is damaged or no such CSV.
+    `columns` are the manifest's names, lower-case. Raises CorruptError for a file that is damaged or no such CSV.
     """
-    parts = [part for path in paths for part in _read_file(path, columns)]
-    found = [part for part, _, _ in parts]
-    return Listing(
-        pmcids=np.concatenate([part.pmcids for part in found]) if found else np.zeros(0, np.int64),
-        versions=np.concatenate([part.versions for part in found]) if found else np.zeros(0, np.int32),
-        etags=np.concatenate([part.etags for part in found]) if found else np.zeros((0, 16), np.uint8),
-        num_rows=sum(rows for _, rows, _ in parts),
-        num_others=sum(others for _, _, others in parts),
-    )
-
-
-def _read_file(path: str, columns: Sequence[str]) -> list[tuple[Listing, int, int]]:
     options = csv.ConvertOptions(
         include_columns=[name for name in ("key", "etag", "islatest", "isdeletemarker") if name in columns],
         column_types=dict.fromkeys(columns, pa.string()),
@@ -103,18 +97,17 @@ def _read_file(path: str, columns: Sequence[str]) -> list[tuple[Listing, int, in
             open(path, "rb") as raw,
             csv.open_csv(
                 pa.PythonFile(_Blocks(gzips.chunks(raw, name=path)), mode="r"),
-                read_options=csv.ReadOptions(column_names=list(columns), block_size=4 << 20),
+                read_options=csv.ReadOptions(column_names=list(columns), block_size=1 << 20),
                 convert_options=options,
             ) as reader,
         ):
-            return [_read_batch(batch) for batch in reader]
+            yield from map(_read_batch, reader)
     except pa.ArrowInvalid as error:
-        if "Empty CSV" in str(error):
-            return []
-        raise CorruptError(f"{path}: not the CSV that its manifest describes ({error}); fetch it again") from error
+        if "Empty CSV" not in str(error):
+            raise CorruptError(f"{path}: not the CSV that its manifest describes ({error}); fetch it again") from error
 
 
-def _read_batch(batch: pa.RecordBatch) -> tuple[Listing, int, int]:
+def _read_batch(batch: pa.RecordBatch) -> tuple[Listing, int]:
     table = pa.table(batch)
     if "islatest" in table.schema.names:  # an inventory of all object versions
         table = table.filter(pc.equal(table["islatest"], "true"))
@@ -126,15 +119,23 @@ def _read_batch(batch: pa.RecordBatch) -> tuple[Listing, int, int]:
     named = pc.extract_regex(keys, _KEY)
     good = named.is_valid()
     ids = named.filter(good)
-    etags = table["etag"].combine_chunks().filter(good)
     listing = Listing(
         pmcids=pc.struct_field(ids, "pmcid").cast(pa.int64()).to_numpy(zero_copy_only=False),
         versions=pc.struct_field(ids, "version").cast(pa.int32()).to_numpy(zero_copy_only=False),
-        etags=np.frombuffer(b"".join(map(etag_bytes, etags.to_pylist())), np.uint8).reshape(-1, 16),
-        num_rows=len(ids),
-        num_others=len(keys) - len(ids),
+        etags=_etags(table["etag"].combine_chunks().filter(good)),
     )
-    return listing, len(keys), len(keys) - len(ids)
+    return listing, len(keys) - len(ids)
+
+
+def _etags(texts: pa.Array) -> npt.NDArray[np.uint8]:
+    """Return `etag_bytes` of an array; MD5s, nearly all there are, without a Python string each."""
+    lengths = pc.binary_length(texts)
+    if len(texts) and not texts.null_count and pc.all(pc.equal(lengths, 32)).as_py():
+        letters = np.frombuffer(b"".join(pa.chunked_array([texts]).cast(pa.binary()).to_pylist()), np.uint8)
+        halves = _NIBBLES[letters].reshape(-1, 32)
+        if not (halves == 255).any():
+            return halves[:, ::2] << np.uint8(4) | halves[:, 1::2]
+    return np.frombuffer(b"".join(map(etag_bytes, texts.to_pylist())), np.uint8).reshape(-1, 16)
 
 
 class _Blocks(io.RawIOBase):

@@ -1,62 +1,71 @@
-"""From an inventory to what is fetched: candidates, the rounds their metadata is asked in, ranges of ids, shards.
+"""From an inventory to what is fetched: candidates, the rounds their metadata is asked in, ranges of ids.
 
 All of it is a function of the inventory and the configuration, never of the order in which answers come.
 """
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from corpus.errors import UsageError
+from corpus.fetch.catalog import Catalog, CatalogWriter, deal
 from corpus.fetch.config import FetchPmcConfig
 from corpus.fetch.listing import Ids, Listing, scatter
 from corpus.ncbi.ids import parse_number, parse_pmcid
 
 _ROUND_SLACK = 64  # candidates asked for beyond the limit, in a first round
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Range:
-    """A run of consecutive rows of a listing that become one file."""
-
-    first: int
-    last: int  # behind the last row
-    start_id: int
-    end_id: int  # the last PMC id
-    digest: str
-
-    @property
-    def name(self) -> str:
-        """The range's ids, as they stand in file names."""
-        return f"{self.start_id:010d}-{self.end_id:010d}"
+_VERSIONS = 100_000  # what versions stay below, so that id and version fit one number
 
 
 @dataclass(kw_only=True, slots=True)
 class Candidates:
     """The article versions worth asking about, and how many were not, by reason."""
 
-    listing: Listing
+    catalog: Catalog
+    listed: Ids  # every id of the inventory, sorted
+    num_rows: int  # article versions of the inventory
+    num_others: int  # keys of the inventory that name none
     dropped: Counter[str] = field(default_factory=Counter)
     not_found: tuple[str, ...] = ()  # ids asked for that the inventory does not list
 
 
-def candidates_of(listing: Listing, config: FetchPmcConfig) -> Candidates:
-    """Return the newest version of each article that ids and shard let through."""
-    wanted, dropped = listing, Counter[str]()
-    not_found: tuple[str, ...] = ()
-    if config.ids:
-        wanted, not_found = _by_ids(listing, config.ids)
-        dropped["not_in_ids"] = len(listing) - len(wanted)
-    newest = wanted.newest()
-    dropped["older_version"] = len(wanted) - len(newest)
-    if config.shard is not None:
-        part, count = map(int, config.shard.split("/"))
-        mine = newest.take(scatter(newest.pmcids) % np.uint64(count) == np.uint64(part - 1))
-        dropped["other_machine"] = len(newest) - len(mine)
-        newest = mine
-    return Candidates(listing=newest, dropped=+dropped, not_found=not_found)
+def find_candidates(paths: Sequence[str], columns: Sequence[str], config: FetchPmcConfig, folder: str) -> Candidates:
+    """Return the newest version of each article that ids and shard let through.
+
+    `paths` are the data files of an inventory, `folder` is a local one to work in. Raises CorruptError for a damaged
+    inventory, DiskError for a full disk.
+    """
+    dealt = deal(paths, columns, os.path.join(folder, "listed"))
+    writer = CatalogWriter(os.path.join(folder, "candidates"))
+    wanted = _Wanted(config.ids) if config.ids else None
+    dropped = Counter[str]()
+    listed: list[Ids] = []
+    for block in dealt:
+        asked = wanted.of(block) if wanted else block
+        newest = asked.newest()
+        mine = _of_machine(newest, config.shard) if config.shard else newest
+        dropped["not_in_ids"] += len(block) - len(asked)
+        dropped["older_version"] += len(asked) - len(newest)
+        dropped["other_machine"] += len(newest) - len(mine)
+        writer.add(mine)
+        if len(newest) < len(block) or mine is not newest:
+            listed.append(np.unique(block.pmcids))
+        else:
+            listed.append(newest.pmcids)
+    catalog = writer.finish()
+    whole = sum(map(len, listed)) == len(catalog)
+    return Candidates(
+        catalog=catalog,
+        listed=catalog.pmcids if whole else np.concatenate(listed),
+        num_rows=dealt.num_rows,
+        num_others=dealt.num_others,
+        dropped=+dropped,
+        not_found=wanted.missing() if wanted else (),
+    )
 
 
 def read_ids(path: str) -> tuple[str, ...]:
@@ -78,72 +87,82 @@ def read_ids(path: str) -> tuple[str, ...]:
     return tuple(sorted(ids))
 
 
-def rounds(listing: Listing, config: FetchPmcConfig) -> Iterator[Listing]:
+def rounds(catalog: Catalog, limit: int | None) -> Iterator[Catalog]:
     """Yield the candidates in the rounds their metadata is fetched in.
 
     Without a limit there is one round. With one, candidates come in an even draw over all ids, a round at a time,
     until enough of them passed the filters (the caller stops then).
     """
-    if config.limit is None or len(listing) <= config.limit:
-        yield listing
+    if limit is None or len(catalog) <= limit:
+        yield catalog
         return
-    order = np.argsort(scatter(listing.pmcids), kind="stable")
+    order = np.argsort(scatter(catalog.pmcids), kind="stable")
     done = 0
-    while done < len(listing):
-        size = config.limit + _ROUND_SLACK if done == 0 else done
-        yield listing.take(np.sort(order[done : done + size]))
+    while done < len(catalog):
+        size = limit + _ROUND_SLACK if done == 0 else done
+        yield catalog.take(np.sort(order[done : done + size]))
         done += size
 
 
 def first_of(pmcids: Ids, limit: int | None) -> Ids:
     """Return the ids that a limit lets through, sorted."""
     if limit is None or len(pmcids) <= limit:
-        return np.sort(pmcids)
+        return pmcids
     return np.sort(pmcids[np.argsort(scatter(pmcids), kind="stable")[:limit]])
 
 
-def ranges(listing: Listing, size: int, borders: Sequence[int] = ()) -> list[Range]:
-    """Cut a listing, sorted by id, into ranges of about `size` rows.
+def cut(pmcids: Ids, size: int, borders: Sequence[int] = ()) -> list[tuple[int, int]]:
+    """Cut sorted ids into ranges of about `size`; return the first place of each, and the one behind its last.
 
     `borders` are the first ids of ranges that exist already: a new article then changes one file, not all behind it. A
     range that has outgrown twice its size is cut again.
     """
-    cuts = {0, len(listing)} | {int(np.searchsorted(listing.pmcids, border)) for border in borders}
+    cuts = {0, len(pmcids)} | {int(np.searchsorted(pmcids, border)) for border in borders}
     found = []
     for first, last in zip(ordered := sorted(cuts), ordered[1:], strict=False):
         whole = bool(borders) and last - first <= 2 * size
         step = last - first if whole else size
-        found += [_range(listing, at, min(at + step, last)) for at in range(first, last, max(1, step))]
+        found += [(at, min(at + step, last)) for at in range(first, last, max(1, step))]
     return found
 
 
-def _range(listing: Listing, first: int, last: int) -> Range:
-    return Range(
-        first=first,
-        last=last,
-        start_id=int(listing.pmcids[first]),
-        end_id=int(listing.pmcids[last - 1]),
-        digest=listing.digest(first, last),
-    )
+class _Wanted:
+    """The ids of `--ids`; one with a version asks for that version."""
+
+    def __init__(self, ids: Sequence[str]) -> None:
+        self._plain = np.array(sorted(int(text) for text in ids if "." not in text), np.int64)
+        exact = (text.split(".") for text in ids if "." in text)
+        self._pairs = np.array(sorted(int(pmcid) * _VERSIONS + int(version) for pmcid, version in exact), np.int64)
+        self._found = np.zeros(len(self._plain), np.bool_), np.zeros(len(self._pairs), np.bool_)
+
+    def of(self, listing: Listing) -> Listing:
+        """Return the rows that are asked for."""
+        pairs = listing.pmcids * _VERSIONS + listing.versions
+        self._found[0][is_in(self._plain, np.sort(listing.pmcids))] = True
+        self._found[1][is_in(self._pairs, np.sort(pairs))] = True
+        return listing.take(is_in(listing.pmcids, self._plain) | is_in(pairs, self._pairs))
+
+    def missing(self) -> tuple[str, ...]:
+        """Return what was asked for and was in no listing."""
+        plain, pairs = self._plain[~self._found[0]].tolist(), self._pairs[~self._found[1]].tolist()
+        return (*map("PMC{}".format, plain), *(f"PMC{one // _VERSIONS}.{one % _VERSIONS}" for one in pairs))
 
 
-def _by_ids(listing: Listing, ids: Sequence[str]) -> tuple[Listing, tuple[str, ...]]:
-    """Return the rows of ids, and the ids without a row; an id with a version asks for that version."""
-    plain = np.array([int(text) for text in ids if "." not in text], np.int64)
-    exact = [tuple(map(int, text.split("."))) for text in ids if "." in text]
-    keep = np.isin(listing.pmcids, plain)
-    for pmcid, version in exact:
-        keep |= (listing.pmcids == pmcid) & (listing.versions == version)
-    found = listing.take(keep)
-    there, pairs = set(found.pmcids.tolist()), set(zip(found.pmcids.tolist(), found.versions.tolist(), strict=True))
-    missing = [f"PMC{text}" for text in ids if "." not in text and int(text) not in there]
-    missing += [f"PMC{pmcid}.{version}" for pmcid, version in exact if (pmcid, version) not in pairs]
-    return found, tuple(missing)
+def is_in(values: Ids, among: Ids) -> npt.NDArray[np.bool_]:
+    """Say of each value whether it is among some sorted ones; no table of those is made."""
+    if not len(among):
+        return np.zeros(len(values), np.bool_)
+    return among[np.minimum(np.searchsorted(among, values), len(among) - 1)] == values
+
+
+def _of_machine(listing: Listing, shard: str) -> Listing:
+    part, count = map(int, shard.split("/"))
+    return listing.take(scatter(listing.pmcids) % np.uint64(count) == np.uint64(part - 1))
 
 
 def _normal_id(text: str, where: str) -> str:
     head, dot, version = text.partition(".")
     pmcid, number = parse_pmcid(head), parse_number(version) if dot else 1
-    if pmcid is None or pmcid == 0 or number is None:
+    if not pmcid or number is None or number >= _VERSIONS:
         raise UsageError(f"{where}: {text[:60]!r} is no PMC id (PMC123, or PMC123.2 for one version)")
     return f"{pmcid}.{number}" if dot else str(pmcid)

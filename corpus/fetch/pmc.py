@@ -18,14 +18,15 @@ from corpus import parquet, storage
 from corpus.errors import DataError, RetryError, UsageError
 from corpus.fetch.articles import ArticleBatch, Shop
 from corpus.fetch.ask import MetadataBatch, details_path
+from corpus.fetch.catalog import Catalog
 from corpus.fetch.client import Client, Fault, Source
 from corpus.fetch.collect import Batch, collect
 from corpus.fetch.config import FetchPmcConfig
 from corpus.fetch.details import Detail, verdict
 from corpus.fetch.inventory import ARCHIVED, FOLDER, Inventory, archive, find_inventory, read_manifest
-from corpus.fetch.listing import Ids, Listing, read_listing
+from corpus.fetch.listing import Ids, Listing
 from corpus.fetch.pace import Pace
-from corpus.fetch.plan import Candidates, candidates_of, first_of, ranges, rounds
+from corpus.fetch.plan import Candidates, cut, find_candidates, first_of, rounds
 from corpus.fetch.previous import Previous
 from corpus.fetch.slots import Slots
 from corpus.fetch.spool import mark_unfinished, recorded, spool_folder
@@ -40,6 +41,7 @@ from corpus.workspace import WORK, Receipt, Workspace, difference
 
 _GUESS = 95_000.0  # bytes of an article's XML, the mean of 2,400
 _PINNED = "pinned.json"
+_PLAN = "plan"  # what the inventory lists, sorted
 _SUPERSEDED = f"{WORK}/superseded.json"  # files of the earlier store, until they are removed
 
 
@@ -114,46 +116,50 @@ class _Run:
     async def work(self, client: Client) -> Manifest:
         """Do what is left and commit."""
         base = self.spool if storage.is_remote(self.workspace.output) else self.workspace.output
-        listing = await asyncio.to_thread(read_listing, self.inventory.paths(base), self.inventory.columns)
-        candidates = candidates_of(listing, self.config)
+        candidates = await asyncio.to_thread(
+            find_candidates,
+            self.inventory.paths(base),
+            self.inventory.columns,
+            self.config,
+            os.path.join(self.spool, _PLAN),
+        )
         say(
-            f"inventory {self.inventory.date}: {len(listing):,} article versions, "
-            f"{len(candidates.listing):,} to ask about"
+            f"inventory {self.inventory.date}: {candidates.num_rows:,} article versions, "
+            f"{len(candidates.catalog):,} to ask about"
         )
         for missing in candidates.not_found:
             client.tally.note("not_found", id=missing, detail="asked for by --ids, not in the inventory")
         dropped = candidates.dropped
-        details, passed = await self._metadata(client, candidates, dropped)
+        details, passed = await self._metadata(client, candidates.catalog, dropped)
         chosen = first_of(passed, self.config.limit)
         dropped["beyond_limit"] = len(passed) - len(chosen)
         self._check_missing(dropped, len(chosen))
         say(f"{len(chosen):,} articles to store" + _reasons(dropped))
-        receipts = await self._articles(client, details, chosen, listing)
-        return await asyncio.to_thread(self._commit, client, listing, candidates, details, receipts, dropped)
+        receipts = await self._articles(client, details, chosen, candidates.listed)
+        return await asyncio.to_thread(self._commit, client, candidates, details, receipts, dropped)
 
-    async def _metadata(
-        self, client: Client, candidates: Candidates, dropped: Counter[str]
-    ) -> tuple[list[Receipt], Ids]:
+    async def _metadata(self, client: Client, catalog: Catalog, dropped: Counter[str]) -> tuple[list[Receipt], Ids]:
         """Return the receipts of the metadata files, and the ids that pass the filters."""
         receipts: list[Receipt] = []
-        passed: list[Ids] = []
-        asked = 0
-        borders = self.previous.borders(METADATA) if self.config.limit is None else []
-        client.tally.begin("metadata", len(candidates.listing), bytes_each=1200)
-        for one in rounds(candidates.listing, self.config):
-            spans = ranges(one, self.config.metadata_per_part, borders)
-            batches = [
-                MetadataBatch(span, one, workspace=self.workspace, spool=self.spool, previous=self.previous)
-                for span in spans
-            ]
-            found = await _finish(client, batches)
-            passed += [self._filter(receipt, dropped) for receipt in found]
+        passes = np.zeros(len(catalog), np.bool_)
+        asked, limit = 0, self.config.limit
+        borders = self.previous.borders(METADATA) if limit is None else []
+        client.tally.begin("metadata", 0, bytes_each=1200)
+        for one in rounds(catalog, limit):
+            client.tally.total += len(one)
+            spans = cut(one.pmcids, self.config.metadata_per_part, borders)
+            found = await _finish(client, (self._metadata_batch(one.read(*span)) for span in spans))
+            for receipt in found:
+                passes[np.searchsorted(catalog.pmcids, self._filter(receipt, dropped))] = True
             receipts += found
             asked += len(one)
-            if self.config.limit is not None and sum(map(len, passed)) >= self.config.limit:
+            if limit is not None and np.count_nonzero(passes) >= limit:
                 break
-        dropped["not_drawn"] = len(candidates.listing) - asked
-        return receipts, np.sort(np.concatenate(passed)) if passed else np.zeros(0, np.int64)
+        dropped["not_drawn"] = len(catalog) - asked
+        return receipts, catalog.pmcids if passes.all() else catalog.pmcids[passes]
+
+    def _metadata_batch(self, listing: Listing) -> MetadataBatch:
+        return MetadataBatch(listing, workspace=self.workspace, spool=self.spool, previous=self.previous)
 
     def _filter(self, receipt: Receipt, dropped: Counter[str]) -> Ids:
         columns = [one.name for one in dataclasses.fields(Detail) if one.name != "json"]
@@ -177,19 +183,16 @@ class _Run:
                 "try a newer --inventory"
             )
 
-    async def _articles(
-        self, client: Client, details: Sequence[Receipt], chosen: Ids, listing: Listing
-    ) -> list[Receipt]:
+    async def _articles(self, client: Client, details: Sequence[Receipt], chosen: Ids, listed: Ids) -> list[Receipt]:
         client.tally.begin("articles", len(chosen), bytes_each=_GUESS, unit="articles")
         shop = Shop(workspace=self.workspace, spool=self.spool, previous=self.previous, config=self.config)
         files = [details_path(self.workspace.output, receipt) for receipt in details]
-        slots = Slots(files=files, chosen=chosen, listed=np.unique(listing.pmcids), shop=shop, date=self.inventory.date)
+        slots = Slots(files=files, chosen=chosen, listed=listed, shop=shop, date=self.inventory.date)
         return await _finish(client, (ArticleBatch(group, shop) for group in slots.groups()))
 
     def _commit(
         self,
         client: Client,
-        listing: Listing,
         candidates: Candidates,
         details: Sequence[Receipt],
         receipts: Sequence[Receipt],
@@ -200,11 +203,11 @@ class _Run:
         kept = sum(receipt.facts["articles"] for receipt in receipts)
         self._check_missing(dropped, kept)
         inventory = Receipt(task="inventory", parts=tuple(self._inventory_parts()))
-        books = Books(read=len(listing), kept=kept, dropped=dict(sorted((+dropped).items())))
+        books = Books(read=candidates.num_rows, kept=kept, dropped=dict(sorted((+dropped).items())))
         facts = ("retracted", "vanished", "xml_bytes")
         summary = {name: sum(receipt.facts[name] for receipt in receipts) for name in facts}
         summary |= {"inventory": self.inventory.date, "ids_not_found": len(candidates.not_found)}
-        summary |= {"other_keys": listing.num_others}
+        summary |= {"other_keys": candidates.num_others}
         with storage.write_atomic(self.workspace.path(_SUPERSEDED)) as sink:
             sink.write(json.dumps(sorted(self.previous.parts)).encode())
         manifest = self.workspace.commit([*details, *receipts, inventory], summary=summary, books=books)

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import TypeVar
 
 from corpus import parquet, storage
 from corpus.fetch.details import Detail
@@ -12,7 +11,6 @@ from corpus.ncbi.store import INDEX, METADATA, IndexRow, read_index
 from corpus.schema import from_batch
 
 _NAME = re.compile(r".*/pmc-(\d+)-(\d+)-[0-9a-f]+\.[a-z.]+")
-Row = TypeVar("Row")
 
 
 class Previous:
@@ -21,8 +19,7 @@ class Previous:
     def __init__(self, base: str, manifest: Manifest | None) -> None:
         self.base, self.manifest = base, manifest
         self.parts: dict[str, Part] = {part.path: part for part in manifest.parts} if manifest else {}
-        self._index = lru_cache(maxsize=4)(self._read_index)
-        self._details = lru_cache(maxsize=2)(self._read_details)
+        self._index = lru_cache(maxsize=1)(self._read_index)
 
     def borders(self, role: str) -> list[int]:
         """Return the first ids of the files of a role."""
@@ -34,13 +31,12 @@ class Previous:
             if start <= last and first <= end:
                 yield from (row for row in self._index(part.path) if first <= row.pmcid <= last)
 
-    def details(self, first: int, last: int) -> dict[int, Detail]:
-        """Return the metadata of the ids first to last, by PMC id."""
-        found: dict[int, Detail] = {}
+    def details(self, first: int, last: int) -> Iterator[Detail]:
+        """Yield the metadata of the ids first to last."""
         for start, end, part in self._files(METADATA):
             if start <= last and first <= end:
-                found |= {one.pmcid: one for one in self._details(part.path) if first <= one.pmcid <= last}
-        return found
+                for batch in parquet.iter_batches(storage.join(self.base, part.path), batch_size=1024):
+                    yield from (one for one in from_batch(batch, Detail) if first <= one.pmcid <= last)
 
     def intact(self, path: str) -> Part | None:
         """Return the part at a path if it is there with the size that the manifest states."""
@@ -53,11 +49,3 @@ class Previous:
 
     def _read_index(self, path: str) -> list[IndexRow]:
         return read_index(storage.join(self.base, path))
-
-    def _read_details(self, path: str) -> list[Detail]:
-        return read_details(storage.join(self.base, path))
-
-
-def read_details(path: str) -> list[Detail]:
-    """Return the rows of a metadata file; raises CorruptError."""
-    return from_batch(parquet.read_table(path), Detail)

@@ -2,75 +2,81 @@
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from corpus import parquet, storage
-from corpus.fetch.articles import Shop, Slot
+from corpus.fetch.articles import Group, Shop, Slot
 from corpus.fetch.details import Detail
-from corpus.fetch.listing import Ids, Listing
-from corpus.fetch.plan import ranges
-from corpus.ncbi.store import INDEX
+from corpus.fetch.listing import Ids
+from corpus.fetch.plan import cut, is_in
+from corpus.ncbi.store import INDEX, IndexRow
 from corpus.schema import from_batch
 
 _LAST_ID = 1 << 62
+_BATCH = 1024  # rows of metadata read at once
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Slots:
-    """The articles of all shards, in the order of ids: those chosen, and those that only the earlier store has."""
+    """The articles of all shards, in the order of ids: those chosen, and those that only the earlier store has.
 
-    def __init__(self, *, files: Sequence[str], chosen: Ids, listed: Ids, shop: Shop, date: str) -> None:
-        self._files, self._chosen, self._listed, self._shop, self._date = files, chosen, listed, shop, date
-        self._first_last = [_bounds(path) for path in files]
-        self._table = lru_cache(maxsize=2)(parquet.read_table)
+    `files` hold the metadata of the chosen; `chosen` and `listed` (all that the inventory lists) are sorted ids.
+    """
 
-    def groups(self) -> Iterator[list[Slot]]:
+    files: Sequence[str]
+    chosen: Ids
+    listed: Ids
+    shop: Shop
+    date: str
+
+    def groups(self) -> Iterator[Group]:
         """Yield the slots of one shard after the other."""
-        size = self._shop.config.articles_per_shard
-        borders = self._shop.previous.borders(INDEX)
-        empty = Listing(
-            pmcids=self._chosen,
-            versions=np.zeros(len(self._chosen), np.int32),
-            etags=np.zeros((len(self._chosen), 16), np.uint8),
-            num_rows=0,
-            num_others=0,
-        )
-        spans = ranges(empty, size, borders) if len(self._chosen) else []
-        for number, span in enumerate(spans):
-            begin = 0 if number == 0 else span.start_id
-            end = spans[number + 1].start_id - 1 if number + 1 < len(spans) else _LAST_ID
-            yield self._group(self._chosen[span.first : span.last], begin, end)
+        size = self.shop.config.articles_per_shard
+        spans = cut(self.chosen, size, self.shop.previous.borders(INDEX)) if len(self.chosen) else []
+        starts = [int(self.chosen[first]) for first, _ in spans]
+        for number, (first, last) in enumerate(spans):
+            begin = 0 if number == 0 else starts[number]
+            end = starts[number + 1] - 1 if number + 1 < len(spans) else _LAST_ID
+            yield self._group(self.chosen[first:last], begin, end)
         if not spans:
-            lost = self._vanished(0, _LAST_ID)
-            yield from [lost[at : at + size] for at in range(0, len(lost), size)]
+            lost = self._vanished(list(self.shop.previous.rows(0, _LAST_ID)))
+            for at in range(0, len(lost), size):
+                yield Group(slots=lost[at : at + size], texts=pa.array([], pa.binary()))
 
-    def _group(self, ids: Ids, begin: int, end: int) -> list[Slot]:
-        old = {(row.pmcid, row.version, row.etag): row for row in self._shop.previous.rows(begin, end)}
+    def _group(self, ids: Ids, begin: int, end: int) -> Group:
+        rows = list(self.shop.previous.rows(begin, end))
+        old = {(row.pmcid, row.version, row.etag): row for row in rows}
+        details, texts = self._details(ids)
         slots = []
-        for detail in self._details(ids):
+        for number, detail in enumerate(details):
             row = old.get((detail.pmcid, detail.version, detail.etag))
-            slots.append(Slot(detail=detail, old=dataclasses.replace(row, vanished="") if row else None))
-        slots += self._vanished(begin, end)
-        return sorted(slots, key=lambda slot: slot.key[:2])
+            kept = dataclasses.replace(row, vanished="") if row else None
+            slots.append(Slot(detail=detail, old=kept, text=number))
+        slots += self._vanished(rows)
+        return Group(slots=sorted(slots, key=lambda slot: slot.key[:2]), texts=texts)
 
-    def _vanished(self, begin: int, end: int) -> list[Slot]:
-        """Return the articles of the earlier store that the inventory no longer lists, marked."""
-        rows = list(self._shop.previous.rows(begin, end))
-        there = np.isin(np.array([row.pmcid for row in rows], np.int64), self._listed)
+    def _vanished(self, rows: Sequence[IndexRow]) -> list[Slot]:
+        """Return those articles of the earlier store that the inventory no longer lists, marked."""
+        there = is_in(np.array([row.pmcid for row in rows], np.int64), self.listed)
         lost = [row for row, is_there in zip(rows, there, strict=True) if not is_there]
-        return [Slot(detail=None, old=dataclasses.replace(row, vanished=row.vanished or self._date)) for row in lost]
+        return [Slot(detail=None, old=dataclasses.replace(row, vanished=row.vanished or self.date)) for row in lost]
 
-    def _details(self, ids: Ids) -> list[Detail]:
+    def _details(self, ids: Ids) -> tuple[list[Detail], pa.Array]:
+        """Return the metadata of some ids, and apart from it, compact, their JSON."""
         first, last = int(ids[0]), int(ids[-1])
-        found: list[Detail] = []
-        for path, (start, end) in zip(self._files, self._first_last, strict=True):
+        details: list[Detail] = []
+        texts = [pa.array([], pa.binary())]
+        for path in self.files:
+            start, end = _bounds(path)
             if start <= last and first <= end:
-                table = self._table(path)
-                found += from_batch(table.filter(pc.is_in(table["pmcid"], value_set=pa.array(ids))), Detail)
-        return sorted(found, key=lambda detail: detail.pmcid)
+                for batch in parquet.iter_batches(path, batch_size=_BATCH):
+                    wanted = batch.filter(pa.array(is_in(batch.column("pmcid").to_numpy(), ids)))
+                    details += from_batch(wanted.drop_columns(["json"]), Detail)
+                    texts.append(wanted.column("json"))
+        return details, pa.concat_arrays(texts)
 
 
 def _bounds(path: str) -> tuple[int, int]:

@@ -9,12 +9,14 @@ deliberate: False leaves `&alpha;` as a silent hole in the text, where "internal
 
 import re
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lxml import etree
 
-from corpus.ncbi.markup import Markup, Vocabulary, scan
 from corpus.records import RejectReason
+
+if TYPE_CHECKING:
+    from corpus.ncbi.markup import Markup, Vocabulary
 
 # Bytes and tags of one document: text and rows take several times as much memory. The largest real article that was
 # seen has 29,013 tags.
@@ -72,13 +74,15 @@ _PLAIN_PROLOG = re.compile(
 )
 
 
-def read_markup(raw: bytes, vocabulary: Vocabulary, *, root: frozenset[str] | None = None) -> Markup:
+def read_markup(raw: bytes, vocabulary: "Vocabulary", *, root: frozenset[str] | None = None) -> "Markup":
     """Return the text and elements of one document, checked by libxml2 as `parse` checks it.
 
     A plain document in UTF-8 is proven by the scan, or checked without building a tree. What these do not take
     (other encodings, declarations, huge texts) goes through `parse`, which decides. Raises BadXmlError as `parse`.
     """
     check_size(raw)
+    from corpus.ncbi.markup import scan  # numba: 65 MB, and whoever only calls `parse` does not need it
+
     markup = scan(raw, vocabulary) if _UTF8_DOCUMENT.match(raw) else None
     if markup is None or not (is_proven(raw, markup) or is_well_formed(raw)):
         markup = scan(etree.tostring(parse(raw), encoding="utf-8"), vocabulary)
@@ -95,7 +99,7 @@ def check_size(raw: bytes) -> None:
         raise BadXmlError(RejectReason.TOO_LARGE, f"{raw.count(b'<')} tags, the limit is {TAG_CAP}")
 
 
-def is_proven(raw: bytes, markup: Markup) -> bool:
+def is_proven(raw: bytes, markup: "Markup") -> bool:
     """Say whether a document is beyond doubt one that libxml2 accepts: by the scan, and by a prolog that is plain."""
     return markup.proven and _PLAIN_PROLOG.match(raw) is not None
 

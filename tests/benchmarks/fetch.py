@@ -3,7 +3,8 @@
 nginx serves generated articles of about 100 kB on loopback, over HTTP and over TLS, and `fetch pmc` fetches them in a
 process of its own; CPU milliseconds an article (its metadata and XML: requested, proven, compressed, appended, indexed)
 and the peak of memory come out, for several numbers of articles. `--formats` compares containers for the store on the
-same articles. Needs nginx (Debian: nginx-light) and says so without it.
+same articles, `--plan N` measures what an inventory of N rows costs before the first article is asked for. Needs nginx
+(Debian: nginx-light) and says so without it.
 """
 
 import argparse
@@ -21,14 +22,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+from isal import igzip
+
 from tests.benchmarks.fetch_formats import compare_formats
 from tests.fetch_servers import INVENTORIES, publish_rows
 
-_RUN = """
+_PEAK = """
 import resource, sys, time
 def peak():  # getrusage would count the parent's memory before exec
     with open("/proc/self/status") as status:
         return next(int(line.split()[1]) / 1e3 for line in status if line.startswith("VmHWM"))
+"""
+_RUN = f"""{_PEAK}
 from corpus.fetch.config import FetchPmcConfig
 from corpus.fetch.pmc import fetch_pmc
 start, before, memory = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF), peak()
@@ -36,6 +42,19 @@ manifest = fetch_pmc(FetchPmcConfig(source=sys.argv[1], connections=int(sys.argv
 after = resource.getrusage(resource.RUSAGE_SELF)
 cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 print(manifest.books.kept, cpu, time.monotonic() - start, peak(), memory)
+"""
+_PLAN = f"""{_PEAK}
+import pathlib
+from corpus.fetch import pmc  # all that a fetch imports
+from corpus.fetch.config import FetchPmcConfig
+from corpus.fetch.plan import cut, find_candidates
+folder, before = pathlib.Path(sys.argv[1]), peak()
+paths = sorted(map(str, folder.glob("*.csv.gz")))
+found = find_candidates(paths, ("bucket", "key", "lastmodifieddate", "etag"), FetchPmcConfig(), str(folder / "plan"))
+planned, start = time.process_time(), time.process_time()
+for span in cut(found.catalog.pmcids, 8192):
+    found.catalog.read(*span).digest()
+print(len(found.catalog), planned, time.process_time() - start, before, peak())
 """
 _DISTINCT = 500  # different articles; the others are links to them
 _NGINX = """
@@ -84,6 +103,24 @@ def make_bucket(root: Path, count: int, sources: list[bytes]) -> None:
     prefix = f"<CommonPrefixes><Prefix>{INVENTORIES}/{date}/</Prefix></CommonPrefixes>"
     listing = f"<ListBucketResult><IsTruncated>false</IsTruncated>{prefix}</ListBucketResult>"
     (root / "listing.xml").write_text(listing)
+
+
+def measure_plan(count: int, folder: Path) -> None:
+    """Write an inventory of so many rows in no order, plan with it in a process of its own, and print what it costs."""
+    dice = np.random.default_rng(0)
+    ids = dice.permutation(np.arange(1, 1 + count * 8 // 5))[:count]  # as dense as PMC's
+    per_file = 1_000_000
+    for number, first in enumerate(range(0, count, per_file)):
+        with igzip.open(folder / f"data-{number:05d}.csv.gz", "wb", compresslevel=1) as sink:
+            for pmcid in ids[first : first + per_file].tolist():
+                row = f'"b","metadata/PMC{pmcid}.1.json","2026-10-01T00:00:00.000Z","{dice.bytes(16).hex()}"\n'
+                sink.write(row.encode())
+    run = subprocess.run([sys.executable, "-c", _PLAN, str(folder)], check=True, stdout=subprocess.PIPE)
+    found, cpu, reading, start, peak = map(float, run.stdout.split())
+    print(
+        f"{found:,.0f} article versions: {cpu:.1f} CPU s to plan, {reading:.1f} to read the plan in ranges; "
+        f"{start:.0f} MB at start, {peak:.0f} MB peak"
+    )
 
 
 def _metadata(pmcid: int, digest: str) -> bytes:
@@ -155,7 +192,12 @@ def main() -> None:
     parser.add_argument("--formats", action="store_true", help="compare containers for the store")
     parser.add_argument("--cut", type=int, default=None, help="use only so many bytes of each article")
     parser.add_argument("--schemes", nargs="+", default=["http", "https"])
+    parser.add_argument("--plan", type=int, default=None, help="rows of an inventory to plan with; fetches nothing")
     options = parser.parse_args()
+    if options.plan is not None:
+        with tempfile.TemporaryDirectory(dir=options.work) as folder:
+            measure_plan(options.plan, Path(folder))
+        return
     sources = [content[: options.cut] for content in sources_from(options.data)]
     if options.formats:
         compare_formats(sources)
