@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from corpus import parquet, storage
 from corpus.config import AssembleConfig
 from corpus.contamination import Contamination, evaluation_digest, find_contamination, load_index
-from corpus.deciding import decide_batch
+from corpus.deciding import decide_batch, unread
 from corpus.dedup.candidates import bucket_rows
 from corpus.dedup.minhash import band_hashes, bands_for, signatures
 from corpus.dedup.notices import are_notices
@@ -131,7 +131,7 @@ def _decided(
     # A part may be without rows: a file of nothing but dead letters, or the last one of a tar.
     documents, early = [schema_of(Document).empty_table()], [schema_of(EarlyDecision).empty_table()]
     first = 0
-    for batch in parts.batches(part):
+    for batch in parts.batches(part, without=unread(config)):
         end = first + batch.num_rows
         batch = mark_retracted(batch, marked[first:end])
         made = decide_batch(batch, first_row=first, verdicts=verdicts[first:end], config=config)
