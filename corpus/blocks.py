@@ -1,4 +1,4 @@
-"""Tables as compressed byte blocks, for the two places where text crosses a shuffle."""
+"""Tables as compressed byte blocks, for what crosses a shuffle on its way to verification and to the shards."""
 
 import io
 

@@ -1,7 +1,8 @@
 """One part of records after the other: its keys for the fold, its documents, and what they bring to the search.
 
-`make_documents` writes three intermediate files: documents (the text and what is known of it), early decisions
-(what was dropped and why) and bucket rows (what the document brings to the search for duplicates).
+`make_documents` writes four intermediate files: documents (what is known of them, and where their text begins), their
+texts, early decisions (what was dropped and why) and bucket rows (what the document brings to the search for
+duplicates).
 """
 
 import hashlib
@@ -15,11 +16,12 @@ import pyarrow.compute as pc
 from corpus import parquet, storage
 from corpus.config import AssembleConfig
 from corpus.contamination import Contamination, evaluation_digest, find_contamination, load_index
-from corpus.deciding import decide_batch
+from corpus.deciding import decide_batch, unread
 from corpus.dedup.candidates import bucket_rows
 from corpus.dedup.minhash import band_hashes, bands_for, signatures
 from corpus.dedup.notices import are_notices
 from corpus.dedup.shingles import normalize, shingle
+from corpus.document_texts import write_texts
 from corpus.documents import Document, EarlyDecision
 from corpus.ncbi.inputs import file_rank
 from corpus.quality import DropReason
@@ -27,16 +29,19 @@ from corpus.record_parts import RecordParts
 from corpus.records import Kind, doc_key, part_number
 from corpus.retractions import Entities, mark_retracted, retracted_rows
 from corpus.schema import schema_of, to_table
+from corpus.sharding import order_of
 from corpus.state import KEY, OUTDATED, PMC_ENTITY, PUBMED_ENTITY
 from corpus.workspace import WORK, Receipt, Workspace
 
+LAYOUT = "texts apart"  # of the intermediate files: those of an earlier version are not taken up
 WORK_LEVEL = 1  # of zstd: what the stage removes at its end is written at twice the speed and a fifth larger
+
+_SUFFIXES = {"buckets": "npz", "texts": "txt"}
 
 
 def work_path(name: str, stem: str) -> str:
     """Return the path, relative to the stage's output, of an intermediate file of the records part of this stem."""
-    suffix = "npz" if name == "buckets" else "parquet"
-    return f"{WORK}/{name}/{stem}.{suffix}"
+    return f"{WORK}/{name}/{stem}.{_SUFFIXES.get(name, 'parquet')}"
 
 
 def file_ranks(names: Sequence[str]) -> list[int]:
@@ -81,7 +86,7 @@ def make_documents(
     workspace: Workspace,
     config: AssembleConfig,
 ) -> Receipt:
-    """Write the documents, early decisions and bucket rows of one records part.
+    """Write the documents, their texts, early decisions and bucket rows of one records part.
 
     verdicts: VERDICT[num_records], in row order; retracted: `corpus.retractions.retracted_entities` of all parts. A
     task that was finished with the same records, verdicts, retractions and evaluation sets is not done again, in
@@ -93,7 +98,7 @@ def make_documents(
     facts["evaluation"] = evaluation_digest(config.evaluation)
     marked = retracted_rows(parts.keys(part), retracted) if len(retracted) else np.zeros(len(verdicts), bool)
     facts["retractions"] = hashlib.sha256(marked.tobytes()).hexdigest()
-    of = " ".join(facts.values())
+    of = " ".join([LAYOUT, *facts.values()])
     if done := workspace.finished(task, of=of):
         return done
     table, decided = _decided(parts, part, verdicts, marked, config)
@@ -102,13 +107,21 @@ def make_documents(
         table, decided = _without(table, decided, found.column("doc_id"))
     parquet.write_table(workspace.path(work_path("contamination", stem)), found, level=WORK_LEVEL)
     hashes, keys = _buckets(table, config)
-    parquet.write_table(workspace.path(work_path("documents", stem)), table, level=WORK_LEVEL)
+    write_documents(table, stem, workspace=workspace, seed=config.seed)
     parquet.write_table(workspace.path(work_path("early", stem)), decided, level=WORK_LEVEL)
     save_arrays(workspace.path(work_path("buckets", stem)), hashes=hashes, keys=keys)
-    rows = {"documents": table.num_rows, "early": decided.num_rows, "buckets": len(keys)}
+    rows = {"documents": table.num_rows, "texts": table.num_rows, "early": decided.num_rows, "buckets": len(keys)}
     rows["contamination"] = found.num_rows
     files = [workspace.measure(work_path(name, stem), role=name, rows=rows[name]) for name in rows]
     return workspace.finish(Receipt(task=task, parts=tuple(files), facts=facts), of=of)
+
+
+def write_documents(table: pa.Table, stem: str, *, workspace: Workspace, seed: int) -> None:
+    """Write the documents of a part (the columns of `Document`), and apart from them their texts."""
+    order = order_of(table.column("doc_key").to_numpy().astype(np.uint64), seed)
+    starts = write_texts(workspace.path(work_path("texts", stem)), table.column("text"), order)
+    table = table.drop_columns(["text"]).append_column("text_start", pa.array(starts))
+    parquet.write_table(workspace.path(work_path("documents", stem)), table, level=WORK_LEVEL)
 
 
 def _decided(
@@ -118,7 +131,7 @@ def _decided(
     # A part may be without rows: a file of nothing but dead letters, or the last one of a tar.
     documents, early = [schema_of(Document).empty_table()], [schema_of(EarlyDecision).empty_table()]
     first = 0
-    for batch in parts.batches(part):
+    for batch in parts.batches(part, without=unread(config)):
         end = first + batch.num_rows
         batch = mark_retracted(batch, marked[first:end])
         made = decide_batch(batch, first_row=first, verdicts=verdicts[first:end], config=config)

@@ -17,19 +17,8 @@ from corpus import parquet
 from corpus.dedup.ranks import rank_columns
 from corpus.lookup import places_in
 
-_COLUMNS = (
-    "doc_key",
-    "source",
-    "full_text",
-    "pmid",
-    "pmcid",
-    "doi",
-    "retracted",
-    "manuscript",
-    "year",
-    "version",
-    "length",
-)
+RANKED_COLUMNS = ("doc_key", "full_text", "retracted", "manuscript", "year", "version", "length")
+_COLUMNS = (*RANKED_COLUMNS, "source", "pmid", "pmcid", "doi")
 
 
 _LATE = np.uint64(63)  # a bit above all document keys, which sorts author manuscripts behind

@@ -5,7 +5,7 @@ table gives the same bytes. Without the checksums 79 % of flipped bits in a zstd
 different data and no error; with them, none of 1,500 did.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -54,9 +54,25 @@ def read_table(path: str, columns: Sequence[str] | None = None) -> pa.Table:
         return _checked(path, lambda: source.read(columns=_as_list(columns)))
 
 
-def iter_batches(path: str, columns: Sequence[str] | None = None, batch_size: int = 4096) -> Iterator[pa.RecordBatch]:
-    """Yield record batches of a file in row order, verifying page checksums; raises CorruptError."""
+def iter_batches(
+    path: str,
+    columns: Sequence[str] | None = None,
+    batch_size: int = 4096,
+    *,
+    without: Collection[str] = (),
+    batch_bytes: int | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """Yield record batches of a file in row order, verifying page checksums; raises CorruptError.
+
+    A batch has `batch_size` rows at most, and fewer where so many would be more than `batch_bytes` on average.
+    """
     with _open(path) as source:
+        if without:
+            columns = [name for name in columns or source.schema_arrow.names if name not in without]
+        if batch_bytes is not None and source.metadata.num_rows:
+            groups = range(source.metadata.num_row_groups)
+            total = sum(source.metadata.row_group(number).total_byte_size for number in groups)
+            batch_size = min(batch_size, max(1, batch_bytes * source.metadata.num_rows // max(1, total)))
         batches = source.iter_batches(batch_size=batch_size, columns=_as_list(columns))
         while (batch := _checked(path, lambda: next(batches, None))) is not None:
             yield batch

@@ -19,12 +19,14 @@ from corpus.config import AssembleConfig
 from corpus.contamination import place_report
 from corpus.dedup.resolve import REASONS
 from corpus.document_parts import work_path
+from corpus.document_texts import gather_texts, read_texts
 from corpus.documents import SHARD_COLUMNS, Document, EarlyDecision
 from corpus.lookup import places_in
 from corpus.manifest import SPLITS, Books
 from corpus.records import doc_id
 from corpus.schema import schema_of, to_table
 from corpus.sharding import Shards, clusters_of, order_of, split_of
+from corpus.storage import is_remote
 from corpus.workspace import Receipt, Workspace
 
 
@@ -44,6 +46,7 @@ class Decision:
     split: str  # train, validation or test when kept
 
 
+_TEXT = schema_of(Document).field("text")
 DECISION_COLUMNS = [field.name for field in fields(Decision)]
 
 
@@ -58,7 +61,9 @@ def place(
 ) -> tuple[Receipt, pa.Table]:
     """Write the decisions on one records part; return their receipt and its kept documents.
 
-    The table holds `SHARD_COLUMNS`, the hash by which a shard is ordered (`order`) and the number of the shard.
+    The table holds `SHARD_COLUMNS`, the hash by which a shard is ordered (`order`) and the number of the shard
+    (`shard`). In a local directory, which all workers see, it says where each text lies (`part`, `text_start`,
+    `length`) instead of holding it.
     """
     table = parquet.read_table(workspace.path(work_path("documents", stem)))
     early = parquet.read_table(workspace.path(work_path("early", stem)))
@@ -81,9 +86,19 @@ def place(
         facts |= found
     receipt = Receipt(task=f"decisions/{part:05d}", parts=tuple(parts), books=_books(decisions), facts=facts)
     order = order_of(keys, config.seed)
-    kept = table.select(SHARD_COLUMNS).append_column("order", pa.array(order))
-    kept = kept.append_column("shard", pa.array(shards.numbers(order, split)))
-    return workspace.finish(receipt), kept.filter(pa.array(lost < 0))
+    kept = table.append_column("order", pa.array(order))
+    kept = kept.append_column("shard", pa.array(shards.numbers(order, split))).filter(pa.array(lost < 0))
+    return workspace.finish(receipt), _with_texts(kept, part, workspace.path(work_path("texts", stem)))
+
+
+def _with_texts(kept: pa.Table, part: int, path: str) -> pa.Table:
+    """Return what crosses the shuffle of kept documents: with their texts only where a shard cannot read them."""
+    columns = ["order", "shard", *(name for name in SHARD_COLUMNS if name != "text")]
+    if is_remote(path):
+        starts, lengths = (kept.column(name).to_numpy() for name in ("text_start", "length"))
+        return kept.select(columns).append_column(_TEXT, read_texts(path, starts, lengths))
+    parts = pa.array(np.full(kept.num_rows, part))
+    return kept.select([*columns, "text_start", "length"]).append_column("part", parts)
 
 
 def shard_blocks(tables: Sequence[pa.Table]) -> Iterator[tuple[int, bytes]]:
@@ -100,15 +115,25 @@ def shard_blocks(tables: Sequence[pa.Table]) -> Iterator[tuple[int, bytes]]:
         yield int(number[start]), to_block(table.slice(start, end - start))
 
 
-def write_shard(number: int, blocks: Iterable[bytes], *, shards: Shards, workspace: Workspace) -> Receipt:
-    """Write one corpus shard from the blocks that came for it, in the order of the hash of (seed, id)."""
+def write_shard(
+    number: int, blocks: Iterable[bytes], *, shards: Shards, workspace: Workspace, stems: Sequence[str]
+) -> Receipt:
+    """Write one corpus shard from the blocks that came for it, in the order of the hash of (seed, id).
+
+    stems: of all records parts. Raises CorruptError for a file of texts that was damaged since.
+    """
     split, name = shards.name(number)
     task = f"shard/{name}"
     if done := workspace.finished(task):
         return done
     tables = [table for block in blocks if (table := from_block(block)).num_rows]
     table = pa.concat_tables(tables) if tables else _empty_shard()
-    table = table.take(pa.array(np.argsort(table.column("order").to_numpy()))).select(SHARD_COLUMNS)
+    table = table.take(pa.array(np.argsort(table.column("order").to_numpy())))
+    if "text" not in table.column_names:
+        paths = [workspace.path(work_path("texts", stem)) for stem in stems]
+        places = (table.column(name).to_numpy() for name in ("part", "text_start", "length"))
+        table = table.append_column(_TEXT, gather_texts(paths, *places))
+    table = table.select(SHARD_COLUMNS)
     parquet.write_table(workspace.path(name), table)
     facts = {f"{split}_documents": table.num_rows, f"{split}_text_bytes": _num_bytes(table)}
     for source in ("pubmed", "pmc"):

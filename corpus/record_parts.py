@@ -3,7 +3,7 @@
 The rehearsal (`corpus.rehearsal`) offers the same three things of records that it makes up on the way.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,7 +13,8 @@ from corpus import parquet, storage
 from corpus.manifest import Manifest
 
 KEY_COLUMNS = ("doc_id", "kind", "pmid", "pmcid", "version", "position", "retracted")
-BATCH_ROWS = 2000
+BATCH_ROWS = 8000
+BATCH_BYTES = 16 << 20  # of records before they are compressed: some 240 articles
 
 
 class RecordParts(Protocol):
@@ -30,8 +31,8 @@ class RecordParts(Protocol):
     def keys(self, part: int) -> pa.Table:
         """Return the columns `KEY_COLUMNS` of a part."""
 
-    def batches(self, part: int) -> Iterator[pa.RecordBatch]:
-        """Yield all columns of a part in batches of consecutive rows."""
+    def batches(self, part: int, *, without: Collection[str] = ()) -> Iterator[pa.RecordBatch]:
+        """Yield the columns of a part, but for some, in batches of consecutive rows."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,9 +51,10 @@ class StoredParts:
         """Return the key columns of a part; raises CorruptError."""
         return parquet.read_table(self.paths[part], columns=KEY_COLUMNS)
 
-    def batches(self, part: int) -> Iterator[pa.RecordBatch]:
+    def batches(self, part: int, *, without: Collection[str] = ()) -> Iterator[pa.RecordBatch]:
         """Yield the batches of a part; raises CorruptError."""
-        return parquet.iter_batches(self.paths[part], batch_size=BATCH_ROWS)
+        path = self.paths[part]
+        return parquet.iter_batches(path, without=without, batch_size=BATCH_ROWS, batch_bytes=BATCH_BYTES)
 
 
 def stored_parts(base: str, manifest: Manifest) -> StoredParts:

@@ -71,7 +71,8 @@ class WriteShard(Step):
     def process(self, element: tuple[int, Blocks], resolved: Resolved) -> Iterator[tuple[int, Receipt]]:
         number, blocks = element
         full = (block for block in read_blocks(blocks) if block)
-        receipt = write_shard(number, full, shards=resolved.shards, workspace=self._plan.workspace)
+        plan = self._plan
+        receipt = write_shard(number, full, shards=resolved.shards, workspace=plan.workspace, stems=plan.records.names)
         count(
             "text bytes in shards", sum(receipt.facts[name] for name in receipt.facts if name.endswith("_text_bytes"))
         )

@@ -1,8 +1,8 @@
 """The steps of `assemble` as DoFns: each calls one plain function and cuts what it returns into blocks.
 
-Elements are numbers of parts, blocks of fixed-width rows, and receipts. Text crosses a shuffle twice, in
-compressed blocks: the candidates' texts on their way to verification, and the kept documents on their
-way to their shard.
+Elements are numbers of parts, blocks of fixed-width rows, and receipts. Texts lie in files of their own
+(`corpus.document_texts`); those of candidates cross a shuffle on their way to verification, in compressed blocks, and
+what is known of the kept documents does on its way to their shard, with the text only where shards cannot read it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,8 +23,9 @@ from corpus.dedup.resolve import resolve
 from corpus.dedup.shingles import normalize, shingle
 from corpus.dedup.verify import Edges, plan_blocks, verified_edges
 from corpus.document_parts import key_rows, load_arrays, make_documents, save_arrays, work_path
+from corpus.document_texts import read_texts
 from corpus.id_graph import Conflict, conflict_counts, find_conflicts
-from corpus.joins import join_full_texts, rank_table, ranks_of
+from corpus.joins import RANKED_COLUMNS, join_full_texts, rank_table, ranks_of
 from corpus.lookup import places_in
 from corpus.metering import count
 from corpus.record_parts import RecordParts
@@ -172,17 +173,20 @@ class FetchTexts(PartStep):
     def process(self, element: tuple[int, bytes]) -> Iterator[tuple[int, bytes]]:
         part, request = element
         wanted = np.frombuffer(request, REQUEST)  # ascending by key
-        table = parquet.read_table(self._plan.document_paths()[part])
+        stem, workspace = self._plan.records.names[part], self._plan.workspace
+        columns = [*RANKED_COLUMNS, "text_start"]
+        table = parquet.read_table(workspace.path(work_path("documents", stem)), columns=columns)
         keys = table.column("doc_key").to_numpy().astype(np.uint64)
         table = table.take(pa.array(np.flatnonzero(places_in(keys, wanted["key"]) >= 0))).sort_by("doc_key")
         # Whether a citation is joined is not known yet; ranks only choose whom a large component is compared with.
         ranks = rank_table(table, np.zeros(table.num_rows, bool))
-        columns = [
+        places = (table.column(name).to_numpy() for name in ("text_start", "length"))
+        own = [
             pa.array(wanted["key"]),
-            table.column("text"),
+            read_texts(workspace.path(work_path("texts", stem)), *places),
             pa.FixedSizeListArray.from_arrays(ranks.ravel(), ranks.shape[1]),
         ]
-        texts = pa.table(columns, names=["key", "text", "ranks"])
+        texts = pa.table(own, names=["key", "text", "ranks"])
         for block in np.unique(wanted["block"]).tolist():
             yield block, TEXTS_TAG + to_block(texts.filter(pa.array(wanted["block"] == block)))
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from corpus.clean_text import clean_texts
 from corpus.config import AssembleConfig
-from corpus.deciding import decide_batch
+from corpus.deciding import decide_batch, unread
 from corpus.documents import Document, EarlyDecision, decide
 from corpus.profiles import render
 from corpus.records import AbstractPart, Block, BlockKind, Float, Kind, Record, Source, pmc_doc_id, pubmed_doc_id
@@ -142,7 +142,8 @@ def test_batch_is_decided_as_each_record(batch: tuple[Record, ...], config: Asse
         live = Code.SUPERSEDED if codes[row] is Code.DELETION_NOTICE else codes[row]
         verdicts[row] = (0, row, 4, Code.DELETION_NOTICE if notice else live)
     expected = [decide(record, row + 10, verdicts[row], config) for row, record in enumerate(batch)]
-    documents, early = decide_batch(as_batch(batch), first_row=10, verdicts=verdicts, config=config)
+    read = as_batch(batch).drop_columns(list(unread(config)))
+    documents, early = decide_batch(read, first_row=10, verdicts=verdicts, config=config)
     assert from_batch(documents, Document) == [made for made in expected if isinstance(made, Document)]
     assert from_batch(early, EarlyDecision) == [made for made in expected if isinstance(made, EarlyDecision)]
 

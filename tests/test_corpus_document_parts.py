@@ -1,6 +1,6 @@
 """A part of records gives its documents once, and again only when its records or the verdicts on them are others."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +30,7 @@ class NoRows:
     def keys(self, part: int) -> pa.Table:
         return PARTS.keys(0).slice(0, 0)
 
-    def batches(self, part: int) -> Iterator[pa.RecordBatch]:
+    def batches(self, part: int, *, without: Collection[str] = ()) -> Iterator[pa.RecordBatch]:
         return iter(())
 
 

@@ -1,5 +1,6 @@
 """Kept documents reach exactly one shard, and clusters stay on one side of the split."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from corpus import parquet
 from corpus.config import AssembleConfig
 from corpus.dedup.resolve import REASONS, Reason
-from corpus.document_parts import work_path
+from corpus.document_parts import work_path, write_documents
 from corpus.documents import Document, EarlyDecision
 from corpus.manifest import Books
 from corpus.placement import place, shard_blocks, write_shard
@@ -24,14 +25,23 @@ CONFIG = AssembleConfig(validation=0.3, test=0.1, seed=7)
 KEYS = np.array([doc_key(f"pmid:{number}") for number in range(1, NUM + 1)], np.uint64)
 
 
-@pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
-    made = plan_stage(str(tmp_path), stage="assemble", config={}, inputs=[])[0]
-    documents = [document(doc_id(int(key)), full_text=False, pmid=None, pmcid=None, doi=None) for key in KEYS.tolist()]
+@pytest.fixture(params=["local", "remote"])
+def workspace(tmp_path: Path, request: pytest.FixtureRequest) -> Workspace:
+    base = str(tmp_path) if request.param == "local" else f"memory://{tmp_path.name}"
+    made = plan_stage(base, stage="assemble", config={}, inputs=[])[0]
+    documents = [
+        replace(document(name, full_text=False, pmid=None, pmcid=None, doi=None), text=text_of(name), length=len(text))
+        for name in map(doc_id, KEYS.tolist())
+        for text in [text_of(name)]
+    ]
     early = [EarlyDecision(row=0, doc_id="pmid:9999", source="pubmed", kind="citation", reason="no_text", survivor="")]
-    parquet.write_table(made.path(work_path("documents", "a")), to_table(documents, Document))
+    write_documents(to_table(documents, Document), "a", workspace=made, seed=CONFIG.seed)
     parquet.write_table(made.path(work_path("early", "a")), to_table(early, EarlyDecision))
     return made
+
+
+def text_of(name: str) -> str:
+    return f"{name} " * (1 + int(name[5:]) % 7)
 
 
 def outcome() -> dict[str, np.ndarray]:
@@ -55,9 +65,10 @@ def test_every_kept_document_is_in_one_shard_and_every_record_has_a_decision(wor
     written = {}
     for shard in range(SHARDS.num_all):
         own = [block for number, block in blocks if number == shard]
-        part = write_shard(shard, own, shards=SHARDS, workspace=workspace).parts[0]
+        part = write_shard(shard, own, shards=SHARDS, workspace=workspace, stems=["a"]).parts[0]
         table = parquet.read_table(workspace.path(part.path))
         assert table.num_rows == part.rows
+        assert table.column("text").to_pylist() == [text_of(name) for name in table.column("doc_id").to_pylist()]
         written[part.path] = table.column("doc_id").to_pylist()
     placed = [name for names in written.values() for name in names]
     assert sorted(placed) == sorted(doc_id(int(key)) for key in [KEYS[0], *KEYS[11:]])
@@ -79,6 +90,6 @@ def test_a_cluster_stays_on_one_side_and_the_rest_is_split_by_its_share(workspac
 
 
 def test_an_empty_shard_is_a_shard(workspace: Workspace) -> None:
-    receipt = write_shard(4, [], shards=SHARDS, workspace=workspace)
+    receipt = write_shard(4, [], shards=SHARDS, workspace=workspace, stems=["a"])
     assert receipt.parts[0].path == "validation/part-00001-of-00002.parquet"
     assert parquet.read_table(workspace.path(receipt.parts[0].path)).num_rows == 0

@@ -22,7 +22,7 @@ from tests.test_pipelines_determinism import extract, extract_config, hashes
 
 pytestmark = pytest.mark.slow
 
-FILES = ("documents", "early", "buckets", "outcome.npz", "decisions", "train", "validation", "manifest.json")
+FILES = ("documents", "texts", "early", "buckets", "outcome.npz", "decisions", "train", "validation", "manifest.json")
 PLACES = [f"{name}:{when}" for name in FILES for when in ("written", "renamed")]
 PLACES += ["documents:renamed@3", "_receipts:written", "_receipts:renamed@9", "_receipts:written@14"]
 PLACES += ["spill:flushed", "spill:flushed@5", "clean:_receipts", "clean:_work"]

@@ -4,7 +4,7 @@ A record is a function of the seed and its number alone, so a part is made when 
 again; only one batch is ever in memory.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,14 +63,14 @@ class RehearsedParts:
             schema = pa.schema([schema_of(Record).field(name) for name in KEY_COLUMNS])
             return pa.Table.from_arrays([columns[name] for name in KEY_COLUMNS], schema=schema)
 
-    def batches(self, part: int) -> Iterator[pa.RecordBatch]:
+    def batches(self, part: int, *, without: Collection[str] = ()) -> Iterator[pa.RecordBatch]:
         """Yield the records of a part."""
         _, kind, start, end = self._layout()[part]
         size = BATCH_ROWS if kind != "article" else 250
         for first in range(start, end, size):
             with metered("make up"):
                 batch = self._batch(kind, np.arange(first, min(first + size, end)), start)
-            yield batch
+            yield batch.drop_columns(list(without)) if without else batch
 
     def _layout(self) -> list[tuple[str, str, int, int]]:
         """Return (stem, kind, first number, end) of every part."""
