@@ -39,6 +39,12 @@ class Tokens:
     seq_length: int | None
     vocab_size: int | None
 
+    def pass_rows(self, seq_length: int, weights: Mapping[str, float] | None) -> int:
+        """Return the rows of one pass, each source counted as often as its weight says."""
+        if not weights or not self.by_source:
+            return self.total // seq_length
+        return int(sum(weights.get(name, 1.0) * count for name, count in self.by_source.items())) // seq_length
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
@@ -77,7 +83,7 @@ class Plan:
         """Return the passes over the rows of the training split."""
         if self.tokens is None:
             return None
-        rows = self.tokens.total // self.shape.seq_length
+        rows = self.tokens.pass_rows(self.shape.seq_length, self.config.source_weights)
         return self.config.steps * self.config.batch_rows / rows if rows else None
 
     def memory(self, stage: int, micro_batch: int) -> Memory | None:
@@ -157,9 +163,14 @@ def make_plan(preset: str, *, tokens: str | None, gpu: str, gpus: int, mfu_perce
     sizes = {name: getattr(found, name, None) or getattr(config.model, name) for name in ("seq_length", "vocab_size")}
     if None in sizes.values():
         raise UsageError(f"{preset}: its row length and vocabulary follow the tokens; give --tokens DIR")
+    shape = config.model.shape(**sizes)
+    if config.epochs is not None:
+        if found is None:
+            raise UsageError(f"{preset}: states epochs, of which tokens? give --tokens, a directory or a number")
+        config = config.with_steps(found.pass_rows(shape.seq_length, config.source_weights))
     return Plan(
         config=config,
-        shape=config.model.shape(**sizes),
+        shape=shape,
         tokens=found,
         gpu=known[gpu],
         gpus=gpus,
