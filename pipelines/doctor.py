@@ -19,6 +19,15 @@ PYTHON_FLOOR, PYTHON_CEILING = (3, 11), (3, 13)
 # The real data of `configs/shared-data.yaml` and the demo stay below these.
 MEMORY_GB, DISK_GB = 8, 10
 INSTALL = "pip install -e '.[train]' -c constraints.txt"
+# What optional packages are for, which of them to name, and how to get them.
+EXTRAS = {
+    "train": ("training", ("torch", "deepspeed"), INSTALL),
+    "export": (
+        "export",
+        ("gguf", "ctranslate2"),
+        "needed for GGUF and CTranslate2 alone: pip install -e '.[train,export]' -c constraints.txt",
+    ),
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,33 +63,37 @@ def _packages() -> Iterator[Finding]:
         yield Finding(level="fail", subject="corpuscle", found="not installed", advice=INSTALL)
         return
     wrong = [fault for line in declared if (fault := _package_fault(line)) is not None]
-    needed = [fault for optional, fault in wrong if not optional]
-    missing = [fault for optional, fault in wrong if optional]
-    if needed:
-        yield Finding(level="fail", subject="packages", found=", ".join(needed), advice=INSTALL)
+    faults = {extra: ", ".join(fault for own, fault in wrong if own == extra) for extra in ("", *EXTRAS)}
+    if faults[""]:
+        yield Finding(level="fail", subject="packages", found=faults[""], advice=INSTALL)
     else:
         yield Finding(level="ok", subject="packages", found="all that extract, assemble, tokenizer and pack need")
-    if missing:
-        yield Finding(level="warn", subject="training", found=", ".join(missing), advice=INSTALL)
-    else:
-        yield Finding(level="ok", subject="training", found=f"torch {metadata.version('torch')} and DeepSpeed")
+    for extra, (subject, names, advice) in EXTRAS.items():
+        # An installation from before an extra was there does not declare it: look for its packages themselves.
+        absent = [found[1] for name in names if (found := _package_fault(name)) is not None]
+        if absent or faults[extra]:
+            yield Finding(level="warn", subject=subject, found=faults[extra] or ", ".join(absent), advice=advice)
+        else:
+            versions = " and ".join(f"{name} {metadata.version(name)}" for name in names)
+            yield Finding(level="ok", subject=subject, found=versions)
 
 
-def _package_fault(requirement: str) -> tuple[bool, str] | None:
-    """Return (whether only training needs it, what is wrong) for one declared requirement, or None."""
+def _package_fault(requirement: str) -> tuple[str, str] | None:
+    """Return (the extra that needs it, "" for all, and what is wrong) for one declared requirement, or None."""
     from packaging.requirements import Requirement
 
     parsed = Requirement(requirement)
-    extra = re.search(r"extra\s*==\s*['\"](\w+)['\"]", str(parsed.marker or ""))
-    if extra and extra[1] != "train":
+    marked = re.search(r"extra\s*==\s*['\"](\w+)['\"]", str(parsed.marker or ""))
+    extra = marked[1] if marked else ""
+    if extra and extra not in EXTRAS:
         return None
     try:
         version = metadata.version(parsed.name)
     except metadata.PackageNotFoundError:
-        return bool(extra), f"{parsed.name} is missing"
+        return extra, f"{parsed.name} is missing"
     if parsed.specifier.contains(version, prereleases=True):
         return None
-    return bool(extra), f"{parsed.name} {version} is not {parsed.specifier}"
+    return extra, f"{parsed.name} {version} is not {parsed.specifier}"
 
 
 def _lxml() -> Finding:

@@ -18,7 +18,7 @@ from corpus.storage import is_remote
 from pipelines.failures import describe_error, list_problems
 from pipelines.yaml_source import KeyPath, YamlSource, merge, read_yaml
 from tokenizer.config import PackConfig, TokenizerConfig
-from train.config import TrainConfig, load_preset
+from train.config import LENGTHS, TrainConfig, load_preset, other_length, replaced
 
 SECTIONS_WITH_WORKERS = ("extract", "assemble", "pack")
 
@@ -34,8 +34,7 @@ class TrainSection(StageConfig):
 
     def effective(self) -> TrainConfig:
         """Return the training settings with the section's own ranks and steps."""
-        own = {name: value for name, value in (("ranks", self.ranks), ("steps", self.steps)) if value is not None}
-        return self.settings.model_copy(update=own)
+        return self.settings.model_copy(update=replaced(steps=self.steps, ranks=self.ranks))
 
 
 class RunConfig(StageConfig):
@@ -98,6 +97,9 @@ def _fill_in(source: YamlSource) -> None:
         source.problems.append(f"{source.place(('train', 'config'))}: {error}")
         preset = load_preset("tiny").model_dump(mode="json")
     if isinstance(settings, Mapping):
+        for name in LENGTHS:  # the file's own length replaces the preset's; its two lengths are a mistake to be told
+            if settings.get(name):
+                preset |= other_length(name)
         train["settings"] = merge(preset, settings)
 
 

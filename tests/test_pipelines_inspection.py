@@ -176,6 +176,23 @@ def test_doctor_finds_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "lxml 5.4.0 is not >=6.1" in found["packages"].found
 
 
+def test_doctor_names_the_extra_that_export_wants(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = metadata.version
+
+    def version(name: str) -> str:
+        if name == "gguf":
+            raise metadata.PackageNotFoundError(name)
+        return real(name)
+
+    monkeypatch.setattr(doctor.metadata, "version", version)
+    found = {finding.subject: finding for finding in doctor.examine()}
+    assert found["training"].level == "ok"
+    assert (
+        found["export"].line().startswith("warn  export       gguf is missing; needed for GGUF and CTranslate2 alone")
+    )
+    assert "pip install -e '.[train,export]'" in found["export"].advice
+
+
 def test_doctor_runs_without_beam_and_torch() -> None:
     program = "import sys; from pipelines.doctor import examine; examine(); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

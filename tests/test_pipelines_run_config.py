@@ -51,6 +51,18 @@ def test_a_good_file(tmp_path: Path) -> None:
     assert (settings.model.layers, settings.model.heads, settings.ranks) == (3, 4, 2)
 
 
+def test_a_files_epochs_replace_its_presets_steps(tmp_path: Path) -> None:
+    config = load(write(tmp_path, GOOD + "    epochs: 1.5\n"))
+    assert config.train is not None
+    assert (config.train.effective().steps, config.train.effective().epochs) == (0, 1.5)
+    assert load(write(tmp_path, to_yaml(config))) == config
+    chosen = load(write(tmp_path, GOOD + "    epochs: 1.5\n"), ["train.steps=9"]).train
+    assert chosen is not None
+    assert (chosen.effective().steps, chosen.effective().epochs) == (9, None)
+    (line,) = problems(tmp_path, GOOD + "    epochs: 1.5\n    steps: 9\n")
+    assert "`steps` or `epochs`, exactly one of them; both are given (9 and 1.5)" in line
+
+
 def test_without_training_the_run_ends_with_tokens(tmp_path: Path) -> None:
     assert load(write(tmp_path, "work: out\nextract: {pmc: [a.xml]}\n")).train is None
 

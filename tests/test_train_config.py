@@ -72,13 +72,27 @@ def test_settings_are_replaced_from_the_command_line() -> None:
             with_settings(load_preset("tiny"), [wrong])
 
 
+def test_the_length_is_steps_or_epochs() -> None:
+    config = with_settings(load_preset("biomedlm-2.7b"), ["epochs=8.67"])
+    assert (config.steps, config.epochs) == (0, 8.67)
+    # The paper's passes over its 34.6 billion tokens are its steps, to the rounding of both.
+    assert config.with_steps(34.6e9 / 1024).steps == pytest.approx(286_102, rel=3e-4)
+    assert config.with_steps(34.6e9 / 1024).epochs is None
+    assert config.with_steps(1).steps == 1
+    assert with_settings(config, ["steps=7"]) == load_preset("biomedlm-2.7b").model_copy(update={"steps": 7})
+    assert tiny(steps=0, epochs=0.5).recipe() == load_preset("tiny").recipe()
+    for both in ({"epochs": 2.0}, {"steps": 0}):
+        with pytest.raises(ValueError, match="`steps` or `epochs`, exactly one of them"):
+            tiny(**both)
+
+
 def test_all_mistakes_of_a_file_are_named_at_once(tmp_path: Path, repository: Path) -> None:
     text = (repository / "train/presets/tiny.yaml").read_text(encoding="utf-8")
     path = tmp_path / "mine.yaml"
     path.write_text(text.replace("steps: 300", "step: 300").replace("heads: 4", "heads: 5"), encoding="utf-8")
     with pytest.raises(UsageError) as caught:
         load_preset(str(path))
-    for part in ("mine.yaml", "steps: Field required", "step: Extra inputs", "hidden 128 is not a multiple of heads 5"):
+    for part in ("mine.yaml", "step: Extra inputs", "hidden 128 is not a multiple of heads 5"):
         assert part in str(caught.value)
     with pytest.raises(
         UsageError, match=r"nowhere: neither a file nor a preset; presets are 125m, biomedlm-2\.7b.*tiny"

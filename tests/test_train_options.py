@@ -14,9 +14,12 @@ from torch.nn.attention.flex_attention import BlockMask
 from corpus.errors import RetryError, UsageError
 from tests.small_tokens import made_up_texts, write_tokens
 from tests.test_train_reshape import SETTINGS
+from tokenizer.dataset import TokenRows
+from tokenizer.mixture import plan_mixture
 from train.attention import attend, document_mask, documents_of, places_of
 from train.checkpoints import start_list
 from train.config import ModelShape, TrainConfig
+from train.job import read_job
 from train.launch import train
 from train.launchers import check_hostfile, launch_command
 from train.metrics import MetricsLog, read_metrics
@@ -159,6 +162,24 @@ def test_the_job_can_be_somebody_elses_to_start(tokens: str, tmp_path: Path) -> 
     assert "run this command again with --resume" in str(caught.value)
     assert (tmp_path / "run" / "job.json").exists()
     start_list(str(tmp_path / "run"))
+
+
+def test_epochs_become_steps_of_these_tokens(tokens: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = len(TokenRows(tokens, "train"))
+    for weights, pass_rows in ((None, rows), ({"pubmed": 2.0, "pmc": 0.5}, None)):
+        run = str(tmp_path / ("weighted" if weights else "plain"))
+        asked = config(steps=0, epochs=1.5, launcher="print", source_weights=weights)
+        with pytest.raises(RetryError, match="the job is written"):
+            train(asked, tokens=tokens, output=run)
+        job, said = read_job(run), capsys.readouterr().err
+        pass_rows = pass_rows or plan_mixture(TokenRows(tokens, "train"), weights).pass_rows
+        assert job.config.steps == round(1.5 * pass_rows / 4)
+        assert job.config.epochs is None
+        assert f"1.5 epochs of {pass_rows:,} rows are {job.config.steps:,} steps of 4" in said
+        assert ": 1.5" in said  # the line of the run says its passes from the steps
+    with pytest.raises(RetryError, match="the job is written"):
+        train(asked, tokens=tokens, output=str(tmp_path / "fewer"), steps=3)
+    assert read_job(str(tmp_path / "fewer")).config.steps == 3
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ import torch
 from deepspeed.runtime.zero.stage3 import estimate_zero3_model_states_mem_needs
 from deepspeed.runtime.zero.stage_1_and_2 import estimate_zero2_model_states_mem_needs
 
+from corpus.errors import UsageError
 from pipelines.cli import main
 from tests.small_run import SHAPE, loud_model, write_run
 from tests.small_tokens import made_up_texts, write_tokens
@@ -157,6 +158,17 @@ def test_recomputing_keeps_each_layers_input_alone() -> None:
     offloaded = config.model_copy(update={"activation_checkpointing": False, "offload_optimizer": True})
     plan = dataclasses.replace(biomedlm("A100-40", 1), config=offloaded)
     assert plan.largest_micro_batch(2) > biomedlm("A100-40", 1).largest_micro_batch(2) == 0
+
+
+def test_epochs_become_steps(tmp_path: Path) -> None:
+    file = tmp_path / "epochs.yaml"
+    paper = Path("train/presets/biomedlm-2.7b.yaml").read_text(encoding="utf-8")
+    file.write_text(paper.replace("steps: 286102", "epochs: 8.67"), encoding="utf-8")
+    plan = make_plan(str(file), tokens="34.6e9", gpu="H200", gpus=8, mfu_percent=40, price=None)
+    assert plan.config.steps == round(8.67 * (34_600_000_000 // 1024) / 1024)
+    assert plan.epochs == pytest.approx(8.67, abs=1e-5)
+    with pytest.raises(UsageError, match="of which tokens"):
+        make_plan(str(file), tokens=None, gpu="H200", gpus=8, mfu_percent=40, price=None)
 
 
 def test_source_weights_decide_the_passes() -> None:

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from corpus.errors import CorruptError, DiskError
+from tests.forked_ranks import fork_ranks
 from tests.small_tokens import made_up_texts, write_tokens
 from train import reshape
 from train.checkpoints import TAG, Checkpoint, checkpoint_path, newest_good
@@ -91,15 +92,19 @@ CHANGES = [((2, a), (2, b), (1, a)) for a, b in product(range(4), repeat=2) if a
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("layouts", [*LAYOUTS, *CHANGES], ids=str)
 def test_every_stage_and_every_change_of_stage(
-    tokens: str, whole: Path, tmp_path: Path, layouts: tuple[tuple[int, int], ...]
+    tokens: str, whole: Path, tmp_path: Path, layouts: tuple[tuple[int, int], ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    fork_ranks(monkeypatch)
     in_pieces(tokens, tmp_path / "run", layouts)
     assert_same(tmp_path / "run", whole)
 
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("layouts", [((1, 1), (2, 1), (1, 1)), ((1, 1), (2, 2), (1, 3))], ids=str)
-def test_bf16_stays_within_its_noise(tokens: str, tmp_path: Path, layouts: tuple[tuple[int, int], ...]) -> None:
+def test_bf16_stays_within_its_noise(
+    tokens: str, tmp_path: Path, layouts: tuple[tuple[int, int], ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fork_ranks(monkeypatch)
     train(config(precision="bf16"), tokens=tokens, output=str(tmp_path / "whole"))
     in_pieces(tokens, tmp_path / "run", layouts, precision="bf16")
     assert_same(tmp_path / "run", tmp_path / "whole", tolerance=5e-3)

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from corpus.config import StageConfig, runtime
 from corpus.errors import UsageError
 
+LENGTHS: dict[str, Any] = {"steps": 0, "epochs": None}  # the two ways to state how long to train, each when left out
 PADDING = 128  # embedding rows are padded to a multiple: 28,896 is no multiple of 64, which costs GEMM speed
 
 
@@ -95,7 +96,8 @@ class TrainConfig(StageConfig):
     """Tokens to checkpoints."""
 
     model: ModelConfig
-    steps: int = Field(ge=1, description="optimizer steps; also the horizon of the cosine")
+    steps: int = Field(0, ge=0, description="optimizer steps; also the horizon of the cosine; 0: from `epochs`")
+    epochs: float | None = runtime(None, "passes over the training rows, 8.67 say, instead of `steps`", gt=0)
     batch_rows: int = Field(ge=1, description="rows in the global batch of one step")
     learning_rate: float = Field(gt=0, description="peak learning rate")
     betas: tuple[float, float] = Field((0.9, 0.95), description="AdamW moment decay rates")
@@ -137,6 +139,9 @@ class TrainConfig(StageConfig):
 
     @model_validator(mode="after")
     def _options_fit(self) -> Self:
+        if bool(self.steps) == (self.epochs is not None):
+            given = f"both are given ({self.steps:,} and {self.epochs:g})" if self.epochs else "neither is given"
+            raise ValueError(f"the length is `steps` or `epochs`, exactly one of them; {given}")
         if self.compile and self.zero_stage == 3:
             raise ValueError("compile does not go with zero_stage 3, whose gathering cuts the graphs; use 1 or 2")
         if self.precision == "bf16" and self.zero_stage == 0:
@@ -144,6 +149,17 @@ class TrainConfig(StageConfig):
         if self.offload_optimizer and self.zero_stage == 0:
             raise ValueError("offload_optimizer needs zero_stage 1, 2 or 3")
         return self
+
+    def with_steps(self, pass_rows: float) -> "TrainConfig":
+        """Return the configuration with `epochs` turned into steps, the nearest number and at least one.
+
+        `pass_rows` is the rows of one pass, with `source_weights` counted.
+        """
+        if self.epochs is None:
+            return self
+        return self.model_copy(
+            update={"steps": max(1, round(self.epochs * pass_rows / self.batch_rows)), "epochs": None}
+        )
 
     def accumulation(self) -> int:
         """Return the micro-steps of one step; raises UsageError when the batch does not divide."""
@@ -209,7 +225,20 @@ def with_settings(config: TrainConfig, assignments: Iterable[str]) -> TrainConfi
         if not mark or not isinstance(place, dict):
             raise UsageError(f"--set {assignment}: expected SETTING=VALUE, such as zero_stage=2 or model.dropout=0")
         place[last] = yaml.safe_load(text)
+        if key in LENGTHS:
+            content |= other_length(key)
     return checked(content, "--set")
+
+
+def other_length(given: str) -> dict[str, Any]:
+    """Return what takes the other one of `steps` and `epochs` back: a later setting replaces an earlier one."""
+    return {name: value for name, value in LENGTHS.items() if name != given}
+
+
+def replaced(*, steps: int | None, ranks: int | None) -> dict[str, Any]:
+    """Return the settings that a command's own `steps` and `ranks`, where given, replace."""
+    changes: dict[str, Any] = {} if ranks is None else {"ranks": ranks}
+    return changes if steps is None else {**changes, "steps": steps, **other_length("steps")}
 
 
 def checked(content: Any, place: str) -> TrainConfig:

@@ -4,6 +4,7 @@ All of DeepSpeed that the loop needs is behind these functions, so that its surp
 """
 
 import os
+import sys
 from datetime import timedelta
 from typing import Any
 
@@ -90,6 +91,10 @@ def load_state(engine: Any, folder: str, *, step: int) -> None:
     path, client_state = engine.load_checkpoint(folder, tag=TAG, load_lr_scheduler_states=False)
     assert path is not None, "DeepSpeed found nothing to load"
     assert client_state["step"] == step, "the directory's name, checkpoint.json and DeepSpeed's state agree"
+    if not engine.zero_optimization_stage():
+        # Pickle repeats a string that is another object: with the names as they were, so are the next file's bytes.
+        for parameter, values in list(engine.optimizer.state.items()):
+            engine.optimizer.state[parameter] = {sys.intern(name): value for name, value in values.items()}
 
 
 def load_universal(engine: Any, folder: str, *, step: int) -> None:

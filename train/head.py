@@ -74,18 +74,18 @@ class ChunkedCrossEntropy(torch.autograd.Function):
             x_PC, targets_P = x_NC[start : start + block], targets_N[start : start + block]
             counts_P = targets_P != IGNORE
             labels_P = targets_P.clamp(min=0)
-            logits_PV = functional.linear(x_PC, weight_VC).float()
+            logits_PV = functional.linear(x_PC, weight_VC)
             logits_PV[:, vocab_size:] = -torch.inf
-            totals_P = logits_PV.logsumexp(dim=1)
-            losses_P = totals_P - logits_PV.gather(1, labels_P[:, None])[:, 0]
+            logs_PV = functional.log_softmax(logits_PV, dim=1, dtype=torch.float32)
+            losses_P = -logs_PV.gather(1, labels_P[:, None])[:, 0]
             loss += torch.where(counts_P, losses_P, 0.0).sum()
             if dx_NC is None or dweight_VC is None:
                 continue
-            # d loss / d logits = softmax - one-hot, over the count of targets; in place to hold one block only.
-            dlogits_PV = logits_PV.sub_(totals_P[:, None]).exp_()
-            dlogits_PV.scatter_add_(1, labels_P[:, None], torch.full_like(totals_P, -1.0)[:, None])
-            dlogits_PV.mul_((counts_P / count)[:, None])
-            low_PV = dlogits_PV.to(x_NC.dtype)
+            # d loss / d logits = softmax - one-hot, over the count of targets. A head is bound by memory: few passes
+            # over a block, in place, the last one into the logits' own numbers.
+            dlogits_PV = logs_PV.exp_()
+            dlogits_PV.scatter_add_(1, labels_P[:, None], torch.full_like(losses_P, -1.0)[:, None])
+            low_PV = torch.mul(dlogits_PV, (counts_P / count)[:, None], out=logits_PV)
             dx_NC[start : start + block] = low_PV @ weight_VC
             dweight_VC += low_PV.T @ x_PC
         if dx_NC is not None and dweight_VC is not None:

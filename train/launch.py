@@ -22,7 +22,7 @@ from tokenizer.dataset import TokenRows
 from tokenizer.mixture import plan_mixture
 from train import checkpoints
 from train.checkpoints import Checkpoint
-from train.config import ModelShape, TrainConfig, checked
+from train.config import ModelShape, TrainConfig, checked, replaced
 from train.data import check_sources, unigram_entropy, validation_rows
 from train.job import Job, write_job
 from train.launchers import start
@@ -51,14 +51,14 @@ def train(
     work, CorruptError for damaged tokens or checkpoints, DataError when the loss is not finite, RetryError when
     stopped by a signal.
     """
-    changes = {name: value for name, value in (("steps", steps), ("ranks", ranks)) if value is not None}
-    config = checked({**config.model_dump(), **changes}, "train")
+    config = checked(config.model_dump() | replaced(steps=steps, ranks=ranks), "train")
     _check_options(config, output, resume=resume, trust=trust)
     packed = read_manifest(tokens, "pack")
     rows = TokenRows(tokens, "train")
     shape = config.model.shape(seq_length=rows.seq_length, vocab_size=rows.vocab_size)
     if not len(rows):
         raise UsageError(f"{tokens}: the training split has no full row; give more text, or pack shorter rows")
+    config = _in_steps(config, rows)
     with running_stage(output):
         if resume:
             _reopen(output, config, trust=trust)
@@ -74,6 +74,16 @@ def train(
             with universal_copy(output, checkpoint, config):
                 _run(job)
         return _commit(workspace, job, rows)
+
+
+def _in_steps(config: TrainConfig, rows: TokenRows) -> TrainConfig:
+    """Return the configuration with its epochs over these rows, if it states any, as steps; and say how many."""
+    if config.epochs is None:
+        return config
+    pass_rows = plan_mixture(rows, config.source_weights).pass_rows
+    stepped = config.with_steps(pass_rows)
+    say(f"{config.epochs:g} epochs of {pass_rows:,} rows are {stepped.steps:,} steps of {config.batch_rows:,}")
+    return stepped
 
 
 def _check_options(config: TrainConfig, output: str, *, resume: bool, trust: bool) -> None:

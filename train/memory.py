@@ -20,7 +20,8 @@ from train.config import ModelShape
 
 BUCKET_BYTES = 500_000_000 * 4
 PERSISTENT = 100_000  # DeepSpeed's stage3_param_persistence_threshold, in numbers
-HEAD_BLOCK_BYTES = 3 * (1 << 25) * 4  # a block of logits in fp32, its gradient in bf16 and room to work
+HEAD_BLOCK_LOGITS = 1 << 25  # train.head.BLOCK_LOGITS on CUDA
+HEAD_BLOCK_BYTES = 3 * HEAD_BLOCK_LOGITS * 4  # a block of logits in fp32, its gradient in bf16 and room to work
 _ACTIVATION = {"bf16": 34, "fp32": 66}
 
 

@@ -15,6 +15,7 @@ from corpus.errors import UsageError
 from corpus.manifest import read_manifest
 from train.config import ModelShape, TrainConfig, load_preset
 from train.memory import Memory, checkpoint_bytes, export_bytes, model_memory
+from train.roofline import best_tokens_per_second, step_parts
 
 USABLE = 0.92  # of a device's memory: the rest is the CUDA context, NCCL and what the allocator loses
 SECONDS_A_DAY = 86_400
@@ -22,10 +23,11 @@ SECONDS_A_DAY = 86_400
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gpu:
-    """One kind of device; `bf16_tflops` is its dense peak."""
+    """One kind of device; `bf16_tflops` is its dense peak, `memory_tb_s` its memory's speed in 10^12 bytes a second."""
 
     name: str
     memory_gb: float
+    memory_tb_s: float
     bf16_tflops: float
     source: str
 
@@ -38,6 +40,12 @@ class Tokens:
     by_source: Mapping[str, int]
     seq_length: int | None
     vocab_size: int | None
+
+    def pass_rows(self, seq_length: int, weights: Mapping[str, float] | None) -> int:
+        """Return the rows of one pass, each source counted as often as its weight says."""
+        if not weights or not self.by_source:
+            return self.total // seq_length
+        return int(sum(weights.get(name, 1.0) * count for name, count in self.by_source.items())) // seq_length
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,7 +85,7 @@ class Plan:
         """Return the passes over the rows of the training split."""
         if self.tokens is None:
             return None
-        rows = self.tokens.total // self.shape.seq_length
+        rows = self.tokens.pass_rows(self.shape.seq_length, self.config.source_weights)
         return self.config.steps * self.config.batch_rows / rows if rows else None
 
     def memory(self, stage: int, micro_batch: int) -> Memory | None:
@@ -157,9 +165,14 @@ def make_plan(preset: str, *, tokens: str | None, gpu: str, gpus: int, mfu_perce
     sizes = {name: getattr(found, name, None) or getattr(config.model, name) for name in ("seq_length", "vocab_size")}
     if None in sizes.values():
         raise UsageError(f"{preset}: its row length and vocabulary follow the tokens; give --tokens DIR")
+    shape = config.model.shape(**sizes)
+    if config.epochs is not None:
+        if found is None:
+            raise UsageError(f"{preset}: states epochs, of which tokens? give --tokens, a directory or a number")
+        config = config.with_steps(found.pass_rows(shape.seq_length, config.source_weights))
     return Plan(
         config=config,
-        shape=config.model.shape(**sizes),
+        shape=shape,
         tokens=found,
         gpu=known[gpu],
         gpus=gpus,
@@ -170,7 +183,9 @@ def make_plan(preset: str, *, tokens: str | None, gpu: str, gpus: int, mfu_perce
 
 def plan_text(plan: Plan) -> str:
     """Return the plan for a person."""
-    return "\n".join([*_work_lines(plan), *_time_lines(plan), *_memory_lines(plan), *_disk_lines(plan)])
+    return "\n".join(
+        [*_work_lines(plan), *_time_lines(plan), *_roofline_lines(plan), *_memory_lines(plan), *_disk_lines(plan)]
+    )
 
 
 def _work_lines(plan: Plan) -> Iterator[str]:
@@ -197,6 +212,21 @@ def _time_lines(plan: Plan) -> Iterator[str]:
     hours = plan.days * plan.gpus * 24
     cost = "" if plan.price is None else f", cost {hours * plan.price:,.0f} at {plan.price:g} a GPU-hour"
     yield f"time        {plan.days:,.1f} days on {plan.gpus} {gpu.name}, {hours / 24:,.1f} GPU-days{cost}"
+
+
+def _roofline_lines(plan: Plan) -> Iterator[str]:
+    """Yield the least time of each part of a step, and the throughput that no setting can pass."""
+    if plan.config.precision != "bf16":
+        return
+    config, shape, gpu = plan.config, plan.shape, plan.gpu
+    rows = min(config.micro_batch, config.batch_rows // plan.gpus)
+    accumulation = config.batch_rows // plan.gpus // rows
+    parts = step_parts(shape, micro_batch=rows, accumulation=accumulation, tflops=gpu.bf16_tflops, tb_s=gpu.memory_tb_s)
+    times = ", ".join(f"{part.name} {part.seconds:,.3f} s ({part.bound})" for part in parts)
+    best = best_tokens_per_second(parts, rows * accumulation * shape.seq_length)
+    mfu = best * shape.flops_per_token / (gpu.bf16_tflops * 1e12)
+    yield f"at least    {times}"
+    yield f"at best     {best:,.0f} tokens/s on each GPU, {mfu:.1%} MFU, if every part ran at its roofline"
 
 
 def _memory_lines(plan: Plan) -> Iterator[str]:

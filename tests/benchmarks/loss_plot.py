@@ -6,6 +6,7 @@ from typing import Any
 WIDTH, HEIGHT = 720, 360
 LEFT, RIGHT, TOP, BOTTOM = 56, 16, 34, 44
 COLORS = {"training": "#9db4c8", "pubmed": "#c0504d", "pmc": "#4f81bd", "all": "#222222"}
+LETTER = 6.2  # width of a letter at most, at the size of labels
 SMOOTH = 10  # steps that a point of the training loss is the mean of
 
 Points = list[tuple[float, float]]
@@ -54,8 +55,11 @@ def _grid(low: float, high: float, tokens: int) -> str:
         y = _y(value, low, high)
         parts.append(f'<line x1="{LEFT}" y1="{y}" x2="{WIDTH - RIGHT}" y2="{y}" stroke="#e4e4e4"/>')
         parts.append(_text(LEFT - 30, y + 4, f"{value:.1f}", "#555555"))
-    quarters = [(_x(quarter / 4) - 18, f"{tokens * quarter / 4e6:.2f} M") for quarter in range(5)]
-    parts += [_text(x, HEIGHT - BOTTOM + 18, text, "#555555") for x, text in quarters]
+    for quarter in range(5):
+        label = f"{tokens * quarter / 4e6:.2f} M"
+        half = LETTER * len(label) / 2
+        x = min(_x(quarter / 4) - half, WIDTH - 2 * half - 2)  # the last one would leave the picture
+        parts.append(_text(round(x, 1), HEIGHT - BOTTOM + 18, label, "#555555"))
     parts.append(_text(LEFT, HEIGHT - 8, "tokens trained; loss in nats a token", "#555555"))
     return "\n".join(parts)
 
