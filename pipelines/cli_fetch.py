@@ -90,10 +90,9 @@ def pmc(
     """
     no_beam(context)
     from corpus.fetch.config import PMC_SOURCE, FetchPmcConfig
-    from corpus.fetch.plan import read_ids
 
     settings: dict[str, Any] = {"license": license, "article_types": tuple(article_type or ()), "years": years}
-    settings |= {"ids": read_ids(ids) if ids else (), "limit": limit, "shard": shard, "inventory": inventory}
+    settings |= {"ids": ids or (), "limit": limit, "shard": shard, "inventory": inventory}
     settings |= {"connections": connections, "proxy": proxy, "spool": spool}
     config = FetchPmcConfig(source=source or os.environ.get(PMC_VARIABLE) or PMC_SOURCE, **settings)
     if dry_run:

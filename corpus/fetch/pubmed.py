@@ -56,8 +56,6 @@ def fetch_pubmed(config: FetchPubmedConfig, *, output: str, pace: Pace | None = 
     Raises RetryError for a listing that is not whole and for files that could not be had (the others are kept),
     UsageError when the directory holds another year's files.
     """
-    if not config.baseline and not config.updates:
-        raise UsageError("fetch pubmed: neither the baseline nor the updates are asked for")
     with running_stage(output), recorded(config, output) as tally:
         return asyncio.run(_fetch(config, output, pace or Pace(connections=config.connections), tally))
 
