@@ -102,7 +102,7 @@ def write_atomic(path: str) -> Iterator[IO[bytes]]:
     Raises DiskError, naming the path, when the disk is full or not writable.
     """
     if is_remote(path):
-        with _remote_open(path, "wb") as sink:
+        with _remote_write(path) as sink:
             yield sink
         return
     folder = os.path.dirname(path) or "."
@@ -146,6 +146,22 @@ def sync_folder(folder: str) -> None:
 
 def _remote_open(path: str, mode: str) -> IO[bytes]:
     return _filesystem(path).open(path, mode)
+
+
+@contextmanager
+def _remote_write(path: str) -> Iterator[IO[bytes]]:
+    sink: Any = _remote_open(path, "wb")
+    whole = False
+    try:
+        yield sink
+        whole = True
+    finally:
+        if not whole:
+            with suppress(AttributeError):  # of files in memory
+                sink.closed = True  # closed or forgotten, a file of fsspec puts what it has under the final name
+            with suppress(Exception):  # the error that ended the block is the one to tell
+                sink.discard()
+    sink.close()
 
 
 def _filesystem(path: str) -> Any:

@@ -83,6 +83,8 @@ async def _fetch(config: FetchPubmedConfig, output: str, pace: Pace, tally: Tall
     summary = {"year": 2000 + years[-1], "last_file": max(file.number for file in files)}
     manifest = workspace.commit([Receipt(task="files", parts=tuple(parts))], summary=summary, books=books)
     workspace.clean()
+    if storage.is_remote(output):
+        storage.remove_tree(spool_folder(config, output))
     tally.note("committed", files=len(files), **summary)
     return manifest
 
