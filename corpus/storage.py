@@ -58,14 +58,18 @@ def size(path: str) -> int:
 
 def walk_files(base: str) -> list[str]:
     """Return the sorted paths, relative to base, of all files below it."""
+    return sorted(walk_sizes(base))
+
+
+def walk_sizes(base: str) -> dict[str, int]:
+    """Return the sizes in bytes of all files below a directory, by path relative to it; one listing of a remote one."""
     if is_remote(base):
         fs = _filesystem(base)
         root = fs._strip_protocol(base).rstrip("/") + "/"
-        return sorted(found[len(root) :] for found in fs.find(base) if found.startswith(root))
-    found = []
-    for folder, _, names in os.walk(base):
-        found += [os.path.relpath(os.path.join(folder, name), base) for name in names]
-    return sorted(found)
+        found = fs.find(base, detail=True).items()
+        return {path[len(root) :]: int(facts["size"]) for path, facts in found if path.startswith(root)}
+    names = (os.path.join(folder, name) for folder, _, names in os.walk(base) for name in names)
+    return {os.path.relpath(name, base): os.lstat(name).st_size for name in names}
 
 
 def remove_tree(path: str) -> None:

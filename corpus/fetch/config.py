@@ -73,6 +73,7 @@ class FetchConfig(StageConfig):
     source: str = runtime("", "address of the server's files")
     connections: int = runtime(128, "requests in flight, at most", ge=1, le=1024)
     proxy: str | None = runtime(None, "HTTP proxy; none is used unless it is named here")
+    verify: bool = runtime(False, "check the hashes of what is there, not the sizes alone; fetch what is damaged again")
     spool: str | None = runtime(None, "local directory for unfinished work of a remote output")
 
 
