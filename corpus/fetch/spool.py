@@ -6,6 +6,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
+import isal
+
 from corpus import storage
 from corpus.fetch.config import FetchConfig
 from corpus.fetch.tally import LOG, Tally
@@ -44,7 +46,7 @@ def _recorded(config: FetchConfig, output: str) -> Iterator[Tally]:
     # Beside the spool, which is removed when the store is finished.
     path = f"{spool_folder(config, output).rstrip('/')}.{LOG}" if remote else os.path.join(output, LOG)
     tally = Tally(path)
-    tally.note("start", source=config.source, settings=config.identity())
+    tally.note("start", source=config.source, settings=config.identity(), isal=isal.__version__)
     try:
         yield tally
     except BaseException as error:
