@@ -27,7 +27,7 @@ def running_stage(output: str) -> Iterator[None]:
 
     Raises RetryError when another process holds the directory.
     """
-    with _lock(output):
+    with held(output):
         before = _committed(output)
         wall, cpu = time.monotonic(), _cpu_seconds()
         yield
@@ -65,7 +65,11 @@ def _cpu_seconds() -> float:
 
 
 @contextmanager
-def _lock(output: str) -> Iterator[None]:
+def held(output: str) -> Iterator[None]:
+    """Hold a local directory while the block runs; of a remote one nobody can say who writes there.
+
+    Raises RetryError when another process holds it.
+    """
     if storage.is_remote(output):
         yield
         return

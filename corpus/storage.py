@@ -58,14 +58,18 @@ def size(path: str) -> int:
 
 def walk_files(base: str) -> list[str]:
     """Return the sorted paths, relative to base, of all files below it."""
+    return sorted(walk_sizes(base))
+
+
+def walk_sizes(base: str) -> dict[str, int]:
+    """Return the sizes in bytes of all files below a directory, by path relative to it; one listing of a remote one."""
     if is_remote(base):
         fs = _filesystem(base)
         root = fs._strip_protocol(base).rstrip("/") + "/"
-        return sorted(found[len(root) :] for found in fs.find(base) if found.startswith(root))
-    found = []
-    for folder, _, names in os.walk(base):
-        found += [os.path.relpath(os.path.join(folder, name), base) for name in names]
-    return sorted(found)
+        found = fs.find(base, detail=True).items()
+        return {path[len(root) :]: int(facts["size"]) for path, facts in found if path.startswith(root)}
+    names = (os.path.join(folder, name) for folder, _, names in os.walk(base) for name in names)
+    return {os.path.relpath(name, base): os.lstat(name).st_size for name in names}
 
 
 def remove_tree(path: str) -> None:
@@ -102,7 +106,7 @@ def write_atomic(path: str) -> Iterator[IO[bytes]]:
     Raises DiskError, naming the path, when the disk is full or not writable.
     """
     if is_remote(path):
-        with _remote_open(path, "wb") as sink:
+        with _remote_write(path) as sink:
             yield sink
         return
     folder = os.path.dirname(path) or "."
@@ -146,6 +150,22 @@ def sync_folder(folder: str) -> None:
 
 def _remote_open(path: str, mode: str) -> IO[bytes]:
     return _filesystem(path).open(path, mode)
+
+
+@contextmanager
+def _remote_write(path: str) -> Iterator[IO[bytes]]:
+    sink: Any = _remote_open(path, "wb")
+    whole = False
+    try:
+        yield sink
+        whole = True
+    finally:
+        if not whole:
+            with suppress(AttributeError):  # of files in memory
+                sink.closed = True  # closed or forgotten, a file of fsspec puts what it has under the final name
+            with suppress(Exception):  # the error that ended the block is the one to tell
+                sink.discard()
+    sink.close()
 
 
 def _filesystem(path: str) -> Any:

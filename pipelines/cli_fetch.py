@@ -24,6 +24,7 @@ Output = Annotated[str, typer.Option(metavar="DIR", help="Directory of the mirro
 Place = Annotated[str | None, typer.Option(metavar="URL", help="Another server than NCBI's; no other is contacted.")]
 Proxy = Annotated[str | None, typer.Option(metavar="URL", help="HTTP proxy; no other setting of one is read.")]
 Spool = Annotated[str | None, typer.Option(metavar="DIR", help="Local place for unfinished work of a remote output.")]
+Verify = Annotated[bool, typer.Option("--verify", help="Check the hashes of what is there; fetch damaged files again.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say how much, how long, what filters do; store nothing.")]
 
 
@@ -38,6 +39,7 @@ def pubmed(
     connections: Annotated[int, typer.Option(help="Files at once.")] = 4,
     proxy: Proxy = None,
     spool: Spool = None,
+    verify: Verify = False,
     dry_run: DryRun = False,
 ) -> None:
     """Mirror PubMed's baseline and update files, each proven by its MD5.
@@ -56,6 +58,7 @@ def pubmed(
         connections=connections,
         proxy=proxy,
         spool=spool,
+        verify=verify,
     )
     if dry_run:
         from corpus.fetch.estimate import estimate_pubmed
@@ -82,6 +85,7 @@ def pmc(
     connections: Annotated[int, typer.Option(help="Requests in flight, at most.")] = 128,
     proxy: Proxy = None,
     spool: Spool = None,
+    verify: Verify = False,
     dry_run: DryRun = False,
 ) -> None:
     """Fetch articles of PMC's bucket into shards of .tar.gz with an index.
@@ -90,11 +94,10 @@ def pmc(
     """
     no_beam(context)
     from corpus.fetch.config import PMC_SOURCE, FetchPmcConfig
-    from corpus.fetch.plan import read_ids
 
     settings: dict[str, Any] = {"license": license, "article_types": tuple(article_type or ()), "years": years}
-    settings |= {"ids": read_ids(ids) if ids else (), "limit": limit, "shard": shard, "inventory": inventory}
-    settings |= {"connections": connections, "proxy": proxy, "spool": spool}
+    settings |= {"ids": ids or (), "limit": limit, "shard": shard, "inventory": inventory}
+    settings |= {"connections": connections, "proxy": proxy, "spool": spool, "verify": verify}
     config = FetchPmcConfig(source=source or os.environ.get(PMC_VARIABLE) or PMC_SOURCE, **settings)
     if dry_run:
         from corpus.fetch.estimate import estimate_pmc

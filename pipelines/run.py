@@ -1,6 +1,7 @@
-"""The road: the five stages one after another, each into its place below one working directory.
+"""The road: the stages one after another, each into its place below one working directory.
 
-    <work>/records   <work>/corpus/<profile>   <work>/tokenizer   <work>/tokens/<profile>   <work>/runs/<name>
+    <work>/raw/{pubmed,pmc}   <work>/records   <work>/corpus/<profile>   <work>/tokenizer   <work>/tokens/<profile>
+    <work>/runs/<name>
 
 A stage that is finished already is reused; that is decided by its manifest, never here. What comes out is
 the account of the run: where every document went, tokens, losses, and where each output lies.
@@ -10,17 +11,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from corpus import storage
+from corpus.config import ExtractConfig
 from corpus.errors import UsageError
-from corpus.manifest import Manifest
+from corpus.fetch.config import FetchConfig
+from corpus.manifest import Manifest, has_manifest, read_manifest
 from corpus.progress import say
-from pipelines.funnel import funnel, stage_text
-from pipelines.run_config import RunConfig, TrainSection
+from pipelines.funnel import funnel, stage_text, summary_line
+from pipelines.run_config import FetchSection, RunConfig, TrainSection
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Places:
-    """Where the stages of a run write."""
+    """Where the stages of a run write; None for a stage that it does not have."""
 
+    fetch_pubmed: str | None
+    fetch_pmc: str | None
     extract: str
     assemble: str
     tokenizer: str
@@ -29,7 +34,7 @@ class Places:
 
     def of(self, stage: str) -> str:
         """Return the directory of a stage of the run."""
-        place = getattr(self, stage)
+        place = getattr(self, stage.replace("-", "_"))
         assert place is not None, f"the run has no stage {stage}"
         return str(place)
 
@@ -44,7 +49,10 @@ class Road:
     def text(self) -> str:
         """Return the account of the run."""
         done = self.manifests
-        lines = ["Documents", *funnel(list(done.values()))]
+        fetched = [stage for stage in ("fetch-pubmed", "fetch-pmc") if stage in done]
+        lines = [summary_line(done[stage], self.places.of(stage)) for stage in fetched]
+        documents = [manifest for stage, manifest in done.items() if stage not in fetched]
+        lines += [*([""] if fetched else []), "Documents", *funnel(documents)]
         lines += ["", "Tokens and losses"]
         counted = [stage for stage in ("tokenizer", "pack", "train") if stage in done]
         lines += [f"  {stage:<10} {stage_text(done[stage])}" for stage in counted]
@@ -56,6 +64,8 @@ def places_of(config: RunConfig) -> Places:
     """Return where the stages of a run write."""
     profile = config.assemble.profile
     return Places(
+        fetch_pubmed=storage.join(config.work, "raw", "pubmed") if config.fetch.pubmed else None,
+        fetch_pmc=storage.join(config.work, "raw", "pmc") if config.fetch.pmc else None,
         extract=storage.join(config.work, "records"),
         assemble=storage.join(config.work, "corpus", profile),
         tokenizer=storage.join(config.work, "tokenizer"),
@@ -77,9 +87,9 @@ def run_road(config: RunConfig, *, beam_args: Sequence[str] = ()) -> Road:
             "run: a dry run ends before there are records to go on with; use corpuscle extract … -- --dry_run=True"
         )
     at = places_of(config)
-    done: dict[str, Manifest | None] = {}
+    done: dict[str, Manifest | None] = {**_fetch(config.fetch, at)}
     say(f"1 extract → {at.extract}")
-    done["extract"] = extract(config.extract, output=at.extract, beam_args=beam_args)
+    done["extract"] = extract(_with_fetched(config.extract, at), output=at.extract, beam_args=beam_args)
     say(f"2 assemble → {at.assemble}")
     done["assemble"] = assemble(config.assemble, records=at.extract, output=at.assemble, beam_args=beam_args)
     say(f"3 tokenizer → {at.tokenizer}")
@@ -90,6 +100,39 @@ def run_road(config: RunConfig, *, beam_args: Sequence[str] = ()) -> Road:
         say(f"5 train → {at.train}")
         done["train"] = _train(config.train, tokens=at.pack, output=at.train)
     return Road(places=at, manifests={stage: manifest for stage, manifest in done.items() if manifest is not None})
+
+
+def _fetch(section: FetchSection, at: Places) -> dict[str, Manifest]:
+    """Fetch what is asked for. What is there already stays as it is, whatever the servers have by now."""
+    from corpus.fetch.pmc import fetch_pmc
+    from corpus.fetch.pubmed import fetch_pubmed
+
+    done = {}
+    if section.pubmed and at.fetch_pubmed:
+        say(f"0 fetch pubmed → {at.fetch_pubmed}")
+        there = _fetched(section.pubmed, at.fetch_pubmed, "pubmed")
+        done["fetch-pubmed"] = there or fetch_pubmed(section.pubmed, output=at.fetch_pubmed)
+    if section.pmc and at.fetch_pmc:
+        say(f"0 fetch pmc → {at.fetch_pmc}")
+        done["fetch-pmc"] = _fetched(section.pmc, at.fetch_pmc, "pmc") or fetch_pmc(section.pmc, output=at.fetch_pmc)
+    return done
+
+
+def _fetched(config: FetchConfig, place: str, name: str) -> Manifest | None:
+    """Return the manifest of a fetch that was finished with these settings.
+
+    A newer listing would make it another input, and every stage behind it another one.
+    """
+    there = read_manifest(place, f"fetch-{name}") if has_manifest(place) else None
+    if there is None or dict(there.config) != config.identity():
+        return None
+    say(f"{place}: fetched ({there.stage}, {there.fingerprint[:12]}); `corpuscle fetch {name}` looks for what is new")
+    return there
+
+
+def _with_fetched(config: ExtractConfig, at: Places) -> ExtractConfig:
+    pubmed = (*([at.fetch_pubmed] if at.fetch_pubmed else []), *config.pubmed)
+    return config.model_copy(update={"pubmed": pubmed, "pmc": (*([at.fetch_pmc] if at.fetch_pmc else []), *config.pmc)})
 
 
 def _train(section: TrainSection, *, tokens: str, output: str) -> Manifest:

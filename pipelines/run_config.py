@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from corpus.config import AssembleConfig, ExtractConfig, StageConfig, Workers, runtime
 from corpus.errors import UsageError
+from corpus.fetch.config import FetchPmcConfig, FetchPubmedConfig
 from corpus.storage import is_remote
 from pipelines.failures import describe_error, list_problems
 from pipelines.yaml_source import KeyPath, YamlSource, merge, read_yaml
@@ -37,12 +38,20 @@ class TrainSection(StageConfig):
         return self.settings.model_copy(update=replaced(steps=self.steps, ranks=self.ranks))
 
 
+class FetchSection(StageConfig):
+    """What is fetched first, below <work>/raw, and added to what `extract` reads."""
+
+    pubmed: FetchPubmedConfig | None = Field(None, description="PubMed's files; {} for all of them")
+    pmc: FetchPmcConfig | None = Field(None, description="PMC's articles; {} for all of them")
+
+
 class RunConfig(StageConfig):
     """A run from NCBI files to a trained model."""
 
     work: str = Field(description="directory below which every stage writes")
     workers: Workers = runtime(1, "local worker processes of every stage that does not name its own")
-    extract: ExtractConfig
+    fetch: FetchSection = Field(default_factory=FetchSection)
+    extract: ExtractConfig = Field(default_factory=ExtractConfig)
     assemble: AssembleConfig = Field(default_factory=AssembleConfig)
     tokenizer: TokenizerConfig = Field(default_factory=TokenizerConfig)
     pack: PackConfig = Field(default_factory=PackConfig)
@@ -105,8 +114,8 @@ def _fill_in(source: YamlSource) -> None:
 
 def _misfits(source: YamlSource, config: RunConfig) -> Iterator[str]:
     """Yield a line for each pair of settings that are valid alone and impossible together."""
-    if not config.extract.pubmed and not config.extract.pmc:
-        yield f"{source.place(('extract',))}: extract: give `pubmed` or `pmc` files, or both"
+    if not (config.extract.pubmed or config.extract.pmc or config.fetch.pubmed or config.fetch.pmc):
+        yield f"{source.place(('extract',))}: extract: give `pubmed` or `pmc` files, or both, here or under `fetch`"
     if config.train:
         if is_remote(config.work):
             yield f"{source.place(('work',))}: work: training writes to a local disk; use a local path, or train: null"

@@ -5,6 +5,7 @@ import hashlib
 import html
 import json
 import logging
+import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -106,6 +107,23 @@ def s3_server() -> Iterator[Bucket]:
 
         backend = s3_backends["123456789012"]["aws"]
         yield Bucket(f"http://{host}:{port}/{name}", backend, name)
+    finally:
+        server.stop()
+
+
+@contextmanager
+def gcs_server() -> Iterator[tuple[str, str]]:
+    """Run an emulator of Google's storage; yields the address of the server and a bucket in it."""
+    emulator = pytest.importorskip("gcp_storage_emulator.server", reason="needs gcp-storage-emulator, of the dev extra")
+    for name in ("gcp_storage_emulator", "gcsfs"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    name = f"corpus-{next(_NUMBERS)}"
+    with socket.create_server(("127.0.0.1", 0)) as free:  # the emulator does not say which port it took
+        port = free.getsockname()[1]
+    server = emulator.create_server("127.0.0.1", port, in_memory=True, default_bucket=name)
+    server.start()
+    try:
+        yield f"http://127.0.0.1:{port}", name
     finally:
         server.stop()
 

@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 
@@ -49,7 +48,7 @@ def main() -> None:
 
     for point in points:
         arm(point)
-    run(base, Path(output))
+    run(base, output)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from corpus.fetch.pmc import fetch_pmc
 from corpus.manifest import Manifest, read_manifest, verify_parts
 from corpus.ncbi.store import IndexRow, read_index, read_rows
 from corpus.running import LOCK, RUN_FACTS
-from corpus.storage import sha256_file, walk_files
+from corpus.storage import join, sha256_file, walk_files
 from tests.fault_proxy import FaultProxy
 from tests.fetch_servers import Bucket, s3_server
 
@@ -70,15 +70,15 @@ def changing() -> Iterator[Bucket]:
         yield bucket
 
 
-def run(base: str, output: Path, **settings: object) -> Manifest:
+def run(base: str, output: Path | str, **settings: object) -> Manifest:
     config = FetchPmcConfig(**{"source": base, "articles_per_shard": 16, "metadata_per_part": 25, **settings})
     return fetch_pmc(config, output=str(output), pace=PACE)
 
 
-def hashes(folder: Path) -> dict[str, str]:
+def hashes(folder: Path | str) -> dict[str, str]:
     """Return the hash of every file, but for those that tell of the run and not of the data."""
     names = [name for name in walk_files(str(folder)) if not name.endswith((LOCK, RUN_FACTS, "fetch.jsonl"))]
-    return {name: sha256_file(str(folder / name)) for name in names}
+    return {name: sha256_file(join(str(folder), name)) for name in names}
 
 
 def index(folder: Path) -> list[IndexRow]:

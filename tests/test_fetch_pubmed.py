@@ -54,7 +54,7 @@ def server() -> Iterator[str]:
         yield base
 
 
-def run(base: str, output: Path, **settings: object) -> Manifest:
+def run(base: str, output: Path | str, **settings: object) -> Manifest:
     return fetch_pubmed(FetchPubmedConfig(**{"source": base, **settings}), output=str(output), pace=PACE)
 
 

@@ -25,7 +25,7 @@ from corpus.sample.write import write_sample
 from corpus.schema import from_batch
 from corpus.workspace import plan_stage
 from tests.fetch_servers import Bucket, ncbi_server, s3_server
-from tests.test_fetch_pmc import PACE, fill, hashes, index, run
+from tests.test_fetch_pmc import PACE, hashes, index, run
 from tests.test_fetch_pubmed import FILES
 
 
@@ -184,27 +184,6 @@ def test_a_mirror_in_an_object_store_is_the_same(memory: str, tmp_path: Path) ->
     assert not list(verify_parts(memory, manifest))
     assert [os.path.basename(task.paths[0]) for task in find_inputs(pubmed=(memory,), pmc=(), articles_per_part=1)]
     assert not [path for path in (tmp_path / "spool").rglob("*") if path.is_file()]
-
-
-def test_a_store_on_s3_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("s3fs", reason="needs the s3 extra")
-    with s3_server() as bucket:
-        fill(bucket, 12)
-        bucket.publish()
-        run(bucket.base, tmp_path / "local")
-        endpoint, _, name = bucket.base.rpartition("/")
-        for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            monkeypatch.setenv(variable, "test")
-        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        place = f"s3://{name}/stores/one"
-        config = FetchPmcConfig(
-            source=bucket.base, articles_per_shard=16, metadata_per_part=25, spool=str(tmp_path / "spool")
-        )
-        manifest = fetch_pmc(config, output=place, pace=PACE)
-        assert manifest == read_manifest(str(tmp_path / "local"))
-        assert not list(verify_parts(place, manifest))
-        assert records(place) == records(tmp_path / "local")
 
 
 def test_nothing_but_the_shards_is_needed_to_read_them(store: Path) -> None:

@@ -103,6 +103,8 @@ class ArticleBatch(Batch):
                 slot.old for slot in self._slots if slot.old is not None and (slot.old.shard, slot.old.offset) in kept
             ]
             path = storage.join(self._shop.previous.base, "shards", shard)
+            if not storage.exists(path):
+                continue
             for row, member in _members(path, sorted((row for row in rows if row.shard == shard), key=_offset)):
                 journal.add(kept[shard, row.offset], _note(row.etag, row.md5, row.xml_bytes), member)
         for position, slot in enumerate(self._slots):

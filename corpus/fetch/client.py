@@ -74,7 +74,7 @@ class Source:
 
     def allows(self, url: str) -> bool:
         """Say whether an address is at this source."""
-        return url.startswith(f"{self.base.rstrip('/')}/") or _origin(url) == _origin(self.base)
+        return _origin(url) == _origin(self.base)
 
 
 class Client:
@@ -192,12 +192,15 @@ class Client:
         return blocks[0] if len(blocks) == 1 else b"".join(blocks)
 
 
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
+def _origin(url: str) -> tuple[str, str, int | None] | None:
+    """Return scheme, host and port of an address, None when it has none or names a user, whom nobody asked for."""
     try:
+        parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        return parts.scheme, None, None
+        return None
+    if not parts.hostname or "@" in parts.netloc:
+        return None
     return parts.scheme, parts.hostname, port or {"https": 443, "http": 80}.get(parts.scheme)
 
 

@@ -3,13 +3,16 @@
 import hashlib
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from corpus.config import StageConfig, runtime
+from corpus.errors import UsageError
+from corpus.ncbi.ids import parse_number, parse_pmcid
 from corpus.ncbi.licenses import Use
 
 PUBMED_SOURCE = "https://ftp.ncbi.nlm.nih.gov/pubmed"
 PMC_SOURCE = "https://pmc-oa-opendata.s3.us-east-1.amazonaws.com"
+VERSIONS = 100_000  # what versions of an article stay below, so that id and version fit one number
 
 Kind = Literal["published", "manuscript", "ocr"]
 
@@ -28,6 +31,38 @@ def _is_span(text: str) -> str:
     return text
 
 
+def _ids_of(value: object) -> object:
+    """Return the ids of a file when a value is a path; anything else is left to be checked."""
+    return read_ids(value) if isinstance(value, str) else value
+
+
+def read_ids(path: str) -> tuple[str, ...]:
+    """Return the ids of a file, one a line (`PMC123`, `123`, `PMC123.2`; `#` begins a comment), sorted.
+
+    Raises UsageError for a line that is no PMC id.
+    """
+    ids = set()
+    try:
+        with open(path, encoding="utf-8") as source:
+            for number, line in enumerate(source, 1):
+                text = line.partition("#")[0].strip()
+                if text:
+                    ids.add(_normal_id(text, f"{path}, line {number}"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read ({error})") from error
+    if not ids:
+        raise UsageError(f"{path}: holds no PMC id")
+    return tuple(sorted(ids))
+
+
+def _normal_id(text: str, where: str) -> str:
+    head, dot, version = text.partition(".")
+    pmcid, number = parse_pmcid(head), parse_number(version) if dot else 1
+    if not pmcid or number is None or number >= VERSIONS:
+        raise UsageError(f"{where}: {text[:60]!r} is no PMC id (PMC123, or PMC123.2 for one version)")
+    return f"{pmcid}.{number}" if dot else str(pmcid)
+
+
 PmcId = Annotated[str, Field(pattern=r"^[1-9]\d{0,9}(\.[1-9]\d{0,4})?$")]
 Span = Annotated[str, Field(pattern=r"^\d{1,6}(-\d{1,6})?$"), AfterValidator(_is_span)]
 
@@ -38,6 +73,7 @@ class FetchConfig(StageConfig):
     source: str = runtime("", "address of the server's files")
     connections: int = runtime(128, "requests in flight, at most", ge=1, le=1024)
     proxy: str | None = runtime(None, "HTTP proxy; none is used unless it is named here")
+    verify: bool = runtime(False, "check the hashes of what is there, not the sizes alone; fetch what is damaged again")
     spool: str | None = runtime(None, "local directory for unfinished work of a remote output")
 
 
@@ -50,6 +86,12 @@ class FetchPubmedConfig(FetchConfig):
     updates: bool = Field(True, description="the update files after it")
     files: Span | None = Field(None, description="numbers of the files, as 1-10")
 
+    @model_validator(mode="after")
+    def _something_is_asked_for(self) -> "FetchPubmedConfig":
+        if not self.baseline and not self.updates:
+            raise ValueError("neither the baseline nor the updates are asked for")
+        return self
+
 
 class FetchPmcConfig(FetchConfig):
     """Articles of PMC's bucket."""
@@ -59,7 +101,9 @@ class FetchPmcConfig(FetchConfig):
     license: Use = Field("any", description="commercial, open (any CC), or any")
     article_types: tuple[Kind, ...] = Field((), description="published, manuscript, ocr; all of them when empty")
     years: Span | None = Field(None, description="years of publication, as 2015-2024")
-    ids: tuple[PmcId, ...] = Field((), description="PMC ids, as 123 or, for one version, 123.2; all when empty")
+    ids: Annotated[tuple[PmcId, ...], BeforeValidator(_ids_of)] = Field(
+        (), description="PMC ids, as '123' or for one version '123.2', or a file with one a line; all when empty"
+    )
     limit: int | None = Field(None, ge=1, description="so many articles, drawn evenly over all ids")
     shard: str | None = Field(None, pattern=r"^[1-9]\d*/[1-9]\d*$", description="part i/n of all ids, one a machine")
     articles_per_shard: int = Field(4096, ge=1, le=100_000, description="articles in one file")

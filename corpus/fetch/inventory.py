@@ -145,7 +145,5 @@ async def archive(client: Client, inventory: Inventory, folder: str) -> None:
             url=client.source.url(file.key), path=os.path.join(folder, inventory.path(file.name)), md5=file.md5
         )
         await download(client, wanted)
-    manifest = os.path.join(folder, inventory.path(ARCHIVED))
-    if not os.path.exists(manifest):
-        with storage.write_atomic(manifest) as sink:
-            sink.write(inventory.raw)
+    with storage.write_atomic(os.path.join(folder, inventory.path(ARCHIVED))) as sink:
+        sink.write(inventory.raw)

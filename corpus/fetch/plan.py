@@ -11,14 +11,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from corpus.errors import UsageError
 from corpus.fetch.catalog import Catalog, CatalogWriter, deal
-from corpus.fetch.config import FetchPmcConfig
+from corpus.fetch.config import VERSIONS, FetchPmcConfig
 from corpus.fetch.listing import Ids, Listing, scatter
-from corpus.ncbi.ids import parse_number, parse_pmcid
 
 _ROUND_SLACK = 64  # candidates asked for beyond the limit, in a first round
-_VERSIONS = 100_000  # what versions stay below, so that id and version fit one number
 
 
 @dataclass(kw_only=True, slots=True)
@@ -68,25 +65,6 @@ def find_candidates(paths: Sequence[str], columns: Sequence[str], config: FetchP
     )
 
 
-def read_ids(path: str) -> tuple[str, ...]:
-    """Return the ids of a file, one a line (`PMC123`, `123`, `PMC123.2`; `#` begins a comment), sorted.
-
-    Raises UsageError for a line that is no PMC id.
-    """
-    ids = set()
-    try:
-        with open(path, encoding="utf-8") as source:
-            for number, line in enumerate(source, 1):
-                text = line.partition("#")[0].strip()
-                if text:
-                    ids.add(_normal_id(text, f"{path}, line {number}"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--ids {path}: cannot be read ({error})") from error
-    if not ids:
-        raise UsageError(f"--ids {path}: holds no PMC id")
-    return tuple(sorted(ids))
-
-
 def rounds(catalog: Catalog, limit: int | None) -> Iterator[Catalog]:
     """Yield the candidates in the rounds their metadata is fetched in.
 
@@ -132,12 +110,12 @@ class _Wanted:
     def __init__(self, ids: Sequence[str]) -> None:
         self._plain = np.array(sorted(int(text) for text in ids if "." not in text), np.int64)
         exact = (text.split(".") for text in ids if "." in text)
-        self._pairs = np.array(sorted(int(pmcid) * _VERSIONS + int(version) for pmcid, version in exact), np.int64)
+        self._pairs = np.array(sorted(int(pmcid) * VERSIONS + int(version) for pmcid, version in exact), np.int64)
         self._found = np.zeros(len(self._plain), np.bool_), np.zeros(len(self._pairs), np.bool_)
 
     def of(self, listing: Listing) -> Listing:
         """Return the rows that are asked for."""
-        pairs = listing.pmcids * _VERSIONS + listing.versions
+        pairs = listing.pmcids * VERSIONS + listing.versions
         self._found[0][is_in(self._plain, np.sort(listing.pmcids))] = True
         self._found[1][is_in(self._pairs, np.sort(pairs))] = True
         return listing.take(is_in(listing.pmcids, self._plain) | is_in(pairs, self._pairs))
@@ -145,7 +123,7 @@ class _Wanted:
     def missing(self) -> tuple[str, ...]:
         """Return what was asked for and was in no listing."""
         plain, pairs = self._plain[~self._found[0]].tolist(), self._pairs[~self._found[1]].tolist()
-        return (*map("PMC{}".format, plain), *(f"PMC{one // _VERSIONS}.{one % _VERSIONS}" for one in pairs))
+        return (*map("PMC{}".format, plain), *(f"PMC{one // VERSIONS}.{one % VERSIONS}" for one in pairs))
 
 
 def is_in(values: Ids, among: Ids) -> npt.NDArray[np.bool_]:
@@ -158,11 +136,3 @@ def is_in(values: Ids, among: Ids) -> npt.NDArray[np.bool_]:
 def _of_machine(listing: Listing, shard: str) -> Listing:
     part, count = map(int, shard.split("/"))
     return listing.take(scatter(listing.pmcids) % np.uint64(count) == np.uint64(part - 1))
-
-
-def _normal_id(text: str, where: str) -> str:
-    head, dot, version = text.partition(".")
-    pmcid, number = parse_pmcid(head), parse_number(version) if dot else 1
-    if not pmcid or number is None or number >= _VERSIONS:
-        raise UsageError(f"{where}: {text[:60]!r} is no PMC id (PMC123, or PMC123.2 for one version)")
-    return f"{pmcid}.{number}" if dot else str(pmcid)

@@ -11,7 +11,9 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Any
 
+import isal
 import numpy as np
 
 from corpus import parquet, storage
@@ -27,7 +29,7 @@ from corpus.fetch.inventory import ARCHIVED, FOLDER, Inventory, archive, find_in
 from corpus.fetch.listing import Ids, Listing
 from corpus.fetch.pace import Pace
 from corpus.fetch.plan import Candidates, cut, find_candidates, first_of, rounds
-from corpus.fetch.previous import Previous
+from corpus.fetch.previous import Previous, damage_text
 from corpus.fetch.slots import Slots
 from corpus.fetch.spool import mark_unfinished, recorded, spool_folder
 from corpus.fetch.tally import LOG, Tally
@@ -64,9 +66,11 @@ async def _fetch(config: FetchPmcConfig, output: str, pace: Pace, tally: Tally) 
             inventory = await choose(client, config, spool if storage.is_remote(output) else output, spool)
             run = _run(config, output, spool, inventory, there)
             if there is not None and there.fingerprint == run.workspace.fingerprint:
-                run.clean(there)
-                say(f"{output}: up to date with the inventory of {inventory.date}")
-                return there
+                if not (damaged := await asyncio.to_thread(run.previous.damaged)):
+                    run.clean(there)
+                    say(f"{output}: up to date with the inventory of {inventory.date}")
+                    return there
+                say(f"{output}: {damage_text(damaged)}")
             if there is not None and dict(there.config) != config.identity():
                 raise UsageError(difference(run.workspace, there))
             mark_unfinished(run.workspace)
@@ -78,20 +82,30 @@ async def _fetch(config: FetchPmcConfig, output: str, pace: Pace, tally: Tally) 
 
 async def choose(client: Client, config: FetchPmcConfig, archive_base: str, spool: str) -> Inventory:
     """Return the inventory to use, archived: that of an interrupted run, else the newest (of the date wanted)."""
-    pinned = os.path.join(spool, _PINNED)
-    if os.path.exists(pinned):
-        with open(pinned, "rb") as source:
-            date = json.loads(source.read())["date"]
-        path = os.path.join(archive_base, FOLDER, date, ARCHIVED)
-        if os.path.exists(path) and (config.inventory is None or date.startswith(config.inventory)):
-            say(f"going on with the inventory of {date}")
-            with open(path, "rb") as source:
-                return read_manifest(date, source.read())
-    inventory = await find_inventory(client, config.inventory)
-    await archive(client, inventory, archive_base)
-    with storage.write_atomic(pinned) as sink:
-        sink.write(json.dumps({"date": inventory.date}).encode())
+    pinned = _read_pinned(spool)
+    date = pinned.get("date", "")
+    path = os.path.join(archive_base, FOLDER, date, ARCHIVED)
+    if date and os.path.exists(path) and (config.inventory is None or date.startswith(config.inventory)):
+        say(f"going on with the inventory of {date}")
+        with open(path, "rb") as source:
+            inventory = read_manifest(date, source.read())
+    else:
+        inventory = await find_inventory(client, config.inventory)
+        await archive(client, inventory, archive_base)
+    with storage.write_atomic(os.path.join(spool, _PINNED)) as sink:
+        versions = sorted({*pinned.get("isal", ()), isal.__version__})
+        sink.write(json.dumps({"date": inventory.date, "isal": versions}).encode())
     return inventory
+
+
+def _read_pinned(spool: str) -> dict[str, Any]:
+    """Return what an interrupted run left of its choice: the inventory, and the versions of isal that wrote."""
+    path = os.path.join(spool, _PINNED)
+    if not os.path.exists(path):
+        return {}
+    with open(path, "rb") as source:
+        content: dict[str, Any] = json.loads(source.read())
+    return content
 
 
 def _run(config: FetchPmcConfig, output: str, spool: str, inventory: Inventory, there: Manifest | None) -> "_Run":
@@ -100,7 +114,8 @@ def _run(config: FetchPmcConfig, output: str, spool: str, inventory: Inventory, 
     workspace = Workspace(
         output=output, stage=STAGE, fingerprint=fingerprint(STAGE, identity, inputs), config=identity, inputs=inputs
     )
-    return _Run(config=config, spool=spool, inventory=inventory, workspace=workspace, previous=Previous(output, there))
+    previous = Previous(output, there, verify=config.verify)
+    return _Run(config=config, spool=spool, inventory=inventory, workspace=workspace, previous=previous)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -207,13 +222,18 @@ class _Run:
         facts = ("retracted", "vanished", "xml_bytes")
         summary = {name: sum(receipt.facts[name] for receipt in receipts) for name in facts}
         summary |= {"inventory": self.inventory.date, "ids_not_found": len(candidates.not_found)}
-        summary |= {"other_keys": candidates.num_others}
+        summary |= {"other_keys": candidates.num_others, "isal": self._isal_versions()}
         with storage.write_atomic(self.workspace.path(_SUPERSEDED)) as sink:
             sink.write(json.dumps(sorted(self.previous.parts)).encode())
         manifest = self.workspace.commit([*details, *receipts, inventory], summary=summary, books=books)
         client.tally.note("committed", articles=kept, dropped=dict(books.dropped), **summary)
         self.clean(manifest)
         return manifest
+
+    def _isal_versions(self) -> list[str]:
+        """Return the versions of isal that compressed articles here; each may give other bytes for the same article."""
+        before = self.previous.manifest.summary.get("isal", ()) if self.previous.manifest else ()
+        return sorted({*before, *_read_pinned(self.spool)["isal"]})
 
     def _inventory_parts(self) -> Iterator[Part]:
         """Yield the parts of the archived inventory, put in place for a remote output."""

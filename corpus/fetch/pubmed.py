@@ -18,6 +18,7 @@ from corpus.fetch.client import Answer, Client, Fault, Source
 from corpus.fetch.config import FetchPubmedConfig, span_of
 from corpus.fetch.download import Wanted, download
 from corpus.fetch.pace import Pace
+from corpus.fetch.previous import Previous, damage_text
 from corpus.fetch.spool import mark_unfinished, recorded, spool_folder
 from corpus.fetch.tally import Tally
 from corpus.manifest import Books, Input, Manifest, Part, fingerprint, has_manifest, read_manifest
@@ -56,8 +57,6 @@ def fetch_pubmed(config: FetchPubmedConfig, *, output: str, pace: Pace | None = 
     Raises RetryError for a listing that is not whole and for files that could not be had (the others are kept),
     UsageError when the directory holds another year's files.
     """
-    if not config.baseline and not config.updates:
-        raise UsageError("fetch pubmed: neither the baseline nor the updates are asked for")
     with running_stage(output), recorded(config, output) as tally:
         return asyncio.run(_fetch(config, output, pace or Pace(connections=config.connections), tally))
 
@@ -68,14 +67,18 @@ async def _fetch(config: FetchPubmedConfig, output: str, pace: Pace, tally: Tall
         try:
             files = await with_md5(client, await wanted_files(client, config))
             workspace = _workspace(config, output, files)
+            previous = Previous(output, there, verify=config.verify)
             if there is not None and there.fingerprint == workspace.fingerprint:
-                say(f"{output}: up to date, {len(files):,} files")
-                return there
+                if not (damaged := await asyncio.to_thread(previous.damaged)):
+                    say(f"{output}: up to date, {len(files):,} files")
+                    return there
+                say(f"{output}: {damage_text(damaged)}")
             _check_same_mirror(workspace, there, files)
             mark_unfinished(workspace)
             tally.begin("files", len(files), bytes_each=30e6, unit="files")
             async with tally.shown():
-                mirrored = await _download_all(client, files, output, spool_folder(config, output))
+                mirror = _Mirror(workspace=workspace, previous=previous, spool=spool_folder(config, output))
+                mirrored = await mirror.fetch_all(client, files)
         except Fault as fault:
             raise RetryError(f"{fault.url}: {fault.kind}: {fault.detail}. Run the same command again") from fault
     files = [file for file, _ in mirrored]  # a sidecar may have changed meanwhile
@@ -85,6 +88,8 @@ async def _fetch(config: FetchPubmedConfig, output: str, pace: Pace, tally: Tall
     summary = {"year": 2000 + years[-1], "last_file": max(file.number for file in files)}
     manifest = workspace.commit([Receipt(task="files", parts=tuple(parts))], summary=summary, books=books)
     workspace.clean()
+    if storage.is_remote(output):
+        storage.remove_tree(spool_folder(config, output))
     tally.note("committed", files=len(files), **summary)
     return manifest
 
@@ -162,53 +167,77 @@ def _check_whole(files: Sequence[PubmedFile], url: str, *, first: int) -> None:
         raise RetryError(f"{url}: a hole in the numbers: {holes} of {first} to {files[-1].number}; {_AGAIN}")
 
 
-async def _download_all(client: Client, files: Sequence[PubmedFile], output: str, spool: str) -> list[Mirrored]:
-    """Fetch the files that are not there, several at once, and return all with their parts; raises RetryError."""
-    faults: list[Fault] = []
-    turn = asyncio.Semaphore(client.pace.connections)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Mirror:
+    """Where the files go, and what an earlier run left there."""
 
-    async def one(file: PubmedFile) -> list[Mirrored]:
-        async with turn:
-            try:
-                mirrored = await _mirror(client, file, output, spool)
-            except Fault as fault:
-                faults.append(fault)
-                return []
-            client.tally.done += 1
-            return [mirrored]
+    workspace: Workspace
+    previous: Previous
+    spool: str
 
-    found = await asyncio.gather(*map(one, files))
-    if faults:
-        shown = "\n  ".join(f"{fault.url}: {fault.kind}: {fault.detail}" for fault in faults[:10])
-        raise RetryError(
-            f"{len(faults)} of {len(files)} files could not be fetched; the others are kept. Run it again:\n  {shown}"
-        )
-    return [mirrored for one in found for mirrored in one]
+    async def fetch_all(self, client: Client, files: Sequence[PubmedFile]) -> list[Mirrored]:
+        """Fetch the files that are not there, several at once, and return all with their parts; raises RetryError."""
+        faults: list[Fault] = []
+        turn = asyncio.Semaphore(client.pace.connections)
 
+        async def one(file: PubmedFile) -> list[Mirrored]:
+            async with turn:
+                if there := await asyncio.to_thread(self._there, file):
+                    client.tally.reused += 1
+                    return [(file, there)]
+                try:
+                    mirrored = await self._fetch(client, file)
+                except Fault as fault:
+                    faults.append(fault)
+                    return []
+                client.tally.done += 1
+                return [mirrored]
 
-async def _mirror(client: Client, file: PubmedFile, output: str, spool: str) -> Mirrored:
-    """Have one file and its sidecar in the output, and return their parts."""
-    local = spool if storage.is_remote(output) else output
-    wanted = Wanted(url=client.source.url(file.path), path=os.path.join(local, file.path), md5=file.md5)
-    try:
-        size = await download(client, wanted)
-    except Fault as fault:
-        newer = await _ask_md5(client, file) if fault.kind == "wrong_md5" else file
-        if newer.md5 == file.md5:
-            raise
-        file, wanted = newer, replace(wanted, md5=newer.md5)  # file and sidecar were replaced, or it came wrong
-        size = await download(client, wanted)
-    digest = await asyncio.to_thread(storage.sha256_file, wanted.path)
-    if local != output:
-        await asyncio.to_thread(_upload, wanted.path, storage.join(output, file.path))
-        os.unlink(wanted.path)
-    sidecar = f"MD5({file.name})= {file.md5}\n".encode()
-    with storage.write_atomic(storage.join(output, f"{file.path}.md5")) as sink:
-        sink.write(sidecar)
-    beside = Part(
-        path=f"{file.path}.md5", role="md5", rows=0, bytes=len(sidecar), sha256=hashlib.sha256(sidecar).hexdigest()
-    )
-    return file, [Part(path=file.path, role=file.folder, rows=0, bytes=size, sha256=digest), beside]
+        found = await asyncio.gather(*map(one, files))
+        if faults:
+            shown = "\n  ".join(f"{fault.url}: {fault.kind}: {fault.detail}" for fault in faults[:10])
+            many = f"{len(faults)} of {len(files)} files could not be fetched"
+            raise RetryError(f"{many}; the others are kept. Run it again:\n  {shown}")
+        return [mirrored for one in found for mirrored in one]
+
+    def _there(self, file: PubmedFile) -> list[Part]:
+        """Return the parts of a file that is there already, [] when it is not."""
+        if receipt := self.workspace.finished(file.name, of=file.md5):
+            return list(receipt.parts)
+        before = self.previous.manifest.inputs if self.previous.manifest else ()
+        if Input(name=file.name, fingerprint=file.md5) not in before:
+            return []
+        parts = [self.previous.intact(path) for path in (file.path, f"{file.path}.md5")]
+        return [part for part in parts if part is not None] if all(parts) else []
+
+    async def _fetch(self, client: Client, file: PubmedFile) -> Mirrored:
+        """Have one file and its sidecar in the output, and return their parts."""
+        output = self.workspace.output
+        local = self.spool if storage.is_remote(output) else output
+        wanted = Wanted(url=client.source.url(file.path), path=os.path.join(local, file.path), md5=file.md5)
+        try:
+            size = await download(client, wanted)
+        except Fault as fault:
+            newer = await _ask_md5(client, file) if fault.kind == "wrong_md5" else file
+            if newer.md5 == file.md5:
+                raise
+            file, wanted = newer, replace(wanted, md5=newer.md5)  # file and sidecar were replaced, or it came wrong
+            size = await download(client, wanted)
+        digest = await asyncio.to_thread(storage.sha256_file, wanted.path)
+        if local != output:
+            await asyncio.to_thread(_upload, wanted.path, storage.join(output, file.path))
+            os.unlink(wanted.path)
+        main = Part(path=file.path, role=file.folder, rows=0, bytes=size, sha256=digest)
+        receipt = Receipt(task=file.name, parts=(main, await asyncio.to_thread(self._write_sidecar, file)))
+        await asyncio.to_thread(self.workspace.finish, receipt, of=file.md5)
+        return file, list(receipt.parts)
+
+    def _write_sidecar(self, file: PubmedFile) -> Part:
+        content = f"MD5({file.name})= {file.md5}\n".encode()
+        path = f"{file.path}.md5"
+        with storage.write_atomic(self.workspace.path(path)) as sink:
+            sink.write(content)
+        return Part(path=path, role="md5", rows=0, bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
 
 
 def _upload(local: str, path: str) -> None:

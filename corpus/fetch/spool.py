@@ -4,12 +4,15 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+
+import isal
 
 from corpus import storage
 from corpus.fetch.config import FetchConfig
 from corpus.fetch.tally import LOG, Tally
 from corpus.ncbi.fetched import UNFINISHED
+from corpus.running import held
 from corpus.workspace import WORK, Workspace
 
 
@@ -30,12 +33,20 @@ def mark_unfinished(workspace: Workspace) -> None:
 
 @contextmanager
 def recorded(config: FetchConfig, output: str) -> Iterator[Tally]:
-    """Yield the run's tally; its log lies in the output when the block ends."""
+    """Yield the run's tally; its log lies in the output when the block ends.
+
+    The spool of a remote output is held meanwhile: raises RetryError when another process of this machine has it.
+    """
+    with held(spool_folder(config, output)) if storage.is_remote(output) else nullcontext():
+        yield from _recorded(config, output)
+
+
+def _recorded(config: FetchConfig, output: str) -> Iterator[Tally]:
     remote = storage.is_remote(output)
     # Beside the spool, which is removed when the store is finished.
     path = f"{spool_folder(config, output).rstrip('/')}.{LOG}" if remote else os.path.join(output, LOG)
     tally = Tally(path)
-    tally.note("start", source=config.source, settings=config.identity())
+    tally.note("start", source=config.source, settings=config.identity(), isal=isal.__version__)
     try:
         yield tally
     except BaseException as error:

@@ -99,7 +99,7 @@ def read_rows(shard: str, rows: Sequence[IndexRow]) -> Iterator[tuple[IndexRow, 
                     raise ValueError("the MD5 of its XML is not the one in the index")
             except ValueError as error:
                 problem = f"{shard}: {row.doc_id} at byte {row.offset}: {error}"
-                raise CorruptError(f"{problem}; remove the file and run `corpuscle fetch pmc` again") from error
+                raise CorruptError(f"{problem}; `corpuscle fetch pmc --verify` fetches it again") from error
             yield row, json, xml
 
 

@@ -182,6 +182,23 @@ def measure(source: str, output: Path, connections: int, certificate: Path) -> t
     return int(count), figures[0], figures[1], figures[2], figures[3]
 
 
+def measure_count(count: int, sources: list[bytes], options: argparse.Namespace) -> None:
+    """Serve so many articles and print a line for each scheme."""
+    with tempfile.TemporaryDirectory(dir=options.work) as folder:
+        base = Path(folder).resolve()
+        make_bucket(base, count, sources)
+        with nginx(base, options.port, options.port + 1):
+            for scheme in options.schemes:
+                port = options.port + (scheme == "https")
+                address = f"{scheme}://127.0.0.1:{port}/bucket"
+                found, cpu, wall, peak, start = measure(address, base / "out", options.connections, base / "cert.pem")
+                print(
+                    f"{scheme:8}{found:10,}{cpu / found * 1000:13.3f}{wall / found * 1000:14.3f}"
+                    f"{peak:9.0f}{start:13.0f}",
+                    flush=True,
+                )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--counts", type=int, nargs="+", default=[2400, 20_000])
@@ -208,21 +225,7 @@ def main() -> None:
     print(f"objects of {sum(map(len, sources)) / len(sources) / 1000:.0f} kB, {options.connections} connections")
     print(f"{'':8}{'articles':>10}{'CPU ms each':>13}{'wall ms each':>14}{'peak MB':>9}{'at start MB':>13}")
     for count in options.counts:
-        with tempfile.TemporaryDirectory(dir=options.work) as folder:
-            base = Path(folder).resolve()
-            make_bucket(base, count, sources)
-            with nginx(base, options.port, options.port + 1):
-                for scheme in options.schemes:
-                    port = options.port + (scheme == "https")
-                    address = f"{scheme}://127.0.0.1:{port}/bucket"
-                    found, cpu, wall, peak, start = measure(
-                        address, base / "out", options.connections, base / "cert.pem"
-                    )
-                    print(
-                        f"{scheme:8}{found:10,}{cpu / found * 1000:13.3f}{wall / found * 1000:14.3f}"
-                        f"{peak:9.0f}{start:13.0f}",
-                        flush=True,
-                    )
+        measure_count(count, sources, options)
     print(f"peak of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3:.0f} MB")
 
 
