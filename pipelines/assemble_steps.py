@@ -179,12 +179,15 @@ class FetchTexts(PartStep):
         ranks = rank_table(table, np.zeros(table.num_rows, bool))
         columns = [
             pa.array(wanted["key"]),
-            table.column("text"),
+            table.column("text").cast(pa.large_string()),
             pa.FixedSizeListArray.from_arrays(ranks.ravel(), ranks.shape[1]),
         ]
         texts = pa.table(columns, names=["key", "text", "ranks"])
         for block in np.unique(wanted["block"]).tolist():
-            yield block, TEXTS_TAG + to_block(texts.filter(pa.array(wanted["block"] == block)))
+            own = texts.filter(pa.array(wanted["block"] == block)).combine_chunks()
+            # As a dictionary, a text of many documents goes once: a component of equal texts has no bound.
+            coded = own.set_column(1, "text", own.column("text").dictionary_encode())
+            yield block, TEXTS_TAG + to_block(coded)
 
 
 class Verify(Step):
@@ -197,12 +200,14 @@ class Verify(Step):
                 edges = np.frombuffer(block, "<u8", offset=1).reshape(-1, 2)
             else:
                 tables.append(from_block(memoryview(block)[1:]))
-        table = pa.concat_tables(tables).combine_chunks()
+        table = pa.concat_tables(tables).unify_dictionaries().combine_chunks()
+        coded = table.column("text").chunk(0)
         found = verified_edges(
             edges,
             table.column("key").to_numpy(),
-            shingle(normalize(table.column("text"))),
-            texts=table.column("text"),
+            shingle(normalize(coded.dictionary)),
+            texts=coded.dictionary,
+            text_of=coded.indices.to_numpy(),
             threshold=self._plan.config.threshold,
             containment=self._plan.config.containment,
             ranks=np.stack(table.column("ranks").to_numpy()),
