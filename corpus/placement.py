@@ -22,6 +22,7 @@ from corpus.document_parts import work_path
 from corpus.documents import SHARD_COLUMNS, Document, EarlyDecision
 from corpus.lookup import places_in
 from corpus.manifest import SPLITS, Books
+from corpus.pulse import tell
 from corpus.records import doc_id
 from corpus.schema import schema_of, to_table
 from corpus.sharding import Shards, clusters_of, order_of, split_of
@@ -80,6 +81,7 @@ def place(
         parts.append(report)
         facts |= found
     receipt = Receipt(task=f"decisions/{part:05d}", parts=tuple(parts), books=_books(decisions), facts=facts)
+    tell(workspace.output, "decided", decisions.num_rows)
     order = order_of(keys, config.seed)
     kept = table.select(SHARD_COLUMNS).append_column("order", pa.array(order))
     kept = kept.append_column("shard", pa.array(shards.numbers(order, split)))
@@ -110,6 +112,7 @@ def write_shard(number: int, blocks: Iterable[bytes], *, shards: Shards, workspa
     table = pa.concat_tables(tables) if tables else _empty_shard()
     table = table.take(pa.array(np.argsort(table.column("order").to_numpy()))).select(SHARD_COLUMNS)
     parquet.write_table(workspace.path(name), table)
+    tell(workspace.output, "in shards", table.num_rows)
     facts = {f"{split}_documents": table.num_rows, f"{split}_text_bytes": _num_bytes(table)}
     for source in ("pubmed", "pmc"):
         facts[f"{split}_documents_{source}"] = pc.sum(pc.equal(table.column("source"), source)).as_py() or 0

@@ -27,6 +27,7 @@ from corpus.id_graph import Conflict, conflict_counts, find_conflicts
 from corpus.joins import join_full_texts, rank_table, ranks_of
 from corpus.lookup import places_in
 from corpus.metering import count
+from corpus.pulse import tell
 from corpus.record_parts import RecordParts
 from corpus.records import is_pmc
 from corpus.retractions import retracted_entities
@@ -213,6 +214,7 @@ class Verify(Step):
             ranks=np.stack(table.column("ranks").to_numpy()),
         )
         count("documents verified", table.num_rows)
+        tell(self._plan.workspace.output, "compared", table.num_rows)
         rows = np.zeros(len(found), VERIFIED)
         for name in VERIFIED.names or ():
             rows[name] = getattr(found, name)
