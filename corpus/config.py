@@ -89,7 +89,9 @@ class AssembleConfig(StageConfig):
     license: Use = Field(
         "any", description="keep what allows this use: commercial (CC0, BY, BY-SA, BY-ND), open (BY-NC too), any"
     )
-    evaluation: tuple[str, ...] = runtime((), "JSONL files of evaluation sets, looked for in the corpus")
+    evaluation: tuple[str, ...] = runtime(
+        (), "evaluation sets (JSONL, or JSON of BioASQ or PubMedQA), looked for in the corpus"
+    )
     contaminated: Literal["report", "remove"] = Field(
         "report", description="documents that hold an evaluation item: only report them, or drop them as contaminated"
     )

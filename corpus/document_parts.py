@@ -24,6 +24,7 @@ from corpus.dedup.shingles import normalize, shingle
 from corpus.document_texts import write_texts
 from corpus.documents import Document, EarlyDecision
 from corpus.ncbi.inputs import file_rank
+from corpus.pulse import tell
 from corpus.quality import DropReason
 from corpus.record_parts import RecordParts
 from corpus.records import Kind, doc_key, part_number
@@ -102,6 +103,7 @@ def make_documents(
     if done := workspace.finished(task, of=of):
         return done
     table, decided = _decided(parts, part, verdicts, marked, config)
+    tell(workspace.output, "records read", len(verdicts))
     found = _contamination(table, config)
     if config.contaminated == "remove" and found.num_rows:
         table, decided = _without(table, decided, found.column("doc_id"))

@@ -23,6 +23,7 @@ from corpus.ncbi.archives import read_articles
 from corpus.ncbi.inputs import InputTask
 from corpus.ncbi.pubmed import read_pubmed
 from corpus.progress import say
+from corpus.pulse import tell
 from corpus.records import Kind, Record, Reject
 from corpus.schema import schema_of, to_table
 from corpus.updating import said_of
@@ -198,6 +199,7 @@ class _PartSink:
         self._writer.write_table(table, row_group_size=max(1, table.num_rows))
         self._rows_in_part += table.num_rows
         self._pending = []
+        tell(self.workspace.output, "records read", table.num_rows)
 
     def _open_part(self) -> None:
         if self._writer is None:

@@ -23,6 +23,7 @@ from corpus.document_texts import gather_texts, read_texts
 from corpus.documents import SHARD_COLUMNS, Document, EarlyDecision
 from corpus.lookup import places_in
 from corpus.manifest import SPLITS, Books
+from corpus.pulse import tell
 from corpus.records import doc_id
 from corpus.schema import schema_of, to_table
 from corpus.sharding import Shards, clusters_of, order_of, split_of
@@ -85,6 +86,7 @@ def place(
         parts.append(report)
         facts |= found
     receipt = Receipt(task=f"decisions/{part:05d}", parts=tuple(parts), books=_books(decisions), facts=facts)
+    tell(workspace.output, "decided", decisions.num_rows)
     order = order_of(keys, config.seed)
     kept = table.append_column("order", pa.array(order))
     kept = kept.append_column("shard", pa.array(shards.numbers(order, split))).filter(pa.array(lost < 0))
@@ -135,6 +137,7 @@ def write_shard(
         table = table.append_column(_TEXT, gather_texts(paths, *places))
     table = table.select(SHARD_COLUMNS)
     parquet.write_table(workspace.path(name), table)
+    tell(workspace.output, "in shards", table.num_rows)
     facts = {f"{split}_documents": table.num_rows, f"{split}_text_bytes": _num_bytes(table)}
     for source in ("pubmed", "pmc"):
         facts[f"{split}_documents_{source}"] = pc.sum(pc.equal(table.column("source"), source)).as_py() or 0

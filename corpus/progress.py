@@ -23,7 +23,7 @@ class Progress:
 
     def __init__(self, label: str, total: int | None, unit: str) -> None:
         self._label, self._total, self._unit = label, total, unit
-        self._done = 0
+        self._done, self._inside = 0, ""
         self._start = self._shown = time.monotonic()
         self._bar: Any = _open_bar(label, total) if sys.stderr.isatty() else None
 
@@ -31,11 +31,11 @@ class Progress:
         """Add finished units."""
         self.reach(self._done + count)
 
-    def reach(self, done: int) -> None:
-        """Set the number of finished units."""
-        self._done = done
+    def reach(self, done: int, inside: str = "") -> None:
+        """Set the number of finished units, and say what is done inside those at work."""
+        self._done, self._inside = done, f" ({inside})" if inside else ""
         if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], completed=done)
+            self._bar.update(self._bar.task_ids[0], completed=done, description=self._label + self._inside)
         elif time.monotonic() - self._shown >= LINE_SECONDS:
             self._shown = time.monotonic()
             say(self._line())
@@ -49,9 +49,9 @@ class Progress:
         seconds = time.monotonic() - self._start
         rate = self._done / seconds if seconds else 0.0
         if self._total is None:
-            return f"{self._label}: {self._done:,} {self._unit}, {rate:,.1f}/s"
+            return f"{self._label}: {self._done:,} {self._unit}{self._inside}, {rate:,.1f}/s"
         left = f", about {(self._total - self._done) / rate:,.0f} s left" if rate else ""
-        return f"{self._label}: {self._done:,} of {self._total:,} {self._unit}, {rate:,.1f}/s{left}"
+        return f"{self._label}: {self._done:,} of {self._total:,} {self._unit}{self._inside}, {rate:,.1f}/s{left}"
 
 
 @contextmanager
@@ -65,13 +65,15 @@ def progress(label: str, total: int | None = None, unit: str = "files") -> Itera
 
 
 @contextmanager
-def watched(label: str, total: int | None, count: Callable[[], int], unit: str = "files") -> Iterator[None]:
-    """Show progress of work done elsewhere (other processes) by asking `count` twice a second."""
+def watched(
+    label: str, total: int | None, count: Callable[[], int], unit: str = "files", inside: Callable[[], str] = str
+) -> Iterator[None]:
+    """Show progress of work done elsewhere (other processes) by asking `count` and `inside` twice a second."""
     stop = threading.Event()
 
     def poll(shown: Progress) -> None:
         while not stop.wait(0.5):
-            shown.reach(count())
+            shown.reach(count(), inside())
 
     with progress(label, total, unit) as shown:
         thread = threading.Thread(target=poll, args=(shown,), daemon=True)

@@ -28,6 +28,7 @@ from corpus.id_graph import Conflict, conflict_counts, find_conflicts
 from corpus.joins import RANKED_COLUMNS, join_full_texts, rank_table, ranks_of
 from corpus.lookup import places_in
 from corpus.metering import count
+from corpus.pulse import tell
 from corpus.record_parts import RecordParts
 from corpus.records import is_pmc
 from corpus.retractions import retracted_entities
@@ -188,7 +189,10 @@ class FetchTexts(PartStep):
         ]
         texts = pa.table(own, names=["key", "text", "ranks"])
         for block in np.unique(wanted["block"]).tolist():
-            yield block, TEXTS_TAG + to_block(texts.filter(pa.array(wanted["block"] == block)))
+            asked = texts.filter(pa.array(wanted["block"] == block)).combine_chunks()
+            # As a dictionary, a text of many documents goes once: a component of equal texts has no bound.
+            coded = asked.set_column(1, "text", asked.column("text").dictionary_encode())
+            yield block, TEXTS_TAG + to_block(coded)
 
 
 class Verify(Step):
@@ -201,17 +205,20 @@ class Verify(Step):
                 edges = np.frombuffer(block, "<u8", offset=1).reshape(-1, 2)
             else:
                 tables.append(from_block(memoryview(block)[1:]))
-        table = pa.concat_tables(tables).combine_chunks()
+        table = pa.concat_tables(tables).unify_dictionaries().combine_chunks()
+        coded = table.column("text").chunk(0)
         found = verified_edges(
             edges,
             table.column("key").to_numpy(),
-            shingle(normalize(table.column("text"))),
-            texts=table.column("text"),
+            shingle(normalize(coded.dictionary)),
+            texts=coded.dictionary,
+            text_of=coded.indices.to_numpy(),
             threshold=self._plan.config.threshold,
             containment=self._plan.config.containment,
             ranks=np.stack(table.column("ranks").to_numpy()),
         )
         count("documents verified", table.num_rows)
+        tell(self._plan.workspace.output, "compared", table.num_rows)
         rows = np.zeros(len(found), VERIFIED)
         for name in VERIFIED.names or ():
             rows[name] = getattr(found, name)

@@ -107,7 +107,7 @@ def assemble(
     ocr: Annotated[str, typer.Option(help="Text of page scans: drop or keep.")] = "drop",
     sub_articles: Annotated[str, typer.Option(help="Reviews and replies inside articles: keep or drop.")] = "keep",
     license: Annotated[str, typer.Option(help="What its licence must allow: commercial, open or any.")] = "any",  # noqa: A002
-    evaluation: Annotated[list[str] | None, typer.Option(metavar="FILE", help="Evaluation set (JSONL).")] = None,
+    evaluation: Annotated[list[str] | None, typer.Option(metavar="FILE", help="Evaluation set, JSONL or JSON.")] = None,
     contaminated: Annotated[str, typer.Option(help="Texts that hold an evaluation item: report or remove.")] = "report",
     shard_mb: Annotated[int, typer.Option(help="Text of a shard, 10^6 bytes.")] = 128,
     workers: Workers = 1,

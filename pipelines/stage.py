@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import apache_beam as beam
 
+from corpus import pulse
 from corpus.manifest import Manifest, read_manifest
 from corpus.progress import say, watched
 from corpus.workspace import Receipt, Workspace
@@ -33,11 +34,14 @@ def run_stage(
     reused = workspace.num_finished()
     if reused:
         say(f"{workspace.output}: an earlier run finished {reused} of {num_tasks} tasks; those intact are reused")
+    pulse.begin(workspace.output)
     run_pipeline(
         build,
         workers=workers,
         beam_args=beam_args,
-        shown=watched(workspace.stage, num_tasks, workspace.num_finished, "tasks"),
+        shown=watched(
+            workspace.stage, num_tasks, workspace.num_finished, "tasks", lambda: pulse.told(workspace.output)
+        ),
     )
     if is_dry_run(beam_args):
         return None

@@ -1,21 +1,24 @@
 """Documents with seeded copies, and the exact Jaccard similarity of all their pairs: the truth of the dedup tests.
 
-Nothing of `corpus.dedup` is used here. Words are read in plain Python, shingles are Python strings, and the pairs come
-from one product of a sparse matrix, so every pair that shares a shingle has its exact similarity.
+Nothing of `corpus.dedup` is used here. Words are read in plain Python, shingles are Python strings (held as XXH3-64 of
+them), and the pairs come from one product of a sparse matrix, so every pair that shares a shingle has its exact
+similarity.
 """
 
 import random
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import xxhash
 from scipy.sparse import csr_array
 
+from corpus.lookup import places_in
 from corpus.ncbi.jats import read_parts
 from corpus.ncbi.pubmed import read_pubmed
 from corpus.profiles import render
@@ -86,18 +89,24 @@ def shingle_strings(words: list[str]) -> set[str]:
     return {" ".join(words[k : k + SHINGLE_WORDS]) for k in range(max(1, len(words) - SHINGLE_WORDS + 1))}
 
 
+def _numbers(shingles: set[str]) -> npt.NDArray[np.uint64]:
+    """Return 64-bit hashes of strings: those of all full texts, 20 million, take 160 MB and the strings gigabytes."""
+    return np.fromiter((xxhash.xxh3_64_intdigest(shingle.encode()) for shingle in shingles), np.uint64, len(shingles))
+
+
 def true_pairs(
     texts: Sequence[str], words_of: Callable[[str], list[str]], threshold: float
 ) -> dict[tuple[int, int], float]:
     """Return all pairs of documents, a < b, with their exact similarity where it reaches the threshold."""
-    sets = [shingle_strings(words_of(text)) for text in texts]
-    shared = {shingle for shingle, count in Counter(shingle for one in sets for shingle in one).items() if count > 1}
-    columns = {shingle: number for number, shingle in enumerate(shared)}
-    rows = [[columns[shingle] for shingle in one if shingle in columns] for one in sets]
+    sets = [_numbers(shingle_strings(words_of(text))) for text in texts]
     sizes = np.array([len(one) for one in sets])
+    shingles, counts = np.unique(np.concatenate([*sets, np.zeros(0, np.uint64)]), return_counts=True)
+    shared = shingles[counts > 1]
+    places = [places_in(one, shared) for one in sets]
+    rows = [found[found >= 0] for found in places]
     starts = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
-    indices = np.array([column for row in rows for column in row], np.int64)
-    matrix = csr_array((np.ones(len(indices), np.int32), indices, starts), shape=(len(texts), max(1, len(columns))))
+    indices = np.concatenate([*rows, np.zeros(0, np.int64)])
+    matrix = csr_array((np.ones(len(indices), np.int32), indices, starts), shape=(len(texts), max(1, len(shared))))
     common = (matrix @ matrix.T).tocoo()
     a, b, both = common.row, common.col, common.data
     keep = (a < b) & (np.minimum(sizes[a], sizes[b]) >= MIN_SHINGLES)

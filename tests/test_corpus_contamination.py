@@ -115,6 +115,85 @@ def test_bioasq_and_pubmedqa_name_their_papers(tmp_path: Path) -> None:
     ]
 
 
+PAPERS = {
+    23827649: "RANKL is secreted from osteocytes in bone and steers the resorption of bone by osteoclasts in old age",
+    21645374: "Mitochondria move along actin while the perforations of the lace plant leaf form by programmed death",
+}
+QUESTION = "Do mitochondria play a role in remodelling lace plant leaves during programmed cell death of whole tissues?"
+
+
+def published(folder: Path) -> dict[str, tuple[str, list[tuple[str, set[int]]]]]:
+    """Write each set as its makers publish it; return by name its path and the names and PMIDs of its items."""
+    rankl, lace = PAPERS.items()
+    address = f"http://www.ncbi.nlm.nih.gov/pubmed/{rankl[0]}"
+    snippet = {"offsetInBeginSection": 0, "offsetInEndSection": 90, "text": rankl[1], "document": address}
+    snippet |= {"beginSection": "abstract", "endSection": "abstract"}
+    question = {
+        **{"body": "Is RANKL secreted?", "documents": [address], "snippets": [snippet], "type": "list", "id": "5c52"},
+        **{"ideal_answer": ["Yes."], "exact_answer": [["osteocytes"]], "concepts": ["http://amigo.geneontology.org/x"]},
+        "triples": [{"p": "http://linkedlifedata.com/p", "s": "http://linkedlifedata.com/s", "o": "RANKL"}],
+    }
+    labelled = {
+        **{"QUESTION": QUESTION, "CONTEXTS": [lace[1], "Short."], "LABELS": ["BACKGROUND", "RESULTS"]},
+        **{"MESHES": ["Alismataceae"], "YEAR": "2011", "reasoning_required_pred": "yes", "final_decision": "yes"},
+        **{"reasoning_free_pred": "yes", "LONG_ANSWER": "Results depicted mitochondrial dynamics in vivo."},
+    }
+    article = {"journal": "Bone", "meshMajor": ["Aged"], "year": "2013", "abstractText": rankl[1], "pmid": "23827649"}
+    sets: dict[str, tuple[Any, list[tuple[str, set[int]]]]] = {
+        "training13b.json": ({"questions": [question]}, [("5c52", {rankl[0]})]),
+        "allMeSH_2022.json": ({"articles": [article]}, [("23827649", {rankl[0]})]),
+        "ori_pqal.json": ({str(lace[0]): labelled}, [(str(lace[0]), {lace[0]})]),
+        "test_ground_truth.json": ({str(lace[0]): "yes"}, [(str(lace[0]), {lace[0]})]),
+        "list.json": (
+            [question, {"pubid": lace[0], "question": QUESTION}],
+            [("5c52", {rankl[0]}), (str(lace[0]), {lace[0]})],
+        ),
+        "by_number.json": ({"7": {"question": QUESTION}}, [("7", set())]),
+    }
+    for name, (content, _) in sets.items():
+        (folder / name).write_text(json.dumps(content, indent=4))
+    return {name: (str(folder / name), items) for name, (_, items) in sets.items()}
+
+
+def test_sets_are_read_as_their_makers_publish_them(tmp_path: Path) -> None:
+    copies = [{"text": f"Copied: {text}"} for text in PAPERS.values()]
+    papers = [{"pmid": pmid, "text": text} for pmid, text in PAPERS.items()]
+    table = documents([*papers, *copies, {"text": QUESTION}, {"pmid": 7, "text": "Of no set."}])
+    labels = {"abstract", "BACKGROUND", "yes", "Alismataceae", "RANKL", "Bone"}
+    hits: dict[str, tuple[set[str], set[str]]] = {}
+    for name, (path, items) in published(tmp_path).items():
+        read = read_evaluation(path)
+        assert [(item.name, set(item.pmids)) for item in read] == items
+        assert not labels & {text for item in read for text in item.texts}
+        rows = find_contamination(table, load_index((path,), None), share=0.5).to_pylist()
+        by_id, by_text = ({row["doc_id"] for row in rows if (row["by"] == "ngram") == text} for text in (False, True))
+        hits[name] = by_id, by_text
+    assert hits == {
+        "training13b.json": ({"pmid:0"}, {"pmid:0", "pmid:2"}),
+        "allMeSH_2022.json": ({"pmid:0"}, {"pmid:0", "pmid:2"}),
+        "ori_pqal.json": ({"pmid:1"}, {"pmid:1", "pmid:3", "pmid:4"}),
+        "test_ground_truth.json": ({"pmid:1"}, set()),
+        "list.json": ({"pmid:0", "pmid:1"}, {"pmid:0", "pmid:2", "pmid:4"}),
+        "by_number.json": (set(), {"pmid:4"}),
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b'{\n "questionz": [],\n "b": 1\n}', "one JSON object of the keys b, questionz; expected JSONL"),
+        (b'[{"question": "a"}, 3]', "item 2 is of type int"),
+        (b'{"questions": []}', "holds no question"),
+        (b'{"question": "a"}\n{"question": \n', r"set\.json:2: not JSON"),
+        (b"PK\x03\x04rest", "compressed; unpack it"),
+    ],
+)
+def test_other_shapes_are_named(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "set.json").write_bytes(content)
+    with pytest.raises(UsageError, match=said):
+        read_evaluation(str(tmp_path / "set.json"))
+
+
 def test_ids_of_all_kinds_meet_citations_and_articles(tmp_path: Path) -> None:
     items = [{"id": "a", "pmid": "7"}, {"id": "b", "pmcid": "PMC9"}, {"id": "c", "doi": "https://doi.org/10.1000/X"}]
     table = documents([{"pmid": 7}, {"pmcid": 9, "pmid": 7}, {"doi": "10.1000/x"}, {"pmid": 9, "pmcid": 7}, {}])

@@ -186,32 +186,35 @@ def verified_edges(
     *,
     texts: pa.Array | pa.ChunkedArray,
     threshold: float,
+    text_of: npt.NDArray[np.int64] | None = None,
     containment: float | None = None,
     min_shingles: int = MIN_SHINGLES,
     ranks: npt.NDArray[np.int64] | None = None,
 ) -> Edges:
     """Return the verified pairs among the components of candidate edges, uint64[num_edges, 2].
 
-    `doc_keys`, uint64[num_docs] in any order, `shingles` and `texts` (as they were written, strings) go together and
-    hold every document of the edges. In
+    `doc_keys`, uint64[num_docs] in any order, holds every document of the edges. `shingles` and `texts` (as they were
+    written, strings) go together; `text_of`, int64[num_docs], is the place of each document's text in them, so that a
+    text of many documents stands there once; without it every document has its own, in the order of `doc_keys`. In
     components of up to `ALL_PAIRS` documents every pair is compared; in larger ones the candidate edges, the best
     document by `ranks` (`corpus.dedup.ranks`; without them the smallest key) with every other, and likewise inside
     each set of equal texts.
     """
     order = np.argsort(doc_keys)
-    keys, wholes = doc_keys[order], shingles.texts[order]
+    keys, own = doc_keys[order], order if text_of is None else text_of[order]
+    wholes = shingles.texts[own]
     places = np.arange(len(keys)) if ranks is None else rank_places(ranks)[order]
     assert np.isin(edges, keys).all(), "every document of the candidate edges is among doc_keys"
     pairs = _pairs_to_score(distinct_edges(edges), keys, wholes, places)
     a, b = pairs[:, 0], pairs[:, 1]
-    counts = shingles.counts[order]
+    counts = shingles.counts[own]
     exact = wholes[a] == wholes[b]
     share = NEVER if containment is None else containment
-    scores = np.where(exact, 1.0, _scores(shingles.hashes, shingles.offsets, order[pairs], threshold, share))
+    scores = np.where(exact, 1.0, _scores(shingles.hashes, shingles.offsets, own[pairs], threshold, share))
     near = (scores > 0.0) & (np.minimum(counts[a], counts[b]) >= min_shingles)
     twin = np.zeros(len(pairs), np.bool_)
     asked = np.flatnonzero(near & ~exact)
-    twin[asked] = _twins(order[pairs[asked]], texts)
+    twin[asked] = _twins(own[pairs[asked]], texts)
     kept = exact | near & ~twin
     return Edges(
         a=keys[a[kept]], b=keys[b[kept]], score=scores[kept], exact=exact[kept], num_twins=int(np.count_nonzero(twin))
