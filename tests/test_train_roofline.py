@@ -1,4 +1,4 @@
-"""The count of a step's operations against torch's counter and the formula of MFU; the GPU benchmark from end to end."""
+"""A step's operations against torch's own counter and the formula of MFU; the GPU benchmark from end to end."""
 
 import dataclasses
 import re
