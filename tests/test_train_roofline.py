@@ -58,6 +58,14 @@ def test_plan_prints_the_bound(capsys: pytest.CaptureFixture[str]) -> None:
     assert re.search(r"^at best     [\d,]+ tokens/s on each GPU, \d\d\.\d% MFU", said, re.M)
 
 
+def test_the_count_alone_runs_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["gpu", "--count-only", "--presets", "125m", "biomedlm-2.7b"])
+    monkeypatch.setattr(gpu, "measure", pytest.fail)
+    gpu.main()
+    said = capsys.readouterr().out
+    assert len(re.findall(r"^\| all, one after another .* MFU at best \|$", said, re.M)) == (2 if gpu.this_gpu() else 4)
+
+
 @pytest.mark.slow
 def test_the_gpu_benchmark_runs_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On the tiny preset, on whatever is here; the rows of the table come from processes that really trained."""
