@@ -3,7 +3,7 @@
 Rooms are imported when a verb is called.
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -24,6 +24,12 @@ def export(
     ] = None,
     dtype: Annotated[str, typer.Option(help="Numbers in safetensors: float32, bfloat16 or float16.")] = "float32",
     name: Annotated[str, typer.Option(help="Name of the model in its files and its card.")] = "corpuscle",
+    check: Annotated[
+        int | None, typer.Option(min=1, metavar="TOKENS", help="Score every format on so many held-out tokens.")
+    ] = None,
+    held_out: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Where the run's tokens are, if not where they were.")
+    ] = None,
 ) -> None:
     """Write a run's newest good checkpoint as model files, with tokenizer, card and hashes.
 
@@ -33,12 +39,17 @@ def export(
     from train.export.config import PLACES, ExportConfig
 
     wanted = [*PLACES] if formats and "all" in formats else formats or ["folded"]
-    options: dict[str, Any] = {"formats": tuple(dict.fromkeys(wanted)), "dtype": dtype, "name": name}
-    config = ExportConfig(**options)
+    config = ExportConfig.model_validate({"formats": tuple(dict.fromkeys(wanted)), "dtype": dtype, "name": name})
     from pipelines.funnel import summary_line
+    from train.export.check import check_lines
     from train.export.stage import export as stage
 
-    typer.echo(summary_line(stage(config, run=run, output=output), output))
+    manifest = stage(config, run=run, output=output)
+    typer.echo(summary_line(manifest, output))
+    for line in (
+        check_lines(config, manifest, run=run, output=output, num_tokens=check, tokens=held_out) if check else ()
+    ):
+        typer.echo(line)
 
 
 def generate(

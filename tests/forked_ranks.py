@@ -79,8 +79,8 @@ def _rank(output: str, env: dict[str, str], log: str) -> None:
     os.dup2(sink, 2)
     import sitecustomize  # type: ignore[import-not-found,unused-ignore]
 
-    from train.rank import leave, main
+    from train.rank import run
 
     sitecustomize.arm_as_asked()
     sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
-    leave(main(output))
+    run(output)

@@ -5,6 +5,8 @@ the 20 after the last kill too, are those of the uninterrupted run to the last b
 """
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +112,16 @@ def test_a_finished_run_ends_well_whatever_the_teardown_does(
     said = capfd.readouterr().err
     assert "its checkpoint published and intact: rank 0 was killed by SIGKILL" in said
     assert manifest == read_manifest(str(tmp_path / "aborts"))
+
+
+def test_an_error_is_not_hidden_by_an_abort(tmp_path: Path, killer: pytest.MonkeyPatch) -> None:
+    killer.setenv("CORPUSCLE_ABORT_AT_EXIT", "1")
+    killer.setenv("RANK", "0")
+    done = subprocess.run(
+        [sys.executable, "-m", "train.rank", str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1, "the teardown would have made it SIGABRT"
+    assert done.stderr.rstrip().splitlines()[-1].startswith("FileNotFoundError: ")
 
 
 @pytest.mark.slow

@@ -149,7 +149,9 @@ def test_a_rank_that_fails_is_named(tmp_path: Path) -> None:
     for codes in ([0, -9], [1, -9]):  # the other one ended well, or lost the connection to it
         killed = spawn.rank_error(str(tmp_path), codes, stopped=False)
         assert isinstance(killed, RetryError)
-    assert "rank 1 was killed by SIGKILL" in str(killed)
+    assert "rank 1 was killed by SIGKILL (often: out of memory)" in str(killed)
+    aborted = spawn.rank_error(str(tmp_path), [0, -6], stopped=False)
+    assert str(aborted).startswith("rank 1 was killed by SIGABRT; the last it said: RuntimeError: no space on device;")
 
 
 @pytest.fixture(scope="module")

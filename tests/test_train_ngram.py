@@ -1,5 +1,6 @@
-"""The n-gram model of the benchmark: probabilities sum to one, and are those of the formula counted by hand."""
+"""What the benchmark of a run compares with and draws: n-grams by hand-counted formula, and a curve with its labels."""
 
+import re
 from collections import Counter
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.benchmarks.loss_plot import WIDTH, loss_svg
 from tests.benchmarks.ngram import Trigrams, bits
 
 VOCAB = 6
@@ -50,3 +52,16 @@ def test_bits_leave_out_the_first_token_of_a_row() -> None:
     rows = np.array([[0, 1, 2]])
     expected = model.probabilities(np.array([-1, 0]), np.array([0, 1]), np.array([1, 2]))
     assert bits(model, rows) == pytest.approx(-np.log2(expected).sum())
+
+
+@pytest.mark.parametrize("tokens_per_step", [100, 2_048, 1_048_576])
+def test_the_labels_of_the_loss_curve_stay_inside_the_picture(tokens_per_step: int) -> None:
+    metrics = [{"step": step, "loss": 9.0 - step / 10} for step in range(1, 31)]
+    metrics += [{"step": 30, "validation_loss": 6.1, "validation_loss_pubmed": 6.5, "validation_loss_pmc": 6.0}]
+    picture = loss_svg(metrics, tokens_per_step=tokens_per_step, title="a title")
+    places = re.findall(r'<text x="([\d.]+)" y="[\d.]+" fill="#\w+" font-size="(\d+)">([^<]*)<', picture)
+    assert len([text for _, _, text in places if text.endswith(" M")]) == 5
+    for x, size, text in places:
+        assert float(x) + 0.56 * float(size) * len(text) <= WIDTH, (
+            text
+        )  # a figure is 0.556 of the size wide in Helvetica

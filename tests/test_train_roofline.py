@@ -1,4 +1,4 @@
-"""The count of a step's operations against torch's counter and the formula of MFU; the GPU benchmark from end to end."""
+"""A step's operations against torch's own counter and the formula of MFU; the GPU benchmark from end to end."""
 
 import dataclasses
 import re
@@ -56,6 +56,14 @@ def test_plan_prints_the_bound(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().out
     assert re.search(r"^at least    matmul [\d.]+ s \(compute\), attention .* loss .* optimizer .* data ", said, re.M)
     assert re.search(r"^at best     [\d,]+ tokens/s on each GPU, \d\d\.\d% MFU", said, re.M)
+
+
+def test_the_count_alone_runs_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["gpu", "--count-only", "--presets", "125m", "biomedlm-2.7b"])
+    monkeypatch.setattr(gpu, "measure", pytest.fail)
+    gpu.main()
+    said = capsys.readouterr().out
+    assert len(re.findall(r"^\| all, one after another .* MFU at best \|$", said, re.M)) == (2 if gpu.this_gpu() else 4)
 
 
 @pytest.mark.slow

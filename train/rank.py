@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -102,5 +103,15 @@ def leave(code: int) -> NoReturn:
     os._exit(code)
 
 
+def run(output: str) -> NoReturn:
+    """Be a rank from its start to its end; an error that is not ours is printed with its traceback, exit code 1."""
+    try:
+        code = main(output)
+    except Exception:  # noqa: BLE001  whatever it is, the teardown must not hide it behind a signal of its own
+        traceback.print_exc()
+        code = 1
+    leave(code)
+
+
 if __name__ == "__main__":
-    leave(main(sys.argv[1]))
+    run(sys.argv[1])

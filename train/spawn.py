@@ -161,18 +161,21 @@ def rank_error(output: str, codes: list[int], *, stopped: bool, log: str | None 
         tails = {rank: last_line(path) for rank, path in logs.items()}
         of_its_own = [rank for rank in crashed if "onnection" not in tails[rank]]
         if not of_its_own and any(code < 0 for code in codes):
-            return _killed(codes)  # those that crashed only lost the connection to it
+            return _killed(output, codes, log)  # those that crashed only lost the connection to it
         failed = (of_its_own or crashed)[0]
         return CorpuscleError(f"rank {failed} failed: {tails[failed]}; all of it is in {logs[failed]}")
-    return _killed(codes)
+    return _killed(output, codes, log)
 
 
-def _killed(codes: list[int]) -> RetryError:
+def _killed(output: str, codes: list[int], log: str | None) -> RetryError:
     rank, code = next((rank, code) for rank, code in enumerate(codes) if code < 0)
-    return RetryError(
-        f"rank {rank} was killed by {signal.Signals(-code).name} (often: out of memory); lower micro_batch or free "
-        "memory, then run the same command with --resume"
-    )
+    said = f"rank {rank} was killed by {signal.Signals(-code).name}"
+    if -code == signal.SIGKILL:
+        advice = "(often: out of memory); lower micro_batch or free memory, then run the same command with --resume"
+        return RetryError(f"{said} {advice}")
+    path = log or _log_path(output, rank)
+    tail = f"; the last it said: {last_line(path)}; all of it is in {path}" if os.path.exists(path) else ""
+    return RetryError(f"{said}{tail}. The same command with --resume goes on")
 
 
 def last_line(path: str) -> str:

@@ -5,9 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
+import numpy as np
 import torch
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
+from torch import Tensor
+from torch.nn import functional
 
 from corpus import storage
 from corpus.errors import CorruptError, UsageError
@@ -20,7 +23,7 @@ from train.export.config import PLACES, ExportFormat
 from train.export.layouts import from_transformers
 from train.export.transformers_files import CONFIG, MODEL, TOKENIZER
 from train.export.weights import Weights
-from train.model import GPT
+from train.model import GPT, next_token_targets
 from train.sampling import Sampling, pick
 
 # What an export is read from when nothing is asked for: the smallest for a CPU first.
@@ -38,6 +41,9 @@ class TextModel(Protocol):
 
         `stop` says whether a continuation is long enough.
         """
+
+    def losses(self, ids_BT: Tensor) -> Tensor:  # noqa: N803 — capital letters are the shape
+        """Return the loss of each token but the first of rows of ids, nats, float32 (B, T - 1)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,6 +65,12 @@ class TorchText:
         """Return continuations one after the other, from one stream of random numbers."""
         generator = torch.Generator().manual_seed(sampling.seed)
         return [self._one(ids, sampling, stop, generator) for _ in range(sampling.number)]
+
+    @torch.no_grad()
+    def losses(self, ids_BT: Tensor) -> Tensor:  # noqa: N803
+        """Return the loss of each token but the first of rows of ids, nats, float32 (B, T - 1)."""
+        losses: Tensor = self._model(ids_BT, next_token_targets(ids_BT), each=True)
+        return losses[:, :-1]
 
     def _one(
         self, ids: Sequence[int], sampling: Sampling, stop: Callable[[list[int]], bool], generator: torch.Generator
@@ -107,6 +119,14 @@ class CT2Text:
             callback=stopped,
         )
         return [list(result.sequences_ids[0]) for result in results]
+
+    def losses(self, ids_BT: Tensor) -> Tensor:  # noqa: N803
+        """Return the loss of each token but the first of rows of ids, nats, float32 (B, T - 1)."""
+        rows = []
+        for ids in ids_BT:  # one at a time: all logits of a row are 118 MB at BioMedLM's sizes
+            logits = torch.from_numpy(np.array(self._generator.forward_batch([ids.tolist()])))[0, :-1]
+            rows.append(functional.cross_entropy(logits.float(), ids[1:], reduction="none"))
+        return torch.stack(rows)
 
 
 def open_text_model(path: str, say: Callable[[str], None], *, kind: str | None = None, threads: int = 1) -> Opened:

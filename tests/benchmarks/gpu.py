@@ -61,6 +61,7 @@ def main() -> None:
     parser.add_argument("--micro-batch", type=int, help="rows; default: the most that memory should hold")
     parser.add_argument("--accumulation", type=int, default=4, help="micro-steps of an optimizer step")
     parser.add_argument("--timeout", type=float, default=1200, help="seconds for one variant")
+    parser.add_argument("--count-only", action="store_true", help="operations and bytes alone; nothing is run")
     parser.add_argument("--out", type=Path, help="Markdown file to write")
     arguments = parser.parse_args()
     lines: list[str] = []
@@ -78,12 +79,14 @@ def report(arguments: argparse.Namespace) -> Iterator[str]:
         config, shape = settings_of(preset)
         micro_batch = arguments.micro_batch or fitting_rows(shape, gpu, config.micro_batch)
         yield f"## {preset}: {shape.num_parameters:,} parameters, rows of {shape.seq_length:,}"
-        outcomes = [measure(name, config, shape, micro_batch, arguments) for name in arguments.variants]
+        variants = [] if arguments.count_only else arguments.variants
+        outcomes = [measure(name, config, shape, micro_batch, arguments) for name in variants]
         measured = next((one for one in outcomes if one.result is not None), None)
-        device = measured.result["device"] if measured and measured.result else "no variant ran"
-        yield f"On: {device}; {arguments.accumulation} micro-steps a step, {config.precision}, ZeRO-1, no dropout."
-        yield from speed_table(outcomes, shape, arguments.accumulation, gpu)
-        yield from part_table(outcomes)
+        if outcomes:
+            device = measured.result["device"] if measured and measured.result else "no variant ran"
+            yield f"On: {device}; {arguments.accumulation} micro-steps a step, {config.precision}, ZeRO-1, no dropout."
+            yield from speed_table(outcomes, shape, arguments.accumulation, gpu)
+            yield from part_table(outcomes)
         for other in [gpu] if gpu else [load_gpus()["H100"], load_gpus()["H200"]]:
             rows = measured.micro_batch if gpu and measured else fitting_rows(shape, other, config.micro_batch)
             yield from bound_table(shape, other, rows, arguments.accumulation)
