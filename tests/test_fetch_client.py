@@ -17,7 +17,7 @@ from corpus.fetch.tally import Tally
 from tests import fault_proxy as faults
 from tests.fault_proxy import FaultProxy, Reply, Request
 from tests.fetch_servers import ncbi_server
-from tests.test_fetch_pmc import PACE
+from tests.small_fetch import PACE
 
 Found = TypeVar("Found")
 HOME = "https://ftp.ncbi.nlm.nih.gov/pubmed"

@@ -22,7 +22,7 @@ from corpus.ncbi.inputs import find_inputs
 from tests import fault_proxy as faults
 from tests.fault_proxy import Fault, FaultProxy, Reply, Request
 from tests.fetch_servers import ncbi_server
-from tests.test_fetch_pmc import events, hashes
+from tests.small_fetch import events, hashes
 
 PACE = Pace(connections=3, first_wait=0.01, longest_wait=0.05, grace=1.0)
 Files = dict[str, Path | bytes]
@@ -137,7 +137,7 @@ def test_a_listing_that_is_not_whole_is_refused(tmp_path: Path, name: str) -> No
 
 def test_a_listing_cut_at_any_byte_is_refused_or_retried(server: str, tmp_path: Path) -> None:
     dice = random.Random(3)
-    for turn in range(12):
+    for turn in range(6):
         share = dice.random()
 
         def rule(request: Request, share: float = share) -> Fault | None:
@@ -261,7 +261,7 @@ def test_a_new_years_baseline_is_not_mixed_in(server: str, tmp_path: Path) -> No
 def test_kills_at_random_times_end_in_the_same_bytes(server: str, tmp_path: Path) -> None:
     run(server, tmp_path / "expected")
     with FaultProxy(server, data_only(lambda reply: faults.replace(reply, slowly=0.000002), turns=99)) as proxy:
-        kill_until_done(proxy.base, tmp_path / "killed", kills=6)
+        kill_until_done(proxy.base, tmp_path / "killed", kills=3)
     assert hashes(tmp_path / "killed") == hashes(tmp_path / "expected")
 
 

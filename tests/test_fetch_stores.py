@@ -25,7 +25,7 @@ from corpus.sample.write import write_sample
 from corpus.schema import from_batch
 from corpus.workspace import plan_stage
 from tests.fetch_servers import Bucket, ncbi_server, s3_server
-from tests.test_fetch_pmc import PACE, hashes, index, run
+from tests.small_fetch import PACE, hashes, index, run
 from tests.test_fetch_pubmed import FILES
 
 
