@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from corpus.errors import DataError, RetryError, UsageError
-from corpus.fetch.client import Source
+from corpus.errors import DataError, RetryError
 from corpus.fetch.pace import Pace
 from tests import fault_proxy as faults
 from tests.fault_proxy import Fault, FaultProxy, Reply, Request
@@ -96,14 +95,20 @@ def test_a_connection_cut_at_any_byte(server: Bucket, expected: dict[str, str], 
     assert hashes(tmp_path) == expected
 
 
-def test_bursts_of_503_make_the_client_slower(server: Bucket, expected: dict[str, str], tmp_path: Path) -> None:
+def test_bursts_of_503_are_waited_out_and_told(
+    server: Bucket, expected: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     def rule(request: Request) -> Fault | None:
         return faults.slow_down if len(proxy.requests) % 10 < 6 and "/PMC1" in request.path else None
 
     with FaultProxy(server.base, rule) as proxy:
         run(proxy.base, tmp_path)
     assert hashes(tmp_path) == expected
-    assert len(events(tmp_path, "retry")) > NUM
+    retried = [event["kind"] for event in events(tmp_path, "retry")]
+    assert retried.count("busy") > NUM
+    told = capsys.readouterr().err
+    assert f"{len(retried):,} faults in " in told
+    assert f"busy {retried.count('busy'):,}" in told
 
 
 def test_a_server_that_goes_away_leaves_what_was_fetched(
@@ -203,19 +208,6 @@ def test_no_credential_proxy_or_cookie_is_read_or_sent(
     assert secret not in "".join(
         path.read_text(errors="replace") for path in (tmp_path / "store").rglob("*") if path.is_file()
     )
-
-
-@pytest.mark.parametrize("base", ["ftp://host/x", "host/x", "https://user:secret@host/x", "https:///x", "file:///etc"])
-def test_addresses_that_are_no_plain_server_are_refused(base: str) -> None:
-    with pytest.raises(UsageError, match="expected https"):
-        Source(base=base)
-
-
-def test_the_default_sources_are_ncbis_over_tls() -> None:
-    from corpus.fetch.config import FetchPmcConfig, FetchPubmedConfig
-
-    assert FetchPmcConfig().source == "https://pmc-oa-opendata.s3.us-east-1.amazonaws.com"
-    assert FetchPubmedConfig().source == "https://ftp.ncbi.nlm.nih.gov/pubmed"
 
 
 HOSTILE = (

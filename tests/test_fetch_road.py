@@ -123,6 +123,9 @@ def test_the_log_tells_the_run(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in (tmp_path / "fetch.jsonl").read_text().splitlines()]
     assert [line["event"] for line in lines] == ["start", "phase", "phase", "committed"]
     assert lines[-1]["articles"] == 5
+    assert lines[-1]["requests"] >= 10 + len(("listing", "checksum", "manifest", "data", "data"))
+    assert lines[-1]["received"] > lines[-1]["xml_bytes"]
+    assert lines[-1]["faults"] == {}
 
 
 @pytest.mark.parametrize(
