@@ -17,8 +17,9 @@ from corpus.fetch.config import FetchPmcConfig
 from corpus.fetch.spool import spool_folder
 from corpus.manifest import read_manifest, verify_parts
 from corpus.running import held
+from corpus.sample.write import write_sample
 from pipelines.cli import main
-from tests.fetch_servers import Bucket, gcs_server, ncbi_server
+from tests.fetch_servers import Bucket, gcs_server, ncbi_server, numbered, s3_server
 from tests.small_fetch import filled, hashes, run
 from tests.test_fetch_kills import POINTS, start
 from tests.test_fetch_pubmed import FILES
@@ -116,6 +117,29 @@ def test_stores_and_mirrors_are_the_same_and_extract_reads_and_writes_there(
     assert not list(tmp_path.glob("corpuscle-fetch-*")), "nothing of a remote output stays on this machine"
     assert main(["extract", "--pmc", f"{place}/pmc", "--output", f"{place}/records"]) == 0
     assert hashes(f"{place}/records") == expected_records
+    capsys.readouterr()
+    assert main(["verify", place]) == 0
+    assert "WRONG" not in capsys.readouterr().out
+
+
+ROAD = """\
+work: {work}
+fetch: {{pubmed: {{source: "{pubmed}"}}, pmc: {{source: "{pmc}"}}}}
+assemble: {{validation: 0.2, test: 0.0, languages: []}}
+tokenizer: {{vocab_size: 300, source: pmc}}
+pack: {{seq_length: 32}}
+"""
+
+
+@pytest.mark.exhaustive
+def test_the_road_to_tokens_lies_there_whole(place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sample = write_sample(str(tmp_path / "ncbi"), seed=1, scale=0.05)
+    with s3_server() as source, ncbi_server(numbered(sample.pubmed)) as pubmed:
+        source.put_tree(Path(sample.pmc_tree))
+        for work in (place, str(tmp_path / "work")):
+            (tmp_path / "run.yaml").write_text(ROAD.format(work=work, pubmed=pubmed, pmc=source.base))
+            assert main(["run", str(tmp_path / "run.yaml")]) == 0
+    assert hashes(place) == hashes(tmp_path / "work")
     capsys.readouterr()
     assert main(["verify", place]) == 0
     assert "WRONG" not in capsys.readouterr().out

@@ -38,10 +38,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def server(tree: Path) -> Iterator[Bucket]:
     with s3_server() as bucket:
-        for path in tree.rglob("*"):
-            if path.is_file():
-                bucket.put(path.relative_to(tree).as_posix(), path.read_bytes())
-        bucket.publish()
+        bucket.put_tree(tree)
         yield bucket
 
 
