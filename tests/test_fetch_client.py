@@ -99,15 +99,18 @@ def test_no_cookie_is_sent_back(tmp_path: Path) -> None:
         assert b"cookie" not in proxy.requests[1].raw.lower()
 
 
-def test_a_head_that_trickles_in_is_given_up(tmp_path: Path) -> None:
+@pytest.mark.parametrize("slow", ["head", "body"])
+def test_an_answer_that_trickles_in_is_given_up(tmp_path: Path, slow: str) -> None:
     async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
+        answer = {"head": b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n", "body": b"hello" * 10}
         with contextlib.suppress(ConnectionError):
-            for letter in b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n":
-                writer.write(bytes([letter]))
-                await writer.drain()
-                await asyncio.sleep(0.03)  # each read is in time, the whole head takes longer than a second
-            writer.write(b"hello")
+            for name, content in answer.items():
+                step = 1 if name == slow else len(content)
+                for place in range(0, len(content), step):
+                    writer.write(content[place : place + step])
+                    await writer.drain()
+                    await asyncio.sleep(0.03)  # each read is in time, all of them take longer than a second
             writer.close()
 
     async def inside() -> None:

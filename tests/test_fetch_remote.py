@@ -27,11 +27,11 @@ from tests.test_fetch_pubmed import run as run_pubmed
 
 pytestmark = pytest.mark.slow
 
-NUM = 24
+NUM = 40  # as many as the points of the local kills count on
 # Local points are passed on the way to a remote output too, all but those of files that only a local one has.
 REMOTE_POINTS = (
     *(point for point in POINTS if not point.startswith(("before:os:", "after:os:"))),
-    "before:corpus.fetch.spool:mark_unfinished:1",
+    "before:corpus.fetch.pmc:mark_unfinished:1",
     "before:s3fs.core:S3File.commit:1",
     "before:s3fs.core:S3File.commit:4",
     "after:s3fs.core:S3File.commit:5",
