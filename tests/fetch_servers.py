@@ -7,7 +7,7 @@ import json
 import logging
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -33,6 +33,13 @@ class Bucket:
     def get(self, key: str) -> bytes:
         content: bytes = self._backend.get_object(self._name, key).value
         return content
+
+    def put_tree(self, tree: Path) -> None:
+        """Store the files of a tree that is laid out as the bucket, and publish an inventory."""
+        for path in tree.rglob("*"):
+            if path.is_file():
+                self.put(path.relative_to(tree).as_posix(), path.read_bytes())
+        self.publish()
 
     def remove(self, key: str) -> None:
         self._backend.delete_object(self._name, key)
@@ -145,6 +152,16 @@ def ncbi_server(files: Mapping[str, Path | bytes]) -> Iterator[str]:
     finally:
         server.shutdown()
         thread.join()
+
+
+def numbered(paths: Sequence[str]) -> dict[str, Path | bytes]:
+    """Return PubMed files and their sidecars as NCBI's server has them, under numbers without a gap."""
+    files: dict[str, Path | bytes] = {}
+    for number, path in enumerate(map(Path, paths), 1):
+        name = f"{path.parent.name}/pubmed26n{number:04d}.xml.gz"
+        sidecar = Path(f"{path}.md5").read_text().replace(path.name, Path(name).name)
+        files |= {name: path, f"{name}.md5": sidecar.encode()}
+    return files
 
 
 class NcbiApp:

@@ -44,7 +44,7 @@ def die() -> None:
 
 def main() -> None:
     base, output, *points = sys.argv[1:]
-    from tests.test_fetch_pmc import run
+    from tests.small_fetch import run
 
     for point in points:
         arm(point)

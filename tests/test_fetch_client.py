@@ -1,6 +1,7 @@
 """The client alone: which addresses it asks, whose certificate it takes, and listings in pages."""
 
 import asyncio
+import contextlib
 import datetime
 import ipaddress
 import ssl
@@ -17,7 +18,7 @@ from corpus.fetch.tally import Tally
 from tests import fault_proxy as faults
 from tests.fault_proxy import FaultProxy, Reply, Request
 from tests.fetch_servers import ncbi_server
-from tests.test_fetch_pmc import PACE
+from tests.small_fetch import PACE
 
 Found = TypeVar("Found")
 HOME = "https://ftp.ncbi.nlm.nih.gov/pubmed"
@@ -82,6 +83,45 @@ def test_redirects_in_a_circle_end(tmp_path: Path) -> None:
 
 def _body(answer: Answer) -> bytes:
     return answer.body
+
+
+def test_no_cookie_is_sent_back(tmp_path: Path) -> None:
+    def rule(request: Request) -> faults.Fault | None:
+        return lambda reply: faults.replace(reply, headers={**reply.headers, "Set-Cookie": "a=b; Path=/"})
+
+    async def twice(client: Client) -> None:
+        for _ in range(2):
+            await client.get(client.source.url("x"), _body)
+
+    with ncbi_server({"x": b"content"}) as base, FaultProxy(base, rule) as proxy:
+        ask(proxy.base.replace("127.0.0.1", "localhost"), tmp_path, twice)  # of a bare address none would be kept
+        assert [request.path for request in proxy.requests] == ["/pubmed/x"] * 2
+        assert b"cookie" not in proxy.requests[1].raw.lower()
+
+
+@pytest.mark.parametrize("slow", ["head", "body"])
+def test_an_answer_that_trickles_in_is_given_up(tmp_path: Path, slow: str) -> None:
+    async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        answer = {"head": b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n", "body": b"hello" * 10}
+        with contextlib.suppress(ConnectionError):
+            for name, content in answer.items():
+                step = 1 if name == slow else len(content)
+                for place in range(0, len(content), step):
+                    writer.write(content[place : place + step])
+                    await writer.drain()
+                    await asyncio.sleep(0.03)  # each read is in time, all of them take longer than a second
+            writer.close()
+
+    async def inside() -> None:
+        server = await asyncio.start_server(trickle, "127.0.0.1", 0)
+        source = Source(base=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        pace = Pace(attempts=1, grace=0.5)
+        async with server, Client(source, pace=pace, tally=Tally(str(tmp_path / "log"))) as client:
+            await client.get(source.url("x"), _body)
+
+    with pytest.raises(Fault, match="timeout"):
+        asyncio.run(inside())
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

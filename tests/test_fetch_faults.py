@@ -6,30 +6,25 @@ from pathlib import Path
 
 import pytest
 
-from corpus.errors import DataError, RetryError, UsageError
-from corpus.fetch.client import Source
+from corpus.errors import DataError, RetryError
 from corpus.fetch.pace import Pace
 from tests import fault_proxy as faults
 from tests.fault_proxy import Fault, FaultProxy, Reply, Request
 from tests.fetch_servers import INVENTORIES, Bucket, publish_rows, s3_server
-from tests.test_fetch_pmc import article, events, fill, hashes, index, run
+from tests.small_fetch import article, events, fill, filled, hashes, index, run, undisturbed
 
-NUM = 24
+NUM = 20
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Bucket]:
-    with s3_server() as bucket:
-        fill(bucket, NUM)
-        bucket.publish()
+    with filled(NUM) as bucket:
         yield bucket
 
 
 @pytest.fixture(scope="module")
 def expected(server: Bucket, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    folder = tmp_path_factory.mktemp("undisturbed")
-    run(server.base, folder)
-    return hashes(folder)
+    return undisturbed(server, tmp_path_factory.mktemp("undisturbed"))
 
 
 def once(part: str, fault: Fault) -> Callable[[Request], Fault | None]:
@@ -55,8 +50,15 @@ FAULTS: dict[str, tuple[Fault, str]] = {
 WHERE = {"metadata": "/metadata/PMC1", "articles": ".xml", "inventory": "inventory-reports"}
 
 
-@pytest.mark.parametrize("name", FAULTS)
-@pytest.mark.parametrize("where", WHERE)
+# Every fault once, each place a few times; all of them in all places take half a minute.
+CASES = [
+    pytest.param(name, where, marks=[] if (number + place) % 3 == 0 else [pytest.mark.exhaustive])
+    for number, name in enumerate(FAULTS)
+    for place, where in enumerate(WHERE)
+]
+
+
+@pytest.mark.parametrize(("name", "where"), CASES)
 def test_each_fault_is_retried_and_logged(
     server: Bucket, expected: dict[str, str], tmp_path: Path, name: str, where: str
 ) -> None:
@@ -93,14 +95,20 @@ def test_a_connection_cut_at_any_byte(server: Bucket, expected: dict[str, str], 
     assert hashes(tmp_path) == expected
 
 
-def test_bursts_of_503_make_the_client_slower(server: Bucket, expected: dict[str, str], tmp_path: Path) -> None:
+def test_bursts_of_503_are_waited_out_and_told(
+    server: Bucket, expected: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     def rule(request: Request) -> Fault | None:
         return faults.slow_down if len(proxy.requests) % 10 < 6 and "/PMC1" in request.path else None
 
     with FaultProxy(server.base, rule) as proxy:
         run(proxy.base, tmp_path)
     assert hashes(tmp_path) == expected
-    assert len(events(tmp_path, "retry")) > NUM
+    retried = [event["kind"] for event in events(tmp_path, "retry")]
+    assert retried.count("busy") > NUM
+    told = capsys.readouterr().err
+    assert f"{len(retried):,} faults in " in told
+    assert f"busy {retried.count('busy'):,}" in told
 
 
 def test_a_server_that_goes_away_leaves_what_was_fetched(
@@ -133,9 +141,7 @@ def test_a_wrong_article_is_never_stored(server: Bucket, tmp_path: Path) -> None
 
 
 def test_metadata_and_article_that_change_together_are_taken_together(tmp_path: Path) -> None:
-    with s3_server() as bucket:
-        fill(bucket, 6)
-        bucket.publish()
+    with filled(6) as bucket:
         newer = article(1007, mark=" newer")
 
         def rule(request: Request) -> Fault | None:
@@ -202,19 +208,6 @@ def test_no_credential_proxy_or_cookie_is_read_or_sent(
     assert secret not in "".join(
         path.read_text(errors="replace") for path in (tmp_path / "store").rglob("*") if path.is_file()
     )
-
-
-@pytest.mark.parametrize("base", ["ftp://host/x", "host/x", "https://user:secret@host/x", "https:///x", "file:///etc"])
-def test_addresses_that_are_no_plain_server_are_refused(base: str) -> None:
-    with pytest.raises(UsageError, match="expected https"):
-        Source(base=base)
-
-
-def test_the_default_sources_are_ncbis_over_tls() -> None:
-    from corpus.fetch.config import FetchPmcConfig, FetchPubmedConfig
-
-    assert FetchPmcConfig().source == "https://pmc-oa-opendata.s3.us-east-1.amazonaws.com"
-    assert FetchPubmedConfig().source == "https://ftp.ncbi.nlm.nih.gov/pubmed"
 
 
 HOSTILE = (

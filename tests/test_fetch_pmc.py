@@ -1,11 +1,9 @@
 """`fetch pmc` against moto's S3 server: what is selected, how it is stored, and what a second run does."""
 
-import json
 import os
-import random
 import subprocess
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,80 +13,34 @@ from corpus.errors import DataError, UsageError
 from corpus.fetch.config import FetchPmcConfig
 from corpus.fetch.pace import Pace
 from corpus.fetch.pmc import fetch_pmc
-from corpus.manifest import Manifest, read_manifest, verify_parts
-from corpus.ncbi.store import IndexRow, read_index, read_rows
-from corpus.running import LOCK, RUN_FACTS
-from corpus.storage import join, sha256_file, walk_files
+from corpus.manifest import verify_parts
+from corpus.ncbi.store import IndexRow, read_rows
 from tests.fault_proxy import FaultProxy
-from tests.fetch_servers import Bucket, s3_server
+from tests.fetch_servers import Bucket
+from tests.small_fetch import article, events, filled, hashes, index, run
 
-PACE = Pace(connections=16, first_wait=0.01, longest_wait=0.05, grace=1.0)
 NUM = 60
-
-
-def article(pmcid: int, words: int = 300, mark: str = "") -> bytes:
-    text = " ".join(random.Random(pmcid).choices(("alpha", "beta", "gamma", "délta", "&amp;"), k=words))
-    return (
-        f"<article><front><article-meta><article-id pub-id-type='pmcid'>PMC{pmcid}</article-id><title-group>"
-        f"<article-title>Title {pmcid}{mark}</article-title></title-group></article-meta></front>"
-        f"<body><p>{text}</p></body></article>"
-    ).encode()
-
-
-def fill(bucket: Bucket, count: int = NUM) -> None:
-    """Store articles of all kinds: two versions, licences, page scans, manuscripts, years."""
-    for number in range(count):
-        pmcid = 1000 + 7 * number
-        facts = {
-            "license_code": ("CC BY", "CC BY-NC", "TDM", "CC0")[number % 4],
-            "is_manuscript": number % 4 == 2,
-            "is_historical_ocr": number % 10 == 5,
-            "citation": f"Journal of 1918 Flu. {1990 + number % 30} Feb; 3(1):5",
-            "pmid": 500_000 + number,
-            "doi": f"10.1000/x.{number}",
-        }
-        bucket.put_article(pmcid, article(pmcid), **facts)
-        if number % 6 == 0:
-            for version in (2, 10):
-                bucket.put_article(pmcid, article(pmcid, mark=f" v{version}"), version=version, **facts)
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Bucket]:
-    with s3_server() as bucket:
-        fill(bucket)
-        bucket.publish()
+    with filled(NUM) as bucket:
         yield bucket
+
+
+@pytest.fixture(scope="module")
+def rows(server: Bucket, tmp_path_factory: pytest.TempPathFactory) -> list[IndexRow]:
+    """The index of all articles."""
+    folder = tmp_path_factory.mktemp("all")
+    run(server.base, folder)
+    return index(folder)
 
 
 @pytest.fixture
 def changing() -> Iterator[Bucket]:
     """A server of one test's own."""
-    with s3_server() as bucket:
-        fill(bucket, 30)
-        bucket.publish()
+    with filled(30) as bucket:
         yield bucket
-
-
-def run(base: str, output: Path | str, **settings: object) -> Manifest:
-    config = FetchPmcConfig(**{"source": base, "articles_per_shard": 16, "metadata_per_part": 25, **settings})
-    return fetch_pmc(config, output=str(output), pace=PACE)
-
-
-def hashes(folder: Path | str) -> dict[str, str]:
-    """Return the hash of every file, but for those that tell of the run and not of the data."""
-    names = [name for name in walk_files(str(folder)) if not name.endswith((LOCK, RUN_FACTS, "fetch.jsonl"))]
-    return {name: sha256_file(join(str(folder), name)) for name in names}
-
-
-def index(folder: Path) -> list[IndexRow]:
-    manifest = read_manifest(str(folder))
-    return [row for path in manifest.paths(str(folder), "index") for row in read_index(path)]
-
-
-def events(folder: Path, name: str) -> list[dict[str, str]]:
-    lines = (folder / "fetch.jsonl").read_text().splitlines()
-    return [line for line in map(json.loads, lines) if line["event"] == name]
 
 
 def test_the_store_holds_the_newest_version_of_each_article(server: Bucket, tmp_path: Path) -> None:
@@ -147,10 +99,9 @@ def test_another_order_of_arrival_and_a_second_run_give_the_same_bytes(server: B
     ],
 )
 def test_filters_apply_before_any_xml_is_fetched(
-    server: Bucket, tmp_path: Path, settings: dict[str, object], keeps: object
+    server: Bucket, rows: list[IndexRow], tmp_path: Path, settings: dict[str, object], keeps: Callable[..., bool]
 ) -> None:
-    run(server.base, tmp_path / "all")
-    expected = [row.doc_id for row in index(tmp_path / "all") if keeps(row)]  # type: ignore[operator]
+    expected = [row.doc_id for row in rows if keeps(row)]
     with FaultProxy(server.base) as proxy:
         manifest = run(proxy.base, tmp_path / "some", **settings)
         asked = {Path(path).stem for path in proxy.asked(".xml")}

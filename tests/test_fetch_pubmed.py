@@ -22,7 +22,7 @@ from corpus.ncbi.inputs import find_inputs
 from tests import fault_proxy as faults
 from tests.fault_proxy import Fault, FaultProxy, Reply, Request
 from tests.fetch_servers import ncbi_server
-from tests.test_fetch_pmc import events, hashes
+from tests.small_fetch import events, hashes
 
 PACE = Pace(connections=3, first_wait=0.01, longest_wait=0.05, grace=1.0)
 Files = dict[str, Path | bytes]
@@ -137,7 +137,7 @@ def test_a_listing_that_is_not_whole_is_refused(tmp_path: Path, name: str) -> No
 
 def test_a_listing_cut_at_any_byte_is_refused_or_retried(server: str, tmp_path: Path) -> None:
     dice = random.Random(3)
-    for turn in range(12):
+    for turn in range(6):
         share = dice.random()
 
         def rule(request: Request, share: float = share) -> Fault | None:
@@ -168,9 +168,11 @@ def lying_range(reply: Reply) -> Reply:
     return faults.flip(reply) if b"206" in reply.status else faults.cut(0.5)(reply)
 
 
-def whole_file_for_a_range(reply: Reply) -> Reply:
-    """A cache that ignores ranges."""
-    return reply if b"206" not in reply.status else faults.replace(reply, status=b"HTTP/1.1 200 OK")
+def rest_as_the_whole(reply: Reply) -> Reply:
+    """A cache that answers a range with its bytes and says that they are the file."""
+    if b"206" not in reply.status:
+        return faults.cut(0.5)(reply)
+    return faults.replace(reply.without("Content-Range"), status=b"HTTP/1.1 200 OK")
 
 
 FAULTS: dict[str, Callable[[Request], Fault | None]] = {
@@ -186,6 +188,7 @@ FAULTS: dict[str, Callable[[Request], Fault | None]] = {
     "no answer": data_only(faults.mute),
     "a byte now and then": data_only(faults.loris),
     "another range": data_only(wrong_range, turns=2),
+    "a range as the whole file": data_only(rest_as_the_whole, turns=2),
     "other bytes in the range": data_only(lying_range, turns=2),
     "sidecar cut": lambda request: (
         faults.cut_without_length(0.5) if request.path.endswith(".md5") and request.turn == 0 else None
@@ -203,8 +206,10 @@ def test_each_fault_is_retried_and_no_wrong_byte_is_kept(server: str, tmp_path: 
         assert len(proxy.committed) >= 6
     assert whole(tmp_path)
     assert not [path for path in tmp_path.rglob("*") if ".part" in path.name]
+    kinds = {event["kind"] for event in events(tmp_path, "retry")}
     if name != "no length":
         assert len(events(tmp_path, "retry")) >= 6
+    assert ("stale_range" in kinds) == (name == "another range")
 
 
 def test_a_part_is_continued_at_its_last_byte(server: str, tmp_path: Path) -> None:
@@ -261,7 +266,7 @@ def test_a_new_years_baseline_is_not_mixed_in(server: str, tmp_path: Path) -> No
 def test_kills_at_random_times_end_in_the_same_bytes(server: str, tmp_path: Path) -> None:
     run(server, tmp_path / "expected")
     with FaultProxy(server, data_only(lambda reply: faults.replace(reply, slowly=0.000002), turns=99)) as proxy:
-        kill_until_done(proxy.base, tmp_path / "killed", kills=6)
+        kill_until_done(proxy.base, tmp_path / "killed", kills=3)
     assert hashes(tmp_path / "killed") == hashes(tmp_path / "expected")
 
 

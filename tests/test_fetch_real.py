@@ -12,8 +12,8 @@ from corpus.ncbi.store import read_rows
 from tests import fault_proxy as faults
 from tests.fault_proxy import Fault, FaultProxy, Request
 from tests.fetch_servers import ncbi_server, s3_server
-from tests.test_fetch_pmc import events, index
-from tests.test_fetch_pmc import run as run_pmc
+from tests.small_fetch import events, index
+from tests.small_fetch import run as run_pmc
 from tests.test_fetch_pubmed import run as run_pubmed
 
 pytestmark = [pytest.mark.real_data, pytest.mark.exhaustive]

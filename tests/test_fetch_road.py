@@ -10,7 +10,7 @@ from corpus.manifest import read_manifest
 from corpus.sample.write import Sample, write_sample
 from pipelines.cli import main
 from pipelines.cli_fetch import PMC_VARIABLE, PUBMED_VARIABLE
-from tests.fetch_servers import Bucket, ncbi_server, s3_server
+from tests.fetch_servers import Bucket, ncbi_server, numbered, s3_server
 
 pytestmark = pytest.mark.slow
 
@@ -23,23 +23,14 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
 @pytest.fixture(scope="module")
 def bucket(sample: Sample) -> Iterator[Bucket]:
     with s3_server() as server:
-        tree = Path(sample.pmc_tree)
-        for path in tree.rglob("*"):
-            if path.is_file():
-                server.put(path.relative_to(tree).as_posix(), path.read_bytes())
-        server.publish()
+        server.put_tree(Path(sample.pmc_tree))
         yield server
 
 
 @pytest.fixture(scope="module")
 def pubmed(sample: Sample) -> Iterator[str]:
     """The sample's files under numbers without a gap."""
-    files: dict[str, Path | bytes] = {}
-    for number, path in enumerate(map(Path, sample.pubmed), 1):
-        name = f"{path.parent.name}/pubmed26n{number:04d}.xml.gz"
-        sidecar = Path(f"{path}.md5").read_text().replace(path.name, Path(name).name)
-        files |= {name: path, f"{name}.md5": sidecar.encode()}
-    with ncbi_server(files) as base:
+    with ncbi_server(numbered(sample.pubmed)) as base:
         yield base
 
 
@@ -123,6 +114,9 @@ def test_the_log_tells_the_run(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in (tmp_path / "fetch.jsonl").read_text().splitlines()]
     assert [line["event"] for line in lines] == ["start", "phase", "phase", "committed"]
     assert lines[-1]["articles"] == 5
+    assert lines[-1]["requests"] >= 10 + len(("listing", "checksum", "manifest", "data", "data"))
+    assert lines[-1]["received"] > lines[-1]["xml_bytes"]
+    assert lines[-1]["faults"] == {}
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from corpus.sample.write import write_sample
 from corpus.schema import from_batch
 from corpus.workspace import plan_stage
 from tests.fetch_servers import Bucket, ncbi_server, s3_server
-from tests.test_fetch_pmc import PACE, hashes, index, run
+from tests.small_fetch import PACE, hashes, index, run
 from tests.test_fetch_pubmed import FILES
 
 
@@ -38,10 +38,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def server(tree: Path) -> Iterator[Bucket]:
     with s3_server() as bucket:
-        for path in tree.rglob("*"):
-            if path.is_file():
-                bucket.put(path.relative_to(tree).as_posix(), path.read_bytes())
-        bucket.publish()
+        bucket.put_tree(tree)
         yield bucket
 
 

@@ -24,9 +24,9 @@ from corpus.fetch.details import read_detail, verdict, xml_key
 from corpus.fetch.inventory import archive, find_inventory
 from corpus.fetch.listing import Listing, scatter
 from corpus.fetch.pace import Pace
-from corpus.fetch.plan import find_candidates
+from corpus.fetch.plan import ROUND_SLACK, find_candidates
 from corpus.fetch.pubmed import PubmedFile, wanted_files
-from corpus.fetch.tally import Tally, size_text
+from corpus.fetch.tally import Tally, duration, size_text
 
 Config = TypeVar("Config", FetchPmcConfig, FetchPubmedConfig)
 
@@ -100,7 +100,9 @@ def _outlook(found: Sampled, num_asked: int, num_sampled: int, config: FetchPmcC
     passing = round(found.verdicts[""] * scale)
     articles = min(passing, config.limit) if config.limit is not None else passing
     mean = sum(found.sizes) / max(1, len(found.sizes))
-    metadata = num_asked if config.limit is None else min(num_asked, round(articles / max(1e-9, passing / num_asked)))
+    metadata = num_asked
+    if config.limit is not None:
+        metadata = min(num_asked, round(articles / max(1e-9, passing / num_asked)) + ROUND_SLACK)
     total = articles * mean + metadata * 1200
     waiting = (articles + metadata) * found.latency / config.connections
     seconds = max(waiting, total / _LINE, articles * _CPU_SECONDS)
@@ -167,10 +169,3 @@ async def _estimate_pubmed(client: Client, config: FetchPubmedConfig, _folder: s
             f"time: about {duration(total / _LINE)} at {size_text(_LINE)}/s, {config.connections} files at once",
         ]
     )
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as a person says them."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

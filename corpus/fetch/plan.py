@@ -15,7 +15,7 @@ from corpus.fetch.catalog import Catalog, CatalogWriter, deal
 from corpus.fetch.config import VERSIONS, FetchPmcConfig
 from corpus.fetch.listing import Ids, Listing, scatter
 
-_ROUND_SLACK = 64  # candidates asked for beyond the limit, in a first round
+ROUND_SLACK = 64  # candidates asked for beyond the limit, in a first round
 
 
 @dataclass(kw_only=True, slots=True)
@@ -77,7 +77,7 @@ def rounds(catalog: Catalog, limit: int | None) -> Iterator[Catalog]:
     order = np.argsort(scatter(catalog.pmcids), kind="stable")
     done = 0
     while done < len(catalog):
-        size = limit + _ROUND_SLACK if done == 0 else done
+        size = limit + ROUND_SLACK if done == 0 else done
         yield catalog.take(np.sort(order[done : done + size]))
         done += size
 

@@ -140,7 +140,7 @@ class _Run:
         )
         say(
             f"inventory {self.inventory.date}: {candidates.num_rows:,} article versions, "
-            f"{len(candidates.catalog):,} to ask about"
+            f"{len(candidates.catalog):,} to {'ask about' if self.config.limit is None else 'draw from'}"
         )
         for missing in candidates.not_found:
             client.tally.note("not_found", id=missing, detail="asked for by --ids, not in the inventory")
@@ -226,7 +226,7 @@ class _Run:
         with storage.write_atomic(self.workspace.path(_SUPERSEDED)) as sink:
             sink.write(json.dumps(sorted(self.previous.parts)).encode())
         manifest = self.workspace.commit([*details, *receipts, inventory], summary=summary, books=books)
-        client.tally.note("committed", articles=kept, dropped=dict(books.dropped), **summary)
+        client.tally.committed(articles=kept, dropped=dict(books.dropped), **summary)
         self.clean(manifest)
         return manifest
 

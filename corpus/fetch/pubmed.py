@@ -90,7 +90,7 @@ async def _fetch(config: FetchPubmedConfig, output: str, pace: Pace, tally: Tall
     workspace.clean()
     if storage.is_remote(output):
         storage.remove_tree(spool_folder(config, output))
-    tally.note("committed", files=len(files), **summary)
+    tally.committed(files=len(files), **summary)
     return manifest
 
 

@@ -12,6 +12,7 @@ from corpus import storage
 from corpus.fetch.config import FetchConfig
 from corpus.fetch.tally import LOG, Tally
 from corpus.ncbi.fetched import UNFINISHED
+from corpus.progress import say
 from corpus.running import held
 from corpus.workspace import WORK, Workspace
 
@@ -54,6 +55,8 @@ def _recorded(config: FetchConfig, output: str) -> Iterator[Tally]:
         raise
     finally:
         tally.close()
+        if told := tally.faults_line(storage.join(output, LOG)):
+            say(told)
         if remote:
             _move_log(path, storage.join(output, LOG))
 

@@ -17,6 +17,7 @@ from typing import IO, Any
 from corpus.progress import LINE_SECONDS, say
 
 LOG = "fetch.jsonl"
+_ENOUGH = 16  # objects that are done, from which their mean says something of the others
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -61,13 +62,28 @@ class Tally:
         seconds = max(1e-3, time.monotonic() - self._start)
         rate, speed = self.done / seconds, self.bytes / seconds
         left = max(0, self.total - self.done - self.reused)
-        each = self.bytes / self.done if self.done else self._guess
-        ahead = f", about {size_text(left * each)} and {left / rate:,.0f} s left" if rate and left else ""
-        kinds = ", ".join(f"{kind} {count:,}" for kind, count in self.faults.most_common())
+        # The bytes of files in flight count already: a mean over few that are done would be far too large.
+        each = self.bytes / self.done if self.done >= _ENOUGH or not self._guess else self._guess
+        seconds_left = left / rate if self.done >= _ENOUGH else left * each / speed if speed else 0.0
+        ahead = f", about {size_text(left * each)} and {duration(seconds_left)} left" if seconds_left else ""
+        kinds = self._kinds()
         return (
             f"{self.label}: {self.done + self.reused:,} of {self.total:,} {self.unit}, {rate:,.0f}/s, "
             f"{size_text(speed)}/s{ahead}" + (f"; faults: {kinds}" if kinds else "")
         )
+
+    def faults_line(self, log: str) -> str:
+        """Return what a person is told of all faults at the end, "" without any."""
+        if not self.faults:
+            return ""
+        return f"{self.faults.total():,} faults in {self.requests:,} requests ({self._kinds()}); {log} names each"
+
+    def committed(self, **facts: Any) -> None:
+        """Log the end of a run that is finished, with what it took."""
+        self.note("committed", requests=self.requests, received=self.received, faults=dict(self.faults), **facts)
+
+    def _kinds(self) -> str:
+        return ", ".join(f"{kind} {count:,}" for kind, count in self.faults.most_common())
 
     @asynccontextmanager
     async def shown(self) -> AsyncIterator[None]:
@@ -100,3 +116,10 @@ def size_text(num_bytes: float) -> str:
     while num_bytes >= 1000 and unit < len(_UNITS) - 1:
         num_bytes, unit = num_bytes / 1000, unit + 1
     return f"{num_bytes:.0f} B" if unit == 0 else f"{num_bytes:.1f} {_UNITS[unit]}"
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as a person says them."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
