@@ -73,7 +73,7 @@ def place(
     clusters = table.column("doc_id").to_pylist()
     for row in np.flatnonzero(cluster_keys != keys).tolist():
         clusters[row] = doc_id(cluster_keys[row])
-    split = split_of(cluster_keys, config)
+    split = split_of(keys, outcome, config)
     rows = pa.concat_tables([_document_decisions(table, lost, outcome, clusters, split), _early_decisions(early)])
     decisions = rows.take(pa.array(np.argsort(rows.column("row").to_numpy()))).select(DECISION_COLUMNS)
     name = f"decisions/part-{part:05d}.parquet"

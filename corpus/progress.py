@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 LINE_SECONDS = 30.0
+POLL_SECONDS = 0.5
 
 
 def say(line: str) -> None:
@@ -72,7 +73,7 @@ def watched(
     stop = threading.Event()
 
     def poll(shown: Progress) -> None:
-        while not stop.wait(0.5):
+        while not stop.wait(POLL_SECONDS):
             shown.reach(count(), inside())
 
     with progress(label, total, unit) as shown:

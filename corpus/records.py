@@ -244,6 +244,17 @@ def is_pmc(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
     return keys >> np.uint64(60) == np.uint64(_PMC_TAG)
 
 
+def article_keys(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Return document keys with those of sub-articles replaced by their article's."""
+    return np.where(is_pmc(keys), keys >> np.uint64(_PART_BITS) << np.uint64(_PART_BITS), keys)
+
+
+def paper_keys(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Return numbers that all versions of an article and its sub-articles share; those of citations are their keys."""
+    bits = np.uint64(_VERSION_BITS + _PART_BITS)
+    return np.where(is_pmc(keys), keys >> bits << bits, keys)
+
+
 def part_number(key: int) -> int:
     """Return the number of the sub-article that a document key names, 0 for a whole article."""
     return int(key) & (1 << _PART_BITS) - 1

@@ -1,8 +1,9 @@
 """The split, the order and the shard of a document: pure functions of its key, its cluster and the text that is kept.
 
-The split goes by a hash of the smallest key of the document's cluster: no resemblance crosses it, and as the corpus
-grows a document moves only when its cluster gets another smallest key. Validation is taken from the low end of the
-hash and test from the high end, so that a larger share takes documents from train alone.
+The split goes by a hash of the smallest id of the document's cluster: no resemblance crosses it, and as the corpus
+grows a document moves only when its cluster gets another smallest id. A paper is held out whole: a new version of an
+article stays where the old one was, and reviews and replies inside an article go with it. Validation is taken from the
+low end of the hash and test from the high end, so that a larger share takes documents from train alone.
 
 The order inside a split is a hash of the key that is one-to-one, and a shard is a range of it. The ranges are cut where
 they hold equally much text: found on 2^20 bins of the hash, so the cut is off by the text of a bin at most, which is a
@@ -21,6 +22,7 @@ from corpus.config import AssembleConfig
 from corpus.lookup import places_in
 from corpus.manifest import SPLITS
 from corpus.mixing import GOLDEN, mix
+from corpus.records import article_keys, paper_keys
 
 BIN_BITS: Final = 20  # 8 bytes a bin and split: 25 MB for any number of documents
 _BIN_SHIFT: Final = np.uint64(64 - BIN_BITS)
@@ -74,9 +76,12 @@ def order_of(keys: Keys, seed: int) -> Keys:
     return _hashed(keys, seed, _ORDER)
 
 
-def split_of(clusters: Keys, config: AssembleConfig) -> npt.NDArray[np.uint8]:
-    """Return the split of each document as a position in SPLITS; clusters: the smallest key of the cluster of each."""
-    unit = (_hashed(clusters, config.seed, _SPLIT) >> np.uint64(11)).astype(np.float64) / 2**53
+def split_of(keys: Keys, outcome: Mapping[str, np.ndarray], config: AssembleConfig) -> npt.NDArray[np.uint8]:
+    """Return the split of each document as a position in SPLITS; outcome as in `clusters_of`."""
+    # A sub-article that resembles nothing goes with its article, wherever that is.
+    alone = places_in(keys, outcome["member"]) < 0
+    clusters = clusters_of(np.where(alone, article_keys(keys), keys), outcome)
+    unit = (_hashed(paper_keys(clusters), config.seed, _SPLIT) >> np.uint64(11)).astype(np.float64) / 2**53
     validation, test = unit < config.validation, unit >= 1 - config.test
     return np.select([validation, test], [np.uint8(1), np.uint8(2)], np.uint8(0))
 
@@ -113,7 +118,7 @@ class Scales:
         """Add documents, dropped ones too; lengths: of their texts in UTF-8 bytes."""
         kept = places_in(keys, outcome["dropped"]) < 0
         keys, lengths = keys[kept], lengths[kept]
-        split = split_of(clusters_of(keys, outcome), self._config).astype(np.int64)
+        split = split_of(keys, outcome, self._config).astype(np.int64)
         bins = (order_of(keys, self._config.seed) >> _BIN_SHIFT).astype(np.int64)
         np.add.at(self._bytes, split << BIN_BITS | bins, lengths)
 

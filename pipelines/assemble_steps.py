@@ -191,8 +191,8 @@ class FetchTexts(PartStep):
         for block in np.unique(wanted["block"]).tolist():
             asked = texts.filter(pa.array(wanted["block"] == block)).combine_chunks()
             # As a dictionary, a text of many documents goes once: a component of equal texts has no bound.
-            coded = asked.set_column(1, "text", asked.column("text").dictionary_encode())
-            yield block, TEXTS_TAG + to_block(coded)
+            texts_once = asked.column("text").cast(pa.large_string()).dictionary_encode()
+            yield block, TEXTS_TAG + to_block(asked.set_column(1, "text", texts_once))
 
 
 class Verify(Step):
@@ -206,7 +206,8 @@ class Verify(Step):
             else:
                 tables.append(from_block(memoryview(block)[1:]))
         table = pa.concat_tables(tables).unify_dictionaries().combine_chunks()
-        coded = table.column("text").chunk(0)
+        coded = table.column("text").combine_chunks()
+        assert isinstance(coded, pa.DictionaryArray), "one dictionary of all texts"
         found = verified_edges(
             edges,
             table.column("key").to_numpy(),

@@ -159,6 +159,18 @@ def test_another_spelling_is_a_copy(one: str, other: str) -> None:
     assert merged_twins([(f"{frame} {one} {frame[:400]}", f"{frame} {other} {frame[:400]}")]) == [0]
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "copies"), [("immune", "where", True), ("Uppsala", "Lund", False), ("sea", "Lund", True)]
+)
+def test_a_word_of_the_title_is_a_name_when_it_never_stands_small(one: str, other: str, copies: bool) -> None:
+    """Most words of a full text have a capital somewhere, in a heading or the name of a body."""
+    body = hard_twins()[0][1].partition("\n\n")[2]
+    body += " We thank the Immune Atlas, the Where Foundation, the Sea Institute, Lund and Uppsala for 17 samples."
+    texts = [f"Responses of plants to the {word} in a warm year\n\n{body}" for word in (one, other)]
+    texts[1] += " Another word is here."
+    assert merged_twins([(texts[0], texts[1])]) == ([0] if copies else [])
+
+
 @pytest.mark.parametrize("words", [1, 4, 5, 8, 11])
 def test_short_texts_are_joined_only_when_equal_and_empty_ones_never(words: int) -> None:
     text = " ".join(f"word{number}" for number in range(words))

@@ -55,9 +55,10 @@ def test_a_single_large_input_shows_its_records(
     article += "<body><p>" + "Cells of the kidney were seen. " * 400 + "</p></body></article>"
     folder = tmp_path / "loose"
     folder.mkdir()
-    for number in range(1, 1500):
+    for number in range(1, 1000):
         (folder / f"PMC{number}.xml").write_text(article.format(number))
     monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "POLL_SECONDS", 0.05)
     monkeypatch.setattr(pulse, "EVERY_SECONDS", 0.0)
     config = ExtractConfig(pmc=(str(folder),), articles_per_part=5000)
     extract(config, output=str(tmp_path / "records"))

@@ -39,7 +39,7 @@ def test_the_order_is_one_to_one_and_even_and_says_nothing_of_the_split(seed: in
     keys = pubmed_keys(40_000)
     order = order_of(keys, seed)
     assert len(np.unique(order)) == len(keys)
-    split = split_of(keys, AssembleConfig(validation=0.25, test=0.25, seed=seed % 2**63))
+    split = split_of(keys, NOTHING, AssembleConfig(validation=0.25, test=0.25, seed=seed % 2**63))
     for chosen in (split >= 0, *(split == code for code in range(3))):
         counts = np.bincount((order[chosen] >> np.uint64(60)).astype(np.int64), minlength=16)
         expected = chosen.sum() / 16
@@ -54,18 +54,38 @@ def test_a_larger_share_takes_documents_from_train_alone(
     validation, test = small
     larger = {"validation": max(validation, more[0]), "test": max(test, more[1])}
     keys = pubmed_keys(400)
-    before = split_of(keys, AssembleConfig(validation=validation, test=test, seed=seed))
-    after = split_of(keys, AssembleConfig(seed=seed, **larger))
+    before = split_of(keys, NOTHING, AssembleConfig(validation=validation, test=test, seed=seed))
+    after = split_of(keys, NOTHING, AssembleConfig(seed=seed, **larger))
     assert np.all((before == after) | (before == SPLITS.index("train")))
 
 
 def test_without_a_share_a_split_has_no_document_and_no_shard() -> None:
     keys = pubmed_keys(3000)
     config = AssembleConfig(validation=0, test=0)
-    assert not split_of(keys, config).any()
+    assert not split_of(keys, NOTHING, config).any()
     scales = Scales(config)
     scales.add(keys, np.full(len(keys), 100), NOTHING)
     assert [len(starts) for starts in scales.shards().starts] == [1, 0, 0]
+
+
+@given(st.lists(st.integers(1, 2**36 - 1), min_size=1, max_size=60, unique=True), st.integers(0, 2**32), st.booleans())
+def test_a_paper_is_held_out_whole(pmcids: list[int], seed: int, joined: bool) -> None:
+    """Its next version and its replies are where it was, also when its citation gives the cluster its smallest id."""
+    config = AssembleConfig(validation=0.3, test=0.3, seed=seed)
+    forms = [[doc_key(f"pmc:PMC{pmcid}.{form}") for pmcid in pmcids] for form in ("1", "2", "1#1", "2#7")]
+    versions = [np.array(keys, np.uint64) for keys in forms]
+    outcomes = [NOTHING, NOTHING]
+    if joined:
+        citations = pubmed_keys(len(pmcids))
+        for which in (0, 1):
+            members = np.concatenate([versions[which], citations])
+            order = np.argsort(members)
+            clusters = np.concatenate([citations, citations])[order]
+            outcomes[which] = NOTHING | {"member": members[order], "cluster": clusters}
+    splits = [split_of(keys, outcomes[number % 2], config) for number, keys in enumerate(versions)]
+    assert all(np.array_equal(splits[0], other) for other in splits[1:])
+    if joined:
+        assert np.array_equal(splits[0], split_of(citations, outcomes[0], config))
 
 
 def test_shares_must_leave_something_to_train_on() -> None:
@@ -106,11 +126,14 @@ def test_a_document_moves_only_when_its_cluster_gets_another_smallest_id(
     small = {name: values + np.uint64(late) for name, values in small.items()}
     old_keys = old_keys + np.uint64(late)
     before, after = clusters_of(old_keys, small), clusters_of(keys, grown)[late:]
+    splits = split_of(old_keys, small, config), split_of(keys, grown, config)
     assert np.array_equal(old_keys, keys[late:])
-    moved = split_of(before, config) != split_of(after, config)
+    moved = splits[0] != splits[1][late:]
     assert np.all(before[moved] != after[moved])
     assert np.all(after <= before), "a smallest id only falls"
     assert_clusters_are_components(keys, clusters_of(keys, grown), pairs)
+    sides = np.unique(np.column_stack([clusters_of(keys, grown), splits[1]]), axis=0)
+    assert len(np.unique(sides[:, 0])) == len(sides), "a cluster is on one side"
 
 
 def assert_clusters_are_components(keys: np.ndarray, clusters: np.ndarray, pairs: list[tuple[int, int]]) -> None:
@@ -142,7 +165,7 @@ def test_shards_hold_equally_much_wherever_documents_allow_it(
     for start in range(0, count, 7001):
         scales.add(keys[start : start + 7001], texts[start : start + 7001], NOTHING)
     shards = scales.shards()
-    order, split = order_of(keys, seed), split_of(keys, config)
+    order, split = order_of(keys, seed), split_of(keys, NOTHING, config)
     number = shards.numbers(order, split)
     sizes = np.bincount(number, weights=texts, minlength=shards.num_all).astype(int)
     assert sizes.tolist() == [size for sizes in shards.text_bytes for size in sizes], "as planned"

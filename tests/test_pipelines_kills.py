@@ -26,6 +26,7 @@ FILES = ("documents", "texts", "early", "buckets", "outcome.npz", "decisions", "
 PLACES = [f"{name}:{when}" for name in FILES for when in ("written", "renamed")]
 PLACES += ["documents:renamed@3", "_receipts:written", "_receipts:renamed@9", "_receipts:written@14"]
 PLACES += ["spill:flushed", "spill:flushed@5", "clean:_receipts", "clean:_work"]
+PLACES += ["test:written", "test:renamed"]
 SOME = ("documents:renamed@3", "outcome.npz:renamed", "manifest.json:written")
 
 

@@ -122,3 +122,23 @@ def test_a_withdrawal_that_was_stopped_goes_on(tmp_path: Path) -> None:
     assert WITHDRAWN not in walk_files(str(corpus))
     withdraw(str(corpus), manifest, keep=names[:1])
     assert [name for name in walk_files(str(corpus)) if not name.startswith(("_", "."))] == names[:1]
+
+
+def test_the_number_of_shards_follows_what_is_kept(tmp_path: Path) -> None:
+    long = {pmid: " ".join(f"word{pmid}x{k}" for k in range(6000)) for pmid in range(1, 61)}  # 75 kB each
+    (tmp_path / "raw").mkdir()
+    write_file(tmp_path / "raw", 1, {pmid: long[pmid] for pmid in range(1, 31)})
+    write_file(tmp_path / "raw", 2, {pmid: long[pmid] for pmid in range(31, 61)})
+    write_file(tmp_path / "raw", 3, {}, deleted=range(1, 51))
+    shards = []
+    for numbers in ([1], [1, 2], [1, 2, 3]):
+        road(tmp_path / "raw", numbers, tmp_path / "updated")
+        manifest = read_manifest(str(tmp_path / "updated" / "corpus"))
+        shards.append(len(manifest.paths("", "train")))
+        assert shards[-1] == max(1, -(-manifest.summary["train_text_bytes"] // 1_000_000))
+        findings = verify_directory(str(tmp_path / "updated"))
+        assert findings.num_wrong == 0
+        assert not [line for line in findings.lines if line.startswith("orphan")]
+    assert shards[1] > shards[0] > shards[2]
+    road(tmp_path / "raw", [1, 2, 3], tmp_path / "anew")
+    assert hashes(tmp_path / "updated" / "corpus") == hashes(tmp_path / "anew" / "corpus")

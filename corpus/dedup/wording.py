@@ -77,22 +77,26 @@ class Wording(NamedTuple):
 
     words: list[str]
     title: int  # how many of the words stand in the title: the first line, when there are more
-    names: frozenset[str]  # words that stand with a capital inside a sentence
+    names: frozenset[str]  # words that stand with a capital inside a sentence, and never without one
 
 
 def wording(text: str) -> Wording:
     """Return the words of a text as it was written: capitals tell names."""
     text = unicodedata.normalize("NFC", text)
     end = text.find("\n")
-    words, names, title = [], set(), 0
+    words, title = [], 0
+    names: set[str] = set()
+    small: set[str] = set()
     for found in _TOKEN.finditer(text):
         word = found[0]
         lower = intern(word.lower())  # 20,000 texts are held at once, and share most of their words
         words.append(lower)
         title += found.start() < end
-        if lower != word and _before(text, found.start()) not in _SENTENCE_ENDS:
+        if lower == word:
+            small.add(lower)
+        elif lower not in names and _before(text, found.start()) not in _SENTENCE_ENDS:
             names.add(lower)
-    return Wording(words, title, frozenset(names))
+    return Wording(words, title, frozenset(names - small))
 
 
 def _before(text: str, place: int) -> str:
