@@ -18,9 +18,9 @@ from corpus.config import AssembleConfig
 from corpus.contamination import Contamination, evaluation_digest, find_contamination, load_index
 from corpus.deciding import decide_batch, unread
 from corpus.dedup.candidates import bucket_rows
-from corpus.dedup.minhash import band_hashes, bands_for, signatures
+from corpus.dedup.minhash import band_hashes, bands_for, sign
 from corpus.dedup.notices import are_notices
-from corpus.dedup.shingles import normalize, shingle
+from corpus.dedup.shingles import normalize
 from corpus.document_texts import write_texts
 from corpus.documents import Document, EarlyDecision
 from corpus.ncbi.inputs import file_rank
@@ -188,7 +188,7 @@ def _buckets(table: pa.Table, config: AssembleConfig) -> tuple[np.ndarray, np.nd
     if config.profile == "pile":  # The Pile removed no duplicates from these two sources
         return np.zeros(0, np.uint64), np.zeros(0, np.uint64)
     num_bands, rows = bands_for(config.threshold)
-    shingles = shingle(normalize(table.column("text")))
-    bands = band_hashes(signatures(shingles), num_bands, rows)
+    signed = sign(normalize(table.column("text")))
+    bands = band_hashes(signed.signatures, num_bands, rows)
     keys = table.column("doc_key").to_numpy().astype(np.uint64)
-    return bucket_rows(keys, shingles, bands, only_equal=are_notices(table.column("text")))
+    return bucket_rows(keys, signed, bands, only_equal=are_notices(table.column("text")))
