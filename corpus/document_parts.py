@@ -35,6 +35,7 @@ from corpus.state import KEY, OUTDATED, PMC_ENTITY, PUBMED_ENTITY
 from corpus.workspace import WORK, Receipt, Workspace
 
 LAYOUT = "texts apart"  # of the intermediate files: those of an earlier version are not taken up
+PIECE_ROWS = 4096  # documents that are signed at once: what they need in between stays near the processor
 WORK_LEVEL = 1  # of zstd: what the stage removes at its end is written at twice the speed and a fifth larger
 
 _SUFFIXES = {"buckets": "npz", "texts": "txt"}
@@ -187,8 +188,13 @@ def load_arrays(path: str) -> dict[str, np.ndarray]:
 def _buckets(table: pa.Table, config: AssembleConfig) -> tuple[np.ndarray, np.ndarray]:
     if config.profile == "pile":  # The Pile removed no duplicates from these two sources
         return np.zeros(0, np.uint64), np.zeros(0, np.uint64)
-    num_bands, rows = bands_for(config.threshold)
+    pieces = [_piece_buckets(table.slice(first, PIECE_ROWS), config) for first in range(0, table.num_rows, PIECE_ROWS)]
+    hashes, keys = ([np.zeros(0, np.uint64), *(piece[column] for piece in pieces)] for column in range(2))
+    return np.concatenate(hashes), np.concatenate(keys)
+
+
+def _piece_buckets(table: pa.Table, config: AssembleConfig) -> tuple[np.ndarray, np.ndarray]:
     signed = sign(normalize(table.column("text")))
-    bands = band_hashes(signed.signatures, num_bands, rows)
+    bands = band_hashes(signed.signatures, *bands_for(config.threshold))
     keys = table.column("doc_key").to_numpy().astype(np.uint64)
     return bucket_rows(keys, signed, bands, only_equal=are_notices(table.column("text")))
