@@ -6,7 +6,6 @@ duplicates).
 """
 
 import hashlib
-import io
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,9 +17,9 @@ from corpus.config import AssembleConfig
 from corpus.contamination import Contamination, evaluation_digest, find_contamination, load_index
 from corpus.deciding import decide_batch, unread
 from corpus.dedup.candidates import bucket_rows
-from corpus.dedup.minhash import band_hashes, bands_for, signatures
+from corpus.dedup.minhash import band_hashes, bands_for, sign
 from corpus.dedup.notices import are_notices
-from corpus.dedup.shingles import normalize, shingle
+from corpus.dedup.shingles import normalize
 from corpus.document_texts import write_texts
 from corpus.documents import Document, EarlyDecision
 from corpus.ncbi.inputs import file_rank
@@ -34,10 +33,11 @@ from corpus.sharding import order_of
 from corpus.state import KEY, OUTDATED, PMC_ENTITY, PUBMED_ENTITY
 from corpus.workspace import WORK, Receipt, Workspace
 
-LAYOUT = "texts apart"  # of the intermediate files: those of an earlier version are not taken up
+LAYOUT = "texts apart, plain arrays"  # of the intermediate files: those of an earlier version are not taken up
+PIECE_ROWS = 4096  # documents that are signed at once: what they need in between stays near the processor
 WORK_LEVEL = 1  # of zstd: what the stage removes at its end is written at twice the speed and a fifth larger
 
-_SUFFIXES = {"buckets": "npz", "texts": "txt"}
+_SUFFIXES = {"buckets": "npy", "texts": "txt"}
 
 
 def work_path(name: str, stem: str) -> str:
@@ -171,24 +171,32 @@ def _without(table: pa.Table, decided: pa.Table, ids: pa.ChunkedArray) -> tuple[
 
 
 def save_arrays(path: str, **arrays: np.ndarray) -> None:
-    """Write arrays as one .npz file that appears whole."""
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)  # type: ignore[arg-type]
+    """Write arrays as one file that appears whole: their names and then each of them, in numpy's own format.
+
+    An archive of numpy's (.npz) adds a checksum, which costs more than the writing; receipts hold a better one.
+    """
     with storage.write_atomic(path) as sink:
-        sink.write(buffer.getbuffer())
+        for array in (np.array(list(arrays)), *arrays.values()):
+            np.save(sink, array, allow_pickle=False)
 
 
 def load_arrays(path: str) -> dict[str, np.ndarray]:
     """Read the arrays of a file written by `save_arrays`."""
-    with storage.open_read(path) as source, np.load(io.BytesIO(source.read()), allow_pickle=False) as arrays:
-        return dict(arrays)
+    with storage.open_read(path) as source:
+        names = np.load(source, allow_pickle=False)
+        return {str(name): np.load(source, allow_pickle=False) for name in names}
 
 
 def _buckets(table: pa.Table, config: AssembleConfig) -> tuple[np.ndarray, np.ndarray]:
     if config.profile == "pile":  # The Pile removed no duplicates from these two sources
         return np.zeros(0, np.uint64), np.zeros(0, np.uint64)
-    num_bands, rows = bands_for(config.threshold)
-    shingles = shingle(normalize(table.column("text")))
-    bands = band_hashes(signatures(shingles), num_bands, rows)
+    pieces = [_piece_buckets(table.slice(first, PIECE_ROWS), config) for first in range(0, table.num_rows, PIECE_ROWS)]
+    hashes, keys = ([np.zeros(0, np.uint64), *(piece[column] for piece in pieces)] for column in range(2))
+    return np.concatenate(hashes), np.concatenate(keys)
+
+
+def _piece_buckets(table: pa.Table, config: AssembleConfig) -> tuple[np.ndarray, np.ndarray]:
+    signed = sign(normalize(table.column("text")))
+    bands = band_hashes(signed.signatures, *bands_for(config.threshold))
     keys = table.column("doc_key").to_numpy().astype(np.uint64)
-    return bucket_rows(keys, shingles, bands, only_equal=are_notices(table.column("text")))
+    return bucket_rows(keys, signed, bands, only_equal=are_notices(table.column("text")))

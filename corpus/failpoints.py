@@ -10,7 +10,7 @@ VARIABLE = "CORPUSCLE_KILL_AT"
 
 _place, _, _times = os.environ.get(VARIABLE, "").partition("@")
 _left = int(_times or 1)
-_OWN_PLACES = ("manifest.json", "outcome.npz", "receipts.json", "_withdrawn.json")
+_OWN_PLACES = ("manifest.json", "outcome.npy", "receipts.json", "_withdrawn.json")
 
 
 def reach(place: str) -> None:

@@ -48,6 +48,8 @@ def join_full_texts(paths: Sequence[str]) -> IdJoin:
     for table in _read(paths):
         rest = table.filter(pc.equal(table.column("source"), "pubmed"))
         for name, (values, owners) in indexes.items():
+            if not len(values):  # no full text has one, so those of the citations need not be hashed
+                continue
             ids, keys = _ids(rest, name)
             at = places_in(ids, values)
             hit = at >= 0

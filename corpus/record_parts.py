@@ -13,7 +13,7 @@ from corpus import parquet, storage
 from corpus.manifest import Manifest
 
 KEY_COLUMNS = ("doc_id", "kind", "pmid", "pmcid", "version", "position", "retracted")
-BATCH_ROWS = 8000
+BATCH_ROWS = 4000
 BATCH_BYTES = 16 << 20  # of records before they are compressed: some 240 articles
 
 

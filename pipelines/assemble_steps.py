@@ -47,7 +47,7 @@ BUCKET = np.dtype([("hash", "<u8"), ("key", "<u8")])
 EDGES_TAG, TEXTS_TAG = b"E", b"T"
 BLOCK_DOCS = 20_000  # citations whose texts, or as much text, one verification holds at once: about 30 MB
 CONFLICTS = "id_conflicts.parquet"
-OUTCOME = f"{WORK}/outcome.npz"
+OUTCOME = f"{WORK}/outcome.npy"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

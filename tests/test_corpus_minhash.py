@@ -3,21 +3,24 @@
 import math
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from datasketch import MinHash, MinHashLSH
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus.dedup.minhash import (
+    COUNTED,
     RECALL_AT_THRESHOLD,
     band_hashes,
     bands_for,
     collision_curve,
     collision_probability,
     permutations,
+    sign,
     signatures,
 )
-from corpus.dedup.shingles import Shingles
+from corpus.dedup.shingles import Shingles, normalize, shingle
 from corpus.errors import UsageError
 
 
@@ -119,3 +122,13 @@ def test_bands_propose_as_often_as_the_curve_says() -> None:
 def test_an_impossible_threshold_is_refused(threshold: float) -> None:
     with pytest.raises(UsageError, match="dedup threshold"):
         bands_for(threshold, 128)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.lists(st.sampled_from(["a", "b", "β", "one-two", "x", "."]), max_size=30).map(" ".join), max_size=6))
+def test_signing_a_text_equals_signing_its_set(texts: list[str]) -> None:
+    normal = normalize(pa.array(["left out", *texts, "left out"], pa.large_string()).slice(1, len(texts)))
+    found, sets = sign(normal), shingle(normal)
+    assert np.array_equal(found.signatures, signatures(sets))
+    assert np.array_equal(found.texts, sets.texts)
+    assert np.array_equal(found.counts, np.minimum(sets.counts, COUNTED))

@@ -22,12 +22,12 @@ from tests.test_pipelines_determinism import extract, extract_config, hashes
 
 pytestmark = pytest.mark.slow
 
-FILES = ("documents", "texts", "early", "buckets", "outcome.npz", "decisions", "train", "validation", "manifest.json")
+FILES = ("documents", "texts", "early", "buckets", "outcome.npy", "decisions", "train", "validation", "manifest.json")
 PLACES = [f"{name}:{when}" for name in FILES for when in ("written", "renamed")]
 PLACES += ["documents:renamed@3", "_receipts:written", "_receipts:renamed@9", "_receipts:written@14"]
 PLACES += ["spill:flushed", "spill:flushed@5", "clean:_receipts", "clean:_work"]
 PLACES += ["test:written", "test:renamed"]
-SOME = ("documents:renamed@3", "outcome.npz:renamed", "manifest.json:written")
+SOME = ("documents:renamed@3", "outcome.npy:renamed", "manifest.json:written")
 
 
 @pytest.fixture(scope="module")

@@ -12,32 +12,31 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from corpus.dedup.minhash import COUNTED, Signed
 from corpus.dedup.shingles import Shingles
 
-MIN_SHINGLES: Final = 8  # below it a set says too little: such a document only matches an equal text
+MIN_SHINGLES: Final = COUNTED  # below it a set says too little: such a document only matches an equal text
 
 _TEXT_BUCKET: Final = np.uint64(0xE7037ED1A0B428DB)  # keeps the buckets of equal texts apart from those of bands
 
 
 def bucket_rows(
     doc_keys: npt.NDArray[np.uint64],
-    shingles: Shingles,
+    signed: Signed | Shingles,
     bands: npt.NDArray[np.uint64],
     *,
     only_equal: npt.NDArray[np.bool_] | None = None,
-    min_shingles: int = MIN_SHINGLES,
 ) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
     """Return (bucket hashes, document keys), uint64[num_rows] each: the rows that documents bring to the shuffle.
 
     `bands` is uint64[num_docs, num_bands] (`corpus.dedup.minhash.band_hashes`). Every document with a word brings the
-    bucket of its whole text; one with `min_shingles` shingles or more also brings the bucket of every band, unless
+    bucket of its whole text; one with `MIN_SHINGLES` shingles or more also brings the bucket of every band, unless
     `only_equal`, bool[num_docs], says that only an equal text can be its duplicate (`corpus.dedup.notices`).
     """
-    counts = shingles.counts
-    worded, banded = counts > 0, counts >= min_shingles
+    worded, banded = signed.counts > 0, signed.counts >= MIN_SHINGLES
     if only_equal is not None:
         banded &= ~only_equal
-    hashes = np.concatenate([shingles.texts[worded] ^ _TEXT_BUCKET, bands[banded].ravel()])
+    hashes = np.concatenate([signed.texts[worded] ^ _TEXT_BUCKET, bands[banded].ravel()])
     keys = np.concatenate([doc_keys[worded], np.repeat(doc_keys[banded], bands.shape[1])])
     return hashes, keys
 

@@ -9,16 +9,20 @@ Bands: a document falls into one bucket a band, by the hash of `rows` signature 
 similarity s share a bucket with probability 1 - (1 - s^rows)^bands (`collision_curve`).
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 from numba import njit
 
-from corpus.dedup.shingles import Shingles
+from corpus.dedup.shingles import Shingles, octets
+from corpus.dedup.words import room_for, unsorted_shingles
 from corpus.errors import UsageError
 
 RECALL_AT_THRESHOLD: Final = 0.995
+COUNTED: Final = 8  # distinct shingles of a document: with as many it takes part in the search
 
 _EMPTY: Final = np.uint32(0xFFFFFFFF)  # of a document without shingles, as in datasketch
 _LOW_32: Final = np.uint64(0xFFFFFFFF)
@@ -46,34 +50,99 @@ def _premixed(value: np.uint64) -> np.uint32:
 
 
 @njit(cache=True, nogil=True)
+def _sign(
+    hashes: npt.NDArray[np.uint64],
+    start: int,
+    end: int,
+    multipliers: npt.NDArray[np.uint32],
+    addends: npt.NDArray[np.uint32],
+    signature: npt.NDArray[np.uint32],
+) -> None:
+    """Take four shingles at a time, which halves the time: the signature is read and written once for all four.
+
+    The last group repeats its last shingle, as the least of equal values is that value.
+    """
+    last = end - 1
+    for k in range(start, end, 4):
+        h0, h1 = _premixed(hashes[k]), _premixed(hashes[min(k + 1, last)])
+        h2, h3 = _premixed(hashes[min(k + 2, last)]), _premixed(hashes[min(k + 3, last)])
+        for p in range(len(multipliers)):
+            a, b = multipliers[p], addends[p]
+            least = min(np.uint32(a * h0 + b), np.uint32(a * h1 + b))
+            least = min(least, min(np.uint32(a * h2 + b), np.uint32(a * h3 + b)))
+            signature[p] = min(signature[p], least)
+
+
+@njit(cache=True, nogil=True)
 def _signatures(
     hashes: npt.NDArray[np.uint64],
     offsets: npt.NDArray[np.int64],
     multipliers: npt.NDArray[np.uint32],
     addends: npt.NDArray[np.uint32],
 ) -> npt.NDArray[np.uint32]:
-    """Take four shingles at a time, which halves the time: the signature is read and written once for all four.
-
-    The last group repeats its last shingle, as the least of equal values is that value.
-    """
     documents, num_perm = len(offsets) - 1, len(multipliers)
     signatures = np.full((documents, num_perm), _EMPTY, np.uint32)
     for d in range(documents):
-        signature, last = signatures[d], offsets[d + 1] - 1
-        for k in range(offsets[d], offsets[d + 1], 4):
-            h0, h1 = _premixed(hashes[k]), _premixed(hashes[min(k + 1, last)])
-            h2, h3 = _premixed(hashes[min(k + 2, last)]), _premixed(hashes[min(k + 3, last)])
-            for p in range(num_perm):
-                a, b = multipliers[p], addends[p]
-                least = min(np.uint32(a * h0 + b), np.uint32(a * h1 + b))
-                least = min(least, min(np.uint32(a * h2 + b), np.uint32(a * h3 + b)))
-                signature[p] = min(signature[p], least)
+        _sign(hashes, offsets[d], offsets[d + 1], multipliers, addends, signatures[d])
     return signatures
 
 
 def signatures(shingles: Shingles, *, num_perm: int = 128, seed: int = 1) -> npt.NDArray[np.uint32]:
     """Return the MinHash signatures, uint32[num_docs, num_perm]; all ones in every bit where there is no shingle."""
     return _signatures(shingles.hashes, shingles.offsets, *permutations(num_perm, seed))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Signed:
+    """What `num_docs` texts bring to the search, without their shingles."""
+
+    signatures: npt.NDArray[np.uint32]  # [num_docs, num_perm]
+    texts: npt.NDArray[np.uint64]  # [num_docs], of all words in order: equal for exact duplicates
+    counts: npt.NDArray[np.int64]  # [num_docs], of distinct shingles, counted to `COUNTED`
+
+
+@njit(cache=True, nogil=True)
+def _num_distinct(values: npt.NDArray[np.uint64], count: int, seen: npt.NDArray[np.uint64]) -> int:
+    """Return the number of distinct values among the first `count`, or the length of `seen` if there are more."""
+    distinct = 0
+    for k in range(count):
+        known = 0
+        while known < distinct and seen[known] != values[k]:
+            known += 1
+        if known == distinct:
+            seen[distinct] = values[k]
+            distinct += 1
+            if distinct == len(seen):
+                break
+    return distinct
+
+
+@njit(cache=True, nogil=True)
+def _signed(
+    data: npt.NDArray[np.uint8],
+    offsets: npt.NDArray[np.int64],
+    multipliers: npt.NDArray[np.uint32],
+    addends: npt.NDArray[np.uint32],
+) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+    documents, room = len(offsets) - 1, room_for(offsets)
+    segments, tallies, shingles = np.empty(room, np.uint64), np.empty(room, np.uint64), np.empty(room, np.uint64)
+    seen = np.empty(COUNTED, np.uint64)
+    signatures = np.full((documents, len(multipliers)), _EMPTY, np.uint32)
+    texts, counts = np.empty(documents, np.uint64), np.empty(documents, np.int64)
+    for d in range(documents):
+        count, texts[d] = unsorted_shingles(data, offsets[d], offsets[d + 1], segments, tallies, shingles)
+        _sign(shingles, 0, count, multipliers, addends, signatures[d])
+        counts[d] = _num_distinct(shingles, count, seen)
+    return signatures, texts, counts
+
+
+def sign(texts: pa.LargeStringArray, *, num_perm: int = 128, seed: int = 1) -> Signed:
+    """Return the signatures of normalised texts (`corpus.dedup.shingles.normalize`) and what else the buckets need.
+
+    They are those of `signatures(shingle(texts))`, without the sorting that sets need and a least value does not.
+    """
+    made, hashes, counts = _signed(*octets(texts), *permutations(num_perm, seed))
+    return Signed(signatures=made, texts=hashes, counts=counts)
 
 
 def collision_probability(similarity: float, num_bands: int, rows: int) -> float:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from corpus.dedup.lower import lower_one_by_one, lower_plain, small_letters
 from corpus.dedup.words import SHINGLE_WORDS, grams, shingle_documents
 
-__all__ = ["SHINGLE_WORDS", "Shingles", "normalize", "shingle", "word_grams"]
+__all__ = ["SHINGLE_WORDS", "Shingles", "normalize", "octets", "shingle", "word_grams"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,7 +42,7 @@ def normalize(texts: pa.Array | pa.ChunkedArray) -> pa.LargeStringArray:
         array = array.cast(pa.large_string())
     if array.null_count:
         array = pc.fill_null(array, "")
-    data, offsets = _octets(array)
+    data, offsets = octets(array)
     lowered, beyond = lower_plain(data, offsets, small_letters())
     made = pa.LargeStringArray.from_buffers(len(array), pa.py_buffer(offsets - offsets[0]), pa.py_buffer(lowered))
     rest = np.flatnonzero(beyond)
@@ -55,7 +55,7 @@ def normalize(texts: pa.Array | pa.ChunkedArray) -> pa.LargeStringArray:
 
 def shingle(texts: pa.LargeStringArray) -> Shingles:
     """Return the shingle sets of normalised texts (`normalize`); slices are read in place, without a copy."""
-    hashes, starts, whole = shingle_documents(*_octets(texts))
+    hashes, starts, whole = shingle_documents(*octets(texts))
     return Shingles(hashes=hashes, offsets=starts, texts=whole)
 
 
@@ -64,10 +64,10 @@ def word_grams(texts: pa.LargeStringArray, size: int) -> tuple[npt.NDArray[np.ui
 
     hashes: uint64[num_runs]; offsets: int64[num_texts + 1], text d holds hashes[offsets[d]:offsets[d + 1]].
     """
-    return grams(*_octets(texts), size)
+    return grams(*octets(texts), size)
 
 
-def _octets(texts: pa.LargeStringArray) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+def octets(texts: pa.LargeStringArray) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     """Return the bytes of texts and where each begins and ends, in place."""
     assert pa.types.is_large_string(texts.type), f"texts are large_string here, not {texts.type}"
     assert not texts.null_count, "texts have no nulls here"

@@ -188,6 +188,26 @@ def _combine(segments: Hashes, tallies: Hashes, count: int, shingles: Hashes) ->
 
 
 @njit(cache=True, nogil=True)
+def unsorted_shingles(
+    data: Octets, start: int, end: int, segments: Hashes, tallies: Hashes, shingles: Hashes
+) -> tuple[int, np.uint64]:
+    """Fill `shingles` with those of a document, in its order and with repeats; return (count, text hash).
+
+    The three arrays are room to work in, `room_for` places each.
+    """
+    return _combine(segments, tallies, _scan(data, start, end, segments, tallies), shingles)
+
+
+@njit(cache=True, nogil=True)
+def room_for(offsets: npt.NDArray[np.int64]) -> int:
+    """Return the most segments of any document: one and what parts it from the next take two bytes."""
+    longest = 0
+    for d in range(len(offsets) - 1):
+        longest = max(longest, offsets[d + 1] - offsets[d])
+    return longest // 2 + 2
+
+
+@njit(cache=True, nogil=True)
 def _sort_distinct(values: Hashes, count: int, out: Hashes, position: int, ends: npt.NDArray[np.int64]) -> int:
     """Write `values[:count]`, ascending and distinct, to `out` from `position`; return how many.
 
@@ -225,11 +245,7 @@ def _sort_distinct(values: Hashes, count: int, out: Hashes, position: int, ends:
 @njit(cache=True, nogil=True)
 def shingle_documents(data: Octets, offsets: npt.NDArray[np.int64]) -> tuple[Hashes, npt.NDArray[np.int64], Hashes]:
     """Return (hashes, offsets, text hashes) of the documents `data[offsets[d]:offsets[d + 1]]`."""
-    documents = len(offsets) - 1
-    longest = 0
-    for d in range(documents):
-        longest = max(longest, offsets[d + 1] - offsets[d])
-    room = longest // 2 + 2  # a segment and what parts it from the next take two bytes
+    documents, room = len(offsets) - 1, room_for(offsets)
     segments, tallies, shingles = np.empty(room, np.uint64), np.empty(room, np.uint64), np.empty(room, np.uint64)
     ends = np.empty(1 << 16, np.int64)
     # An upper bound; the pages behind the result are never touched, so they never become memory.
@@ -237,8 +253,7 @@ def shingle_documents(data: Octets, offsets: npt.NDArray[np.int64]) -> tuple[Has
     starts = np.zeros(documents + 1, np.int64)
     texts = np.empty(documents, np.uint64)
     for d in range(documents):
-        count = _scan(data, offsets[d], offsets[d + 1], segments, tallies)
-        count, texts[d] = _combine(segments, tallies, count, shingles)
+        count, texts[d] = unsorted_shingles(data, offsets[d], offsets[d + 1], segments, tallies, shingles)
         starts[d + 1] = starts[d] + _sort_distinct(shingles, count, hashes, starts[d], ends)
     return hashes[: starts[documents]], starts, texts
 
@@ -249,11 +264,8 @@ def grams(data: Octets, offsets: npt.NDArray[np.int64], size: int) -> tuple[Hash
 
     A document of fewer words has none. The hash of a run is that of a shingle when `size` is `SHINGLE_WORDS`.
     """
-    documents = len(offsets) - 1
-    longest = 0
-    for d in range(documents):
-        longest = max(longest, offsets[d + 1] - offsets[d])
-    segments, tallies = np.empty(longest // 2 + 2, np.uint64), np.empty(longest // 2 + 2, np.uint64)
+    documents, room = len(offsets) - 1, room_for(offsets)
+    segments, tallies = np.empty(room, np.uint64), np.empty(room, np.uint64)
     hashes = np.empty((offsets[documents] - offsets[0]) // 2 + 2 * documents, np.uint64)
     starts = np.zeros(documents + 1, np.int64)
     leaving = _ONE

@@ -33,6 +33,7 @@ from corpus.rehearsal.parts import RehearsedParts
 from corpus.rehearsal.statistics import CITATIONS_PER_PART, WITH_ABSTRACT
 from corpus.workspace import Receipt, plan_stage
 
+GROUP_ROWS = 5000  # as `extract` writes citations
 FEW = 5000  # documents of the run that tells what starting costs
 PEER = ("-m", "text_dedup.minhash", "--path", "parquet", "--split", "train", "--column", "text", "--num_proc", "1")
 PEER_SETTINGS = ("--num_perm", "128", "--ngram", "5", "--threshold", "0.8", "--batch_size", "10000")
@@ -77,15 +78,12 @@ def write_records(documents: Documents, folder: Path) -> None:
     workspace, _ = plan_stage(str(folder), stage="extract", config={"pile": False}, inputs=[])
     made, text_bytes = [], 0
     for name, batches in documents.batches():
-        rows = 0
         path = f"records/{name}.parquet"
-        first = next(batches)
-        with parquet.open_writer(workspace.path(path), first.schema) as writer:
-            for batch in (first, *batches):
-                writer.write_batch(batch)
-                rows += batch.num_rows
-                text_bytes += clean_texts(batch, floats="captions").texts.nbytes
-        made.append(workspace.measure(path, role="records", rows=rows))
+        table = pa.Table.from_batches(batches)
+        with parquet.open_writer(workspace.path(path), table.schema) as writer:
+            writer.write_table(table, row_group_size=GROUP_ROWS)
+        text_bytes += sum(clean_texts(batch, floats="captions").texts.nbytes for batch in table.to_batches())
+        made.append(workspace.measure(path, role="records", rows=table.num_rows))
     total = sum(part.rows for part in made)
     receipt = Receipt(task="extract", parts=tuple(made), books=Books(read=total, kept=total))
     workspace.commit([receipt], summary={"text_bytes": text_bytes})

@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 from datasketch import MinHash
 
-from corpus.dedup.minhash import band_hashes, bands_for, signatures
+from corpus.dedup.minhash import band_hashes, bands_for, sign, signatures
 from corpus.dedup.shingles import normalize, shingle
 from corpus.ncbi.pubmed import read_pubmed
 from corpus.records import Record
@@ -60,7 +60,7 @@ def measure(texts: list[str]) -> None:
     blocks = [pa.array(texts[k : k + BLOCK], pa.large_string()) for k in range(0, len(texts), BLOCK)]
     size = sum(len(text.encode()) for text in texts)
     start = time.perf_counter()
-    signatures(shingle(normalize(blocks[0][:1])), num_perm=NUM_PERM)
+    sign(normalize(blocks[0][:1]), num_perm=NUM_PERM)
     print(f"first call (compiling, or loading numba's cache): {time.perf_counter() - start:.2f} s")
     print(f"{len(texts):,} titles with abstracts, {size / len(texts):.0f} bytes each; documents per CPU second:")
     normal = [normalize(block) for block in blocks]
@@ -72,9 +72,7 @@ def measure(texts: list[str]) -> None:
         "ours, shingle": lambda: [shingle(block) for block in normal],
         "ours, signature": lambda: [signatures(block, num_perm=NUM_PERM) for block in sets],
         "ours, bands": lambda: [band_hashes(block, *shape) for block in signed],
-        "ours, text to signature": lambda: [
-            signatures(shingle(normalize(block)), num_perm=NUM_PERM) for block in blocks
-        ],
+        "ours, text to signature": lambda: [sign(normalize(block), num_perm=NUM_PERM) for block in blocks],
     }
     for name, work in steps.items():
         seconds = cpu_seconds(work)
