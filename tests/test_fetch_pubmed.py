@@ -270,6 +270,14 @@ def test_kills_at_random_times_end_in_the_same_bytes(server: str, tmp_path: Path
     assert hashes(tmp_path / "killed") == hashes(tmp_path / "expected")
 
 
+def test_what_a_kill_left_half_written_goes_with_the_next_run(server: str, tmp_path: Path) -> None:
+    left = tmp_path / "mirror" / "baseline" / ".tmp-.pubmed26n0001.xml.gz.part.json-1-ab"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"{")
+    run(server, tmp_path / "mirror")
+    assert not left.exists()
+
+
 def kill_until_done(base: str, output: Path, *, kills: int) -> None:
     code = "import sys, pathlib; from tests.test_fetch_pubmed import run; run(sys.argv[1], pathlib.Path(sys.argv[2]))"
     dice = random.Random(1)

@@ -63,6 +63,7 @@ def fetch_pubmed(config: FetchPubmedConfig, *, output: str, pace: Pace | None = 
 
 async def _fetch(config: FetchPubmedConfig, output: str, pace: Pace, tally: Tally) -> Manifest:
     there = read_manifest(output, STAGE) if has_manifest(output) else None
+    storage.remove_temporary(output)
     async with Client(Source(base=config.source), pace=pace, tally=tally, proxy=config.proxy) as client:
         try:
             files = await with_md5(client, await wanted_files(client, config))
