@@ -122,7 +122,7 @@ def write_shard(
 ) -> Receipt:
     """Write one corpus shard from the blocks that came for it, in the order of the hash of (seed, id).
 
-    stems: of all records parts. Raises CorruptError for a file of texts that was damaged since.
+    stems: of all records parts. Raises CorruptError for a file of texts that ends before one of them.
     """
     split, name = shards.name(number)
     task = f"shard/{name}"

@@ -29,11 +29,12 @@ def tell(output: str, what: str, number: int) -> None:
         return
     _written_at[output] = now
     folder = storage.join(output, FOLDER)
-    os.makedirs(folder, exist_ok=True)
     path = os.path.join(folder, f"{os.getpid()}.json")
-    with open(f"{path}.new", "w", encoding="utf-8") as sink:
-        json.dump(done, sink)
-    os.replace(f"{path}.new", path)
+    with suppress(OSError):  # the work goes on without its progress; a full disk is told by what has to be written
+        os.makedirs(folder, exist_ok=True)
+        with open(f"{path}.new", "w", encoding="utf-8") as sink:
+            json.dump(done, sink)
+        os.replace(f"{path}.new", path)
 
 
 def told(output: str) -> str:

@@ -68,8 +68,11 @@ def walk_sizes(base: str) -> dict[str, int]:
         root = fs._strip_protocol(base).rstrip("/") + "/"
         found = fs.find(base, detail=True).items()
         return {path[len(root) :]: int(facts["size"]) for path, facts in found if path.startswith(root)}
-    names = (os.path.join(folder, name) for folder, _, names in os.walk(base) for name in names)
-    return {os.path.relpath(name, base): os.lstat(name).st_size for name in names}
+    sizes = {}
+    for name in (os.path.join(folder, name) for folder, _, names in os.walk(base) for name in names):
+        with suppress(FileNotFoundError):  # a stage at work renames and removes files while another process looks
+            sizes[os.path.relpath(name, base)] = os.lstat(name).st_size
+    return sizes
 
 
 def remove_tree(path: str) -> None:

@@ -64,3 +64,9 @@ def test_a_single_large_input_shows_its_records(
     extract(config, output=str(tmp_path / "records"))
     assert re.search(r"extract: 0 of 1 tasks \([\d,]+ records read\)", capfd.readouterr().err)
     assert not (tmp_path / "records" / "_work").exists()
+
+
+def test_progress_that_cannot_be_written_stops_no_work(tmp_path: Path) -> None:
+    (tmp_path / "output").write_text("a file where the directory should be")
+    pulse.tell(str(tmp_path / "output"), "records read", 5)
+    assert pulse.told(str(tmp_path / "output")) == ""

@@ -160,3 +160,12 @@ BOOKS = st.builds(Books, read=st.integers(0, 99), kept=st.integers(0, 99), dropp
 def test_books_add_up_in_any_order(one: Books, two: Books, three: Books) -> None:
     assert (one + two) + three == three + (two + one)
     assert sum((one + two).dropped.values()) == sum(one.dropped.values()) + sum(two.dropped.values())
+
+
+def test_a_file_that_goes_while_a_directory_is_listed_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "there").write_bytes(b"123")
+    monkeypatch.setattr(os, "walk", lambda base: [(str(tmp_path), [], ["gone", "there"])])
+    assert storage.walk_sizes(str(tmp_path)) == {"there": 3}
+    assert storage.walk_files(str(tmp_path)) == ["there"]
