@@ -114,7 +114,7 @@ class FoldState(beam.DoFn):
 class MakeDocuments(PartStep):
     """(part, VERDICT blocks) → (partition, BUCKET rows); the documents go to disk."""
 
-    def process(self, element: tuple[int, Blocks], facts: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    def process(self, element: tuple[int, Blocks], retracted: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
         part, blocks = element
         verdicts = _gather(blocks, VERDICT)
         verdicts = verdicts[np.argsort(verdicts["row"])]
@@ -123,7 +123,7 @@ class MakeDocuments(PartStep):
             plan.records,
             part=part,
             verdicts=verdicts,
-            retracted=np.unique(np.frombuffer(b"".join(facts), np.uint64)),
+            retracted=np.unique(np.frombuffer(b"".join(retracted), np.uint64)),
             workspace=plan.workspace,
             config=plan.config,
         )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from corpus.manifest import Manifest
+from corpus.manifest import SPLITS, Manifest
 from pipelines.report import plots
 from pipelines.report.corpora import Decided, Sampled, read_decisions, sample_shards
 from pipelines.report.page import Figure, Table
@@ -48,7 +48,7 @@ def _splits(manifest: Manifest) -> Table:
     """Return documents and text of every split and source."""
     rows = []
     numbers = manifest.summary
-    for split in ("train", "validation", "test"):
+    for split in SPLITS:
         if f"{split}_documents" in numbers:
             by_source = [f"{numbers.get(f'{split}_documents_{source}', 0):,}" for source in ("pubmed", "pmc")]
             shards = sum(part.role == split for part in manifest.parts)
