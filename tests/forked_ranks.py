@@ -79,8 +79,8 @@ def _rank(output: str, env: dict[str, str], log: str) -> None:
     os.dup2(sink, 2)
     import sitecustomize  # type: ignore[import-not-found,unused-ignore]
 
-    from train.rank import run
+    from train.rank import main, run
 
     sitecustomize.arm_as_asked()
     sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
-    run(output)
+    run(lambda: main(output))

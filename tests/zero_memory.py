@@ -12,8 +12,9 @@ import torch
 from torch import distributed
 
 from train.config import ModelShape, TrainConfig
-from train.engine import build_engine, start_distributed
+from train.engine import build_engine, finish_distributed, start_distributed
 from train.model import next_token_targets
+from train.rank import run
 
 SHAPE = ModelShape(
     layers=4, heads=4, hidden=128, seq_length=8, vocab_size=1000, dropout=0.0, scale_attn_by_inverse_layer_idx=True
@@ -67,6 +68,12 @@ def measure(stage: int, precision: str) -> None:
         print("RESULT " + json.dumps(result), flush=True)
 
 
-if __name__ == "__main__":
+def main(stage: str, precision: str) -> int:
     start_distributed()
-    measure(int(sys.argv[1]), sys.argv[2])
+    measure(int(stage), precision)
+    finish_distributed()
+    return 0
+
+
+if __name__ == "__main__":
+    run(lambda: main(*sys.argv[1:]))

@@ -14,6 +14,7 @@ from torch import distributed
 from train.config import ModelShape, TrainConfig
 from train.engine import (
     build_engine,
+    finish_distributed,
     gradient_norm,
     load_state,
     save_state,
@@ -22,6 +23,7 @@ from train.engine import (
     whole_weights,
 )
 from train.model import build_model, next_token_targets
+from train.rank import run
 from train.run import deal
 from train.schedule import learning_rate
 from train.zero import build_optimizer
@@ -141,7 +143,7 @@ def tell(**result: Any) -> None:
         print("RESULT " + json.dumps(result), flush=True)
 
 
-def main(folder: str) -> None:
+def main(folder: str) -> int:
     start_distributed()
     expected = plain(config(0, 2))
     for stage in range(4):
@@ -150,7 +152,9 @@ def main(folder: str) -> None:
         resume(stage, "fp32", folder)
         if stage:
             resume(stage, "bf16", folder)
+    finish_distributed()
+    return 0
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    run(lambda: main(sys.argv[1]))

@@ -4,8 +4,9 @@
 variables can, such as `torchrun --nnodes 4 --nproc_per_node 8 … -m train.rank OUTPUT`. A signal makes all
 ranks finish the step, save and exit 75; a launcher that went away counts as a signal.
 
-A rank ends without the interpreter's teardown: the threads of gloo still run when C++ destroys what they use, and
-of some dozens of runs on two ZeRO-3 ranks one ended with SIGABRT after its last step.
+A rank ends without the interpreter's teardown. The threads of gloo live until then, and Python ends a thread that
+asks for it too late by unwinding its stack, which C++ answers with std::terminate: of some hundreds of runs two
+ended with SIGABRT after their last step.
 """
 
 import json
@@ -103,10 +104,10 @@ def leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-def run(output: str) -> NoReturn:
+def run(work: Callable[[], int]) -> NoReturn:
     """Be a rank from its start to its end; an error that is not ours is printed with its traceback, exit code 1."""
     try:
-        code = main(output)
+        code = work()
     except Exception:  # noqa: BLE001  whatever it is, the teardown must not hide it behind a signal of its own
         traceback.print_exc()
         code = 1
@@ -114,4 +115,4 @@ def run(output: str) -> NoReturn:
 
 
 if __name__ == "__main__":
-    run(sys.argv[1])
+    run(lambda: main(sys.argv[1]))
