@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 
+from corpus.machine import memory_bytes
+
 # Below this lxml reads local files through entities that a document declares (CVE-2026-41066).
 LXML_FLOOR = (6, 1, 0)
 PYTHON_FLOOR, PYTHON_CEILING = (3, 11), (3, 13)
@@ -111,11 +113,10 @@ def _lxml() -> Finding:
 def _machine() -> Iterator[Finding]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     yield Finding(level="ok", subject="cores", found=f"{cores}; use --workers {cores}")
-    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-        tight = memory < MEMORY_GB
+    if (memory := memory_bytes()) is not None:
+        tight = memory < MEMORY_GB * 1e9
         advice = f"below {MEMORY_GB} GB use --workers 1" if tight else ""
-        yield Finding(level="warn" if tight else "ok", subject="memory", found=f"{memory:.1f} GB", advice=advice)
+        yield Finding(level="warn" if tight else "ok", subject="memory", found=f"{memory / 1e9:.1f} GB", advice=advice)
     free = shutil.disk_usage(".").free / 1e9
     level, advice = ("ok", "") if free >= DISK_GB else ("warn", f"choose an --output with {DISK_GB} GB or more")
     yield Finding(level=level, subject="disk", found=f"{free:.0f} GB free here", advice=advice)

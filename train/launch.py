@@ -28,6 +28,7 @@ from train.job import Job, write_job
 from train.launchers import start
 from train.metrics import EVENTS, METRICS, TIMING, check_wandb, read_metrics
 from train.reshape import needs_copy, universal_copy
+from train.room import check_room
 
 STAGE = "train"
 TOKENIZER = "tokenizer.json"
@@ -67,6 +68,7 @@ def train(
         if manifest is not None:
             say(f"{output}: up to date, {config.steps:,} steps trained")
             return manifest
+        check_room(config, shape)
         job, checkpoint = _plan(config, shape, rows, tokens=tokens, output=output, resume=resume)
         _describe(job, rows)
         if job.resume_step < config.steps:

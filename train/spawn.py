@@ -93,7 +93,7 @@ def environment(ranks: int) -> dict[str, str]:
         "TORCH_EXTENSIONS_DIR": str(cache),
         "PYTHONPATH": os.pathsep.join(filter(None, [package_root, os.environ.get("PYTHONPATH")])),
     }
-    if not _has_gpu():
+    if not has_gpu():
         added["DS_ACCELERATOR"] = "cpu"
     # Threads that spin while they wait for a core make a step 30 times slower on a busy machine.
     return {"OMP_WAIT_POLICY": "PASSIVE", **os.environ, **added}
@@ -196,7 +196,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _has_gpu() -> bool:
+def has_gpu() -> bool:
     """Say whether an NVIDIA driver is loaded and visible, without importing torch."""
     return os.path.exists("/proc/driver/nvidia/version") and os.environ.get("CUDA_VISIBLE_DEVICES") != ""
 
