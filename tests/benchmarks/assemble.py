@@ -9,8 +9,9 @@ and filters, and does not verify. It runs twice: with the hash its users get (SH
 renders, searches, verifies, resolves, and writes decisions and hashed shards. The cost of starting is told apart by a
 run on next to no documents.
 
-`same`: every citation has an abstract and none is revised, so both tools get just the same texts. `mix`: 28 % of the
-citations have no abstract and 10 % come again in update files, which is work for ours alone.
+`same`: every citation has an abstract and none is revised, so both tools get just the same texts. `full`: articles of
+31 kB, the same for both too. `mix`: 28 % of the citations have no abstract and 10 % come again in update files, which
+is work for ours alone.
 """
 
 import argparse
@@ -18,7 +19,7 @@ import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +35,8 @@ from corpus.rehearsal.statistics import CITATIONS_PER_PART, WITH_ABSTRACT
 from corpus.workspace import Receipt, plan_stage
 
 GROUP_ROWS = 5000  # as `extract` writes citations
-FEW = 5000  # documents of the run that tells what starting costs
+FEW = 5000  # documents of the run that tells what starting costs; of articles a tenth
+KINDS = ("same", "full", "mix")
 PEER = ("-m", "text_dedup.minhash", "--path", "parquet", "--split", "train", "--column", "text", "--num_proc", "1")
 PEER_SETTINGS = ("--num_perm", "128", "--ngram", "5", "--threshold", "0.8", "--batch_size", "10000")
 PEERS = {"text-dedup": (), "text-dedup, xxh3": ("--hash_func", "xxh3", "--hash_bits", "32")}
@@ -43,29 +45,41 @@ PROGRAM = (sys.executable, "-c", "import sys; from pipelines.cli import main; sy
 
 @dataclass(frozen=True, kw_only=True)
 class Documents:
-    """Made-up citations, with or without those that only ours has work with."""
+    """Made-up records of one kind of `KINDS`, and the texts in them."""
 
     parts: RehearsedParts
-    same: bool
+    kind: str
 
     def batches(self) -> Iterator[tuple[str, Iterator[pa.RecordBatch]]]:
         """Yield (stem, batches) of each part of records."""
-        for number, name in enumerate(self.parts.names[: self.num_baseline] if self.same else self.parts.names):
-            yield name, (with_abstract(batch) if self.same else batch for batch in self.parts.batches(number))
+        for number in range(len(self.parts.names)) if self.kind == "mix" else self._same():
+            yield self.parts.names[number], self._batches(number, whole=self.kind == "mix")
 
     def texts(self) -> pa.ChunkedArray:
-        """Return the texts of the citations that have an abstract, each citation once."""
+        """Return the texts of the articles, or of the citations that have an abstract, each once."""
         chunks = [
-            clean_texts(with_abstract(batch), floats="captions").texts
-            for number in range(self.num_baseline)
-            for batch in self.parts.batches(number)
+            clean_texts(batch, floats="captions").texts
+            for number in self._same()
+            for batch in self._batches(number, whole=False)
         ]
         return pa.chunked_array(chunks)
 
-    @property
-    def num_baseline(self) -> int:
-        """The number of parts before those of updates."""
-        return -(-self.parts.num_citations // CITATIONS_PER_PART)
+    def _batches(self, number: int, *, whole: bool) -> Iterator[pa.RecordBatch]:
+        for batch in self.parts.batches(number):
+            yield batch if whole or self.kind == "full" else with_abstract(batch)
+
+    def _same(self) -> Sequence[int]:
+        """Return the numbers of the parts whose texts both tools get: of articles, or those before the updates."""
+        if self.kind == "full":
+            return [number for number, name in enumerate(self.parts.names) if name.startswith("articles")]
+        return range(-(-self.parts.num_citations // CITATIONS_PER_PART))
+
+
+def rehearsed(num_texts: int, kind: str) -> Documents:
+    """Return documents of a kind with about so many texts."""
+    num_citations = num_texts if kind == "full" else round(num_texts / WITH_ABSTRACT)
+    num_articles = num_texts if kind == "full" else 0
+    return Documents(parts=RehearsedParts(seed=5, num_citations=num_citations, num_articles=num_articles), kind=kind)
 
 
 def with_abstract(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -114,18 +128,14 @@ def measure(documents: Documents, peer: str | None, folder: Path) -> tuple[int, 
     return len(texts), seconds
 
 
-def compare(num_texts: int, *, same: bool, peer: str | None, folder: Path) -> None:
+def compare(num_texts: int, *, kind: str, peer: str | None, folder: Path) -> None:
     """Measure one kind of documents and print its table."""
-    kinds = {
-        size: Documents(
-            parts=RehearsedParts(seed=5, num_citations=round(size / WITH_ABSTRACT), num_articles=0), same=same
-        )
-        for size in (FEW, num_texts)
-    }
-    few, start = measure(kinds[FEW], peer, folder / "few")
+    few_texts = FEW // 10 if kind == "full" else FEW
+    kinds = {size: rehearsed(size, kind) for size in (few_texts, num_texts)}
+    few, start = measure(kinds[few_texts], peer, folder / "few")
     many, whole = measure(kinds[num_texts], peer, folder / "many")
-    records = many if same else kinds[num_texts].parts.num_records
-    print(f"\n{'same' if same else 'mix'}: {many:,} texts of {records:,} records")
+    records = kinds[num_texts].parts.num_records if kind == "mix" else many
+    print(f"\n{kind}: {many:,} texts of {records:,} records")
     print(f"{'CPU seconds':18}{'start':>8}{'whole':>9}{'µs a text':>11}{'ratio':>8}{'without the start':>19}")
     work = {name: (whole[name] - start[name]) / (many - few) * 1e6 for name in whole}
     for name, seconds in whole.items():
@@ -137,14 +147,16 @@ def main() -> None:
     """Read the command line and measure."""
     parser = argparse.ArgumentParser(description="assemble and text-dedup on the same documents, in CPU seconds")
     parser.add_argument("--documents", type=int, default=40_000, help="texts, about (default: %(default)s)")
-    parser.add_argument("--kind", choices=["same", "mix", "both"], default="both", help="see above (default: both)")
+    parser.add_argument("--kind", choices=[*KINDS, "all"], default="all", help="see above (default: all)")
     parser.add_argument("--peer", help="interpreter of an environment that holds text-dedup")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        for kind in ("same", "mix") if arguments.kind == "both" else (arguments.kind,):
+        for kind in KINDS if arguments.kind == "all" else (arguments.kind,):
             place = Path(folder) / kind
             place.mkdir()
-            compare(arguments.documents, same=kind == "same", peer=arguments.peer, folder=place)
+            # An article is as long as 24 abstracts.
+            num_texts = arguments.documents // 24 if kind == "full" else arguments.documents
+            compare(num_texts, kind=kind, peer=arguments.peer, folder=place)
 
 
 if __name__ == "__main__":
