@@ -8,6 +8,7 @@ import pytest
 
 from corpus import machine
 from corpus.errors import UsageError
+from corpus.running import LOCK
 from tests.small_tokens import made_up_texts, write_tokens
 from train import room
 from train.config import ModelShape, TrainConfig, load_preset
@@ -77,9 +78,9 @@ def test_nothing_is_written_for_a_run_that_is_refused(laptop: pytest.MonkeyPatch
     laptop.setattr(room, "memory_bytes", lambda: 1000)
     with pytest.raises(UsageError, match="2 CPU ranks need"):
         train(asked(**small, ranks=2), tokens=str(tokens), output=str(tmp_path / "run"))
-    assert not (tmp_path / "run" / "checkpoints").exists()
+    assert [path.name for path in (tmp_path / "run").rglob("*")] == [LOCK]
 
 
-def test_a_small_model_fits_anywhere(laptop: pytest.MonkeyPatch) -> None:
+def test_the_small_model_fits_on_a_laptop(laptop: pytest.MonkeyPatch) -> None:
     shape: ModelShape = load_preset("125m").model.shape(seq_length=1024, vocab_size=28896)
     check_room(TrainConfig.model_validate(load_preset("125m").model_dump() | {"ranks": 2}), shape)

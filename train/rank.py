@@ -4,9 +4,9 @@
 variables can, such as `torchrun --nnodes 4 --nproc_per_node 8 … -m train.rank OUTPUT`. A signal makes all
 ranks finish the step, save and exit 75; a launcher that went away counts as a signal.
 
-A rank ends without the interpreter's teardown. The threads of gloo live until then, and Python ends a thread that
-asks for it too late by unwinding its stack, which C++ answers with std::terminate: of some hundreds of runs two
-ended with SIGABRT after their last step.
+A rank ends without the interpreter's teardown: of all runs so far two ended with SIGABRT after their last step. The
+likely cause is that gloo's threads live until then, that Python ends a thread which asks for it too late by unwinding
+its stack, and that C++ answers this with std::terminate; it could not be provoked.
 """
 
 import json

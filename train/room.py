@@ -13,8 +13,8 @@ from train.spawn import has_gpu
 def check_room(config: TrainConfig, shape: ModelShape) -> None:
     """Raise UsageError when the states of the model alone are more than this machine's memory holds on CPU ranks.
 
-    Activations, buckets and libraries come on top, so what passes may still be too much; what is refused is. Nothing
-    is said of GPUs, nor of other machines: a hostfile, or a command that is only printed.
+    Activations, buckets and libraries come on top, so what passes may still be too much. Swap does not count: a step
+    reads all of it. Nothing is said of GPUs, nor of other machines: a hostfile, or a command that is only printed.
     """
     if has_gpu() or config.launcher == "print" or config.hostfile is not None:
         return
