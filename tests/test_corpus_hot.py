@@ -4,7 +4,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from corpus.dedup.candidates import candidate_edges, distinct_edges
@@ -30,6 +30,7 @@ ROWS = st.lists(st.tuples(HASHES, st.integers(1 << 60, (1 << 60) + 200)), max_si
 
 @settings(deadline=None, max_examples=200)
 @given(ROWS, st.integers(1, 60))
+@example([(1, (1 << 60) + key) for key in (0, 0, 1, 2, 3)] + [(1 | 1 << 62, 1 << 60)], 5)  # one in their lower 48 bits
 def test_slices_give_the_pairs_of_the_whole(pairs: list[tuple[int, int]], max_rows: int) -> None:
     rows = as_rows(pairs)
     # Buckets of up to 32 distinct keys must fit, as in life, where a slice holds millions of rows.

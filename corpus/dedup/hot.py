@@ -41,7 +41,11 @@ def _sliced(read: Read, *, level: int, max_rows: int) -> Iterator[Edges]:
             def keys(one: np.uint64 = one) -> Iterator[npt.NDArray[np.uint64]]:
                 return (rows["key"][rows["hash"] == one] for rows in read())
 
-            yield from _hot_bucket(keys, max_rows)
+            if sum(map(len, keys())) <= max_rows:  # it only shares its lower 48 bits with a hot one
+                few = np.concatenate(list(keys()))
+                yield candidate_edges(np.full(len(few), one), few, max_pairs_bucket=MAX_PAIRS_BUCKET)
+            else:
+                yield from _hot_bucket(keys, max_rows)
     else:
         shift = np.uint64(_BITS * level)
         counts = np.zeros(1 << _BITS, np.int64)
