@@ -268,6 +268,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except BrokenPipeError:  # `corpuscle inspect … | head`: the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit as end:
+        if not isinstance(end.__context__, BrokenPipeError):  # which Typer answers with 1
+            raise
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  the last line of defence: one line, one code
         return report_error(error, debug=line.debug)
     return 0

@@ -41,7 +41,7 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run_and_die(records: Path, output: Path, place: str, *arguments: str) -> int:
     """Run `assemble` in a process that kills itself at a place; return its exit code."""
-    command = [sys.executable, "-c", "import sys; from pipelines.cli import main; sys.exit(main())", "assemble"]
+    command = [sys.executable, "-m", "pipelines.process", "assemble"]
     command += ["--records", str(records), "--output", str(output), *arguments]
     environment = {**os.environ, VARIABLE: place}
     return subprocess.run(command, env=environment, stderr=subprocess.DEVNULL, check=False, timeout=300).returncode

@@ -40,7 +40,7 @@ KINDS = ("same", "full", "mix")
 PEER = ("-m", "text_dedup.minhash", "--path", "parquet", "--split", "train", "--column", "text", "--num_proc", "1")
 PEER_SETTINGS = ("--num_perm", "128", "--ngram", "5", "--threshold", "0.8", "--batch_size", "10000")
 PEERS = {"text-dedup": (), "text-dedup, xxh3": ("--hash_func", "xxh3", "--hash_bits", "32")}
-PROGRAM = (sys.executable, "-c", "import sys; from pipelines.cli import main; sys.exit(main())")
+PROGRAM = (sys.executable, "-m", "pipelines.process")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,7 +40,7 @@ FORMATS: dict[str, tuple[ExportFormat, ...]] = {
     "2.7b": ("ct2-int8",),
 }
 LINE = re.compile(r"\(([\d.]+) CPU s\), ([\d.,]+) tokens/s .* loaded in ([\d.]+) s, peak memory ([\d,]+) MB")
-FRONT_DOOR = "import sys; from pipelines.cli import main; sys.exit(main())"
+FRONT_DOOR = ("-m", "pipelines.process")
 PEER = """
 import sys, time
 start = time.monotonic()
@@ -128,7 +128,7 @@ class RandomWeights(Mapping[str, torch.Tensor]):
 def _rows(place: Path, formats: tuple[ExportFormat, ...]) -> Iterator[tuple[str, ...]]:
     prompt = " ".join(["photosynthesis"] * PROMPT_WORDS)
     sizes = json.loads((place / "out/manifest.json").read_text())["summary"]["format_bytes"]
-    ours = [sys.executable, "-c", FRONT_DOOR, "generate", str(place / "out"), "--prompt", prompt]
+    ours = [sys.executable, *FRONT_DOOR, "generate", str(place / "out"), "--prompt", prompt]
     for kind in formats:
         for threads in THREADS:
             options = ["--format", kind, "--max-tokens", str(TOKENS), "--threads", str(threads)]
