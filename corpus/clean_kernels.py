@@ -238,41 +238,55 @@ def _is_beyond(data: Octets, span: Counts, plain: npt.NDArray[np.bool_]) -> bool
 
 
 @njit(cache=True, nogil=True)
+def _render(
+    data: Octets, spans: Counts, out: Octets, at: int, plain: npt.NDArray[np.bool_], no_labels: Octets
+) -> tuple[int, int]:
+    """Write the pieces of one record at a position; return (position after them, words), -1 words if handed back."""
+    begin, words, open_list = at, 0, False
+    for k in range(len(spans)):
+        span = spans[k]
+        if _is_beyond(data, span, plain):
+            return begin, -1
+        first = at
+        if at > begin:
+            out[at] = _LINE
+            first = at + 1
+            if not (open_list and span[0] == ITEM):
+                out[at + 1] = _LINE
+                first = at + 2
+        last, gaps = _write_piece(data, span, out, first, no_labels)
+        if last > first:
+            at = last
+            words += gaps + 1
+        if span[0] == ITEM:
+            open_list = open_list or last > first
+        elif span[0] != CAPTION or last > first:
+            open_list = False
+    return at, words
+
+
+@njit(cache=True, nogil=True)
 def render_spans(
     data: Octets,
     spans: Counts,
     starts: Counts,
+    wanted: npt.NDArray[np.bool_],
+    min_words: int,
     plain: npt.NDArray[np.bool_],
     no_labels: Octets,
 ) -> tuple[Octets, Counts, Counts, npt.NDArray[np.bool_]]:
-    """Return (bytes, offsets, words, handed back) of the texts of all records."""
+    """Return (bytes, offsets, words, handed back) of the texts of all records.
+
+    What is not wanted, is handed back or has fewer words leaves no byte, so the other texts lie side by side.
+    """
     num = len(starts) - 1
     out = np.empty(len(data) + 12 * len(spans) + 16, np.uint8)  # every piece adds marks and an empty line
     offsets, words, bad = np.zeros(num + 1, np.int64), np.zeros(num, np.int64), np.zeros(num, np.bool_)
-    at = 0
     for row in range(num):
-        begin, open_list = at, False
-        for k in range(starts[row], starts[row + 1]):
-            span = spans[k]
-            if _is_beyond(data, span, plain):
-                bad[row] = True
-                break
-            first = at
-            if at > begin:
-                out[at] = _LINE
-                first = at + 1
-                if not (open_list and span[0] == ITEM):
-                    out[at + 1] = _LINE
-                    first = at + 2
-            last, gaps = _write_piece(data, span, out, first, no_labels)
-            if last > first:
-                at = last
-                words[row] += gaps + 1
-            if span[0] == ITEM:
-                open_list = open_list or last > first
-            elif span[0] != CAPTION or last > first:
-                open_list = False
-        if bad[row]:
-            at, words[row] = begin, 0
-        offsets[row + 1] = at
+        at = offsets[row]
+        if wanted[row]:
+            own = spans[starts[row] : starts[row + 1]]
+            at, count = _render(data, own, out, at, plain, no_labels)
+            words[row], bad[row] = max(count, 0), count < 0
+        offsets[row + 1] = at if words[row] >= min_words else offsets[row]
     return out, offsets, words, bad

@@ -39,19 +39,27 @@ _PLAIN_POINTS: Final = 0x3000  # beyond it, and for marks that combine, `render`
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CleanTexts:
-    """The texts of a batch; a record with `handed_back` has an empty one here."""
+    """The texts of a batch; a record with `handed_back` has an empty one here, like one that nobody wants."""
 
     texts: pa.StringArray  # [num_records]
     num_words: Counts  # [num_records], runs without white space
     handed_back: npt.NDArray[np.bool_]  # [num_records]
 
 
-def clean_texts(batch: pa.RecordBatch, *, floats: str) -> CleanTexts:
-    """Return the `clean` text of every record of a batch; floats: "captions" or "none"."""
+def clean_texts(
+    batch: pa.RecordBatch, *, floats: str, wanted: npt.NDArray[np.bool_] | None = None, min_words: int = 0
+) -> CleanTexts:
+    """Return the `clean` text of every record of a batch; floats: "captions" or "none".
+
+    Records that are not wanted (bool[num_records]) are not read, and texts of fewer words are counted and left empty.
+    """
+    wanted = np.ones(batch.num_rows, np.bool_) if wanted is None else wanted
     pieces = _pieces(batch, captions=floats == "captions")
     plain, no_labels = _plain_points(), _no_labels()
     leave_out(pieces.data, pieces.spans, pieces.starts)
-    data, offsets, words, bad = render_spans(pieces.data, pieces.spans, pieces.starts, plain, no_labels)
+    data, offsets, words, bad = render_spans(
+        pieces.data, pieces.spans, pieces.starts, wanted, min_words, plain, no_labels
+    )
     buffers = [None, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(data[: offsets[-1]])]
     return CleanTexts(
         texts=pa.StringArray.from_buffers(batch.num_rows, buffers[1], buffers[2]), num_words=words, handed_back=bad

@@ -47,8 +47,10 @@ def unread(config: AssembleConfig) -> tuple[str, ...]:
 def decide_batch(
     batch: pa.RecordBatch, *, first_row: int, verdicts: np.ndarray, config: AssembleConfig
 ) -> tuple[pa.Table, pa.Table]:
-    """Return (documents, early decisions) of consecutive records, each in row order.
+    """Return (documents, early decisions) of consecutive records.
 
+    Decisions are in row order; documents are not: those looked at one by one come last, as putting them between the
+    others would copy the texts of all.
     batch: the columns of `Record`; verdicts: VERDICT[num_records] of these rows; first_row: of the batch in its part.
     """
     live = verdicts["code"] == Code.LIVE
@@ -57,13 +59,14 @@ def decide_batch(
     if config.profile == "clean" and config.floats != "tables":
         plain = live & _passes(batch, config)
         textless = live & ~_has_text(batch) & ~_is_notice(batch) & ~_is(batch, "kind", Kind.DELETION)
-        texts = clean_texts(batch, floats=config.floats)
-        settled = plain & ~textless & ~texts.handed_back & (texts.num_words >= config.min_words)
+        wanted = plain & ~textless
+        texts = clean_texts(batch, floats=config.floats, wanted=wanted, min_words=config.min_words)
+        settled = wanted & ~texts.handed_back & (texts.num_words >= config.min_words)
         documents.append(_documents(batch, np.flatnonzero(settled), first_row, texts))
         early.append(_early(batch, np.flatnonzero(textless), first_row, [DropReason.NO_TEXT] * int(textless.sum())))
         asked = live & ~settled & ~textless
     made, dropped = _asked(batch, np.flatnonzero(asked), first_row, verdicts, config)
-    return _in_order([*documents, made]), _in_order([*early, dropped])
+    return pa.concat_tables([*documents, made]), _in_order([*early, dropped])
 
 
 def _passes(batch: pa.RecordBatch, config: AssembleConfig) -> Mask:
@@ -101,7 +104,7 @@ def _documents(batch: pa.RecordBatch, rows: Rows, first_row: int, texts: CleanTe
     names = [name for name in SHARD_COLUMNS if name != "text"]
     taken = batch.select([*names, *_CARRIED]).take(pa.array(rows))
     columns: dict[str, Any] = {name: taken.column(name) for name in names}
-    columns["text"] = texts.texts.take(pa.array(rows))
+    columns["text"] = _side_by_side(texts.texts, rows)
     columns["doc_key"] = pa.array(_doc_keys(taken).astype(np.int64))
     columns["row"] = pa.array(rows + first_row)
     columns |= {name: taken.column(name) for name in _CARRIED}
@@ -109,6 +112,13 @@ def _documents(batch: pa.RecordBatch, rows: Rows, first_row: int, texts: CleanTe
     columns["length"] = pc.binary_length(columns["text"]).cast(pa.int64())
     schema = schema_of(Document)
     return pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
+
+
+def _side_by_side(texts: pa.StringArray, rows: Rows) -> pa.StringArray:
+    """Return the texts of some rows without a copy: those of all others are empty, so nothing lies between."""
+    _, offsets, data = texts.buffers()
+    bounds = np.frombuffer(offsets, np.int32)
+    return pa.StringArray.from_buffers(len(rows), pa.py_buffer(np.append(bounds[rows], bounds[-1])), data)
 
 
 def _has_body(batch: pa.RecordBatch) -> Mask:

@@ -33,7 +33,8 @@ from corpus.sharding import order_of
 from corpus.state import KEY, OUTDATED, PMC_ENTITY, PUBMED_ENTITY
 from corpus.workspace import WORK, Receipt, Workspace
 
-LAYOUT = "texts apart, plain arrays"  # of the intermediate files: those of an earlier version are not taken up
+FILES = ("documents", "texts", "early", "buckets", "contamination")
+LAYOUT = "texts apart, plain arrays, XXH3"  # of the intermediate files: those of an earlier version are not taken up
 PIECE_ROWS = 4096  # documents that are signed at once: what they need in between stays near the processor
 WORK_LEVEL = 1  # of zstd: what the stage removes at its end is written at twice the speed and a fifth larger
 
@@ -112,17 +113,16 @@ def make_documents(
     write_documents(table, stem, workspace=workspace, seed=config.seed)
     parquet.write_table(workspace.path(work_path("early", stem)), decided, level=WORK_LEVEL)
     save_arrays(workspace.path(work_path("buckets", stem)), hashes=hashes, keys=keys)
-    rows = {"documents": table.num_rows, "texts": table.num_rows, "early": decided.num_rows, "buckets": len(keys)}
-    rows["contamination"] = found.num_rows
-    files = [workspace.measure(work_path(name, stem), role=name, rows=rows[name]) for name in rows]
-    return workspace.finish(Receipt(task=task, parts=tuple(files), facts=facts), of=of)
+    files = [workspace.measure_work(work_path(name, stem)) for name in FILES]
+    return workspace.finish(Receipt(task=task, work=tuple(files), facts=facts), of=of)
 
 
 def write_documents(table: pa.Table, stem: str, *, workspace: Workspace, seed: int) -> None:
-    """Write the documents of a part (the columns of `Document`), and apart from them their texts."""
+    """Write the documents of a part (the columns of `Document`) in row order, and apart from them their texts."""
     order = order_of(table.column("doc_key").to_numpy().astype(np.uint64), seed)
     starts = write_texts(workspace.path(work_path("texts", stem)), table.column("text"), order)
     table = table.drop_columns(["text"]).append_column("text_start", pa.array(starts))
+    table = table.take(pa.array(np.argsort(table.column("row").to_numpy(), kind="stable")))
     parquet.write_table(workspace.path(work_path("documents", stem)), table, level=WORK_LEVEL)
 
 
@@ -141,7 +141,7 @@ def _decided(
         early.append(made[1])
         first = end
     assert first == len(verdicts), f"{parts.names[part]}: {first} rows, {len(verdicts)} verdicts"
-    return pa.concat_tables(documents).combine_chunks(), pa.concat_tables(early)
+    return pa.concat_tables(documents), pa.concat_tables(early)
 
 
 def _digest(verdicts: np.ndarray) -> str:
@@ -156,18 +156,18 @@ def _contamination(table: pa.Table, config: AssembleConfig) -> pa.Table:
     if not config.evaluation:
         return to_table([], Contamination)
     index = load_index(config.evaluation, config.evaluation_words)
-    return find_contamination(table, index, share=config.evaluation_share)
+    return find_contamination(table.sort_by("row"), index, share=config.evaluation_share)
 
 
 def _without(table: pa.Table, decided: pa.Table, ids: pa.ChunkedArray) -> tuple[pa.Table, pa.Table]:
-    """Return the documents without some, and the early decisions with those, in row order."""
+    """Return the documents without some, and the early decisions with those, these in row order."""
     gone = pc.is_in(table.column("doc_id"), ids.combine_chunks())
     lost = table.filter(gone)
     columns = {name: lost.column(name) for name in ("row", "doc_id", "source", "kind")}
     columns["reason"] = pa.array([str(DropReason.CONTAMINATED)] * lost.num_rows, pa.string())
     columns["survivor"] = pa.array([""] * lost.num_rows, pa.string())
     moved = pa.Table.from_arrays([columns[name] for name in decided.schema.names], schema=decided.schema)
-    return table.filter(pc.invert(gone)).combine_chunks(), pa.concat_tables([decided, moved]).sort_by("row")
+    return table.filter(pc.invert(gone)), pa.concat_tables([decided, moved]).sort_by("row")
 
 
 def save_arrays(path: str, **arrays: np.ndarray) -> None:
@@ -190,13 +190,13 @@ def load_arrays(path: str) -> dict[str, np.ndarray]:
 def _buckets(table: pa.Table, config: AssembleConfig) -> tuple[np.ndarray, np.ndarray]:
     if config.profile == "pile":  # The Pile removed no duplicates from these two sources
         return np.zeros(0, np.uint64), np.zeros(0, np.uint64)
-    pieces = [_piece_buckets(table.slice(first, PIECE_ROWS), config) for first in range(0, table.num_rows, PIECE_ROWS)]
+    pieces = [_piece_buckets(piece, config) for piece in table.to_batches(max_chunksize=PIECE_ROWS)]
     hashes, keys = ([np.zeros(0, np.uint64), *(piece[column] for piece in pieces)] for column in range(2))
     return np.concatenate(hashes), np.concatenate(keys)
 
 
-def _piece_buckets(table: pa.Table, config: AssembleConfig) -> tuple[np.ndarray, np.ndarray]:
-    signed = sign(normalize(table.column("text")))
+def _piece_buckets(batch: pa.RecordBatch, config: AssembleConfig) -> tuple[np.ndarray, np.ndarray]:
+    signed = sign(normalize(batch.column("text")))
     bands = band_hashes(signed.signatures, *bands_for(config.threshold))
-    keys = table.column("doc_key").to_numpy().astype(np.uint64)
-    return bucket_rows(keys, signed, bands, only_equal=are_notices(table.column("text")))
+    keys = batch.column("doc_key").to_numpy().astype(np.uint64)
+    return bucket_rows(keys, signed, bands, only_equal=are_notices(batch.column("text")))

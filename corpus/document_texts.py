@@ -18,6 +18,7 @@ from corpus.errors import CorruptError
 
 GAP_BYTES = 1 << 16  # texts that lie closer together are read at once, with what is between them
 PIECE_BYTES = 16 << 20
+WRITE_BYTES = 1 << 20  # of texts that are put in order before they are written: they stay near the processor
 CHUNK_BYTES = 1 << 30  # an Arrow string array ends at 2 GiB
 
 Octets = npt.NDArray[np.uint8]
@@ -26,18 +27,40 @@ Places = npt.NDArray[np.int64]
 
 def write_texts(path: str, texts: pa.ChunkedArray, order: npt.NDArray[np.uint64]) -> Places:
     """Write the texts of a part in ascending order; return where each begins in the file, int64[num_docs]."""
+    data, starts, lengths = _spans(texts)
     by_order = np.argsort(order)
-    starts, at = np.zeros(len(order), np.int64), 0
+    ends = np.cumsum(lengths[by_order])
+    places = np.empty_like(starts)
+    places[by_order] = ends - lengths[by_order]
+    room = np.empty(0, np.uint8)
+    first = 0
     with storage.write_atomic(path) as sink:
-        for chunk in texts.take(pa.array(by_order)).chunks:
-            _, offsets, data = chunk.buffers()
-            bounds = np.frombuffer(offsets, np.int32)[chunk.offset : chunk.offset + len(chunk) + 1].astype(np.int64)
-            own, by_order = by_order[: len(chunk)], by_order[len(chunk) :]
-            starts[own] = bounds[:-1] - bounds[0] + at
-            at += int(bounds[-1] - bounds[0])
-            if data is not None:
-                sink.write(memoryview(data)[bounds[0] : bounds[-1]])
-    return starts
+        while first < len(ends):
+            begin = int(ends[first] - lengths[by_order[first]])
+            last = first + max(1, int(np.searchsorted(ends[first:], begin + WRITE_BYTES, side="right")))
+            own, size = by_order[first:last], int(ends[last - 1]) - begin
+            room = room if len(room) >= size else np.empty(size, np.uint8)
+            _scatter(data, starts[own], lengths[own], room, places[own] - begin)
+            sink.write(room[:size].data)
+            first = last
+    return places
+
+
+def _spans(texts: pa.ChunkedArray) -> tuple[Octets, Places, Places]:
+    """Return (bytes, where each text starts in them, its length)."""
+    data, starts, lengths = [np.zeros(0, np.uint8)], [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    at = 0
+    for chunk in texts.chunks:
+        if not len(chunk):
+            continue
+        _, offsets, octets = chunk.buffers()
+        bounds = np.frombuffer(offsets, np.int32)[chunk.offset : chunk.offset + len(chunk) + 1].astype(np.int64)
+        if octets is not None:
+            data.append(np.frombuffer(octets, np.uint8)[bounds[0] : bounds[-1]])
+        starts.append(bounds[:-1] - bounds[0] + at)
+        lengths.append(np.diff(bounds))
+        at += int(bounds[-1] - bounds[0])
+    return np.concatenate(data), np.concatenate(starts), np.concatenate(lengths)
 
 
 def read_texts(path: str, starts: Places, lengths: Places) -> pa.ChunkedArray:

@@ -13,10 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import xxhash
 
 from corpus import parquet
-from corpus.lookup import places_in
+from corpus.lookup import places_in, string_hashes
 from corpus.records import Kind
 
 Keys = npt.NDArray[np.uint64]
@@ -85,8 +84,7 @@ def _suspects(paths: Sequence[str]) -> Keys:
         for name in ("pmid", "pmcid"):
             rows[name] = table.column(name).fill_null(0).to_numpy()
         known = pc.is_valid(table.column("doi")).to_numpy()
-        dois = table.column("doi").drop_null().to_pylist()
-        rows["doi"][known] = [xxhash.xxh3_64_intdigest(doi.encode()) for doi in dois]
+        rows["doi"] = np.where(known, string_hashes(table.column("doi")), 0)
         pieces.append(rows)
     rows = np.concatenate(pieces)
     citations, articles = rows[rows["citation"]], rows[rows["article"]]

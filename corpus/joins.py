@@ -11,11 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import xxhash
 
 from corpus import parquet
 from corpus.dedup.ranks import rank_columns
-from corpus.lookup import places_in
+from corpus.lookup import places_in, string_hashes
 
 RANKED_COLUMNS = ("doc_key", "full_text", "retracted", "manuscript", "year", "version", "length")
 _COLUMNS = (*RANKED_COLUMNS, "source", "pmid", "pmcid", "doi")
@@ -106,8 +105,7 @@ def _ids(table: pa.Table, name: str) -> tuple[np.ndarray, np.ndarray]:
     column = table.column(name)
     if name != "doi":
         return column.to_numpy().astype(np.uint64), _keys(table)
-    hashes = [xxhash.xxh3_64_intdigest(doi.encode()) for doi in column.to_pylist()]
-    return np.array(hashes, np.uint64), _keys(table)
+    return string_hashes(column), _keys(table)
 
 
 def _index(pieces: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:

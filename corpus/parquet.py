@@ -42,6 +42,7 @@ def open_writer(path: str, schema: pa.Schema, *, level: int = LEVEL) -> Iterator
             compression_level=level,
             write_page_checksum=True,
             write_page_index=True,
+            use_dictionary=False,
             store_schema=False,
         ) as writer,
     ):

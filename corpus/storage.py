@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import PurePosixPath
 from typing import IO, Any
 
+import xxhash
+
 from corpus import failpoints
 from corpus.errors import DiskError
 
@@ -135,11 +137,23 @@ def write_atomic(path: str) -> Iterator[IO[bytes]]:
 
 def sha256_file(path: str) -> str:
     """Return the SHA-256 of a file's bytes, in hex."""
-    digest = hashlib.sha256()
+    return _hashed(path, hashlib.sha256())
+
+
+def xxh3_file(path: str) -> str:
+    """Return the XXH3 hash of a file's bytes, 128 bits in hex: against damage, not against an opponent.
+
+    A tenth of the time of SHA-256, for files that no one else ever gets.
+    """
+    return _hashed(path, xxhash.xxh3_128())
+
+
+def _hashed(path: str, digest: Any) -> str:
+    room = bytearray(CHUNK)
     with open_read(path) as source:
-        while chunk := source.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+        while size := source.readinto(room):  # type: ignore[attr-defined]
+            digest.update(memoryview(room)[:size])
+    return str(digest.hexdigest())
 
 
 def sync_folder(folder: str) -> None:

@@ -33,11 +33,21 @@ UPDATABLE = ("extract", "assemble")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class WorkFile:
+    """One intermediate file: none but this stage reads it, and only while it is at work or brought up to date."""
+
+    path: str  # relative to the stage's output, below `WORK`
+    bytes: int
+    xxh3: str  # `storage.xxh3_file`
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Receipt:
     """What one finished task wrote and counted; `facts` are numbers that later steps need."""
 
     task: str
-    parts: tuple[Part, ...]
+    parts: tuple[Part, ...] = ()
+    work: tuple[WorkFile, ...] = ()
     books: Books = field(default_factory=Books)
     facts: Mapping[str, Any] = field(default_factory=dict)
 
@@ -45,7 +55,8 @@ class Receipt:
 def receipt_of(content: dict[str, Any]) -> Receipt:
     """Return the receipt whose fields a JSON object holds."""
     parts = tuple(Part(**part) for part in content.pop("parts"))
-    return Receipt(parts=parts, books=Books(**content.pop("books")), **content)
+    work = tuple(WorkFile(**file) for file in content.pop("work", ()))
+    return Receipt(parts=parts, work=work, books=Books(**content.pop("books")), **content)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,6 +78,11 @@ class Workspace:
         path = self.path(name)
         return Part(path=name, role=role, rows=rows, bytes=storage.size(path), sha256=storage.sha256_file(path))
 
+    def measure_work(self, name: str) -> WorkFile:
+        """Return what a receipt says of an intermediate file that was just written."""
+        path = self.path(name)
+        return WorkFile(path=name, bytes=storage.size(path), xxh3=storage.xxh3_file(path))
+
     def finished(self, task: str, *, of: str | None = None) -> Receipt | None:
         """Return a task's receipt if it was made of the same and all its files are intact.
 
@@ -79,10 +95,10 @@ class Workspace:
         receipt, made_of = self._read_receipt(path)
         if made_of != self._task_fingerprint(of):
             return None
-        intact = all(
-            storage.exists(self.path(part.path)) and storage.sha256_file(self.path(part.path)) == part.sha256
-            for part in receipt.parts
-        )
+        stated = [(part.path, part.sha256, storage.sha256_file) for part in receipt.parts]
+        stated += [(file.path, file.xxh3, storage.xxh3_file) for file in receipt.work]
+        paths = [(self.path(name), digest, of_file) for name, digest, of_file in stated]
+        intact = all(storage.exists(path) and of_file(path) == digest for path, digest, of_file in paths)
         return receipt if intact else None
 
     def finish(self, receipt: Receipt, *, of: str | None = None) -> Receipt:
@@ -99,13 +115,12 @@ class Workspace:
         receipts = list(receipts)
         total = books if books is not None else sum((receipt.books for receipt in receipts), Books())
         parts = sorted((part for receipt in receipts for part in receipt.parts), key=lambda part: part.path)
-        kept = [part for part in parts if not part.path.startswith(WORK + "/")]
         manifest = Manifest(
             stage=self.stage,
             fingerprint=self.fingerprint,
             config=self.config,
             inputs=self.inputs,
-            parts=tuple(kept),
+            parts=tuple(parts),
             books=total,
             summary=summary,
         )
@@ -114,7 +129,9 @@ class Workspace:
 
     def clean(self, *, keep: Iterable[Receipt] = ()) -> None:
         """Remove receipts and intermediate files, once the manifest is there; receipts kept stay, and their files."""
+        keep = tuple(keep)
         files = {part.path for receipt in keep for part in receipt.parts}
+        files |= {file.path for receipt in keep for file in receipt.work}
         files |= {self._receipt_path(receipt.task).removeprefix(self.path("")) for receipt in keep}
         for folder in (RECEIPTS, WORK):
             reach(f"clean:{folder}")

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
+import xxhash
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,6 +55,25 @@ def test_unfinished_tasks_are_found_and_damaged_ones_are_not_reused(tmp_path: Pa
     assert workspace.num_finished() == 1
     (tmp_path / "records" / "a").write_bytes(b"abd")
     assert workspace.finished("records/a") is None
+
+
+def test_damaged_work_is_not_reused_and_no_part_of_the_result(tmp_path: Path) -> None:
+    workspace = plan(tmp_path, size=1)
+    names = ("_work/a.bin", "_work/b.bin")
+    for name in names:
+        with storage.write_atomic(workspace.path(name)) as sink:
+            sink.write(name.encode() * 200_000)
+    receipt = workspace.finish(Receipt(task="a", work=tuple(workspace.measure_work(name) for name in names)))
+    assert receipt.work[1].xxh3 == xxhash.xxh3_128_hexdigest(b"_work/b.bin" * 200_000)
+    assert receipt.work[1].bytes == 11 * 200_000
+    assert workspace.finished("a") == receipt
+    with open(tmp_path / names[1], "r+b") as file:
+        file.seek(-5, os.SEEK_END)
+        file.write(b"X")
+    assert workspace.finished("a") is None
+    assert workspace.commit([receipt], summary={}).parts == ()
+    workspace.clean(keep=[receipt])
+    assert sorted(storage.walk_files(str(tmp_path / "_work"))) == ["a.bin", "b.bin"]
 
 
 def test_a_task_with_inputs_of_its_own_outlives_a_change_elsewhere(tmp_path: Path) -> None:
