@@ -164,6 +164,8 @@ def _asked(
     batch: pa.RecordBatch, rows: Rows, first_row: int, verdicts: np.ndarray, config: AssembleConfig
 ) -> tuple[pa.Table, pa.Table]:
     """Return the documents and decisions of records that are looked at one by one."""
+    if not len(rows):
+        return schema_of(Document).empty_table(), schema_of(EarlyDecision).empty_table()
     documents: list[Document] = []
     early: list[EarlyDecision] = []
     for row, record in zip(rows.tolist(), from_batch(batch.take(pa.array(rows)), Record), strict=True):

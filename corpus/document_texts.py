@@ -15,6 +15,7 @@ from numba import njit
 
 from corpus import storage
 from corpus.errors import CorruptError
+from corpus.lookup import grouped
 
 GAP_BYTES = 1 << 16  # texts that lie closer together are read at once, with what is between them
 PIECE_BYTES = 16 << 20
@@ -75,10 +76,12 @@ def gather_texts(paths: list[str], part: Places, starts: Places, lengths: Places
     """
     bounds = np.concatenate([[0], np.cumsum(lengths)])
     data = np.empty(bounds[-1], np.uint8)
-    by_place = np.lexsort((lengths, starts, part))  # an empty text stands before the one that begins where it does
-    firsts = np.searchsorted(part[by_place], np.arange(len(paths) + 1))
+    by_part = grouped(part, len(paths))
+    firsts = np.searchsorted(part[by_part], np.arange(len(paths) + 1))
     for number in np.flatnonzero(np.diff(firsts)).tolist():
-        own = by_place[firsts[number] : firsts[number + 1]]
+        own = by_part[firsts[number] : firsts[number + 1]]
+        if (np.diff(starts[own]) <= 0).any():  # never so for a shard, whose order is that of the files
+            own = own[np.lexsort((lengths[own], starts[own]))]  # an empty text before the one that begins where it does
         _copy(paths[number], starts[own], lengths[own], data, bounds[own])
     return _strings(data, bounds)
 

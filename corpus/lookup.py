@@ -1,6 +1,6 @@
-"""Look keys up in a sorted array, and strings by a hash: without a Python object a row."""
+"""Look keys up in a sorted array, bring groups together, hash strings: without a Python object a row."""
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,14 @@ def places_in(keys: npt.NDArray[np.uint64], ordered: npt.NDArray[np.uint64]) -> 
         return np.full(len(keys), -1)
     at = np.minimum(np.searchsorted(ordered, keys), len(ordered) - 1)
     return np.where(ordered[at] == keys, at, -1)
+
+
+def grouped(groups: npt.NDArray[np.integer[Any]], num_groups: int) -> npt.NDArray[np.int64]:
+    """Return the order that brings rows of the same group together, int64[num_rows], and else keeps the rows' order.
+
+    numpy sorts numbers of 16 bits by radix, at a fifth of the time.
+    """
+    return np.argsort(groups.astype(np.uint16) if num_groups <= 1 << 16 else groups, kind="stable")
 
 
 def string_hashes(column: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.uint64]:

@@ -21,7 +21,7 @@ from corpus.dedup.resolve import REASONS
 from corpus.document_parts import work_path
 from corpus.document_texts import gather_texts, read_texts
 from corpus.documents import SHARD_COLUMNS, Document, EarlyDecision
-from corpus.lookup import places_in
+from corpus.lookup import grouped, places_in
 from corpus.manifest import SPLITS, Books
 from corpus.pulse import tell
 from corpus.records import doc_id
@@ -109,7 +109,7 @@ def shard_blocks(tables: Sequence[pa.Table]) -> Iterator[tuple[int, bytes]]:
         return
     table = pa.concat_tables(tables)
     number = table.column("shard").to_numpy()
-    by_shard = np.argsort(number, kind="stable")
+    by_shard = grouped(number, int(number.max(initial=0)) + 1)
     table = table.drop_columns(["shard"]).take(pa.array(by_shard)).combine_chunks()
     number = number[by_shard]
     bounds = [0, *(np.flatnonzero(np.diff(number)) + 1).tolist(), len(number)]

@@ -57,6 +57,7 @@ def _hints(row: type) -> dict[str, Any]:
     return {name: hints[name] for name in names}
 
 
+@cache
 def _is_row(hint: Any) -> bool:
     """Say whether a hint is a class with fields: a dataclass or a named tuple."""
     return isinstance(hint, type) and (is_dataclass(hint) or hasattr(hint, "_fields"))
@@ -66,11 +67,13 @@ def _is_optional(hint: Any) -> bool:
     return isinstance(hint, types.UnionType) and type(None) in typing.get_args(hint)
 
 
+@cache
 def _inner(hint: Any) -> Any:
     """Return X of `X | None`, or the hint itself."""
     return next(arg for arg in typing.get_args(hint) if arg is not type(None)) if _is_optional(hint) else hint
 
 
+@cache
 def _arrow_type(hint: Any) -> pa.DataType:
     hint = _inner(hint)
     if typing.get_origin(hint) is tuple:

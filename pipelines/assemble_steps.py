@@ -26,7 +26,7 @@ from corpus.document_parts import key_rows, load_arrays, make_documents, save_ar
 from corpus.document_texts import read_texts
 from corpus.id_graph import Conflict, conflict_counts, find_conflicts
 from corpus.joins import RANKED_COLUMNS, join_full_texts, rank_table, ranks_of
-from corpus.lookup import places_in
+from corpus.lookup import grouped, places_in
 from corpus.metering import count
 from corpus.pulse import tell
 from corpus.record_parts import RecordParts
@@ -276,8 +276,8 @@ def _weights(keys: np.ndarray) -> np.ndarray:
 
 def _scatter(rows: np.ndarray, hashes: np.ndarray, num_partitions: int) -> Iterator[tuple[int, bytes]]:
     """Yield (partition, rows) by the upper half of a 64-bit hash."""
-    partition = ((hashes >> np.uint64(32)) * np.uint64(num_partitions) >> np.uint64(32)).astype(np.int64)
-    order = np.argsort(partition, kind="stable")
+    partition = (hashes >> np.uint64(32)) * np.uint64(num_partitions) >> np.uint64(32)
+    order = grouped(partition, num_partitions)
     for number, start, end in _runs(partition[order]):
         yield number, rows[order[start:end]].tobytes()
 

@@ -125,12 +125,12 @@ def _signed(
     addends: npt.NDArray[np.uint32],
 ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
     documents, room = len(offsets) - 1, room_for(offsets)
-    segments, tallies, shingles = np.empty(room, np.uint64), np.empty(room, np.uint64), np.empty(room, np.uint64)
+    segments, delimiters, shingles = np.empty(room, np.uint64), np.zeros(room, np.uint64), np.empty(room, np.uint64)
     seen = np.empty(COUNTED, np.uint64)
     signatures = np.full((documents, len(multipliers)), _EMPTY, np.uint32)
     texts, counts = np.empty(documents, np.uint64), np.empty(documents, np.int64)
     for d in range(documents):
-        count, texts[d] = unsorted_shingles(data, offsets[d], offsets[d + 1], segments, tallies, shingles)
+        count, texts[d] = unsorted_shingles(data, offsets[d], offsets[d + 1], segments, delimiters, shingles)
         _sign(shingles, 0, count, multipliers, addends, signatures[d])
         counts[d] = _num_distinct(shingles, count, seen)
     return signatures, texts, counts

@@ -28,22 +28,20 @@ Hashes = npt.NDArray[np.uint64]
 
 SHINGLE_WORDS: Final = 5
 
-# What a character adds to the tally of the segment it stands in: its length; nothing if it parts words. The bits above
-# say what needs more than a table, and how a segment ends.
+# What a character does to the hash of the segment it stands in: multiplies it, by nothing if it parts words. Small
+# numbers say what is no factor.
 _NOTHING: Final = np.uint64(0)
 _ONE: Final = np.uint64(1)
 _SEPARATOR: Final = _NOTHING
-_WORD: Final = np.uint64(1)
-_JOINED: Final = np.uint64(1 << 60)  # the segment follows a delimiter, so it counts even when it is empty
-_BEFORE_HYPHEN, _BEFORE_SLASH = np.uint64(1 << 61), np.uint64(1 << 62)
-_SPECIAL: Final = np.uint64(1 << 63)  # depends on its neighbours or is not ASCII
-_IGNORED: Final = np.uint64(1 << 63 | 1)
+_SPECIAL: Final = np.uint64(1)  # depends on its neighbours or is not ASCII
+_DELIMITER: Final = np.uint64(2)  # ends a segment inside a word
+_IGNORED: Final = np.uint64(3)
 
 _HYPHEN, _SLASH, _POINT, _MU = 0x2D, 0x2F, 0x2E, 0x3BC
 
 # Odd constants with well spread bits: FNV's offset, MurmurHash3's finalizer, and fractions of irrational numbers.
 _BASIS: Final = np.uint64(0xCBF29CE484222325)
-_CHARACTER: Final = np.uint64(0x9E3779B97F4A7C15)
+_WORD: Final = np.uint64(0x9E3779B97F4A7C15)  # the factor of a character that makes words
 _SEGMENT: Final = np.uint64(0xC2B2AE3D27D4EB4F)
 _POSITION: Final = np.uint64(0xD6E8FEB86659FD93)
 _LEAVING: Final = np.uint64(pow(0xD6E8FEB86659FD93, SHINGLE_WORDS, 1 << 64))
@@ -52,19 +50,19 @@ _MIX_2: Final = np.uint64(0xC4CEB9FE1A85EC53)
 _SHIFT: Final = np.uint64(33)
 
 
-def _tallies() -> Hashes:
-    tallies = np.full(256, _SPECIAL, np.uint64)
-    tallies[:128] = _SEPARATOR
-    for characters, tally in (
+def _factors() -> Hashes:
+    factors = np.full(256, _SPECIAL, np.uint64)
+    factors[:128] = _SEPARATOR
+    for characters, factor in (
         (string.ascii_letters + string.digits + "*#&@_$+<>=%^~", _WORD),
         (".,:-/", _SPECIAL),
     ):
         for character in characters:
-            tallies[ord(character)] = tally
-    return tallies
+            factors[ord(character)] = factor
+    return factors
 
 
-_TALLIES: Final = _tallies()
+_FACTORS: Final = _factors()
 
 
 @njit(cache=True, nogil=True)
@@ -97,8 +95,8 @@ def _code_point(data: Octets, i: np.int64, end: int) -> tuple[np.int64, int]:
 
 
 @njit(cache=True, nogil=True)
-def _point_tally(point: np.int64) -> np.uint64:
-    """Return the tally of a code point beyond ASCII that needs no neighbours."""
+def _point_factor(point: np.int64) -> np.uint64:
+    """Return the factor of a code point beyond ASCII that needs no neighbours."""
     if point in (0xAD, 0xFEFF) or 0x200B <= point < 0x2010 or 0x202A <= point < 0x202F or 0x2060 <= point < 0x2065:
         return _IGNORED
     if point < 0xC0:
@@ -113,7 +111,7 @@ def _point_tally(point: np.int64) -> np.uint64:
 
 @njit(cache=True, nogil=True)
 def _special(data: Octets, i: np.int64, start: int, end: int) -> tuple[np.uint64, np.uint64, int]:
-    """Return (tally, unit, width) of a character that needs its neighbours or code point; a delimiter is `_SPECIAL`."""
+    """Return (factor, unit, width) of a character that needs its neighbours or code point."""
     point, width = np.int64(data[i]), 1
     if point >= 128:
         point, width = _code_point(data, i, end)
@@ -124,57 +122,57 @@ def _special(data: Octets, i: np.int64, start: int, end: int) -> tuple[np.uint64
     elif point == 0x2044:
         point = np.int64(_SLASH)
     if point in (_HYPHEN, _SLASH):
-        return _SPECIAL if _is_letter(before) and _is_letter(after) else _WORD, np.uint64(point), width
+        return _DELIMITER if _is_letter(before) and _is_letter(after) else _WORD, np.uint64(point), width
     if point < 128 or point == 0xB7:
         inside = _is_digit(after) and (_is_digit(before) or (point == _POINT and not _is_letter(before)))
         return _WORD if inside else _SEPARATOR, np.uint64(_POINT if point == 0xB7 else point), width
-    return _point_tally(point), np.uint64(_MU if point == 0xB5 else point), width
+    return _point_factor(point), np.uint64(_MU if point == 0xB5 else point), width
 
 
 @njit(cache=True, nogil=True)
-def _scan(data: Octets, start: int, end: int, segments: Hashes, tallies: Hashes) -> int:
-    """Fill `segments` with the unmixed hashes of a document's segments and `tallies`; return how many.
+def _scan(data: Octets, start: int, end: int, segments: Hashes, delimiters: Hashes) -> int:
+    """Fill `segments` with the unmixed hashes of a document's segments; return how many.
 
-    On the common path no branch depends on the text, as its words would make the processor guess wrong once a word:
-    every character writes the segment so far, only the end of a segment moves on to the next place, and a mask
-    clears what parts words.
+    `delimiters` is of zeros, and gets the sign after each segment that one follows. On the common path no branch
+    depends on the text, as its words would make the processor guess wrong once a word: every character writes the
+    segment so far, only the end of a segment moves on to the next place, and what parts words multiplies by nothing.
+    One exclusive or and one product are all that a character waits for.
     """
-    value, tally, count = _NOTHING, _NOTHING, np.uint64(0)
+    value, inside, count = _NOTHING, _NOTHING, np.uint64(0)
     i, stop = np.uint64(start), np.uint64(end)  # unsigned: no test for indices below zero
     while i < stop:
-        unit, adds = np.uint64(data[i]), _TALLIES[data[i]]
-        if adds >= _SPECIAL:
-            adds, unit, width = _special(data, np.int64(i), start, end)
+        unit, factor = np.uint64(data[i]), _FACTORS[data[i]]
+        if factor == _SPECIAL:
+            factor, unit, width = _special(data, np.int64(i), start, end)
             i += np.uint64(width)
-            if adds == _SPECIAL:
-                segments[count] = value
-                tallies[count] = tally | (_BEFORE_HYPHEN if unit == _HYPHEN else _BEFORE_SLASH)
-                value, tally, count = _NOTHING, _JOINED, count + _ONE
-            if adds >= _SPECIAL:
+            if factor == _IGNORED:
+                continue
+            if factor == _DELIMITER:
+                segments[count], delimiters[count] = value, unit
+                value, inside, count = _NOTHING, _ONE, count + _ONE  # what follows counts even when it is empty
                 continue
         else:
             i += _ONE
         segments[count] = value
-        tallies[count] = tally
-        inside = _NOTHING - np.uint64(adds != _SEPARATOR)
-        count += np.uint64(tally != _NOTHING) & ~inside
-        value = ((value ^ unit) * _CHARACTER) & inside
-        tally = (tally + adds) & inside
+        is_word = np.uint64(factor != _SEPARATOR)
+        count += inside & (is_word ^ _ONE)
+        value = (value ^ unit) * factor
+        inside = is_word
     segments[count] = value
-    tallies[count] = tally
-    return int(count + np.uint64(tally != _NOTHING))
+    return int(count + inside)
 
 
 @njit(cache=True, nogil=True)
-def _combine(segments: Hashes, tallies: Hashes, count: int, shingles: Hashes) -> tuple[int, np.uint64]:
-    """Fill `shingles` with the unsorted shingle hashes of a document; return (count, text hash)."""
+def _combine(segments: Hashes, delimiters: Hashes, count: int, shingles: Hashes) -> tuple[int, np.uint64]:
+    """Fill `shingles` with the unsorted shingle hashes of a document; return (count, text hash).
+
+    `delimiters` is of zeros again when this returns.
+    """
     words = 0
     rolling, text, word = _NOTHING, _NOTHING, _NOTHING
     for k in range(count):
-        value, delimiter = _mix(segments[k] ^ _BASIS), _NOTHING
-        if tallies[k] >= _BEFORE_HYPHEN:
-            delimiter = np.uint64(_HYPHEN if tallies[k] & _BEFORE_HYPHEN else _SLASH)
-        word = word * _SEGMENT + value + delimiter
+        delimiter, delimiters[k] = delimiters[k], _NOTHING
+        word = word * _SEGMENT + _mix(segments[k] ^ _BASIS) + delimiter
         if delimiter == _NOTHING:
             rolling = rolling * _POSITION + word
             if words >= SHINGLE_WORDS:
@@ -189,13 +187,13 @@ def _combine(segments: Hashes, tallies: Hashes, count: int, shingles: Hashes) ->
 
 @njit(cache=True, nogil=True)
 def unsorted_shingles(
-    data: Octets, start: int, end: int, segments: Hashes, tallies: Hashes, shingles: Hashes
+    data: Octets, start: int, end: int, segments: Hashes, delimiters: Hashes, shingles: Hashes
 ) -> tuple[int, np.uint64]:
     """Fill `shingles` with those of a document, in its order and with repeats; return (count, text hash).
 
-    The three arrays are room to work in, `room_for` places each.
+    The three arrays are room to work in, `room_for` places each; `delimiters` is of zeros, before and after.
     """
-    return _combine(segments, tallies, _scan(data, start, end, segments, tallies), shingles)
+    return _combine(segments, delimiters, _scan(data, start, end, segments, delimiters), shingles)
 
 
 @njit(cache=True, nogil=True)
@@ -246,14 +244,14 @@ def _sort_distinct(values: Hashes, count: int, out: Hashes, position: int, ends:
 def shingle_documents(data: Octets, offsets: npt.NDArray[np.int64]) -> tuple[Hashes, npt.NDArray[np.int64], Hashes]:
     """Return (hashes, offsets, text hashes) of the documents `data[offsets[d]:offsets[d + 1]]`."""
     documents, room = len(offsets) - 1, room_for(offsets)
-    segments, tallies, shingles = np.empty(room, np.uint64), np.empty(room, np.uint64), np.empty(room, np.uint64)
+    segments, delimiters, shingles = np.empty(room, np.uint64), np.zeros(room, np.uint64), np.empty(room, np.uint64)
     ends = np.empty(1 << 16, np.int64)
     # An upper bound; the pages behind the result are never touched, so they never become memory.
     hashes = np.empty((offsets[documents] - offsets[0]) // 2 + 2 * documents, np.uint64)
     starts = np.zeros(documents + 1, np.int64)
     texts = np.empty(documents, np.uint64)
     for d in range(documents):
-        count, texts[d] = unsorted_shingles(data, offsets[d], offsets[d + 1], segments, tallies, shingles)
+        count, texts[d] = unsorted_shingles(data, offsets[d], offsets[d + 1], segments, delimiters, shingles)
         starts[d + 1] = starts[d] + _sort_distinct(shingles, count, hashes, starts[d], ends)
     return hashes[: starts[documents]], starts, texts
 
@@ -265,7 +263,7 @@ def grams(data: Octets, offsets: npt.NDArray[np.int64], size: int) -> tuple[Hash
     A document of fewer words has none. The hash of a run is that of a shingle when `size` is `SHINGLE_WORDS`.
     """
     documents, room = len(offsets) - 1, room_for(offsets)
-    segments, tallies = np.empty(room, np.uint64), np.empty(room, np.uint64)
+    segments, delimiters = np.empty(room, np.uint64), np.zeros(room, np.uint64)
     hashes = np.empty((offsets[documents] - offsets[0]) // 2 + 2 * documents, np.uint64)
     starts = np.zeros(documents + 1, np.int64)
     leaving = _ONE
@@ -273,10 +271,8 @@ def grams(data: Octets, offsets: npt.NDArray[np.int64], size: int) -> tuple[Hash
         leaving *= _POSITION
     for d in range(documents):
         rolling, word, words, filled = _NOTHING, _NOTHING, 0, starts[d]
-        for k in range(_scan(data, offsets[d], offsets[d + 1], segments, tallies)):
-            delimiter = _NOTHING
-            if tallies[k] >= _BEFORE_HYPHEN:
-                delimiter = np.uint64(_HYPHEN if tallies[k] & _BEFORE_HYPHEN else _SLASH)
+        for k in range(_scan(data, offsets[d], offsets[d + 1], segments, delimiters)):
+            delimiter, delimiters[k] = delimiters[k], _NOTHING
             word = word * _SEGMENT + _mix(segments[k] ^ _BASIS) + delimiter
             if delimiter == _NOTHING:
                 rolling = rolling * _POSITION + word
