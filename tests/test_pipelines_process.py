@@ -66,6 +66,6 @@ def test_pipelines_start_without_idle_threads_of_algebra() -> None:
             env={**os.environ, **({"OPENBLAS_NUM_THREADS": given} if given else {})},
             capture_output=True, text=True, check=True, timeout=120,
         ).stdout.strip()
-        for verb, given in (("assemble", ""), ("assemble", "3"), ("generate", ""))
+        for verb, given in (("assemble", ""), ("assemble", "3"), ("run", ""))
     }  # fmt: skip
-    assert said == {("assemble", ""): "1", ("assemble", "3"): "3", ("generate", ""): "None"}
+    assert said == {("assemble", ""): "1", ("assemble", "3"): "3", ("run", ""): "None"}
