@@ -4,13 +4,11 @@ What they compile in from other files is watched by `corpus.compiled`.
 """
 
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from corpus.administrative import MAX_SECTION_CHARACTERS
 from corpus.compiled import forget_outdated
 
 forget_outdated(Path(__file__).parent)
@@ -20,10 +18,8 @@ Counts = npt.NDArray[np.int64]
 
 # Kinds of pieces. A span is int64[6]: kind, depth, start, end, label start, label end.
 TITLE, PART, PARAGRAPH, HEADING, ITEM, CAPTION, ADMINISTRATIVE = range(7)  # the last is a heading, too
-_DEEPEST: Final = 1 << 30  # no section is nested as deeply
 _SPACE, _LINE, _COLON, _POINT, _HASH, _HYPHEN = map(np.uint8, b" \n:.#-")
 _DELETE, _BEYOND = np.uint8(0x7F), np.uint8(0x80)
-_STOCK: Final = np.stack([np.frombuffer(text, np.uint8) for text in (b"electron", b"the onli", b"online v")])
 
 
 @njit(cache=True, nogil=True)
@@ -54,70 +50,6 @@ def _is_plain(data: Octets, start: int, end: int, plain: npt.NDArray[np.bool_]) 
             return False
         i += width
     return True
-
-
-@njit(cache=True, nogil=True)
-def _is_stock(data: Octets, start: int, end: int) -> bool:
-    """Say whether a span may be a publisher's stock sentence: it begins like one, white space made plain."""
-    for k in range(_STOCK.shape[0]):
-        i, j = start, 0
-        while i < end and data[i] <= _SPACE:
-            i += 1
-        while i < end and j < _STOCK.shape[1] and (data[i] | 0x20 if data[i] > _SPACE else _SPACE) == _STOCK[k, j]:
-            i, j = i + 1, j + 1
-            while i < end and data[i] <= _SPACE and data[i - 1] <= _SPACE:
-                i += 1
-        if j == _STOCK.shape[1]:
-            return True
-    return False
-
-
-@njit(cache=True, nogil=True)
-def _blank(data: Octets, span: Counts) -> bool:
-    """Say whether a piece has no text."""
-    i = span[2]
-    while i < span[3] and data[i] <= _SPACE:
-        i += 1
-    return i >= span[3]
-
-
-@njit(cache=True, nogil=True)
-def _section_end(data: Octets, spans: Counts, k: int, last: int) -> tuple[int, int]:
-    """Return where the section of heading `k` ends, and the characters of its blocks."""
-    end, characters = k + 1, 0
-    while end < last and not (spans[end, 0] in (HEADING, ADMINISTRATIVE) and spans[end, 1] <= spans[k, 1]):
-        if spans[end, 0] != CAPTION:
-            for i in range(spans[end, 2], spans[end, 3]):
-                characters += data[i] & 0xC0 != 0x80
-        end += 1
-    return end, characters
-
-
-@njit(cache=True, nogil=True)
-def leave_out(data: Octets, spans: Counts, starts: Counts) -> None:
-    """Empty the pieces that `corpus.profiles` leaves out: administrative sections, and headings over nothing."""
-    for row in range(len(starts) - 1):
-        k, last = starts[row], starts[row + 1]
-        while k < last:
-            end = k + 1
-            if spans[k, 0] == ADMINISTRATIVE:
-                spans[k, 0] = HEADING
-                section_end, characters = _section_end(data, spans, k, last)
-                if characters <= MAX_SECTION_CHARACTERS:
-                    end = section_end
-                    for j in range(k, end):
-                        if spans[j, 0] != CAPTION:
-                            spans[j, 0] = HEADING if spans[j, 0] == ADMINISTRATIVE else spans[j, 0]
-                            spans[j, 3] = spans[j, 2]
-            k = end
-        filled, in_body = -1, False  # headings down to this depth have something below them
-        for k in range(last - 1, starts[row] - 1, -1):
-            kind, depth = spans[k, 0], spans[k, 1]
-            if kind == HEADING and depth > filled:
-                spans[k, 3] = spans[k, 2]
-            elif not _blank(data, spans[k]) and (in_body or kind != CAPTION):
-                filled = depth - 1 if kind == HEADING else _DEEPEST
-            in_body = in_body or kind != CAPTION
 
 
 @njit(cache=True, nogil=True)
@@ -232,9 +164,7 @@ def _write_piece(data: Octets, span: Counts, out: Octets, at: int, no_labels: Oc
 @njit(cache=True, nogil=True)
 def _is_beyond(data: Octets, span: Counts, plain: npt.NDArray[np.bool_]) -> bool:
     """Say whether a piece needs more than white space made plain."""
-    if not _is_plain(data, span[2], span[3], plain) or not _is_plain(data, span[4], span[5], plain):
-        return True
-    return span[0] in (PART, PARAGRAPH) and _is_stock(data, span[2], span[3])
+    return not _is_plain(data, span[2], span[3], plain) or not _is_plain(data, span[4], span[5], plain)
 
 
 @njit(cache=True, nogil=True)

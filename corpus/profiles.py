@@ -52,7 +52,7 @@ def render(record: Record, profile: str = "clean", *, floats: str = "captions") 
 
 def _abstract_part(part: AbstractPart) -> str:
     """Return one part as `LABEL: text`; NLM's stand-ins for "no label" are not printed."""
-    label, text = _line(part.label).rstrip(": "), _lines(part.text)
+    label, text = _line(part.label).rstrip(": "), plain_lines(part.text)
     if is_stock(text):
         return ""
     if not text or label.upper() in NO_LABEL:
@@ -111,7 +111,7 @@ def _block(block: Block) -> str:
     if block.kind is BlockKind.LIST_ITEM:
         text = _line(block.text)
         return f"- {text}" if text else ""
-    text = _lines(block.text)
+    text = plain_lines(block.text)
     return "" if is_stock(text) else text
 
 
@@ -127,7 +127,7 @@ def _float(item: Float, *, rows: bool) -> str:
 
 
 def _caption(item: Float) -> str:
-    label, caption = _line(item.label), _lines(item.caption)
+    label, caption = _line(item.label), plain_lines(item.caption)
     if not label or not caption:
         return caption
     return f"{label} {caption}" if label[-1] in ".:" else f"{label}. {caption}"
@@ -138,8 +138,8 @@ def _line(text: str) -> str:
     return " ".join(_normalize(text).split())
 
 
-def _lines(text: str) -> str:
-    """Return text with every line normalised and empty lines left out."""
+def plain_lines(text: str) -> str:
+    """Return text with every line in NFC, white space made plain and empty lines left out."""
     if "\n" not in text:
         return _line(text)
     return "\n".join(_filled(_line(line) for line in text.split("\n")))
