@@ -10,7 +10,7 @@ one family (atenolol and propranolol, hepatitis and nephritis). They are the *sa
 import re
 import unicodedata
 from enum import IntEnum
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from sys import intern
 from typing import Final, NamedTuple
@@ -53,6 +53,7 @@ _INDEX_NAMES: Final = frozenset([*_GREEK.values(), *_NUMERALS, *_words("ordinals
 _FAMILIES: Final = tuple(_words("families"))
 _LOOSE_FAMILIES: Final = tuple(_words("loose_families"))
 _MAX_ABBREVIATION: Final = 3  # letters
+_REMEMBERED: Final = 1 << 15  # words, or pairs of them: the frequent ones come again and again
 _OPPOSED: Final = (
     ("", "non"), ("", "un"), ("", "in"), ("", "im"), ("", "ir"), ("", "a"), ("", "an"), ("", "dis"), ("", "anti"),
     ("hyper", "hypo"), ("hyper", "normo"), ("hypo", "normo"), ("pre", "post"), ("intra", "extra"), ("intra", "inter"),
@@ -60,6 +61,7 @@ _OPPOSED: Final = (
     ("mono", "poly"), ("uni", "bi"), ("endo", "exo"), ("endo", "epi"), ("up", "down"), ("homo", "hetero"),
     ("tachy", "brady"), ("supra", "infra"), ("ante", "post"), ("eu", "dys"), ("ortho", "para"), ("meta", "para"),
 )  # fmt: skip
+_OPPOSED_BOTH_WAYS: Final = (*_OPPOSED, *((b, a) for a, b in _OPPOSED))
 _MIN_FAMILY_LETTERS: Final = 6  # of a word whose ending names its family
 
 
@@ -121,6 +123,7 @@ def is_filler(word: str) -> bool:
     return word in _FILLERS
 
 
+@lru_cache(_REMEMBERED)
 def is_index(word: str) -> bool:
     """Say whether a token counts like a number."""
     return word in _INDEX_NAMES or (word != "a" and _INDEX.search(word) is not None)
@@ -140,6 +143,7 @@ def _poles() -> dict[str, tuple[tuple[str, int], ...]]:
     return found
 
 
+@lru_cache(_REMEMBERED)
 def folded(word: str) -> str:
     """Return the form that spellings of one word share."""
     word = _NUMERALS.get(word, _GREEK.get(word, word))
@@ -148,6 +152,7 @@ def folded(word: str) -> str:
     return word.removesuffix("s") if len(word) > 3 else word
 
 
+@lru_cache(_REMEMBERED)
 def compare(one: str, other: str) -> Difference:
     """Return what it says that one text has `one` where the other has `other`."""
     if one == other or folded(one) == folded(other) or (one in _FILLERS and other in _FILLERS):
@@ -168,8 +173,7 @@ def _in_opposition(one: str, other: str) -> bool:
     for name, pole in poles.get(one, ()):
         if any(name == there and pole != opposite for there, opposite in poles.get(other, ())):
             return True
-    pairs = (*_OPPOSED, *((b, a) for a, b in _OPPOSED))
-    for a, b in pairs:
+    for a, b in _OPPOSED_BOTH_WAYS:
         if one.startswith(a) and other.startswith(b):
             rest = one[len(a) :]
             if len(rest) >= 5 and rest == other[len(b) :]:
