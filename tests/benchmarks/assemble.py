@@ -4,10 +4,10 @@ text-dedup 0.4.0 wants other versions of what this project uses, so it lives in 
 venv peer && peer/bin/pip install text-dedup`), whose interpreter is `--peer`. Both run as commands with one worker, and
 what counts is the CPU seconds of the command and its children. Documents are made up (`corpus.rehearsal`), as many as
 wanted. text-dedup gets the texts as one Parquet file and the same permutations, shingles and threshold; it searches
-and filters, and does not verify. It runs twice: with the hash its users get (SHA-1, 64 bits) and with its fastest
-(xxh3, 32 bits); its bands are its own choice, 9, which is less work than our 18. Ours reads records, folds updates,
-renders, searches, verifies, resolves, and writes decisions and hashed shards. The cost of starting is told apart by a
-run on next to no documents.
+and filters, and does not verify. It runs twice: with the hash its users get (SHA-1, 64 bits) and, but for `--hashes 1`,
+with its fastest (xxh3, 32 bits); its bands are its own choice, 9, which is less work than our 18. Ours reads records,
+folds updates, renders, searches, verifies, resolves, and writes decisions and hashed shards. The cost of starting is
+told apart by a run on next to no documents.
 
 `same`: every citation has an abstract and none is revised, so both tools get just the same texts. `full`: articles of
 31 kB, the same for both too. `mix`: 28 % of the citations have no abstract and 10 % come again in update files, which
@@ -113,27 +113,27 @@ def cpu_seconds(command: list[str]) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def measure(documents: Documents, peer: str | None, folder: Path) -> tuple[int, dict[str, float]]:
-    """Return the number of texts, and the CPU seconds of each way."""
+def measure(documents: Documents, peers: dict[str, list[str]], folder: Path) -> tuple[int, dict[str, float]]:
+    """Return the number of texts, and the CPU seconds of each way; peers: the command of each."""
     folder.mkdir()
     write_records(documents, folder / "records")
     texts = documents.texts()
     pq.write_table(pa.table({"text": texts}), folder / "texts.parquet")
     ours = [*PROGRAM, "assemble", "--records", str(folder / "records"), "--output", str(folder / "corpus")]
     seconds = {"ours": cpu_seconds(ours)}
-    for number, (name, settings) in enumerate(PEERS.items() if peer else ()):
+    for number, (name, command) in enumerate(peers.items()):
         places = ("--data_files", str(folder / "texts.parquet"), "--output", str(folder / f"peer{number}"))
         cache = ("--cache_dir", str(folder / f"cache{number}"))
-        seconds[name] = cpu_seconds([str(peer), *PEER, *PEER_SETTINGS, *settings, *places, *cache])
+        seconds[name] = cpu_seconds([*command, *places, *cache])
     return len(texts), seconds
 
 
-def compare(num_texts: int, *, kind: str, peer: str | None, folder: Path) -> None:
+def compare(num_texts: int, *, kind: str, peers: dict[str, list[str]], folder: Path) -> None:
     """Measure one kind of documents and print its table."""
     few_texts = FEW // 10 if kind == "full" else FEW
     kinds = {size: rehearsed(size, kind) for size in (few_texts, num_texts)}
-    few, start = measure(kinds[few_texts], peer, folder / "few")
-    many, whole = measure(kinds[num_texts], peer, folder / "many")
+    few, start = measure(kinds[few_texts], peers, folder / "few")
+    many, whole = measure(kinds[num_texts], peers, folder / "many")
     records = kinds[num_texts].parts.num_records if kind == "mix" else many
     print(f"\n{kind}: {many:,} texts of {records:,} records")
     print(f"{'CPU seconds':18}{'start':>8}{'whole':>9}{'µs a text':>11}{'ratio':>8}{'without the start':>19}")
@@ -149,14 +149,17 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=40_000, help="texts, about (default: %(default)s)")
     parser.add_argument("--kind", choices=[*KINDS, "all"], default="all", help="see above (default: all)")
     parser.add_argument("--peer", help="interpreter of an environment that holds text-dedup")
+    parser.add_argument("--hashes", type=int, choices=(1, 2), default=2, help="1: with text-dedup's own hash only")
     arguments = parser.parse_args()
+    chosen = list(PEERS.items())[: arguments.hashes] if arguments.peer else []
+    peers = {name: [arguments.peer, *PEER, *PEER_SETTINGS, *settings] for name, settings in chosen}
     with tempfile.TemporaryDirectory() as folder:
         for kind in KINDS if arguments.kind == "all" else (arguments.kind,):
             place = Path(folder) / kind
             place.mkdir()
             # An article is as long as 24 abstracts.
             num_texts = arguments.documents // 24 if kind == "full" else arguments.documents
-            compare(num_texts, kind=kind, peer=arguments.peer, folder=place)
+            compare(num_texts, kind=kind, peers=peers, folder=place)
 
 
 if __name__ == "__main__":
