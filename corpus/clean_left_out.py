@@ -18,7 +18,7 @@ _STOCK: Final = np.stack([np.frombuffer(text, np.uint8) for text in (b"electron"
 
 
 @njit(cache=True, nogil=True)
-def _is_stock(data: Octets, start: int, end: int) -> bool:
+def _begins_like_stock(data: Octets, start: int, end: int) -> bool:
     """Say whether a span may be a publisher's stock sentence: it begins like one, white space made plain."""
     for k in range(_STOCK.shape[0]):
         i, j = start, 0
@@ -38,7 +38,7 @@ def stock_suspects(data: Octets, spans: Counts) -> Counts:
     """Return the pieces that may be a publisher's stock sentence, in ascending order."""
     found, count = np.empty(len(spans), np.int64), 0
     for k in range(len(spans)):
-        if spans[k, 0] in (PART, PARAGRAPH) and _is_stock(data, spans[k, 2], spans[k, 3]):
+        if spans[k, 0] in (PART, PARAGRAPH) and _begins_like_stock(data, spans[k, 2], spans[k, 3]):
             found[count] = k
             count += 1
     return found[:count]

@@ -143,7 +143,7 @@ def sha256_file(path: str) -> str:
 def xxh3_file(path: str) -> str:
     """Return the XXH3 hash of a file's bytes, 128 bits in hex: against damage, not against an opponent.
 
-    A tenth of the time of SHA-256, for files that no one else ever gets.
+    For files that no one else ever gets; SHA-256 would take longer than reading them does.
     """
     return _hashed(path, xxhash.xxh3_128())
 
