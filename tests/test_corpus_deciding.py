@@ -164,3 +164,22 @@ def as_batch(rows: tuple[Record, ...] | list[Record]) -> pa.RecordBatch:
     table = to_table(rows, Record).combine_chunks()
     batches = table.to_batches()
     return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
+
+
+STOCK = "The online version of this article contains supplementary material."
+
+
+def test_stock_sentences_and_short_texts_leave_nothing_between_the_others() -> None:
+    base = Record(doc_id="pmid:1", source=Source.PUBMED, kind=Kind.CITATION, pmid=1, title="One two three four")
+    parts = [(AbstractPart(label="A", text=text),) for text in (f"{STOCK} Or not.", f" {STOCK}\n", "short", "five six")]
+    rows = [replace(base, doc_id=f"pmid:{k}", pmid=k, abstracts=part) for k, part in enumerate(parts, start=1)]
+    body = (Block(kind=BlockKind.HEADING, text="Files", depth=1), Block(kind=BlockKind.PARAGRAPH, text=STOCK))
+    rows.append(replace(rows[0], doc_id="pmid:5", pmid=5, body=body))
+    made = clean_texts(as_batch(rows), floats="captions")
+    assert made.texts.to_pylist() == [render(row) for row in rows]
+    assert not made.handed_back.any()
+    assert made.texts[1].as_py() == "One two three four"
+    assert "Files" not in made.texts[4].as_py()
+    config = AssembleConfig(min_words=6, languages=())
+    documents, _ = decide_batch(as_batch(rows), first_row=0, verdicts=np.zeros(5, VERDICT), config=config)
+    assert documents.column("text").to_pylist() == [render(row) for row in rows if len(render(row).split()) >= 6]
