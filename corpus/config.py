@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from corpus.ncbi.licenses import Use
+from corpus.licenses import Use
 
 
 def runtime(default: Any, description: str, **limits: Any) -> Any:

@@ -6,13 +6,13 @@ import apache_beam as beam
 
 from corpus.config import ExtractConfig
 from corpus.errors import UsageError
-from corpus.extraction import conclude, extract_task, reuse_extracted
-from corpus.manifest import Input, Manifest
-from corpus.ncbi.inputs import InputTask, find_inputs
-from corpus.running import running_stage
-from corpus.workspace import Receipt, Workspace, plan_stage
-from pipelines.runner import is_dry_run
-from pipelines.stage import run_stage
+from corpus.extract.inputs import InputTask, find_inputs
+from corpus.extract.task import conclude, extract_task, reuse_extracted
+from corpus.stage.lock import running_stage
+from corpus.stage.manifest import Input, Manifest
+from corpus.stage.workspace import Receipt, Workspace, plan_stage
+from pipelines.beam.runner import is_dry_run
+from pipelines.beam.stage import run_stage
 
 STAGE = "extract"
 

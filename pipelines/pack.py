@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import apache_beam as beam
 
-from corpus.manifest import Manifest
-from corpus.running import running_stage
-from corpus.workspace import Receipt, Workspace
-from pipelines.stage import run_stage
+from corpus.stage.lock import running_stage
+from corpus.stage.manifest import Manifest
+from corpus.stage.workspace import Receipt, Workspace
+from pipelines.beam.stage import run_stage
 from tokenizer.config import PackConfig
 from tokenizer.pack import PackTask, finish_pack, pack_shard, plan_pack
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.cli import app
+from pipelines.cli.app import app
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 ROOMS = ("corpus", "tokenizer", "pipelines", "train")
@@ -19,7 +19,11 @@ MAY_IMPORT = {
     "train": {"corpus", "tokenizer", "train", "torch", "deepspeed"},
 }
 # The front door calls every room, and imports it only when its verb is called.
-FRONT_DOOR = {"cli", "cli_models", "run", "run_config", "demo", "inspection", "verification", "doctor"}
+FRONT_DOOR = {
+    *("pipelines/cli/app.py", "pipelines/cli/models.py", "pipelines/workflow/run.py", "pipelines/workflow/config.py"),
+    *("pipelines/workflow/demo.py", "pipelines/inspection/stages.py", "pipelines/inspection/verification.py"),
+    "pipelines/inspection/doctor.py",
+}
 WATCHED = {*ROOMS, "apache_beam", "torch", "deepspeed", "tests"}
 TOP_LEVEL = {
     *ROOMS, "tests", "configs", "docs", ".ci", "pyproject.toml", "README.md", "Makefile", "LICENSE", "CHANGELOG.md",
@@ -62,7 +66,7 @@ def test_rooms_import_only_what_they_may() -> None:
     wrong = []
     for path in MODULES:
         room = path.relative_to(REPOSITORY).parts[0]
-        at_the_door = path.parent.name == "pipelines" and path.stem in FRONT_DOOR
+        at_the_door = name_of(path) in FRONT_DOOR
         allowed = MAY_IMPORT[room] | ({"train"} if at_the_door else set())
         for module, level in imports_of(path):
             top = module.partition(".")[0]
@@ -80,7 +84,8 @@ def test_modules_and_what_they_offer_are_documented() -> None:
         if not ast.get_docstring(tree):
             bare.append(name_of(path))
         if path.name == "__init__.py":
-            assert len(tree.body) == 1, f"{name_of(path)} holds more than a docstring"
+            logic = [node for node in tree.body[1:] if not isinstance(node, (ast.ImportFrom, ast.Assign))]
+            assert not logic, f"{name_of(path)} holds more than a docstring and what the room offers"
     assert not bare
 
 

@@ -18,7 +18,7 @@ import tokenizers
 
 from corpus import storage
 from corpus.errors import CorruptError
-from corpus.manifest import read_manifest
+from corpus.stage.manifest import read_manifest
 from tokenizer.config import END_OF_TEXT
 from tokenizer.hf_json import without_special
 

@@ -16,17 +16,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus import parquet, storage
+from corpus import storage
 from corpus.errors import CorruptError, UsageError
-from corpus.manifest import Books, Input, Manifest, read_manifest
-from corpus.progress import progress, say
-from corpus.running import running_stage
-from corpus.workspace import WORK, Receipt, Workspace, plan_stage
+from corpus.stage.lock import running_stage
+from corpus.stage.manifest import Books, Input, Manifest, read_manifest
+from corpus.stage.progress import progress, say
+from corpus.stage.workspace import WORK, Receipt, Workspace, plan_stage
+from corpus.storage import parquet
 from tokenizer.config import NUM_BYTES, TokenizerConfig
 from tokenizer.encode import TOKENIZER, Encoder
 from tokenizer.hf_json import tokenizer_json, transformers_files
+from tokenizer.merges import SEPARATOR, learn_merges
 from tokenizer.report import Report, as_json, as_markdown, measure, split_words
-from tokenizer.training import SEPARATOR, learn_merges
 
 STAGE = "tokenizer"
 

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from corpus.errors import UsageError
-from tokenizer.dataset import TokenRows
 from tokenizer.order import rows_at, rows_for_step
 from tokenizer.sources import SOURCES
+from tokenizer.token_rows import TokenRows
 
 Rows = npt.NDArray[np.int64]
 

@@ -10,8 +10,8 @@ tests pin values.
 import numpy as np
 import numpy.typing as npt
 
+from corpus.arrays.hashing import GOLDEN, Words, mix
 from corpus.errors import UsageError
-from corpus.mixing import GOLDEN, Words, mix
 
 ROUNDS = 8  # 4 give a pseudorandom permutation; the small domains of small corpora want more
 

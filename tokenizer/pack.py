@@ -16,14 +16,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
 
-from corpus import parquet, storage
+from corpus import storage
 from corpus.errors import DataError
-from corpus.manifest import SPLITS, Books, Input, Manifest, read_manifest
-from corpus.workspace import Receipt, Workspace, plan_stage
-from tokenizer.bins import ITEM_BYTES, write_shard
+from corpus.stage.manifest import SPLITS, Books, Input, Manifest, read_manifest
+from corpus.stage.workspace import Receipt, Workspace, plan_stage
+from corpus.storage import parquet
 from tokenizer.config import PackConfig
 from tokenizer.encode import TOKENIZER, Encoder, Ids, Lengths, read_tokenizer
 from tokenizer.hf_json import transformers_files
+from tokenizer.megatron import ITEM_BYTES, write_shard
 from tokenizer.sources import SOURCES, write_sources
 
 STAGE = "pack"

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from corpus import parquet
+from corpus.storage import parquet
 from tokenizer.encode import Encoder
 
 PAPER_WORDS = (

@@ -1,7 +1,7 @@
 """A training job: what the launcher hands to every rank, as one JSON file in the output directory.
 
 The launcher checks everything that can be checked without torch and writes the job; the ranks only read it.
-Under another launcher (`torchrun … -m train.rank OUTPUT` on many nodes) the same file is read.
+Under another launcher (`torchrun … -m train.loop.rank OUTPUT` on many nodes) the same file is read.
 """
 
 import json

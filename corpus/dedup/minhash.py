@@ -17,8 +17,8 @@ import numpy.typing as npt
 import pyarrow as pa
 from numba import njit
 
+from corpus.dedup.shingle_kernels import room_for, unsorted_shingles
 from corpus.dedup.shingles import Shingles, octets
-from corpus.dedup.words import room_for, unsorted_shingles
 from corpus.errors import UsageError
 
 RECALL_AT_THRESHOLD: Final = 0.995

@@ -1,7 +1,7 @@
 """From verified pairs to fates: which documents are dropped, for which survivor, with which score.
 
-Documents are decided from best to worst by the survivor policy (`corpus.dedup.ranks`), so every answer a decision
-needs is there when it is made, and the order of the input does not matter:
+Documents are decided from best to worst by the survivor policy (`corpus.dedup.survivor_rank`), so every answer a
+decision needs is there when it is made, and the order of the input does not matter:
 
 - A citation joined by its ids to a full text that is kept is dropped for it (`full_text_kept`); it stays the
   representative of that full text among documents that resemble the citation.
@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from corpus.dedup.ranks import rank_order, rank_places
+from corpus.dedup.survivor_rank import rank_order, rank_places
 from corpus.dedup.verify import Edges, components
 
 
@@ -195,9 +195,9 @@ def resolve(
 ) -> Outcome:
     """Return the fate of every document.
 
-    `doc_keys`, uint64[num_docs] in any order, and `ranks` (`corpus.dedup.ranks.rank_columns`) go together and hold at
-    least every document of `edges`. `citations`, ascending, and `full_texts`, uint64[num_joined], are the citations
-    whose full text is in the corpus, and that full text; all of them, not only those of some edge.
+    `doc_keys`, uint64[num_docs] in any order, and `ranks` (`corpus.dedup.survivor_rank.rank_columns`) go together and
+    hold at least every document of `edges`. `citations`, ascending, and `full_texts`, uint64[num_joined], are the
+    citations whose full text is in the corpus, and that full text; all of them, not only those of some edge.
     """
     assert np.all(citations[:-1] < citations[1:]), "joined citations are ascending and distinct"
     keys = np.unique(np.concatenate([edges.a, edges.b]))

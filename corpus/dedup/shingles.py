@@ -1,8 +1,8 @@
 """From texts to shingle sets: Arrow strings in, sorted arrays of 64-bit hashes out.
 
-A shingle is five words in a row; what a word is, is said in `corpus.dedup.words`. A document of one to four words has
-one shingle, of all its words; a document without words has none. The bytes are read in place from the Arrow buffers
-in one pass of compiled code, because Python strings would take over 90 % of the time of a MinHash pass.
+A shingle is five words in a row; what a word is, is said in `corpus.dedup.shingle_kernels`. A document of one to four
+words has one shingle, of all its words; a document without words has none. The bytes are read in place from the Arrow
+buffers in one pass of compiled code, because Python strings would take over 90 % of the time of a MinHash pass.
 """
 
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus.dedup.lower import lower_one_by_one, lower_plain, small_letters
-from corpus.dedup.words import SHINGLE_WORDS, grams, shingle_documents
+from corpus.dedup.lowercase_kernels import lower_one_by_one, lower_plain, small_letters
+from corpus.dedup.shingle_kernels import SHINGLE_WORDS, grams, shingle_documents
 
 __all__ = ["SHINGLE_WORDS", "Shingles", "normalize", "octets", "shingle", "word_grams"]
 

@@ -19,8 +19,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from corpus.dedup.candidates import MIN_SHINGLES, distinct_edges
-from corpus.dedup.ranks import rank_places
 from corpus.dedup.shingles import Shingles
+from corpus.dedup.survivor_rank import rank_places
 from corpus.dedup.twins import are_twins
 from corpus.dedup.wording import Wording, wording
 
@@ -197,8 +197,8 @@ def verified_edges(
     written, strings) go together; `text_of`, int64[num_docs], is the place of each document's text in them, so that a
     text of many documents stands there once; without it every document has its own, in the order of `doc_keys`. In
     components of up to `ALL_PAIRS` documents every pair is compared; in larger ones the candidate edges, the best
-    document by `ranks` (`corpus.dedup.ranks`; without them the smallest key) with every other, and likewise inside
-    each set of equal texts.
+    document by `ranks` (`corpus.dedup.survivor_rank`; without them the smallest key) with every other, and likewise
+    inside each set of equal texts.
     """
     order = np.argsort(doc_keys)
     keys, own = doc_keys[order], order if text_of is None else text_of[order]

@@ -7,8 +7,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from corpus.config import StageConfig, runtime
 from corpus.errors import UsageError
-from corpus.ncbi.ids import parse_number, parse_pmcid
-from corpus.ncbi.licenses import Use
+from corpus.ids import parse_number, parse_pmcid
+from corpus.licenses import Use
 
 PUBMED_SOURCE = "https://ftp.ncbi.nlm.nih.gov/pubmed"
 PMC_SOURCE = "https://pmc-oa-opendata.s3.us-east-1.amazonaws.com"

@@ -17,16 +17,16 @@ from typing import TypeVar
 import numpy as np
 
 from corpus.errors import RetryError
-from corpus.fetch.ask import GONE_FOR_GOOD, fetch_json
-from corpus.fetch.client import Client, Fault, Source
 from corpus.fetch.config import FetchPmcConfig, FetchPubmedConfig
-from corpus.fetch.details import read_detail, verdict, xml_key
-from corpus.fetch.inventory import archive, find_inventory
-from corpus.fetch.listing import Listing, scatter
-from corpus.fetch.pace import Pace
-from corpus.fetch.plan import ROUND_SLACK, find_candidates
+from corpus.fetch.http.client import Client, Fault, Source
+from corpus.fetch.http.pace import Pace
+from corpus.fetch.http.tally import Tally, duration, size_text
+from corpus.fetch.pmc.candidates import ROUND_SLACK, find_candidates
+from corpus.fetch.pmc.inventory import archive, find_inventory
+from corpus.fetch.pmc.inventory_rows import Listing, scatter
+from corpus.fetch.pmc.metadata_files import GONE_FOR_GOOD, fetch_json
+from corpus.fetch.pmc.metadata_rows import read_detail, verdict, xml_key
 from corpus.fetch.pubmed import PubmedFile, wanted_files
-from corpus.fetch.tally import Tally, duration, size_text
 
 Config = TypeVar("Config", FetchPmcConfig, FetchPubmedConfig)
 

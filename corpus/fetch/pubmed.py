@@ -14,20 +14,20 @@ from dataclasses import dataclass, replace
 
 from corpus import storage
 from corpus.errors import RetryError, UsageError
-from corpus.fetch.client import Answer, Client, Fault, Source
 from corpus.fetch.config import FetchPubmedConfig, span_of
-from corpus.fetch.download import Wanted, download
-from corpus.fetch.pace import Pace
-from corpus.fetch.previous import Previous, damage_text
+from corpus.fetch.http.client import Answer, Client, Fault, Source
+from corpus.fetch.http.download import Wanted, download
+from corpus.fetch.http.pace import Pace
+from corpus.fetch.http.tally import Tally
+from corpus.fetch.pmc.previous_store import Previous, damage_text
 from corpus.fetch.spool import mark_unfinished, recorded, spool_folder
-from corpus.fetch.tally import Tally
-from corpus.manifest import Books, Input, Manifest, Part, fingerprint, has_manifest, read_manifest
-from corpus.ncbi.fetched import BASELINE, UPDATES
-from corpus.ncbi.fetched import PUBMED_STAGE as STAGE
-from corpus.ncbi.gzips import read_md5
-from corpus.progress import say
-from corpus.running import running_stage
-from corpus.workspace import Receipt, Workspace, difference
+from corpus.ncbi.archives.fetched import BASELINE, UPDATES
+from corpus.ncbi.archives.fetched import PUBMED_STAGE as STAGE
+from corpus.ncbi.archives.gzip_stream import read_md5
+from corpus.stage.lock import running_stage
+from corpus.stage.manifest import Books, Input, Manifest, Part, fingerprint, has_manifest, read_manifest
+from corpus.stage.progress import say
+from corpus.stage.workspace import Receipt, Workspace, difference
 
 _HREF = re.compile(r"""href\s*=\s*["']?(?:\./)?(pubmed(\d\d)n(\d{4,5})\.xml\.gz(\.md5)?)["'\s>]""", re.IGNORECASE)
 _LISTING_CAP, _SIDECAR_CAP = 50_000_000, 4096

@@ -10,11 +10,11 @@ import isal
 
 from corpus import storage
 from corpus.fetch.config import FetchConfig
-from corpus.fetch.tally import LOG, Tally
-from corpus.ncbi.fetched import UNFINISHED
-from corpus.progress import say
-from corpus.running import held
-from corpus.workspace import WORK, Workspace
+from corpus.fetch.http.tally import LOG, Tally
+from corpus.ncbi.archives.fetched import UNFINISHED
+from corpus.stage.lock import held
+from corpus.stage.progress import say
+from corpus.stage.workspace import WORK, Workspace
 
 
 def spool_folder(config: FetchConfig, output: str) -> str:

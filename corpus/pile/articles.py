@@ -8,14 +8,14 @@ import re
 
 from lxml import etree
 
-from corpus.pile.read_blocks import BlockReader
-from corpus.pile.text import PileDrop, PileText
-from corpus.pile.tree import Node, read_tree
-from corpus.pile.write_blocks import BlockWriter
+from corpus.pile.pandoc.read_blocks import BlockReader
+from corpus.pile.pandoc.tree import Node, read_tree
+from corpus.pile.pandoc.write_blocks import BlockWriter
+from corpus.pile.pile_text import PileDrop, PileText
 
 _TAB_STOP = 4
 _FENCES = re.compile(r"^:::.*\n", re.MULTILINE)
-# Like the parser of `corpus.ncbi.xml`, but instructions stay: pandoc takes them for elements.
+# Like the parser of `corpus.ncbi.markup.parse`, but instructions stay: pandoc takes them for elements.
 _OPTIONS: dict[str, bool | str] = {
     "resolve_entities": "internal",
     "load_dtd": False,

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from lxml import etree
 
-from corpus.ncbi.xml import local_name, parse
-from corpus.pile.text import PileDrop, PileText
+from corpus.ncbi.markup.parse import local_name, parse
+from corpus.pile.pile_text import PileDrop, PileText
 
 _WANTED = frozenset({"Abstract", "ArticleTitle", "PMID", "ArticleId"})
 _COPYRIGHT = "CopyrightInformation"

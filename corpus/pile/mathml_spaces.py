@@ -2,7 +2,7 @@
 
 import re
 
-from corpus.pile.tex import Pieces, command
+from corpus.pile.pandoc.math.tex import Pieces, command
 
 _UNITS = {"em": 1.0, "ex": 0.5, "pt": 10.0, "px": 1.0, "in": 0.1, "cm": 0.1, "mm": 0.1, "pc": 10.0}
 _NAMED = {"veryverythin": 1, "verythin": 2, "thin": 3, "medium": 4, "thick": 5, "verythick": 6, "veryverythick": 7}

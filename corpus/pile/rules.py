@@ -7,10 +7,10 @@ record of a document stands for it.
 
 import dataclasses
 
-from corpus.ncbi.xml import BadXmlError
+from corpus.ncbi.markup.parse import BadXmlError
 from corpus.pile.articles import pile_article
 from corpus.pile.citations import pile_citation
-from corpus.pile.text import PileDrop, PileText
+from corpus.pile.pile_text import PileDrop, PileText
 from corpus.records import Kind, Record, Reject
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from corpus.manifest import SPLITS, Manifest
+from corpus.stage.manifest import SPLITS, Manifest
 from pipelines.report import plots
-from pipelines.report.corpora import Decided, Sampled, read_decisions, sample_shards
+from pipelines.report.measure import Decided, Sampled, read_decisions, sample_shards
 from pipelines.report.page import Figure, Table
 
 Parts = tuple[list[Figure], dict[str, Table], list[tuple[str, str]]]

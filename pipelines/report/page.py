@@ -12,12 +12,13 @@ from typing import Any, Final
 
 import jinja2
 
-from corpus import parquet, storage
+from corpus import storage
 from corpus.errors import UsageError
-from corpus.manifest import Manifest
-from corpus.progress import say
-from pipelines.funnel import PAGE, books_text, number, size, stage_text
-from pipelines.inspection import stages_below
+from corpus.stage.manifest import Manifest
+from corpus.stage.progress import say
+from corpus.storage import parquet
+from pipelines.inspection.stages import stages_below
+from pipelines.inspection.summaries import PAGE, books_text, number, size, stage_text
 
 TEMPLATE: Final = Path(__file__).with_name("page.html.j2")
 LETTERS_SHOWN: Final = 12

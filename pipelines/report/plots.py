@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from corpus.dedup.minhash import bands_for, collision_curve
-from pipelines.report.corpora import Decided, Sampled
+from pipelines.report.measure import Decided, Sampled
 
 COLORS: Final = {"pubmed": "#c0504d", "pmc": "#4f81bd", "training": "#9db4c8", "all": "#222222"}
 SMOOTH_POINTS: Final = 400  # of a training loss of many steps

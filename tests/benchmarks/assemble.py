@@ -2,12 +2,12 @@
 
 text-dedup 0.4.0 wants other versions of what this project uses, so it lives in an environment of its own (`python -m
 venv peer && peer/bin/pip install text-dedup`), whose interpreter is `--peer`. Both run as commands with one worker, and
-what counts is the CPU seconds of the command and its children. Documents are made up (`corpus.rehearsal`), as many as
-wanted. text-dedup gets the texts as one Parquet file and the same permutations, shingles and threshold; it searches
-and filters, and does not verify. It runs twice: with the hash its users get (SHA-1, 64 bits) and, but for `--hashes 1`,
-with its fastest (xxh3, 32 bits); its bands are its own choice, 9, which is less work than our 18. Ours reads records,
-folds updates, renders, searches, verifies, resolves, and writes decisions and hashed shards. The cost of starting is
-told apart by a run on next to no documents.
+what counts is the CPU seconds of the command and its children. Documents are made up (`corpus.synthetic.rehearsal`),
+as many as wanted. text-dedup gets the texts as one Parquet file and the same permutations, shingles and threshold; it
+searches and filters, and does not verify. It runs twice: with the hash its users get (SHA-1, 64 bits) and, but for
+`--hashes 1`, with its fastest (xxh3, 32 bits); its bands are its own choice, 9, which is less work than our 18. Ours
+reads records, folds updates, renders, searches, verifies, resolves, and writes decisions and hashed shards. The cost
+of starting is told apart by a run on next to no documents.
 
 `same`: every citation has an abstract and none is revised, so both tools get just the same texts. `full`: articles of
 31 kB, the same for both too. `mix`: 28 % of the citations have no abstract and 10 % come again in update files, which
@@ -27,12 +27,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from corpus import parquet
-from corpus.clean_text import clean_texts
-from corpus.manifest import Books
-from corpus.rehearsal.parts import RehearsedParts
-from corpus.rehearsal.statistics import CITATIONS_PER_PART, WITH_ABSTRACT
-from corpus.workspace import Receipt, plan_stage
+from corpus.stage.manifest import Books
+from corpus.stage.workspace import Receipt, plan_stage
+from corpus.storage import parquet
+from corpus.synthetic.rehearsal.parts import RehearsedParts
+from corpus.synthetic.rehearsal.statistics import CITATIONS_PER_PART, WITH_ABSTRACT
+from corpus.text.render_batch import clean_texts
 
 GROUP_ROWS = 5000  # as `extract` writes citations
 FEW = 5000  # documents of the run that tells what starting costs; of articles a tenth
@@ -40,7 +40,7 @@ KINDS = ("same", "full", "mix")
 PEER = ("-m", "text_dedup.minhash", "--path", "parquet", "--split", "train", "--column", "text", "--num_proc", "1")
 PEER_SETTINGS = ("--num_perm", "128", "--ngram", "5", "--threshold", "0.8", "--batch_size", "10000")
 PEERS = {"text-dedup": (), "text-dedup, xxh3": ("--hash_func", "xxh3", "--hash_bits", "32")}
-PROGRAM = (sys.executable, "-m", "pipelines.process")
+PROGRAM = (sys.executable, "-m", "pipelines.cli.process")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,10 +24,10 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 from corpus.config import ExtractConfig
-from corpus.extraction import conclude, extract_task
-from corpus.manifest import Input
-from corpus.ncbi.inputs import find_inputs
-from corpus.workspace import plan_stage
+from corpus.extract.task import conclude, extract_task
+from corpus.stage.manifest import Input
+from corpus.extract.inputs import find_inputs
+from corpus.stage.workspace import plan_stage
 output, pubmed, pmc, processes = sys.argv[1:]
 config = ExtractConfig(pubmed=(pubmed,), pmc=(pmc,) if pmc else ())
 tasks = find_inputs(pubmed=config.pubmed, pmc=config.pmc, articles_per_part=config.articles_per_part)

@@ -28,7 +28,7 @@ from lxml import etree
 
 from tests.benchmarks import peers_jats, peers_pandoc, peers_pubmed
 from tests.benchmarks.peers_text import Extract, tokens
-from tests.conformance_cases import COLLECTIONS, Case, cases, differences, read
+from tests.support.conformance_cases import COLLECTIONS, Case, cases, differences, read
 
 _EMPTY_BRACKETS = re.compile(r"\[[\s,;–-]*\]|\([\s,;–-]*\)")
 _MAX_CITED = 12  # tokens of citations between two words

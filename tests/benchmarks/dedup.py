@@ -17,7 +17,7 @@ from datasketch import MinHash
 
 from corpus.dedup.minhash import band_hashes, bands_for, sign, signatures
 from corpus.dedup.shingles import normalize, shingle
-from corpus.ncbi.pubmed import read_pubmed
+from corpus.ncbi.pubmed.reader import read_pubmed
 from corpus.records import Record
 
 NUM_PERM = 128

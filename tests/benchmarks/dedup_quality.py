@@ -1,9 +1,9 @@
 """Recall, precision and false merges, ours and the peers': `python -m tests.benchmarks.dedup_quality [--peers PYTHON]`.
 
-Documents: real abstracts and full texts with seeded copies of them (`tests.dedup_truth`), the written set of hard
-twins, and twins made from real abstracts (`tests.dedup_twins`). Truth: the exact Jaccard similarity of all pairs, by a
-sparse matrix of Python-string shingles; with the words as documented for ours and datasketch (which gets the shingles
-from outside), and runs of `\\w` for text-dedup and datatrove (which cut words themselves).
+Documents: real abstracts and full texts with seeded copies of them (`tests.support.dedup_truth`), the written set of
+hard twins, and twins made from real abstracts (`tests.support.dedup_twins`). Truth: the exact Jaccard similarity of
+all pairs, by a sparse matrix of Python-string shingles; with the words as documented for ours and datasketch (which
+gets the shingles from outside), and runs of `\\w` for text-dedup and datatrove (which cut words themselves).
 
 A tool merges a pair when it would keep one of the two: ours the verified pairs, datasketch the answers of
 `MinHashLSH.query`, text-dedup and datatrove the pairs of a cluster. text-dedup and datatrove run in an environment
@@ -21,7 +21,8 @@ from pathlib import Path
 
 from datasketch import MinHash, MinHashLSH
 
-from tests.dedup_truth import (
+from tests.corpus.dedup.test_quality import THRESHOLD, Pairs, merged, no_notices
+from tests.support.dedup_truth import (
     abstracts,
     documented_words,
     full_texts,
@@ -30,8 +31,7 @@ from tests.dedup_truth import (
     true_pairs,
     with_copies,
 )
-from tests.dedup_twins import exchanged, hard_twins, swapped
-from tests.test_corpus_dedup_quality import THRESHOLD, Pairs, merged, no_notices
+from tests.support.dedup_twins import exchanged, hard_twins, swapped
 
 Tool = Callable[[Sequence[str]], Pairs]
 

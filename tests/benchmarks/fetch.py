@@ -26,7 +26,7 @@ import numpy as np
 from isal import igzip
 
 from tests.benchmarks.fetch_formats import compare_formats
-from tests.fetch_servers import INVENTORIES, publish_rows
+from tests.support.fetch_servers import INVENTORIES, publish_rows
 
 _PEAK = """
 import resource, sys, time
@@ -36,7 +36,7 @@ def peak():  # getrusage would count the parent's memory before exec
 """
 _RUN = f"""{_PEAK}
 from corpus.fetch.config import FetchPmcConfig
-from corpus.fetch.pmc import fetch_pmc
+from corpus.fetch.pmc.stage import fetch_pmc
 start, before, memory = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF), peak()
 manifest = fetch_pmc(FetchPmcConfig(source=sys.argv[1], connections=int(sys.argv[3])), output=sys.argv[2])
 after = resource.getrusage(resource.RUSAGE_SELF)
@@ -47,7 +47,7 @@ _PLAN = f"""{_PEAK}
 import pathlib
 from corpus.fetch import pmc  # all that a fetch imports
 from corpus.fetch.config import FetchPmcConfig
-from corpus.fetch.plan import cut, find_candidates
+from corpus.fetch.pmc.candidates import cut, find_candidates
 folder, before = pathlib.Path(sys.argv[1]), peak()
 paths = sorted(map(str, folder.glob("*.csv.gz")))
 found = find_candidates(paths, ("bucket", "key", "lastmodifieddate", "etag"), FetchPmcConfig(), str(folder / "plan"))

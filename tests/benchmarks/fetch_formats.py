@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import zstandard
 from isal import igzip_lib
 
-from corpus.ncbi.store import pack_member
+from corpus.ncbi.archives.article_store import pack_member
 
 
 def compare_formats(articles: list[bytes]) -> None:

@@ -1,7 +1,8 @@
 """How much of the text of real articles and citations readers keep: `python -m tests.benchmarks.fidelity`.
 
 The 2,400 articles below one folder go in, each as plain XML (six are gzipped: peers get them unpacked). Every reader's
-text is held against the XML by `tests.jats_oracle`, which shares no code with any of them. What the columns mean:
+text is held against the XML by `tests.support.jats_oracle`, which shares no code with any of them. What the columns
+mean:
 
 - *failed*: articles that raise an error or take longer than a minute; their words and paragraphs count as lost;
 - *words kept*: of the words of abstracts, body and captions (with labels), those that the output has, counted with
@@ -14,7 +15,7 @@ text is held against the XML by `tests.jats_oracle`, which shares no code with a
 pandoc is read through its document tree with title and abstract from the metadata, its formulas left out; "as The Pile
 ran it" is its body alone, as its command line prints it unless asked. pubmed_parser gives all it has: paragraphs,
 captions, tables. `--articles N` takes a sample drawn with a fixed seed. `--pubmed` holds our titles and abstracts of
-all citations against an oracle on the standard library (`tests.pubmed_oracle`) and prints the counts by kind.
+all citations against an oracle on the standard library (`tests.support.pubmed_oracle`) and prints the counts by kind.
 """
 
 import argparse
@@ -28,10 +29,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tests import pubmed_oracle
 from tests.benchmarks import peers_jats, peers_pandoc
-from tests.jats_oracle import SYMBOL, Score, compare, read_source
-from tests.real_articles import articles, plain
+from tests.support import pubmed_oracle
+from tests.support.jats_oracle import SYMBOL, Score, compare, read_source
+from tests.support.real_articles import articles, plain
 
 SEED = 20_240_229
 _MATH = re.compile(f"{peers_pandoc.MATH}[^{peers_pandoc.MATH}]*{peers_pandoc.MATH}")

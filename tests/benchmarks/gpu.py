@@ -6,7 +6,8 @@
 Each variant is a process of its own: eager and compiled, document masks off and on, the peer eager and compiled.
 A micro-batch that does not fit is halved. Tokens are random, dropout is off (as in llm-foundry's table), weights are
 fresh, one device holds everything (ZeRO-1). MFU is 6N + 12·L·d·T operations a token over the dense bf16 peak. The
-parts of a step stand beside the least time that `train.roofline` counts for them: on this GPU, or an H100 and H200.
+parts of a step stand beside the least time that `train.plan.roofline` counts for them: on this GPU, or an H100 and
+H200.
 """
 
 import argparse
@@ -22,10 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from train.config import ModelShape, TrainConfig, load_preset
-from train.memory import activation_bytes, model_memory
-from train.plan import Gpu, load_gpus
-from train.roofline import Part, best_tokens_per_second, step_parts
-from train.spawn import environment
+from train.launch.processes import environment
+from train.plan.forecast import Gpu, load_gpus
+from train.plan.memory import activation_bytes, model_memory
+from train.plan.roofline import Part, best_tokens_per_second, step_parts
 
 VOCAB, TINY_VOCAB, TINY_ROW = 28_896, 4_096, 128
 PARTS = ("matmul", "attention", "elementwise", "loss", "optimizer", "data")

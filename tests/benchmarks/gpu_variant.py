@@ -22,13 +22,13 @@ from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile, record_function
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from train.attention import documents_of
 from train.config import ModelShape, TrainConfig
-from train.engine import build_engine, set_learning_rate, start_distributed
-from train.model import next_token_targets
-from train.prefetch import Prefetch
-from train.spawn import free_port
-from train.zero import build_optimizer, deepspeed_config
+from train.data.prefetch import Prefetch
+from train.launch.processes import free_port
+from train.loop.deepspeed_config import build_optimizer, deepspeed_config
+from train.loop.engine import build_engine, set_learning_rate, start_distributed
+from train.model.attention import documents_of
+from train.model.gpt import next_token_targets
 
 MATMULS = ("aten::mm", "aten::addmm", "aten::bmm", "aten::linear", "aten::_addmm_activation", "mkldnn", "triton_tem")
 LOSS = "loss"

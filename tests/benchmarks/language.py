@@ -15,9 +15,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from corpus.language import SAMPLE, detect_all, main_text
-from corpus.ncbi.pubmed import read_pubmed
+from corpus.ncbi.pubmed.reader import read_pubmed
 from corpus.records import Record
+from corpus.text.language import SAMPLE, detect_all, main_text
 
 Detect = Callable[[list[str]], list[str]]
 

@@ -22,15 +22,15 @@ import numpy as np
 import torch
 
 from corpus import storage
-from corpus.workspace import Receipt, plan_stage
-from tests.small_run import write_run
-from tests.small_tokens import learn
+from corpus.stage.workspace import Receipt, plan_stage
+from tests.support.small_run import write_run
+from tests.support.small_tokens import learn
 from train.config import ModelShape, load_preset
 from train.export.config import PLACES, ExportConfig, ExportFormat
-from train.export.ct2 import write_ct2
+from train.export.ctranslate2 import write_ct2
 from train.export.stage import export
 from train.export.weights import EMBEDDING
-from train.model import GPT, build_model
+from train.model.gpt import GPT, build_model
 
 VOCAB, TOKENS, PROMPT_WORDS = 28_896, 64, 24
 THREADS = (1, 2)
@@ -40,7 +40,7 @@ FORMATS: dict[str, tuple[ExportFormat, ...]] = {
     "2.7b": ("ct2-int8",),
 }
 LINE = re.compile(r"\(([\d.]+) CPU s\), ([\d.,]+) tokens/s .* loaded in ([\d.]+) s, peak memory ([\d,]+) MB")
-FRONT_DOOR = ("-m", "pipelines.process")
+FRONT_DOOR = ("-m", "pipelines.cli.process")
 PEER = """
 import sys, time
 start = time.monotonic()

@@ -19,11 +19,11 @@ import pubmed_parser  # type: ignore[import-untyped]
 from isal import igzip
 from lxml import etree
 
-from corpus import parquet
-from corpus.ncbi.gzips import chunks
-from corpus.ncbi.pubmed import read_pubmed
+from corpus.ncbi.archives.gzip_stream import chunks
+from corpus.ncbi.pubmed.reader import read_pubmed
 from corpus.records import Record
-from corpus.schema import schema_of, to_table
+from corpus.storage import parquet
+from corpus.storage.schema import schema_of, to_table
 from tests.benchmarks.parsers_jats import compare_jats
 from tests.benchmarks.timing import print_timings, timed
 
@@ -34,7 +34,7 @@ TIMES_LARGER = 10
 # VmHWM: the ru_maxrss of a child begins at the memory of its parent.
 _PEAK = """
 import sys
-from corpus.ncbi.pubmed import read_pubmed
+from corpus.ncbi.pubmed.reader import read_pubmed
 count = sum(1 for _ in read_pubmed(sys.argv[1]))
 print(count, next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """

@@ -16,16 +16,16 @@ from pathlib import Path
 import pubmed_parser  # type: ignore[import-untyped]
 from lxml import etree
 
-from corpus import parquet
-from corpus.ncbi.jats import read_parts
-from corpus.ncbi.jats_names import JATS
-from corpus.ncbi.markup import scan
-from corpus.ncbi.xml import is_well_formed
+from corpus.ncbi.jats.reader import read_parts
+from corpus.ncbi.jats.vocabulary import JATS
+from corpus.ncbi.markup.document import scan
+from corpus.ncbi.markup.parse import is_well_formed
 from corpus.records import Record
-from corpus.schema import schema_of, to_table
+from corpus.storage import parquet
+from corpus.storage.schema import schema_of, to_table
 from tests.benchmarks.peers_pandoc import find_pandoc
 from tests.benchmarks.timing import children_timed, print_timings, timed
-from tests.real_articles import articles, plain
+from tests.support.real_articles import articles, plain
 
 FLOOR, PEER, PANDOC, OURS, WRITTEN = "floor: a tree each", "pubmed_parser", "pandoc", "ours", "ours, Parquet written"
 CHECK, SCAN = "  libxml2's check, unproven", "  of it, the scan"

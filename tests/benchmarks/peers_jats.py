@@ -20,7 +20,7 @@ from typing import Any
 
 import pubmed_parser  # type: ignore[import-untyped]
 
-from corpus.ncbi.jats import read_article
+from corpus.ncbi.jats.reader import read_article
 from corpus.records import Float, Record
 from tests.benchmarks import peers_pandoc
 from tests.benchmarks.peers_text import Extract

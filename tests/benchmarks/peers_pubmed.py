@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pubmed_parser  # type: ignore[import-untyped]
 
-from corpus.ncbi.pubmed import read_pubmed
+from corpus.ncbi.pubmed.reader import read_pubmed
 from corpus.records import Kind, Record
 from tests.benchmarks.peers_jats import from_record
 from tests.benchmarks.peers_text import Extract

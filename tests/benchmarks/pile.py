@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from corpus.pile.articles import pile_article
-from corpus.pile.text import PileDrop
-from tests.real_articles import articles
+from corpus.pile.pile_text import PileDrop
+from tests.support.real_articles import articles
 
 
 @dataclass(kw_only=True, slots=True)

@@ -19,20 +19,20 @@ import torch
 import zstandard
 from tokenizers import Tokenizer
 
-from corpus.manifest import read_manifest
+from corpus.stage.manifest import read_manifest
 from tests.benchmarks.loss_plot import loss_svg
 from tests.benchmarks.ngram import Longs, Trigrams, bits
-from tokenizer.dataset import TokenRows
 from tokenizer.hf_json import token_lengths
 from tokenizer.mixture import plan_mixture
 from tokenizer.sources import SOURCES
-from train import checkpoints
+from tokenizer.token_rows import TokenRows
+from train.checkpoint import store
 from train.config import TrainConfig
-from train.evaluate import ALL, chosen_rows, figures
-from train.head import IGNORE
-from train.metrics import read_metrics
-from train.model import next_token_targets
-from train.text_models import load_model
+from train.generate.backends import load_model
+from train.loop.evaluate import ALL, chosen_rows, figures
+from train.loop.metrics import read_metrics
+from train.model.gpt import next_token_targets
+from train.model.head import IGNORE
 
 DICTIONARY_BYTES, DICTIONARY_ROWS = 32 << 20, 36_000
 
@@ -66,7 +66,7 @@ def show(lines: list[tuple[str, float]]) -> None:
 
 def model_figures(run: str, held_out: TokenRows, chosen: Longs, rows: Longs) -> dict[str, float]:
     """Return the validation figures of a run's newest good checkpoint."""
-    model = load_model(run, checkpoints.newest_good(run, print))
+    model = load_model(run, store.newest_good(run, print))
     lengths = torch.tensor(_token_lengths(run), dtype=torch.float64)
     sums = torch.zeros(ALL + 1, 3, dtype=torch.float64)
     for start in range(0, len(rows), 8):

@@ -20,11 +20,11 @@ from pathlib import Path
 import pubmed_parser  # type: ignore[import-untyped]
 import pyarrow.parquet as pq
 
-from corpus.manifest import SPLITS, read_manifest
-from corpus.ncbi.gzips import chunks
-from corpus.ncbi.jats import read_article
-from corpus.ncbi.pubmed import read_pubmed
+from corpus.ncbi.archives.gzip_stream import chunks
+from corpus.ncbi.jats.reader import read_article
+from corpus.ncbi.pubmed.reader import read_pubmed
 from corpus.records import Record
+from corpus.stage.manifest import SPLITS, read_manifest
 from tests.benchmarks import dedup
 
 MB = 1e6

@@ -8,9 +8,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from corpus.sample import compose
-from corpus.sample.pubmed import pubmed_xml
-from tests.malformed import JATS, PUBMED, article, citation
+from corpus.synthetic.sample import compose
+from corpus.synthetic.sample.pubmed import pubmed_xml
+from tests.support.malformed import JATS, PUBMED, article, citation
 
 REGRESSIONS = Path(__file__).resolve().parent / "regressions"
 CONFORMANCE = Path(__file__).resolve().parent.parent / "conformance"

@@ -13,14 +13,14 @@ import tempfile
 import xml.etree.ElementTree as ET
 from functools import cache
 
-from corpus.ncbi.jats import read_parts
-from corpus.ncbi.jats_names import JATS
-from corpus.ncbi.markup import scan
-from corpus.ncbi.pubmed import read_pubmed
-from corpus.ncbi.xml import is_proven, is_well_formed
+from corpus.ncbi.jats.reader import read_parts
+from corpus.ncbi.jats.vocabulary import JATS
+from corpus.ncbi.markup.document import scan
+from corpus.ncbi.markup.parse import is_proven, is_well_formed
+from corpus.ncbi.pubmed.reader import read_pubmed
 from corpus.records import RAW_LIMIT, Record, Reject, RejectReason
-from corpus.schema import from_batch, to_table
-from tests.malformed import SET_CLOSING, SET_OPENING, citation
+from corpus.storage.schema import from_batch, to_table
+from tests.support.malformed import SET_CLOSING, SET_OPENING, citation
 
 BEFORE, AFTER = citation(111, b"Before."), citation(222, b"After.")
 RECORDS = ("PubmedArticle", "PubmedBookArticle", "DeleteCitation")

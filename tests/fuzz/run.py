@@ -132,7 +132,7 @@ def main() -> int:
             from tests.fuzz import properties
     else:
         from tests.fuzz import properties
-    from tests.malformed import article, citation
+    from tests.support.malformed import article, citation
 
     check = properties.check_pubmed if options.parser == "pubmed" else properties.check_jats
     check(citation(7) if options.parser == "pubmed" else article(7))  # numba compiles for seconds at the first use

@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from corpus.manifest import Manifest
-from train.checkpoints import Checkpoint
+from corpus.stage.manifest import Manifest
+from train.checkpoint.store import Checkpoint
 from train.config import ModelShape
 from train.export.config import PLACES, ExportFormat
 from train.export.lineage import Lineage

@@ -17,7 +17,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from corpus import storage
 from tokenizer.config import END_OF_TEXT
 from train.config import ModelShape
-from train.export.layouts import gguf_name, weight_names
+from train.export.weight_names import gguf_name, weight_names
 from train.export.weights import Weights
 
 Quantization = Literal["f16", "q8_0"]

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from corpus import parquet, storage
+from corpus import storage
 from corpus.errors import CorpuscleError
-from corpus.manifest import MANIFEST, Input, Manifest, has_manifest, read_manifest
-from train.checkpoints import Checkpoint
+from corpus.stage.manifest import MANIFEST, Input, Manifest, has_manifest, read_manifest
+from corpus.storage import parquet
+from train.checkpoint.store import Checkpoint
 from train.job import JOB
 
 NO_LICENSE = "none stated"

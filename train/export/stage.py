@@ -10,18 +10,18 @@ from typing import Literal
 
 from corpus import storage
 from corpus.errors import CorruptError, UsageError
-from corpus.manifest import Input, Manifest
-from corpus.progress import progress, say
-from corpus.running import running_stage
-from corpus.workspace import Receipt, Workspace, plan_stage
-from train import checkpoints
-from train.checkpoints import Checkpoint
+from corpus.stage.lock import running_stage
+from corpus.stage.manifest import Input, Manifest
+from corpus.stage.progress import progress, say
+from corpus.stage.workspace import Receipt, Workspace, plan_stage
+from train.checkpoint import store
+from train.checkpoint.store import Checkpoint
 from train.config import ModelShape
 from train.export.card import CARD, model_card
 from train.export.config import PLACES, ExportConfig, ExportFormat
-from train.export.layouts import folded
 from train.export.lineage import Lineage, find_lineage
 from train.export.transformers_files import TOKENIZER, end_of_text_id, write_transformers
+from train.export.weight_names import folded
 from train.export.weights import Weights, read_weights
 
 STAGE = "export"
@@ -37,7 +37,7 @@ def export(config: ExportConfig, *, run: str, output: str) -> Manifest:
     if storage.is_remote(output):
         raise UsageError(f"{output}: export writes to a local disk; copy the directory away afterwards")
     with running_stage(output):
-        checkpoint = checkpoints.newest_good(run, say)
+        checkpoint = store.newest_good(run, say)
         lineage = find_lineage(run, checkpoint)
         workspace, manifest = plan_stage(
             output,
@@ -107,7 +107,7 @@ def _write_format(
 
         number: Literal["f16", "q8_0"] = "f16" if kind == "gguf-f16" else "q8_0"
         return write_gguf(path, weights, shape, tokenizer=tokenizer, end_of_text=end, kind=number, name=config.name)
-    from train.export.ct2 import write_ct2
+    from train.export.ctranslate2 import write_ct2
 
     write_ct2(path, weights, shape, tokenizer=tokenizer, quantization="int8" if kind == "ct2-int8" else "float32")
     return None
@@ -126,7 +126,7 @@ def _receipt(kind: ExportFormat, workspace: Workspace) -> Receipt:
 
 
 def _checkpoint_inputs(run: str, checkpoint: Checkpoint) -> list[Input]:
-    entries = checkpoints.read_list(run) or ()
+    entries = store.read_list(run) or ()
     return [Input(name="checkpoint", fingerprint=entry.sha256) for entry in entries if entry.name == checkpoint.name]
 
 

@@ -12,9 +12,9 @@ from tokenizer.config import END_OF_TEXT
 from tokenizer.hf_json import transformers_files
 from train.config import ModelShape
 from train.export.config import DType
-from train.export.layouts import transformers_weights
+from train.export.weight_names import transformers_weights
 from train.export.weights import Weights
-from train.model import INIT_STD
+from train.model.gpt import INIT_STD
 
 MODEL = "model.safetensors"
 CONFIG = "config.json"

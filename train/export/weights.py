@@ -22,7 +22,7 @@ from torch import Tensor
 
 from corpus import storage
 from corpus.errors import CorruptError
-from train.checkpoints import TAG, WEIGHTS, Checkpoint, checkpoint_path
+from train.checkpoint.store import TAG, WEIGHTS, Checkpoint, checkpoint_path
 from train.config import ModelShape
 
 EMBEDDING = "tokens.weight"

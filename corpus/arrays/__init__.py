@@ -1,0 +1,1 @@
+"""NumPy and Arrow without a domain: lookups, hashes, numba's cache."""

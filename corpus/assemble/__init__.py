@@ -1,0 +1,1 @@
+"""The stage `assemble`: records to a deduplicated, split corpus."""

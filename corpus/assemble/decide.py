@@ -1,0 +1,108 @@
+"""A document: a record that is alive, has text, and is on its way to a corpus shard; and what becomes of the others.
+
+`decide` says it of one record; `corpus.assemble.decide_batch` of whole batches, and asks here where columns do not
+tell.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from corpus.assemble.rules import reason_to_drop, tagged
+from corpus.assemble.updates import OUTDATED, REASONS, Code
+from corpus.config import AssembleConfig
+from corpus.pile import rules
+from corpus.records import Kind, Record, Source, doc_key, pmc_doc_id
+from corpus.text.render import render
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Document:
+    """One document on its way to a corpus shard."""
+
+    doc_id: str
+    source: str  # pubmed or pmc
+    kind: str
+    text: str
+    license: str
+    year: int | None
+    journal: str
+    pmid: int | None
+    pmcid: int | None
+    doi: str | None
+    retracted: bool
+    doc_key: int
+    row: int  # of the record in its part
+    version: int
+    manuscript: bool
+    pmc_id_anywhere: bool
+    id_conflict: str
+    full_text: bool  # an article with a body
+    length: int  # of the text, in UTF-8 bytes
+
+
+# What a corpus shard keeps of a document.
+SHARD_COLUMNS = ("doc_id", "source", "kind", "text", "license", "year", "journal", "pmid", "pmcid", "doi", "retracted")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EarlyDecision:
+    """A record that never became a document."""
+
+    row: int
+    doc_id: str
+    source: str
+    kind: str
+    reason: str
+    survivor: str  # of an outdated record: the document id of the record that is alive; else ""
+
+
+def decide(record: Record, row: int, verdict: np.void, config: AssembleConfig) -> Document | EarlyDecision:
+    """Return what one record becomes; row: its place in its part, verdict: what the fold says of it."""
+    code = Code(verdict["code"])
+    reason: Any = REASONS.get(code)
+    text = ""
+    if reason is None:
+        text = render(record, config.profile, floats=config.floats)
+        pile = config.profile == "pile"
+        reason = rules.reason_to_drop(record) if pile else reason_to_drop(record, text, config)
+    if reason is not None:
+        return EarlyDecision(
+            row=row,
+            doc_id=record.doc_id,
+            source=str(record.source),
+            kind=str(record.kind),
+            reason=str(reason),
+            survivor=_live_id(record, int(verdict["live_version"])) if code in OUTDATED else "",
+        )
+    text = text if config.profile == "pile" else tagged(record, text, config)
+    return Document(
+        doc_id=record.doc_id,
+        source=str(record.source),
+        kind=str(record.kind),
+        text=text,
+        license=record.license,
+        year=record.year,
+        journal=record.journal,
+        pmid=record.pmid,
+        pmcid=record.pmcid,
+        doi=record.doi,
+        retracted=record.retracted,
+        doc_key=doc_key(record.doc_id),
+        row=row,
+        version=record.version,
+        manuscript=record.manuscript,
+        pmc_id_anywhere=record.pmc_id_anywhere,
+        id_conflict=record.id_conflict,
+        full_text=record.kind == Kind.ARTICLE and any(block.text for block in record.body),
+        length=len(text.encode()),
+    )
+
+
+def _live_id(record: Record, live_version: int) -> str:
+    """Return the id of the record that is alive for an outdated one: the versions of a citation share theirs."""
+    if record.source != Source.PMC:
+        return record.doc_id
+    assert record.pmcid is not None, "an article has a PMC id"
+    return pmc_doc_id(record.pmcid, live_version)

@@ -1,0 +1,203 @@
+"""One part of records after the other: its keys for the fold, its documents, and what they bring to the search.
+
+`make_documents` writes four intermediate files: documents (what is known of them, and where their text begins), their
+texts, early decisions (what was dropped and why) and bucket rows (what the document brings to the search for
+duplicates).
+"""
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from corpus import storage
+from corpus.assemble.contamination import Contamination, evaluation_digest, find_contamination, load_index
+from corpus.assemble.decide import Document, EarlyDecision
+from corpus.assemble.decide_batch import decide_batch, unread
+from corpus.assemble.inputs import RecordParts
+from corpus.assemble.retractions import Entities, mark_retracted, retracted_rows
+from corpus.assemble.rules import DropReason
+from corpus.assemble.splits import order_of
+from corpus.assemble.text_store import write_texts
+from corpus.assemble.updates import KEY, OUTDATED, PMC_ENTITY, PUBMED_ENTITY
+from corpus.config import AssembleConfig
+from corpus.dedup.candidates import bucket_rows
+from corpus.dedup.minhash import band_hashes, bands_for, sign
+from corpus.dedup.notices import are_notices
+from corpus.dedup.shingles import normalize
+from corpus.extract.inputs import file_rank
+from corpus.records import Kind, doc_key, part_number
+from corpus.stage.task_progress import tell
+from corpus.stage.workspace import WORK, Receipt, Workspace
+from corpus.storage import parquet
+from corpus.storage.schema import schema_of, to_table
+
+FILES = ("documents", "texts", "early", "buckets", "contamination")
+LAYOUT = "texts apart, plain arrays, XXH3"  # of the intermediate files: those of an earlier version are not taken up
+PIECE_ROWS = 4096  # documents that are signed at once: what they need in between stays near the processor
+WORK_LEVEL = 1  # of zstd: what the stage removes at its end is written at twice the speed and a fifth larger
+
+_SUFFIXES = {"buckets": "npy", "texts": "txt"}
+
+
+def work_path(name: str, stem: str) -> str:
+    """Return the path, relative to the stage's output, of an intermediate file of the records part of this stem."""
+    return f"{WORK}/{name}/{stem}.{_SUFFIXES.get(name, 'parquet')}"
+
+
+def file_ranks(names: Sequence[str]) -> list[int]:
+    """Return the place of each records part in the order in which NCBI's files apply; names: their stems."""
+    order = sorted(range(len(names)), key=lambda part: file_rank(names[part]))
+    ranks = [0] * len(names)
+    for rank, part in enumerate(order):
+        ranks[part] = rank
+    return ranks
+
+
+def key_rows(parts: RecordParts, *, part: int, rank: int) -> np.ndarray:
+    """Return KEY[num_records] of a records part: who each record speaks of, and in which order it counts."""
+    table = parts.keys(part)
+    article, sub_article, deletion = (
+        pc.is_in(table.column("kind"), pa.array(kinds)).to_numpy()
+        for kinds in ([Kind.ARTICLE, Kind.SUB_ARTICLE], [Kind.SUB_ARTICLE], [Kind.DELETION])
+    )
+    ids = [table.column(name).fill_null(0).to_numpy().astype(np.uint64) for name in ("pmid", "pmcid")]
+    keys = np.zeros(table.num_rows, KEY)
+    pubmed, pmc = np.uint64(PUBMED_ENTITY) | ids[0], np.uint64(PMC_ENTITY) | ids[1]
+    keys["entity"] = np.where(article, pmc, pubmed)
+    retracted = table.column("retracted").to_numpy()
+    other, known = np.where(article, pubmed, pmc), np.where(article, ids[0], ids[1]) > 0
+    keys["other"], keys["retracted"] = np.where(retracted & known, other, 0), retracted
+    keys["version"] = table.column("version").to_numpy()
+    keys["position"] = table.column("position").to_numpy()
+    keys["row"] = np.arange(table.num_rows)
+    keys["rank"], keys["part"] = rank, part
+    for row in np.flatnonzero(sub_article):
+        keys["sub_article"][row] = part_number(doc_key(table.column("doc_id")[row].as_py()))
+    keys["deletion"], keys["article"] = deletion, article
+    return keys
+
+
+def make_documents(
+    parts: RecordParts,
+    *,
+    part: int,
+    verdicts: np.ndarray,
+    retracted: Entities,
+    workspace: Workspace,
+    config: AssembleConfig,
+) -> Receipt:
+    """Write the documents, their texts, early decisions and bucket rows of one records part.
+
+    verdicts: VERDICT[num_records], in row order; retracted: `corpus.assemble.retractions.retracted_entities` of all
+    parts. A task that was finished with the same records, verdicts, retractions and evaluation sets is not done
+    again, in whatever company the part stands.
+    """
+    stem = parts.names[part]
+    task = f"documents/{stem}"
+    facts = {"records": parts.digests[part], "verdicts": _digest(verdicts)}
+    facts["evaluation"] = evaluation_digest(config.evaluation)
+    marked = retracted_rows(parts.keys(part), retracted) if len(retracted) else np.zeros(len(verdicts), bool)
+    facts["retractions"] = hashlib.sha256(marked.tobytes()).hexdigest()
+    of = " ".join([LAYOUT, *facts.values()])
+    if done := workspace.finished(task, of=of):
+        return done
+    table, decided = _decided(parts, part, verdicts, marked, config)
+    tell(workspace.output, "records read", len(verdicts))
+    found = _contamination(table, config)
+    if config.contaminated == "remove" and found.num_rows:
+        table, decided = _without(table, decided, found.column("doc_id"))
+    parquet.write_table(workspace.path(work_path("contamination", stem)), found, level=WORK_LEVEL)
+    hashes, keys = _buckets(table, config)
+    write_documents(table, stem, workspace=workspace, seed=config.seed)
+    parquet.write_table(workspace.path(work_path("early", stem)), decided, level=WORK_LEVEL)
+    save_arrays(workspace.path(work_path("buckets", stem)), hashes=hashes, keys=keys)
+    files = [workspace.measure_work(work_path(name, stem)) for name in FILES]
+    return workspace.finish(Receipt(task=task, work=tuple(files), facts=facts), of=of)
+
+
+def write_documents(table: pa.Table, stem: str, *, workspace: Workspace, seed: int) -> None:
+    """Write the documents of a part (the columns of `Document`) in row order, and apart from them their texts."""
+    order = order_of(table.column("doc_key").to_numpy().astype(np.uint64), seed)
+    starts = write_texts(workspace.path(work_path("texts", stem)), table.column("text"), order)
+    table = table.drop_columns(["text"]).append_column("text_start", pa.array(starts))
+    table = table.take(pa.array(np.argsort(table.column("row").to_numpy(), kind="stable")))
+    parquet.write_table(workspace.path(work_path("documents", stem)), table, level=WORK_LEVEL)
+
+
+def _decided(
+    parts: RecordParts, part: int, verdicts: np.ndarray, marked: np.ndarray, config: AssembleConfig
+) -> tuple[pa.Table, pa.Table]:
+    """Return (documents, early decisions) of a part, in row order; marked: bool[num_records], retracted elsewhere."""
+    # A part may be without rows: a file of nothing but dead letters, or the last one of a tar.
+    documents, early = [schema_of(Document).empty_table()], [schema_of(EarlyDecision).empty_table()]
+    first = 0
+    for batch in parts.batches(part, without=unread(config)):
+        end = first + batch.num_rows
+        batch = mark_retracted(batch, marked[first:end])
+        made = decide_batch(batch, first_row=first, verdicts=verdicts[first:end], config=config)
+        documents.append(made[0])
+        early.append(made[1])
+        first = end
+    assert first == len(verdicts), f"{parts.names[part]}: {first} rows, {len(verdicts)} verdicts"
+    return pa.concat_tables(documents), pa.concat_tables(early)
+
+
+def _digest(verdicts: np.ndarray) -> str:
+    """Return the SHA-256 of what the fold says of a part's rows, wherever the part stands."""
+    named = np.where(np.isin(verdicts["code"], OUTDATED), verdicts["live_version"], 0)  # of no meaning for others
+    digest = hashlib.sha256(verdicts["code"].tobytes())
+    digest.update(named.astype("<u4").tobytes())
+    return digest.hexdigest()
+
+
+def _contamination(table: pa.Table, config: AssembleConfig) -> pa.Table:
+    if not config.evaluation:
+        return to_table([], Contamination)
+    index = load_index(config.evaluation, config.evaluation_words)
+    return find_contamination(table.sort_by("row"), index, share=config.evaluation_share)
+
+
+def _without(table: pa.Table, decided: pa.Table, ids: pa.ChunkedArray) -> tuple[pa.Table, pa.Table]:
+    """Return the documents without some, and the early decisions with those, these in row order."""
+    gone = pc.is_in(table.column("doc_id"), ids.combine_chunks())
+    lost = table.filter(gone)
+    columns = {name: lost.column(name) for name in ("row", "doc_id", "source", "kind")}
+    columns["reason"] = pa.array([str(DropReason.CONTAMINATED)] * lost.num_rows, pa.string())
+    columns["survivor"] = pa.array([""] * lost.num_rows, pa.string())
+    moved = pa.Table.from_arrays([columns[name] for name in decided.schema.names], schema=decided.schema)
+    return table.filter(pc.invert(gone)), pa.concat_tables([decided, moved]).sort_by("row")
+
+
+def save_arrays(path: str, **arrays: np.ndarray) -> None:
+    """Write arrays as one file that appears whole: their names and then each of them, in numpy's own format.
+
+    An archive of numpy's (.npz) adds a checksum, which costs more than the writing; receipts hold a better one.
+    """
+    with storage.write_atomic(path) as sink:
+        for array in (np.array(list(arrays)), *arrays.values()):
+            np.save(sink, array, allow_pickle=False)
+
+
+def load_arrays(path: str) -> dict[str, np.ndarray]:
+    """Read the arrays of a file written by `save_arrays`."""
+    with storage.open_read(path) as source:
+        names = np.load(source, allow_pickle=False)
+        return {str(name): np.load(source, allow_pickle=False) for name in names}
+
+
+def _buckets(table: pa.Table, config: AssembleConfig) -> tuple[np.ndarray, np.ndarray]:
+    if config.profile == "pile":  # The Pile removed no duplicates from these two sources
+        return np.zeros(0, np.uint64), np.zeros(0, np.uint64)
+    pieces = [_piece_buckets(piece, config) for piece in table.to_batches(max_chunksize=PIECE_ROWS)]
+    hashes, keys = ([np.zeros(0, np.uint64), *(piece[column] for piece in pieces)] for column in range(2))
+    return np.concatenate(hashes), np.concatenate(keys)
+
+
+def _piece_buckets(batch: pa.RecordBatch, config: AssembleConfig) -> tuple[np.ndarray, np.ndarray]:
+    signed = sign(normalize(batch.column("text")))
+    bands = band_hashes(signed.signatures, *bands_for(config.threshold))
+    keys = batch.column("doc_key").to_numpy().astype(np.uint64)
+    return bucket_rows(keys, signed, bands, only_equal=are_notices(batch.column("text")))

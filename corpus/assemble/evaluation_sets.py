@@ -1,0 +1,157 @@
+"""Evaluation sets: the texts a model must not have read, and the papers that they were made from.
+
+A file is JSONL, an object a line, or one JSON document as its makers publish it: BioASQ's (`questions`; `articles` in
+task A; `data` in SQuAD's form), PubMedQA's (objects by PMID, or its answers alone), or a list. An object has any shape.
+Every string in it is a text, unless its key says that it is an id (`pmid`, `pubid`, `pmcid`, `doi`, `id` …) or a label,
+or it is the address of a paper, as in BioASQ's `documents`.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from corpus import storage
+from corpus.errors import UsageError
+from corpus.ids import normalize_doi, parse_number, parse_pmcid
+
+_PMID_KEYS: Final = frozenset(["pmid", "pubid", "pubmed_id", "pmids", "pubmed"])
+_PMCID_KEYS: Final = frozenset(["pmcid", "pmc", "pmc_id"])
+_DOI_KEYS: Final = frozenset(["doi", "dois"])
+_ITEM_KEYS: Final = ("id", "qid", "question_id", "pubid", "pmid")
+_NO_TEXT_KEYS: Final = frozenset(
+    (
+        *("id", "qid", "question_id", "type", "year", "meshes", "meshmajor", "journal", "concepts", "triples"),
+        *("beginsection", "endsection", "labels", "split"),
+        *("final_decision", "reasoning_required_pred", "reasoning_free_pred"),
+    )
+)
+_LISTS: Final = ("questions", "articles", "data")
+_EXPECTED: Final = "expected JSONL, an object a line, or the JSON that BioASQ or PubMedQA publish"
+_COMPRESSED: Final = (b"PK\x03\x04", b"\x1f\x8b", b"\xfd7zXZ", b"BZh")
+_PUBMED_URL: Final = re.compile(
+    r"https?://(?:www\.)?(?:ncbi\.nlm\.nih\.gov/pubmed|pubmed\.ncbi\.nlm\.nih\.gov)/(\d+)/?"
+)
+_PMC_URL: Final = re.compile(r"https?://(?:www\.|pmc\.)?ncbi\.nlm\.nih\.gov/(?:pmc/)?articles/(PMC\d+)/?")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Item:
+    """One question or passage of an evaluation set."""
+
+    file: str  # base name
+    name: str  # its own id, else its line number
+    texts: tuple[str, ...] = ()
+    pmids: frozenset[int] = field(default_factory=frozenset)
+    pmcids: frozenset[int] = field(default_factory=frozenset)
+    dois: frozenset[str] = field(default_factory=frozenset)
+
+
+def read_evaluation(path: str) -> list[Item]:
+    """Return the items of an evaluation file; raises UsageError, with the place, for what is none."""
+    if not storage.exists(path):
+        raise UsageError(f"{path}: there is no such evaluation file; check --evaluation")
+    file = storage.base_name(path)
+    with storage.open_read(path) as source:
+        raw = source.read()
+    if raw.startswith(_COMPRESSED):
+        raise UsageError(f"{path}: compressed; unpack it and give the file inside")
+    items = [_item(value, file, name) for name, value in _objects(raw.decode("utf-8-sig", errors="replace"), path)]
+    if not items:
+        raise UsageError(f"{path}: holds no question; {_EXPECTED}")
+    return items
+
+
+def _objects(raw: str, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (name, object): of one JSON document, else of the lines of JSONL."""
+    try:
+        whole = json.loads(raw)
+    except ValueError:
+        whole = None
+    if isinstance(whole, list):
+        yield from _numbered(whole, path)
+    elif isinstance(whole, dict) and (name := next((name for name in _LISTS if _holds_objects(whole, name)), None)):
+        yield from _numbered(whole[name], f"{path}: {name}")
+    elif isinstance(whole, dict) and whole and all(isinstance(value, dict) for value in whole.values()):
+        for name, value in whole.items():
+            # Any other set's keys may be numbers of questions.
+            yield name, {"pmid": name, **value} if "CONTEXTS" in value else value
+    elif isinstance(whole, dict) and whole and all(key.isdecimal() for key in whole) and _are_answers(whole):
+        yield from ((name, {"pmid": name}) for name in whole)
+    elif isinstance(whole, dict) and "\n" in raw.strip():
+        keys = ", ".join(sorted(whole)[:5])
+        raise UsageError(f"{path}: one JSON object of the keys {keys}; {_EXPECTED}")
+    else:
+        for number, line in enumerate(raw.split("\n"), start=1):
+            if line.strip():
+                yield str(number), _parsed(line, path, number)
+
+
+def _holds_objects(whole: dict[str, Any], name: str) -> bool:
+    return isinstance(whole.get(name), list) and all(isinstance(value, dict) for value in whole[name])
+
+
+def _are_answers(whole: dict[str, Any]) -> bool:
+    return all(value in ("yes", "no", "maybe") for value in whole.values())
+
+
+def _numbered(values: list[Any], where: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for number, value in enumerate(values, start=1):
+        if not isinstance(value, dict):
+            raise UsageError(f"{where}: item {number} is of type {type(value).__name__}; {_EXPECTED}")
+        yield str(number), value
+
+
+def _parsed(line: str, path: str, number: int) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except ValueError as error:
+        raise UsageError(f"{path}:{number}: not JSON ({error}); {_EXPECTED}") from error
+    if not isinstance(value, dict):
+        raise UsageError(f"{path}:{number}: of type {type(value).__name__}; {_EXPECTED}")
+    return value
+
+
+def _item(value: dict[str, Any], file: str, name: str) -> Item:
+    texts: list[str] = []
+    ids: dict[str, set[Any]] = {"pmid": set(), "pmcid": set(), "doi": set()}
+    _walk(value, "", texts, ids)
+    own = next((str(value[key]) for key in _ITEM_KEYS if value.get(key)), name)
+    return Item(
+        file=file,
+        name=own,
+        texts=tuple(dict.fromkeys(texts)),
+        pmids=frozenset(ids["pmid"] - {None}),
+        pmcids=frozenset(ids["pmcid"] - {None}),
+        dois=frozenset(ids["doi"] - {None}),
+    )
+
+
+def _walk(value: Any, key: str, texts: list[str], ids: dict[str, set[Any]]) -> None:
+    if key in _NO_TEXT_KEYS:
+        return
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            _walk(inner, name.lower(), texts, ids)
+    elif isinstance(value, list):
+        for inner in value:
+            _walk(inner, key, texts, ids)
+    elif key in _PMID_KEYS:
+        ids["pmid"].add(parse_number(str(value).removeprefix("pmid:")))
+    elif key in _PMCID_KEYS:
+        ids["pmcid"].add(parse_pmcid(str(value)))
+    elif key in _DOI_KEYS:
+        ids["doi"].add(normalize_doi(str(value)))
+    elif isinstance(value, str):
+        if found := _PUBMED_URL.fullmatch(value.strip()):
+            ids["pmid"].add(int(found[1]))
+        elif found := _PMC_URL.fullmatch(value.strip()):
+            ids["pmcid"].add(parse_pmcid(found[1]))
+        else:
+            texts.append(value)
+
+
+def all_items(paths: Sequence[str]) -> list[Item]:
+    """Return the items of several files, in the order of the files' names."""
+    return [item for path in sorted(paths, key=storage.base_name) for item in read_evaluation(path)]

@@ -1,0 +1,49 @@
+"""A paper is retracted, not a record: what PubMed says of a citation holds for its article, and the other way round.
+
+The two sources learn of it at different times: a baseline is a year old when the bucket's JSON is of today, and an
+update file marks a citation whose article was fetched last month. Without this an abstract would stay whose article is
+dropped as retracted. Only a record that is alive speaks, and only by its own ids.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from corpus.arrays.lookup import places_in
+from corpus.assemble.updates import PMC_ENTITY, PUBMED_ENTITY, Code
+
+Entities = npt.NDArray[np.uint64]
+
+
+def retracted_entities(keys: np.ndarray, verdicts: np.ndarray) -> Entities:
+    """Return the entities, ascending and distinct, that the retracted records which are alive name: own and other.
+
+    keys: KEY[num_records] in any order; verdicts: VERDICT[num_records], ordered by (part, row), of the same records.
+    """
+    spoken = keys[keys["retracted"] == 1]
+    at = places_in(_places(spoken), _places(verdicts))
+    spoken = spoken[verdicts["code"][at] == Code.LIVE]
+    named = np.unique(np.concatenate([spoken["entity"], spoken["other"]]))
+    return named[named > 0]
+
+
+def retracted_rows(records: pa.Table | pa.RecordBatch, entities: Entities) -> npt.NDArray[np.bool_]:
+    """Return bool[num_rows]: whether a record's PMID or PMC id is among some entities, ascending."""
+    rows = np.zeros(records.num_rows, bool)
+    for name, tag in (("pmid", PUBMED_ENTITY), ("pmcid", PMC_ENTITY)):
+        ids = records.column(name).fill_null(0).to_numpy(zero_copy_only=False).astype(np.uint64)
+        rows |= places_in(np.uint64(tag) | ids, entities) >= 0
+    return rows
+
+
+def mark_retracted(batch: pa.RecordBatch, rows: npt.NDArray[np.bool_]) -> pa.RecordBatch:
+    """Return records with `retracted` also true where `rows`, bool[num_records], says so."""
+    if not rows.any():
+        return batch
+    place = batch.schema.get_field_index("retracted")
+    stated = batch.column(place).to_numpy(zero_copy_only=False)
+    return batch.set_column(place, batch.schema.field(place), pa.array(stated | rows))
+
+
+def _places(rows: np.ndarray) -> npt.NDArray[np.uint64]:
+    return rows["part"].astype(np.uint64) << np.uint64(32) | rows["row"]

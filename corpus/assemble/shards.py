@@ -1,0 +1,212 @@
+"""From documents and their fates to corpus shards: where each kept document goes, and what is said of every other.
+
+`corpus.assemble.splits` says to which split and shard a document belongs, by its id and cluster alone, so any worker
+count gives the same bytes.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from corpus.arrays.lookup import grouped, places_in
+from corpus.assemble.contamination import place_report
+from corpus.assemble.decide import SHARD_COLUMNS, Document, EarlyDecision
+from corpus.assemble.documents import work_path
+from corpus.assemble.splits import Shards, clusters_of, order_of, split_of
+from corpus.assemble.text_store import gather_texts, read_texts
+from corpus.config import AssembleConfig
+from corpus.dedup.resolve import REASONS
+from corpus.records import doc_id
+from corpus.stage.manifest import SPLITS, Books
+from corpus.stage.task_progress import tell
+from corpus.stage.workspace import Receipt, Workspace
+from corpus.storage import parquet
+from corpus.storage.files import is_remote
+from corpus.storage.ipc import from_block, to_block
+from corpus.storage.schema import schema_of, to_table
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decision:
+    """What became of one record; every record has one."""
+
+    doc_id: str
+    source: str
+    kind: str
+    kept: bool
+    reason: str  # "" when kept, else a `corpus.assemble.rules.DropReason`
+    survivor: str  # the kept document that stands for a duplicate, the newer record for an outdated one; else ""
+    matched: str  # the document that `score` compares with: the survivor, or the citation its full text stands for
+    score: float | None  # exact Jaccard similarity of word 5-shingles with `matched`
+    cluster: str  # smallest id of the documents that resemble each other; its own id when alone
+    split: str  # train, validation or test when kept
+
+
+_TEXT = schema_of(Document).field("text")
+DECISION_COLUMNS = [field.name for field in fields(Decision)]
+
+
+def place(
+    *,
+    part: int,
+    stem: str,
+    outcome: dict[str, np.ndarray],
+    shards: Shards,
+    workspace: Workspace,
+    config: AssembleConfig,
+) -> tuple[Receipt, pa.Table]:
+    """Write the decisions on one records part; return their receipt and its kept documents.
+
+    The table holds `SHARD_COLUMNS`, the hash by which a shard is ordered (`order`) and the number of the shard
+    (`shard`). In a local directory, which all workers see, it says where each text lies (`part`, `text_start`,
+    `length`) instead of holding it.
+    """
+    table = parquet.read_table(workspace.path(work_path("documents", stem)))
+    early = parquet.read_table(workspace.path(work_path("early", stem)))
+    keys = table.column("doc_key").to_numpy().astype(np.uint64)
+    lost, cluster_keys = places_in(keys, outcome["dropped"]), clusters_of(keys, outcome)
+    clusters = table.column("doc_id").to_pylist()
+    for row in np.flatnonzero(cluster_keys != keys).tolist():
+        clusters[row] = doc_id(cluster_keys[row])
+    split = split_of(keys, outcome, config)
+    rows = pa.concat_tables([_document_decisions(table, lost, outcome, clusters, split), _early_decisions(early)])
+    decisions = rows.take(pa.array(np.argsort(rows.column("row").to_numpy()))).select(DECISION_COLUMNS)
+    name = f"decisions/part-{part:05d}.parquet"
+    parquet.write_table(workspace.path(name), decisions.combine_chunks())
+    parts = [workspace.measure(name, role="decisions", rows=decisions.num_rows)]
+    lost_to_pile = table.filter(pa.array(lost < 0)).column("pmc_id_anywhere")
+    facts = {"abstracts_the_pile_rule_drops": pc.sum(lost_to_pile).as_py() or 0}
+    if config.evaluation:
+        report, found = place_report(part, stem, workspace)
+        parts.append(report)
+        facts |= found
+    receipt = Receipt(task=f"decisions/{part:05d}", parts=tuple(parts), books=_books(decisions), facts=facts)
+    tell(workspace.output, "decided", decisions.num_rows)
+    order = order_of(keys, config.seed)
+    kept = table.append_column("order", pa.array(order))
+    kept = kept.append_column("shard", pa.array(shards.numbers(order, split))).filter(pa.array(lost < 0))
+    return workspace.finish(receipt), _with_texts(kept, part, workspace.path(work_path("texts", stem)))
+
+
+def _with_texts(kept: pa.Table, part: int, path: str) -> pa.Table:
+    """Return what crosses the shuffle of kept documents: with their texts only where a shard cannot read them."""
+    columns = ["order", "shard", *(name for name in SHARD_COLUMNS if name != "text")]
+    if is_remote(path):
+        starts, lengths = (kept.column(name).to_numpy() for name in ("text_start", "length"))
+        return kept.select(columns).append_column(_TEXT, read_texts(path, starts, lengths))
+    parts = pa.array(np.full(kept.num_rows, part))
+    return kept.select([*columns, "text_start", "length"]).append_column("part", parts)
+
+
+def shard_blocks(tables: Sequence[pa.Table]) -> Iterator[tuple[int, bytes]]:
+    """Yield (shard number, Arrow stream) for the kept documents of some parts; a shard is a range of the hash."""
+    if not tables:
+        return
+    table = pa.concat_tables(tables)
+    number = table.column("shard").to_numpy()
+    by_shard = grouped(number, int(number.max(initial=0)) + 1)
+    table = table.drop_columns(["shard"]).take(pa.array(by_shard)).combine_chunks()
+    number = number[by_shard]
+    bounds = [0, *(np.flatnonzero(np.diff(number)) + 1).tolist(), len(number)]
+    for start, end in pairwise(bounds if len(number) else []):
+        yield int(number[start]), to_block(table.slice(start, end - start))
+
+
+def write_shard(
+    number: int, blocks: Iterable[bytes], *, shards: Shards, workspace: Workspace, stems: Sequence[str]
+) -> Receipt:
+    """Write one corpus shard from the blocks that came for it, in the order of the hash of (seed, id).
+
+    stems: of all records parts. Raises CorruptError for a file of texts that ends before one of them.
+    """
+    split, name = shards.name(number)
+    task = f"shard/{name}"
+    if done := workspace.finished(task):
+        return done
+    tables = [table for block in blocks if (table := from_block(block)).num_rows]
+    table = pa.concat_tables(tables) if tables else _empty_shard()
+    table = table.take(pa.array(np.argsort(table.column("order").to_numpy())))
+    if "text" not in table.column_names:
+        paths = [workspace.path(work_path("texts", stem)) for stem in stems]
+        places = (table.column(name).to_numpy() for name in ("part", "text_start", "length"))
+        table = table.append_column(_TEXT, gather_texts(paths, *places))
+    table = table.select(SHARD_COLUMNS)
+    parquet.write_table(workspace.path(name), table)
+    tell(workspace.output, "in shards", table.num_rows)
+    facts = {f"{split}_documents": table.num_rows, f"{split}_text_bytes": _num_bytes(table)}
+    for source in ("pubmed", "pmc"):
+        facts[f"{split}_documents_{source}"] = pc.sum(pc.equal(table.column("source"), source)).as_py() or 0
+    part = workspace.measure(name, role=split, rows=table.num_rows)
+    return workspace.finish(Receipt(task=task, parts=(part,), facts=facts))
+
+
+def _document_decisions(
+    table: pa.Table,
+    places: np.ndarray,
+    outcome: dict[str, np.ndarray],
+    clusters: list[str],
+    split: np.ndarray,
+) -> pa.Table:
+    """Return the decision on each document; places: int64[num_rows] into the dropped ones, -1 for the kept."""
+    lost = np.flatnonzero(places >= 0)
+    reasons, survivors, matched = ([""] * len(places) for _ in range(3))
+    scores: list[float | None] = [None] * len(places)
+    columns = (outcome[name][places[lost]].tolist() for name in ("reason", "survivor", "matched", "score"))
+    for row, reason, survivor, match, score in zip(lost.tolist(), *columns, strict=True):
+        reasons[row], survivors[row], matched[row] = str(REASONS[reason]), doc_id(survivor), doc_id(match)
+        scores[row] = None if math.isnan(score) else score
+    split = np.where(places >= 0, len(SPLITS), split)
+    return _decision_table(
+        table,
+        kept=pa.array(places < 0),
+        reason=pa.array(reasons, pa.string()),
+        survivor=pa.array(survivors, pa.string()),
+        matched=pa.array(matched, pa.string()),
+        score=pa.array(scores, pa.float64()),
+        cluster=pa.array(clusters, pa.string()),
+        split=pa.array([*SPLITS, ""]).take(pa.array(split)),
+    )
+
+
+def _early_decisions(early: pa.Table) -> pa.Table:
+    nothing = pa.array([""] * early.num_rows, pa.string())
+    return _decision_table(
+        early,
+        kept=pa.array(np.zeros(early.num_rows, bool)),
+        reason=early.column("reason"),
+        survivor=early.column("survivor"),
+        matched=nothing,
+        score=pa.nulls(early.num_rows, pa.float64()),
+        cluster=early.column("doc_id"),
+        split=nothing,
+    )
+
+
+def _decision_table(table: pa.Table, **columns: pa.Array | pa.ChunkedArray) -> pa.Table:
+    """Return decisions with the row of each; the ids come from the table, the rest is given."""
+    known = {name: table.column(name) for name in ("row", "doc_id", "source", "kind")} | columns
+    schema = schema_of(Decision).append(schema_of(EarlyDecision).field("row"))
+    return pa.Table.from_arrays([known[name] for name in schema.names], schema=schema)
+
+
+def _empty_shard() -> pa.Table:
+    return to_table([], Document).append_column("order", pa.array([], pa.uint64()))
+
+
+def _books(decisions: pa.Table) -> Books:
+    counts = pc.value_counts(decisions.filter(pc.invert(decisions.column("kept"))).column("reason")).to_pylist()
+    dropped = {count["values"]: count["counts"] for count in counts}
+    return Books(
+        read=decisions.num_rows,
+        kept=decisions.num_rows - sum(dropped.values()),
+        dropped=dict(sorted(dropped.items())),
+    )
+
+
+def _num_bytes(table: pa.Table) -> int:
+    return int(pc.sum(pc.binary_length(table.column("text"))).as_py() or 0)

@@ -1,0 +1,154 @@
+"""The split, the order and the shard of a document: pure functions of its key, its cluster and the text that is kept.
+
+The split goes by a hash of the smallest id of the document's cluster: no resemblance crosses it, and as the corpus
+grows a document moves only when its cluster gets another smallest id. A paper is held out whole: a new version of an
+article stays where the old one was, and reviews and replies inside an article go with it. Validation is taken from the
+low end of the hash and test from the high end, so that a larger share takes documents from train alone.
+
+The order inside a split is a hash of the key that is one-to-one, and a shard is a range of it. The ranges are cut where
+they hold equally much text: found on 2^20 bins of the hash, so the cut is off by the text of a bin at most, which is a
+single document in corpora of up to some 200,000, and a five-hundredth of a shard with 48 million documents.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from corpus.arrays.hashing import GOLDEN, mix
+from corpus.arrays.lookup import places_in
+from corpus.config import AssembleConfig
+from corpus.records import article_keys, paper_keys
+from corpus.stage.manifest import SPLITS
+from corpus.storage import parquet
+
+BIN_BITS: Final = 20  # 8 bytes a bin and split: 25 MB for any number of documents
+_BIN_SHIFT: Final = np.uint64(64 - BIN_BITS)
+_ORDER, _SPLIT = 1, 2  # two hashes of one key
+
+Keys = npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shards:
+    """The shards of all splits, numbered through: those of train first, then validation's, then test's."""
+
+    starts: tuple[tuple[int, ...], ...]  # of each split: the smallest order of each of its shards, ascending
+    text_bytes: tuple[tuple[int, ...], ...]  # of each split: the text of each of its shards, in UTF-8 bytes
+
+    @property
+    def num_all(self) -> int:
+        """Return the number of shards of all splits."""
+        return sum(map(len, self.starts))
+
+    def name(self, number: int) -> tuple[str, str]:
+        """Return (split, file name) of a shard."""
+        for split, starts in zip(SPLITS, self.starts, strict=True):
+            if number < len(starts):
+                return split, f"{split}/part-{number:05d}-of-{len(starts):05d}.parquet"
+            number -= len(starts)
+        raise AssertionError("a shard's number is below num_all")
+
+    def numbers(self, order: Keys, split: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+        """Return the number of the shard of each document, int64[num_docs]; split: positions in SPLITS."""
+        number = np.zeros(len(order), np.int64)
+        first = 0
+        for code, starts in enumerate(self.starts):
+            own = split == code
+            number[own] = first - 1 + np.searchsorted(np.array(starts, np.uint64), order[own], side="right")
+            first += len(starts)
+        return number
+
+    def facts(self) -> dict[str, int]:
+        """Return the number of shards of each split and the text of the smallest and largest, for the manifest."""
+        found: dict[str, int] = {}
+        for split, sizes in zip(SPLITS, self.text_bytes, strict=True):
+            if sizes:
+                found |= {f"{split}_shards": len(sizes), f"{split}_shard_bytes_max": max(sizes)}
+                found[f"{split}_shard_bytes_min"] = min(sizes)
+        return found
+
+
+def order_of(keys: Keys, seed: int) -> Keys:
+    """Return the place of each document in the order of its split: one-to-one, so no two documents share one."""
+    return _hashed(keys, seed, _ORDER)
+
+
+def split_of(keys: Keys, outcome: Mapping[str, np.ndarray], config: AssembleConfig) -> npt.NDArray[np.uint8]:
+    """Return the split of each document as a position in SPLITS; outcome as in `clusters_of`."""
+    # A sub-article that resembles nothing goes with its article, wherever that is.
+    alone = places_in(keys, outcome["member"]) < 0
+    clusters = clusters_of(np.where(alone, article_keys(keys), keys), outcome)
+    unit = (_hashed(paper_keys(clusters), config.seed, _SPLIT) >> np.uint64(11)).astype(np.float64) / 2**53
+    validation, test = unit < config.validation, unit >= 1 - config.test
+    return np.select([validation, test], [np.uint8(1), np.uint8(2)], np.uint8(0))
+
+
+def clusters_of(keys: Keys, outcome: Mapping[str, np.ndarray]) -> Keys:
+    """Return the smallest key of the cluster of each document, its own key where it is alone.
+
+    outcome: the arrays of `corpus.dedup.resolve.Outcome`.
+    """
+    member = places_in(keys, outcome["member"])
+    clusters = keys.copy()
+    clusters[member >= 0] = outcome["cluster"][member[member >= 0]]
+    return clusters
+
+
+def plan_shards(paths: Iterable[str], outcome: Mapping[str, np.ndarray], config: AssembleConfig) -> Shards:
+    """Return the shards for the kept documents of some documents parts."""
+    scales = Scales(config)
+    for path in paths:
+        table = parquet.read_table(path, columns=["doc_key", "length"])
+        scales.add(table.column("doc_key").to_numpy().astype(np.uint64), table.column("length").to_numpy(), outcome)
+    return scales.shards()
+
+
+class Scales:
+    """The text that is kept, by split and by bin of the order; 25 MB for any number of documents."""
+
+    def __init__(self, config: AssembleConfig) -> None:
+        """Begin with nothing."""
+        self._config = config
+        self._bytes = np.zeros(len(SPLITS) << BIN_BITS, np.int64)
+
+    def add(self, keys: Keys, lengths: npt.NDArray[np.int64], outcome: Mapping[str, np.ndarray]) -> None:
+        """Add documents, dropped ones too; lengths: of their texts in UTF-8 bytes."""
+        kept = places_in(keys, outcome["dropped"]) < 0
+        keys, lengths = keys[kept], lengths[kept]
+        split = split_of(keys, outcome, self._config).astype(np.int64)
+        bins = (order_of(keys, self._config.seed) >> _BIN_SHIFT).astype(np.int64)
+        np.add.at(self._bytes, split << BIN_BITS | bins, lengths)
+
+    def shards(self) -> Shards:
+        """Return the shards for the documents added, each of `shard_mb` of text at most, or a document more."""
+        shares = (1.0, self._config.validation, self._config.test)
+        wanted = self._config.shard_mb * 1_000_000
+        cuts = [
+            cut(weights, -(-int(weights.sum()) // wanted)) if share else ((), ())
+            for weights, share in zip(self._bytes.reshape(len(SPLITS), -1), shares, strict=True)
+        ]
+        starts = [tuple(place << int(_BIN_SHIFT) for place in places) for places, _ in cuts]
+        return Shards(starts=tuple(starts), text_bytes=tuple(tuple(sizes) for _, sizes in cuts))
+
+
+def cut(weights: npt.NDArray[np.int64], num_shards: int) -> tuple[Sequence[int], Sequence[int]]:
+    """Return (first bins, weights) of so many ranges of bins, at least one, of weights as equal as bins allow.
+
+    Each border is the one nearest to its place, so a range is off by the weight of the heaviest bin at most.
+    """
+    num_shards = max(1, num_shards)
+    ends = np.concatenate([[0], np.cumsum(weights)])
+    goals = np.arange(num_shards) * int(ends[-1]) // num_shards
+    after = np.clip(np.searchsorted(ends, goals), 1, len(weights))
+    before_is_nearer = goals - ends[after - 1] <= ends[after] - goals
+    places = np.minimum(np.where(before_is_nearer, after - 1, after), len(weights) - 1)
+    sizes = np.diff(np.append(ends[places], ends[-1]))
+    return places.tolist(), sizes.tolist()
+
+
+def _hashed(keys: Keys, seed: int, purpose: int) -> Keys:
+    salt = mix(np.array([(seed + purpose * int(GOLDEN)) % 2**64], np.uint64))
+    return mix(mix(keys ^ salt) + GOLDEN)

@@ -1,0 +1,99 @@
+"""The latest state of each document: a fold over every row that speaks of it, in any order of arrival.
+
+In: one fixed-width `KEY` row per record. Out: one `VERDICT` row per record. The key of the fold is the PMID, or
+the PMCID for articles; the order is (file rank, position). A deletion removes every row of its PMID that
+stands before it, in that file or an earlier one; of the rest the highest version wins, then the latest file.
+Sub-articles share the fate of their article.
+"""
+
+from enum import IntEnum
+
+import numpy as np
+
+from corpus.assemble.rules import DropReason
+
+PUBMED_ENTITY, PMC_ENTITY = 1 << 60, 2 << 60  # source tags
+KEY = np.dtype(
+    [
+        ("entity", "<u8"),  # source tag and PMID or PMCID, without the version
+        ("other", "<u8"),  # of a retracted record: the entity of its other id, if it states one; 0 for all others
+        ("version", "<u4"),
+        ("rank", "<u4"),  # of the input file, in the order in which NCBI's files apply
+        ("position", "<u4"),  # of the record in its file
+        ("part", "<u4"),  # where the record lies: records part and row
+        ("row", "<u4"),
+        ("sub_article", "u2"),  # the number of a sub-article in its article, 0 for all other records
+        ("deletion", "u1"),
+        ("article", "u1"),
+        ("retracted", "u1"),
+    ]
+)
+VERDICT = np.dtype(
+    [
+        ("part", "<u4"),
+        ("row", "<u4"),
+        ("live_version", "<u4"),  # of the record that is alive for this entity; 0 when none is
+        ("code", "u1"),
+    ]
+)
+
+
+class Code(IntEnum):
+    """What the fold decided about one record."""
+
+    LIVE = 0
+    SUPERSEDED = 1
+    OLDER_VERSION = 2
+    DELETED = 3
+    DELETION_NOTICE = 4
+
+
+REASONS = {
+    Code.SUPERSEDED: DropReason.SUPERSEDED,
+    Code.OLDER_VERSION: DropReason.OLDER_VERSION,
+    Code.DELETED: DropReason.DELETED,
+    Code.DELETION_NOTICE: DropReason.DELETION_NOTICE,
+}
+
+OUTDATED = (Code.SUPERSEDED, Code.OLDER_VERSION)  # there is a record that stands for these
+
+
+def fold(keys: np.ndarray) -> np.ndarray:
+    """Return the verdict of every key row; all rows of an entity must be present.
+
+    keys: KEY[num_records], in any order. Returns VERDICT[num_records], ordered by (part, row).
+    """
+    verdicts = np.zeros(len(keys), VERDICT)
+    if len(keys):
+        order = np.lexsort((keys["row"], keys["part"], keys["position"], keys["rank"], keys["entity"]))
+        rows = keys[order]
+        verdicts["part"], verdicts["row"] = rows["part"], rows["row"]
+        verdicts["code"], verdicts["live_version"] = _codes(rows)
+    return verdicts[np.lexsort((verdicts["row"], verdicts["part"]))]
+
+
+def _codes(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return (code, live version) of each row of rows sorted by (entity, rank, position)."""
+    starts = np.flatnonzero(np.r_[True, rows["entity"][1:] != rows["entity"][:-1]])
+    group = np.repeat(np.arange(len(starts)), np.diff(np.r_[starts, len(rows)]))
+    index = np.arange(len(rows))
+    deletion = rows["deletion"].astype(bool)
+    last_deletion = np.full(len(starts), -1)
+    np.maximum.at(last_deletion, group[deletion], index[deletion])
+    alive = ~deletion & (index > last_deletion[group])
+    # The winner of a group: the highest version, and among equals the last row.
+    best_version = np.zeros(len(starts), np.uint32)
+    np.maximum.at(best_version, group[alive], rows["version"][alive])
+    top = alive & (rows["version"] == best_version[group])
+    winner = np.full(len(starts), -1)
+    whole = top & (rows["sub_article"] == 0)
+    np.maximum.at(winner, group[whole], index[whole])
+
+    codes = np.full(len(rows), Code.SUPERSEDED, np.uint8)
+    codes[alive & ~top] = Code.OLDER_VERSION
+    codes[~deletion & ~alive] = Code.DELETED
+    codes[deletion] = Code.DELETION_NOTICE
+    codes[winner[winner >= 0]] = Code.LIVE
+    # Rows are in the order of the files, where sub-articles follow their article.
+    codes = codes[np.maximum.accumulate(np.where(rows["sub_article"] == 0, index, 0))]
+    return codes, np.where(winner >= 0, best_version, 0)[group]

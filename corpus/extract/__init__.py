@@ -1,0 +1,1 @@
+"""The stage `extract`: NCBI's files to records."""

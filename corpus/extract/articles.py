@@ -1,0 +1,265 @@
+"""JATS articles out of tars and trees, in order, one result an article.
+
+An `InputTask` comes in; a `Record` or a `Reject` for every article goes out, in member order for a tar and in the
+task's order for loose files. A tar is read twice: first to its very end, so that a cut or damaged archive is an
+error before any record is emitted, and to learn the metadata JSON, which may stand anywhere in it; then
+for the articles. Members are streamed and never extracted, so names and links can reach nothing; an
+article behind a link, with holes, or under a name that leaves the archive, is a dead letter.
+"""
+
+import dataclasses
+import hashlib
+import lzma
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+from corpus import storage
+from corpus.errors import CorruptError, UsageError
+from corpus.extract.inputs import JATS_STORE, JATS_TAR, LOOSE_SUFFIXES, InputTask, metadata_path, stem
+from corpus.ncbi.archives import gzip_stream, tar_stream
+from corpus.ncbi.archives.article_metadata import ArticleMetadata, read_metadata
+from corpus.ncbi.archives.article_store import read_rows
+from corpus.ncbi.archives.fetched import piece_rows
+from corpus.ncbi.archives.file_lists import list_for
+from corpus.ncbi.jats.reader import read_parts, reject
+from corpus.ncbi.markup.parse import BYTE_CAP
+from corpus.pile.rules import with_pile
+from corpus.records import RAW_LIMIT, Record, Reject, RejectReason
+
+_BLOCK = 1 << 20
+_XZ_MAGIC = b"\xfd7zXZ\x00"
+_XZ_MEMORY = 1 << 30  # bytes a decoder may ask for; `xz -9` needs 65 MB
+_END_OF_TAR = 1024  # two blocks of zeros
+_GROWTH_SLACK = 64 * _BLOCK  # a small archive may expand this far at any ratio
+_METADATA_CAP = 1 << 20  # bytes of one JSON; NCBI's have a few thousand
+_MAX_NUMBER = 10**15  # far above any id of NCBI, and fits a column
+_READS_AT_END = 64  # tarfile skips a member by reading, and one that announces terabytes would be skipped for days
+_AGAIN = "the file is damaged or was cut off; download it again"
+
+# What the metadata said about an article: facts, or why they could not be read.
+_Facts = dict[str, ArticleMetadata | str]
+
+
+def read_articles(task: InputTask, *, pile: bool = False) -> Iterator[Record | Reject]:
+    """Yield what became of every article of a JATS task; `pile` fills in the text for The Pile.
+
+    Raises CorruptError, before anything is yielded, when a tar is damaged or ends early.
+    """
+    if task.kind == JATS_TAR:
+        yield from _read_tar(task.paths[0], pile=pile)
+    elif task.kind == JATS_STORE:
+        yield from _read_store(task, pile=pile)
+    else:
+        for path in task.paths:
+            yield from _read_loose(path, pile=pile)
+
+
+def _read_store(task: InputTask, *, pile: bool) -> Iterator[Record | Reject]:
+    """Yield the articles of a piece of a fetched store, each checked against the index and its metadata."""
+    shard, index = task.paths
+    for position, (row, json, xml) in enumerate(read_rows(shard, piece_rows(index, *task.rows)), task.rows[0]):
+        file, name = storage.base_name(shard), f"{row.doc_id}.xml"
+        facts = _parse_facts(json)
+        yield from _read_one(xml, facts, file=file, offset=row.offset, position=position, name=name, pile=pile)
+
+
+def _read_loose(path: str, *, pile: bool) -> list[Record | Reject]:
+    with storage.open_read(path) as source:
+        raw = source.read(BYTE_CAP + 1)
+    place = metadata_path(path)
+    facts: ArticleMetadata | str | None = None
+    if place is not None:
+        with storage.open_read(place) as source:
+            facts = _parse_facts(source.read(_METADATA_CAP))
+    elif listed := list_for(path):
+        facts = listed.about(path)
+    name = storage.base_name(path)
+    return _read_one(raw, facts, file=name, offset=0, position=0, name=name, pile=pile)
+
+
+def _read_one(
+    raw: bytes, facts: ArticleMetadata | str | None, *, file: str, offset: int, position: int, name: str, pile: bool
+) -> list[Record | Reject]:
+    """Return the records of one article and its sub-articles after checking it against its metadata."""
+    if isinstance(facts, str):
+        detail = f"the article's {facts}"
+        return [reject(raw, file=file, offset=offset, reason=RejectReason.BAD_RECORD, detail=detail, name=name)]
+    if facts is not None and facts.xml_md5:
+        found = hashlib.md5(raw, usedforsecurity=False).hexdigest()
+        if found != facts.xml_md5:
+            detail = f"the MD5 of the XML is {found}, its metadata says {facts.xml_md5}: cut off or changed on the way"
+            return [reject(raw, file=file, offset=offset, reason=RejectReason.BAD_RECORD, detail=detail, name=name)]
+    parts = read_parts(raw, file=file, offset=offset, position=position, metadata=facts, name=name)
+    return with_pile(parts, raw) if pile else parts
+
+
+def _read_tar(path: str, *, pile: bool) -> Iterator[Record | Reject]:
+    facts, listed = _scan(path), list_for(path)
+    file, position = storage.base_name(path), 0
+    with _open_tar(path) as (archive, _):
+        for member in _members(archive, LOOSE_SUFFIXES):
+            about = facts.get(stem(member.name)) or (listed.about(member.name) if listed else None)
+            yield from _read_member(archive, member, about, file=file, position=position, pile=pile)
+            position += 1
+
+
+def _scan(path: str) -> _Facts:
+    """Read a tar to its end and return what its metadata JSON says, by the articles' names."""
+    facts: _Facts = {}
+    with _open_tar(path) as (archive, stream):
+        for member in _members(archive, (".json",)):
+            if member.isreg() and not member.issparse() and member.size <= _METADATA_CAP:
+                content = archive.extractfile(member)
+                assert content is not None, "a regular member has content"
+                facts[stem(member.name)] = _parse_facts(content.read())
+        while stream.read(_BLOCK):
+            pass
+        # tarfile takes a damaged header, or nothing, for the end of the archive.
+        if stream.last_byte > archive.offset:
+            raise CorruptError(f"{path}: the tar breaks at byte {archive.offset} of {stream.size}; {_AGAIN}")
+        if stream.size - archive.offset < _END_OF_TAR:
+            raise CorruptError(f"{path}: the tar ends early, after {stream.size} bytes; {_AGAIN}")
+    return facts
+
+
+def _members(archive: tarfile.TarFile, suffixes: tuple[str, ...]) -> Iterator[tarfile.TarInfo]:
+    """Yield the members whose names end so, but no hidden ones and no folders."""
+    for member in tar_stream.members(archive):
+        name = storage.base_name(member.name)
+        if name.lower().endswith(suffixes) and not name.startswith(".") and not member.isdir():
+            yield member
+
+
+def _read_member(
+    archive: tarfile.TarFile,
+    member: tarfile.TarInfo,
+    facts: ArticleMetadata | str | None,
+    *,
+    file: str,
+    position: int,
+    pile: bool,
+) -> list[Record | Reject]:
+    """Return what became of one member that is named like an article."""
+    bad, offset, name = RejectReason.BAD_RECORD, member.offset, storage.base_name(member.name)
+    if not member.isreg() or member.issparse():  # the holes of one sparse member can be terabytes
+        detail = f"member {member.name[:200]!r} is a link, a device or a sparse file, no plain file"
+        return [reject(b"", file=file, offset=offset, reason=bad, detail=detail, name=name)]
+    if member.name.startswith("/") or ".." in member.name.split("/"):
+        detail = f"member {member.name[:200]!r} names a place outside the archive"
+        return [reject(b"", file=file, offset=offset, reason=bad, detail=detail, name=name)]
+    content = archive.extractfile(member)
+    assert content is not None, "a regular member has content"
+    if member.size > BYTE_CAP:
+        return [_too_large(content, file=file, offset=offset, size=member.size)]
+    return _read_one(content.read(), facts, file=file, offset=offset, position=position, name=name, pile=pile)
+
+
+def _too_large(content: IO[bytes], *, file: str, offset: int, size: int) -> Reject:
+    """Return the dead letter of a member too large to be held in memory."""
+    head = content.read(RAW_LIMIT)
+    digest = hashlib.sha256(head)
+    while block := content.read(_BLOCK):
+        digest.update(block)
+    return Reject(
+        file=file,
+        offset=offset,
+        doc_id="",
+        reason=RejectReason.TOO_LARGE,
+        detail=f"{size} bytes, the limit is {BYTE_CAP}",
+        sha256=digest.hexdigest(),
+        raw=head,
+    )
+
+
+def _parse_facts(raw: bytes) -> ArticleMetadata | str:
+    try:
+        facts = read_metadata(raw)
+        for value in dataclasses.astuple(facts):
+            if isinstance(value, str):
+                value.encode()  # JSON can hold half a surrogate pair, Parquet cannot
+            elif value is not None and value > _MAX_NUMBER:
+                raise ValueError(f"{str(value)[:40]} is too large a number")
+        return facts
+    except (ValueError, RecursionError) as error:
+        return f"metadata JSON cannot be read: {error}"
+
+
+class _Stream:
+    """Decompressed bytes as tarfile reads them; knows how many there were and where the last non-zero one ended."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = blocks
+        self.size = self.last_byte = self._reads_at_end = 0
+
+    def read(self, _size: int = -1) -> bytes:
+        block = next(self._blocks, b"")
+        if filled := len(block.rstrip(b"\0")):
+            self.last_byte = self.size + filled
+        self.size += len(block)
+        self._reads_at_end += not block
+        if self._reads_at_end > _READS_AT_END:
+            raise EOFError(f"the tar ends early, after {self.size} bytes")
+        return block
+
+
+@contextmanager
+def _open_tar(path: str) -> Iterator[tuple[tarfile.TarFile, _Stream]]:
+    """Open a tar, compressed or not by its first bytes, as a stream; its damage is a CorruptError."""
+    with storage.open_read(path) as source:
+        stream = _Stream(_decompressed(source, path))
+        try:
+            fileobj: Any = stream  # tarfile asks of a stream nothing but `read`
+            with tar_stream.open_tar(fileobj, mode="r|", block=_BLOCK) as archive:
+                yield archive, stream
+        except (tarfile.TarError, lzma.LZMAError, EOFError) as error:
+            raise CorruptError(f"{path}: {error}; {_AGAIN}") from error
+
+
+def _decompressed(source: IO[bytes], path: str) -> Iterator[bytes]:
+    head = source.read(len(_XZ_MAGIC))
+    source.seek(0)
+    if head != _XZ_MAGIC:
+        # PMC's old bulk tars hold tens of GB; they are streamed: no limit.
+        yield from gzip_stream.chunks(source, name=path, total_cap=1 << 62)
+    else:
+        yield from _xz_blocks(source, path)
+
+
+def _xz_blocks(source: IO[bytes], path: str) -> Iterator[bytes]:
+    """Yield the content of an xz file of one or more streams, to the last check value."""
+    consumed = produced = 0
+    pending = source.read(_BLOCK)
+    while pending:
+        decoder = lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
+        while not decoder.eof:
+            if decoder.needs_input and not pending:
+                pending = source.read(_BLOCK)
+                if not pending:
+                    raise CorruptError(f"{path}: the xz stream ends early, after {produced} bytes; {_AGAIN}")
+            consumed += len(pending)
+            block = decoder.decompress(pending, _BLOCK)
+            pending = b""
+            produced += len(block)
+            if produced > gzip_stream.RATIO_CAP * consumed + _GROWTH_SLACK:
+                raise CorruptError(f"{path}: {consumed} bytes expand to over {produced}: a bomb, do not use it")
+            yield block
+        consumed -= len(decoder.unused_data)
+        pending = (decoder.unused_data or source.read(_BLOCK)).lstrip(b"\0")
+
+
+def find_member(path: str, document: str) -> tuple[str, bytes]:
+    """Return name and bytes of one article of a tar, by its PMC id (with or without version) or its member's name.
+
+    Raises UsageError when there is none.
+    """
+    wanted = document.removeprefix("pmc:").partition("#")[0]
+    with _open_tar(path) as (archive, _):
+        for member in _members(archive, LOOSE_SUFFIXES):
+            name = storage.base_name(member.name)
+            if wanted in (name, member.name, stem(name), stem(name).partition(".")[0]):
+                content = archive.extractfile(member)
+                assert content is not None, "a regular member has content"
+                return name, content.read(BYTE_CAP + 1)
+    raise UsageError(f"{path}: holds no article {document!r}; give a PMC id as PMC123 or PMC123.1")

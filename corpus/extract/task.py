@@ -1,0 +1,243 @@
+"""One extract task: an input file (or chunk of loose files) in, Parquet parts of records and rejects out.
+
+Plain functions, run by a Beam worker or by a test. Records are written in row groups as they are read,
+so memory does not grow with the file. A file that is damaged as a whole gives no record at all.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from corpus import storage
+from corpus.config import ExtractConfig
+from corpus.errors import CorruptError, DataError
+from corpus.extract.articles import read_articles
+from corpus.extract.inputs import InputTask
+from corpus.ncbi.pubmed.reader import read_pubmed
+from corpus.records import Kind, Record, Reject
+from corpus.stage.manifest import Books, Manifest, Part
+from corpus.stage.progress import say
+from corpus.stage.task_progress import tell
+from corpus.stage.withdraw import said_of
+from corpus.stage.workspace import Receipt, Workspace, receipt_of
+from corpus.storage import parquet
+from corpus.storage.schema import schema_of, to_table
+from corpus.text.language import languages_of
+
+# Rows held as Python objects before they become a row group: about 15 MB of citations, 20 MB of articles.
+CITATION_ROWS, ARTICLE_ROWS = 5000, 250
+# Dead letters of one file: a third of a baseline file, which then is no file of NLM's.
+MAX_REJECTS = 10_000
+RECEIPTS_FILE = "receipts.json"
+
+
+def extract_task(task: InputTask, workspace: Workspace, config: ExtractConfig) -> Receipt:
+    """Read one input task and write its parts; a finished task is not read again.
+
+    A file that is damaged as a whole leaves no receipt, so that it is read again when it was fetched again;
+    its error travels in the facts of the receipt returned.
+    """
+    name = f"extract/{task.name}"
+    if done := workspace.finished(name, of=task.fingerprint):
+        return done
+    sink = _PartSink(workspace=workspace, task=task, rows_per_part=_rows_per_part(task, config))
+    try:
+        with sink:
+            for item in _read(task, config):
+                sink.add(item)
+            parts = sink.finish()
+    except CorruptError as error:
+        return Receipt(task=name, parts=(), facts={"corrupt": str(error)})
+    books = Books(read=sink.num_records + len(sink.rejects), kept=sink.num_records, dropped=sink.reasons())
+    facts = dict(sorted(sink.facts.items()))
+    return workspace.finish(Receipt(task=name, parts=tuple(parts), books=books, facts=facts), of=task.fingerprint)
+
+
+def conclude(receipts: list[Receipt], workspace: Workspace, config: ExtractConfig) -> Manifest:
+    """Commit the extraction.
+
+    Raises CorruptError when an input file is damaged, DataError when the share of rejects is over the limit;
+    both name the files and commit nothing.
+    """
+    corrupt = sorted(str(receipt.facts["corrupt"]) for receipt in receipts if "corrupt" in receipt.facts)
+    if corrupt:
+        listed = "\n  ".join(corrupt[:20])
+        raise CorruptError(
+            f"{len(corrupt)} input file(s) are damaged; nothing was committed, the other files are kept and will be "
+            f"reused. Fetch these again and run the same command:\n  {listed}"
+        )
+    books = sum((receipt.books for receipt in receipts), Books())
+    rejected = sum(books.dropped.values())
+    if rejected > config.max_reject_rate * books.read:
+        worst = sorted(receipts, key=lambda receipt: (-sum(receipt.books.dropped.values()), receipt.task))[:10]
+        where = ", ".join(
+            f"{receipt.task.removeprefix('extract/')} ({sum(receipt.books.dropped.values())} of {receipt.books.read})"
+            for receipt in worst
+            if receipt.books.dropped
+        )
+        raise DataError(
+            f"{rejected} of {books.read} records were rejected, more than max_reject_rate = {config.max_reject_rate}: "
+            f"{where}. Nothing was committed; see them with `corpuscle inspect {workspace.path('rejects')}`"
+        )
+    facts: Counter[str] = Counter()
+    for receipt in receipts:
+        facts.update(receipt.facts)
+    kept = _write_receipts(receipts, workspace)
+    return workspace.commit([*receipts, kept], summary=dict(sorted(facts.items())))
+
+
+def _write_receipts(receipts: list[Receipt], workspace: Workspace) -> Receipt:
+    """Write what each file gave, so that an update need not read it again."""
+    rows = [asdict(receipt) for receipt in sorted(receipts, key=lambda receipt: receipt.task)]
+    with storage.write_atomic(workspace.path(RECEIPTS_FILE)) as sink:
+        sink.write(json.dumps(rows, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n")
+    return Receipt(task="receipts", parts=(workspace.measure(RECEIPTS_FILE, role="receipts", rows=len(rows)),))
+
+
+def reuse_extracted(workspace: Workspace, manifest: Manifest) -> list[str]:
+    """Leave receipts for the inputs that are as they were when `manifest` was committed; return their parts' paths.
+
+    Says how many files are read again, and why.
+    """
+    path = workspace.path(RECEIPTS_FILE)
+    if not storage.exists(path):
+        say(f"{workspace.output}: has no {RECEIPTS_FILE}, so all files are read again")
+        return []
+    with storage.open_read(path) as source:
+        receipts = [receipt_of(content) for content in json.loads(source.read())]
+    before = {item.name: item.fingerprint for item in manifest.inputs}
+    now = {item.name: item.fingerprint for item in workspace.inputs}
+    same = {name for name in now if before.get(name) == now[name]}
+    reused = [receipt for receipt in receipts if receipt.task.removeprefix("extract/") in same]
+    for receipt in reused:
+        workspace.finish(receipt, of=now[receipt.task.removeprefix("extract/")])
+    say(
+        f"{workspace.output}: {len(reused)} of {len(now)} inputs are unchanged and not read again; "
+        + said_of({"new": now.keys() - before, "changed": (now.keys() & before) - same, "gone": before.keys() - now})
+    )
+    return [part.path for receipt in reused for part in receipt.parts]
+
+
+def _rows_per_part(task: InputTask, config: ExtractConfig) -> int | None:
+    return config.articles_per_part if task.kind == "jats_tar" else None
+
+
+def _read(task: InputTask, config: ExtractConfig) -> Iterator[Record | Reject]:
+    if task.kind == "pubmed":
+        return read_pubmed(task.paths[0], pile=config.pile)
+    return read_articles(task, pile=config.pile)
+
+
+@dataclass(kw_only=True)
+class _PartSink:
+    """Collects records and rejects of one task into Parquet parts."""
+
+    workspace: Workspace
+    task: InputTask
+    rows_per_part: int | None
+    rejects: list[Reject] = field(default_factory=list)
+    num_records: int = 0
+    facts: Counter[str] = field(default_factory=Counter)
+    _pending: list[Record] = field(default_factory=list)
+    _parts: list[Part] = field(default_factory=list)
+    _open: ExitStack = field(default_factory=ExitStack)
+    _writer: Any = None
+    _rows_in_part: int = 0
+
+    def __enter__(self) -> "_PartSink":
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        self._open.__exit__(*raised)  # the part being written appears under its name only without an error
+
+    def add(self, item: Record | Reject) -> None:
+        """Take one record or reject."""
+        if isinstance(item, Reject):
+            self.rejects.append(item)
+            if len(self.rejects) > MAX_REJECTS:
+                raise CorruptError(f"{self.task.paths[0]}: more than {MAX_REJECTS:,} dead letters; fetch it again")
+            return
+        self._pending.append(item)
+        self.num_records += 1
+        group = CITATION_ROWS if self.task.kind == "pubmed" else ARTICLE_ROWS
+        part_full = self.rows_per_part is not None and self._rows_in_part + len(self._pending) == self.rows_per_part
+        if len(self._pending) == group or part_full:
+            self._flush()
+        if part_full:
+            self._end_part()
+
+    def finish(self) -> list[Part]:
+        """Write what is left and return the parts."""
+        self._flush()
+        if self._writer is not None or not self._parts:
+            self._end_part()
+        if self.rejects:
+            name = f"rejects/{self.task.name}.parquet"
+            parquet.write_table(self.workspace.path(name), to_table(self.rejects, Reject))
+            self._parts.append(self.workspace.measure(name, role="rejects", rows=len(self.rejects)))
+        return self._parts
+
+    def reasons(self) -> dict[str, int]:
+        """Count the rejects by reason."""
+        return dict(sorted(Counter(str(reject.reason) for reject in self.rejects).items()))
+
+    def _flush(self) -> None:
+        if not self._pending:
+            return
+        table = _with_languages(to_table(self._pending, Record), self._pending)
+        self.facts.update(f"{kind}s" for kind in (str(record.kind) for record in self._pending))
+        for record in self._pending:
+            if record.kind is Kind.ARTICLE:  # its accounts hold those of its sub-articles
+                self.facts.update(_account_facts(record))
+        self.facts["text_bytes"] += _text_bytes(table)
+        self._open_part()
+        self._writer.write_table(table, row_group_size=max(1, table.num_rows))
+        self._rows_in_part += table.num_rows
+        self._pending = []
+        tell(self.workspace.output, "records read", table.num_rows)
+
+    def _open_part(self) -> None:
+        if self._writer is None:
+            path = self.workspace.path(self._part_name())
+            self._writer = self._open.enter_context(parquet.open_writer(path, schema_of(Record)))
+
+    def _part_name(self) -> str:
+        suffix = "" if self.rows_per_part is None else f"-{len(self._parts):05d}"
+        return f"records/{self.task.name}{suffix}.parquet"
+
+    def _end_part(self) -> None:
+        self._open_part()
+        self._open.close()
+        self._parts.append(self.workspace.measure(self._part_name(), role="records", rows=self._rows_in_part))
+        self._writer, self._rows_in_part = None, 0
+
+
+def _with_languages(table: pa.Table, records: list[Record]) -> pa.Table:
+    """Return the records' table with the two columns that the readers leave open."""
+    for name, languages in zip(("title_language", "text_language"), languages_of(records), strict=True):
+        index = table.schema.get_field_index(name)
+        table = table.set_column(index, table.schema.field(index), pa.array(languages, pa.string()))
+    return table
+
+
+def _account_facts(record: Record) -> dict[str, int]:
+    """Return where the characters of an article's XML went, by names for the manifest."""
+    facts = {f"{'kept' if one.kept else 'dropped'}:{one.name}": one.characters for one in record.accounts}
+    return {**facts, "article_characters": sum(one.characters for one in record.accounts)}
+
+
+def _text_bytes(table: pa.Table) -> int:
+    """Return the UTF-8 bytes of the title, abstract and body columns: what shards are planned by."""
+    total = 0
+    for name in ("title", "abstracts", "body"):
+        column = table.column(name).combine_chunks()
+        texts = column if name == "title" else pc.list_flatten(column)
+        texts = texts if name == "title" else pc.struct_field(texts, "text")
+        total += pc.sum(pc.binary_length(texts)).as_py() or 0
+    return int(total)

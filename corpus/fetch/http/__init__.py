@@ -1,0 +1,1 @@
+"""Downloads over HTTP: client, pace, retries, journal, tally."""

@@ -1,0 +1,1 @@
+"""PubMed Central's open-access bucket: inventory, metadata, article shards."""

@@ -1,0 +1,66 @@
+"""The two calls of S3's REST interface that an anonymous reader needs: list a prefix, get an object.
+
+Both are plain GETs below a base address, so a bucket's own host, a path on an S3 server and a static mirror all serve.
+"""
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from corpus.fetch.http.client import Answer, Client, Fault
+from corpus.ncbi.markup.parse import BadXmlError, local_name, parse
+
+_LIST_CAP = 10_000_000
+_PAGES = 10_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
+    """One page of a listing: keys, common prefixes, and the token of the next page, "" at the end."""
+
+    keys: tuple[str, ...]
+    prefixes: tuple[str, ...]
+    token: str
+
+
+async def list_prefix(client: Client, prefix: str) -> tuple[list[str], list[str]]:
+    """Return the keys and the folders directly below a prefix; raises Fault when the listing cannot be had whole."""
+    keys: list[str] = []
+    folders: list[str] = []
+    token, seen = "", {""}
+    for _ in range(_PAGES):
+        query = {"list-type": "2", "prefix": prefix, "delimiter": "/"} | (
+            {"continuation-token": token} if token else {}
+        )
+        url = client.source.url(query=urlencode(query))
+        page = await client.get(url, read_page, cap=_LIST_CAP)
+        keys += page.keys
+        folders += page.prefixes
+        if not page.token:
+            return keys, folders
+        token = page.token
+        if token in seen:
+            raise Fault("unexpected", "the listing repeats itself", url=url)
+        seen.add(token)
+    raise Fault("unexpected", f"the listing of {prefix} has more than {_PAGES:,} pages", url=client.source.base)
+
+
+def read_page(answer: Answer) -> Page:
+    """Return a page of ListObjectsV2; raises Fault for anything else, a cut page too."""
+    try:
+        root = parse(answer.body, root=frozenset({"ListBucketResult"}))
+    except BadXmlError as error:
+        raise Fault("unexpected", f"no listing of a bucket: {error}") from error
+    fields = {"Key": [], "Prefix": []}  # type: dict[str, list[str]]
+    token, truncated = "", False
+    for child in root:
+        name = local_name(child.tag)
+        if name in ("Contents", "CommonPrefixes"):
+            for grandchild in child:
+                fields.get(local_name(grandchild.tag), []).append(grandchild.text or "")
+        elif name == "NextContinuationToken":
+            token = child.text or ""
+        elif name == "IsTruncated":
+            truncated = (child.text or "").strip().lower() == "true"
+    if truncated != bool(token):
+        raise Fault("unexpected", "a listing that is cut but names no next page")
+    return Page(keys=tuple(fields["Key"]), prefixes=tuple(fields["Prefix"]), token=token)

@@ -1,0 +1,281 @@
+"""`fetch pmc`: from an inventory of the bucket to a store of articles.
+
+Inventory → newest versions → metadata of each → filters → articles in shards → manifest. Every arrow is a file that a
+killed run leaves usable; the inventory is chosen once and kept until the run is finished. On a finished store the
+same command with a newer inventory fetches what changed and marks what vanished.
+"""
+
+import asyncio
+import dataclasses
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import isal
+import numpy as np
+
+from corpus import storage
+from corpus.errors import DataError, RetryError, UsageError
+from corpus.fetch.config import FetchPmcConfig
+from corpus.fetch.http.client import Client, Fault, Source
+from corpus.fetch.http.collect import Batch, collect
+from corpus.fetch.http.pace import Pace
+from corpus.fetch.http.tally import LOG, Tally
+from corpus.fetch.pmc.article_shards import ArticleBatch, Shop
+from corpus.fetch.pmc.candidates import Candidates, cut, find_candidates, first_of, rounds
+from corpus.fetch.pmc.catalog import Catalog
+from corpus.fetch.pmc.inventory import ARCHIVED, FOLDER, Inventory, archive, find_inventory, read_manifest
+from corpus.fetch.pmc.inventory_rows import Ids, Listing
+from corpus.fetch.pmc.metadata_files import MetadataBatch, details_path
+from corpus.fetch.pmc.metadata_rows import Detail, verdict
+from corpus.fetch.pmc.previous_store import Previous, damage_text
+from corpus.fetch.pmc.shard_plan import Slots
+from corpus.fetch.spool import mark_unfinished, recorded, spool_folder
+from corpus.ncbi.archives.article_store import METADATA, STAGE
+from corpus.stage.lock import running_stage
+from corpus.stage.manifest import Books, Input, Manifest, Part, fingerprint, has_manifest
+from corpus.stage.manifest import read_manifest as read_stage
+from corpus.stage.progress import say
+from corpus.stage.workspace import WORK, Receipt, Workspace, difference
+from corpus.storage import parquet
+from corpus.storage.schema import from_batch
+
+_GUESS = 95_000.0  # bytes of an article's XML, the mean of 2,400
+_PINNED = "pinned.json"
+_PLAN = "plan"  # what the inventory lists, sorted
+_SUPERSEDED = f"{WORK}/superseded.json"  # files of the earlier store, until they are removed
+
+
+def fetch_pmc(config: FetchPmcConfig, *, output: str, pace: Pace | None = None) -> Manifest:
+    """Fetch what the configuration selects into a store and return its manifest.
+
+    Raises RetryError when objects could not be had (all others are kept), UsageError for a store of other settings,
+    DataError when the source fails to give more articles than `max_missing_rate`.
+    """
+    with running_stage(output), recorded(config, output) as tally:
+        return asyncio.run(_fetch(config, output, pace or Pace(connections=config.connections), tally))
+
+
+async def _fetch(config: FetchPmcConfig, output: str, pace: Pace, tally: Tally) -> Manifest:
+    spool = spool_folder(config, output)
+    there = read_stage(output, STAGE) if has_manifest(output) else None
+    storage.remove_temporary(output)
+    async with Client(Source(base=config.source), pace=pace, tally=tally, proxy=config.proxy) as client:
+        try:
+            inventory = await choose(client, config, spool if storage.is_remote(output) else output, spool)
+            run = _run(config, output, spool, inventory, there)
+            if there is not None and there.fingerprint == run.workspace.fingerprint:
+                if not (damaged := await asyncio.to_thread(run.previous.damaged)):
+                    run.clean(there)
+                    say(f"{output}: up to date with the inventory of {inventory.date}")
+                    return there
+                say(f"{output}: {damage_text(damaged)}")
+            if there is not None and dict(there.config) != config.identity():
+                raise UsageError(difference(run.workspace, there))
+            mark_unfinished(run.workspace)
+            async with tally.shown():
+                return await run.work(client)
+        except Fault as fault:
+            raise RetryError(f"{fault.url}: {fault.kind}: {fault.detail}. Run the same command again") from fault
+
+
+async def choose(client: Client, config: FetchPmcConfig, archive_base: str, spool: str) -> Inventory:
+    """Return the inventory to use, archived: that of an interrupted run, else the newest (of the date wanted)."""
+    pinned = _read_pinned(spool)
+    date = pinned.get("date", "")
+    path = os.path.join(archive_base, FOLDER, date, ARCHIVED)
+    if date and os.path.exists(path) and (config.inventory is None or date.startswith(config.inventory)):
+        say(f"going on with the inventory of {date}")
+        with open(path, "rb") as source:
+            inventory = read_manifest(date, source.read())
+    else:
+        inventory = await find_inventory(client, config.inventory)
+        await archive(client, inventory, archive_base)
+    with storage.write_atomic(os.path.join(spool, _PINNED)) as sink:
+        versions = sorted({*pinned.get("isal", ()), isal.__version__})
+        sink.write(json.dumps({"date": inventory.date, "isal": versions}).encode())
+    return inventory
+
+
+def _read_pinned(spool: str) -> dict[str, Any]:
+    """Return what an interrupted run left of its choice: the inventory, and the versions of isal that wrote."""
+    path = os.path.join(spool, _PINNED)
+    if not os.path.exists(path):
+        return {}
+    with open(path, "rb") as source:
+        content: dict[str, Any] = json.loads(source.read())
+    return content
+
+
+def _run(config: FetchPmcConfig, output: str, spool: str, inventory: Inventory, there: Manifest | None) -> "_Run":
+    inputs = (Input(name=inventory.date, fingerprint=inventory.fingerprint),)
+    identity = config.identity()
+    workspace = Workspace(
+        output=output, stage=STAGE, fingerprint=fingerprint(STAGE, identity, inputs), config=identity, inputs=inputs
+    )
+    previous = Previous(output, there, verify=config.verify)
+    return _Run(config=config, spool=spool, inventory=inventory, workspace=workspace, previous=previous)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class _Run:
+    """One run: the steps between an inventory and a manifest."""
+
+    config: FetchPmcConfig
+    spool: str
+    inventory: Inventory
+    workspace: Workspace
+    previous: Previous
+
+    async def work(self, client: Client) -> Manifest:
+        """Do what is left and commit."""
+        base = self.spool if storage.is_remote(self.workspace.output) else self.workspace.output
+        candidates = await asyncio.to_thread(
+            find_candidates,
+            self.inventory.paths(base),
+            self.inventory.columns,
+            self.config,
+            os.path.join(self.spool, _PLAN),
+        )
+        say(
+            f"inventory {self.inventory.date}: {candidates.num_rows:,} article versions, "
+            f"{len(candidates.catalog):,} to {'ask about' if self.config.limit is None else 'draw from'}"
+        )
+        for missing in candidates.not_found:
+            client.tally.note("not_found", id=missing, detail="asked for by --ids, not in the inventory")
+        dropped = candidates.dropped
+        details, passed = await self._metadata(client, candidates.catalog, dropped)
+        chosen = first_of(passed, self.config.limit)
+        dropped["beyond_limit"] = len(passed) - len(chosen)
+        self._check_missing(dropped, len(chosen))
+        say(f"{len(chosen):,} articles to store" + _reasons(dropped))
+        receipts = await self._articles(client, details, chosen, candidates.listed)
+        return await asyncio.to_thread(self._commit, client, candidates, details, receipts, dropped)
+
+    async def _metadata(self, client: Client, catalog: Catalog, dropped: Counter[str]) -> tuple[list[Receipt], Ids]:
+        """Return the receipts of the metadata files, and the ids that pass the filters."""
+        receipts: list[Receipt] = []
+        passes = np.zeros(len(catalog), np.bool_)
+        asked, limit = 0, self.config.limit
+        borders = self.previous.borders(METADATA) if limit is None else []
+        client.tally.begin("metadata", 0, bytes_each=1200)
+        for one in rounds(catalog, limit):
+            client.tally.total += len(one)
+            spans = cut(one.pmcids, self.config.metadata_per_part, borders)
+            found = await _finish(client, (self._metadata_batch(one.read(*span)) for span in spans))
+            for receipt in found:
+                passes[np.searchsorted(catalog.pmcids, self._filter(receipt, dropped))] = True
+            receipts += found
+            asked += len(one)
+            if limit is not None and np.count_nonzero(passes) >= limit:
+                break
+        dropped["not_drawn"] = len(catalog) - asked
+        return receipts, catalog.pmcids if passes.all() else catalog.pmcids[passes]
+
+    def _metadata_batch(self, listing: Listing) -> MetadataBatch:
+        return MetadataBatch(listing, workspace=self.workspace, spool=self.spool, previous=self.previous)
+
+    def _filter(self, receipt: Receipt, dropped: Counter[str]) -> Ids:
+        columns = [one.name for one in dataclasses.fields(Detail) if one.name != "json"]
+        passed: list[int] = []
+        for batch in parquet.iter_batches(details_path(self.workspace.output, receipt), columns):
+            for detail in from_batch(batch, Detail):
+                reason = verdict(detail, self.config)
+                if reason:
+                    dropped[reason] += 1
+                else:
+                    passed.append(detail.pmcid)
+        return np.array(passed, np.int64)
+
+    def _check_missing(self, dropped: Counter[str], num_chosen: int) -> None:
+        """Refuse a source that fails to give what it lists; what is left stays for the next run."""
+        missing = {reason: dropped[reason] for reason in ("gone", "unverified", "wrong_at_source") if dropped[reason]}
+        if sum(missing.values()) > self.config.max_missing_rate * (num_chosen + sum(missing.values())):
+            raise DataError(
+                f"the source lists articles that it does not give{_reasons(Counter(missing))}, more than "
+                f"max_missing_rate = {self.config.max_missing_rate}; nothing was committed. Their URLs are in {LOG}; "
+                "try a newer --inventory"
+            )
+
+    async def _articles(self, client: Client, details: Sequence[Receipt], chosen: Ids, listed: Ids) -> list[Receipt]:
+        client.tally.begin("articles", len(chosen), bytes_each=_GUESS, unit="articles")
+        shop = Shop(workspace=self.workspace, spool=self.spool, previous=self.previous, config=self.config)
+        files = [details_path(self.workspace.output, receipt) for receipt in details]
+        slots = Slots(files=files, chosen=chosen, listed=listed, shop=shop, date=self.inventory.date)
+        return await _finish(client, (ArticleBatch(group, shop) for group in slots.groups()))
+
+    def _commit(
+        self,
+        client: Client,
+        candidates: Candidates,
+        details: Sequence[Receipt],
+        receipts: Sequence[Receipt],
+        dropped: Counter[str],
+    ) -> Manifest:
+        for receipt in receipts:
+            dropped.update(receipt.facts["drops"])
+        kept = sum(receipt.facts["articles"] for receipt in receipts)
+        self._check_missing(dropped, kept)
+        inventory = Receipt(task="inventory", parts=tuple(self._inventory_parts()))
+        books = Books(read=candidates.num_rows, kept=kept, dropped=dict(sorted((+dropped).items())))
+        facts = ("retracted", "vanished", "xml_bytes")
+        summary = {name: sum(receipt.facts[name] for receipt in receipts) for name in facts}
+        summary |= {"inventory": self.inventory.date, "ids_not_found": len(candidates.not_found)}
+        summary |= {"other_keys": candidates.num_others, "isal": self._isal_versions()}
+        with storage.write_atomic(self.workspace.path(_SUPERSEDED)) as sink:
+            sink.write(json.dumps(sorted(self.previous.parts)).encode())
+        manifest = self.workspace.commit([*details, *receipts, inventory], summary=summary, books=books)
+        client.tally.committed(articles=kept, dropped=dict(books.dropped), **summary)
+        self.clean(manifest)
+        return manifest
+
+    def _isal_versions(self) -> list[str]:
+        """Return the versions of isal that compressed articles here; each may give other bytes for the same article."""
+        before = self.previous.manifest.summary.get("isal", ()) if self.previous.manifest else ()
+        return sorted({*before, *_read_pinned(self.spool)["isal"]})
+
+    def _inventory_parts(self) -> Iterator[Part]:
+        """Yield the parts of the archived inventory, put in place for a remote output."""
+        remote = storage.is_remote(self.workspace.output)
+        for name in (ARCHIVED, *(file.name for file in self.inventory.files)):
+            path = self.inventory.path(name)
+            if remote:
+                with open(os.path.join(self.spool, path), "rb") as source:
+                    content = source.read()
+                with storage.write_atomic(self.workspace.path(path)) as sink:
+                    sink.write(content)
+            yield self.workspace.measure(path, role="inventory", rows=0)
+
+    def clean(self, manifest: Manifest) -> None:
+        """Remove unfinished work, and the files of the earlier store that this one does not use."""
+        superseded = self.workspace.path(_SUPERSEDED)
+        if storage.exists(superseded):
+            with storage.open_read(superseded) as source:
+                old = set(json.loads(source.read())) - {part.path for part in manifest.parts}
+            for path in sorted(old):
+                storage.remove_file(self.workspace.path(path))
+        self.workspace.clean()
+        storage.remove_tree(self.spool)
+
+
+async def _finish(client: Client, batches: Sequence[Batch] | Iterator[Batch]) -> list[Receipt]:
+    """Return the receipts of all batches: of those that are done, and of the others when they are."""
+    done: list[Receipt] = []
+
+    def left() -> Iterator[Batch]:
+        for batch in batches:
+            if receipt := batch.finished():
+                done.append(receipt)
+                client.tally.reused += sum(part.rows for part in receipt.parts[:1])
+            else:
+                yield batch
+
+    fetched = await collect(client, left())
+    return sorted([*done, *fetched], key=lambda receipt: receipt.task)
+
+
+def _reasons(dropped: Counter[str]) -> str:
+    shown = ", ".join(f"{reason} {count:,}" for reason, count in dropped.most_common() if count)
+    return f" ({shown})" if shown else ""

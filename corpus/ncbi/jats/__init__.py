@@ -1,0 +1,1 @@
+"""JATS articles: bytes to records."""

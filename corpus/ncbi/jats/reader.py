@@ -1,0 +1,249 @@
+"""One JATS article to its records.
+
+The bytes of a PMC article come in, as they lie: plain XML, gzip bytes or a whole old package, `<article>` alone or
+wrapped by eFetch or OAI-PMH. The article's `Record` goes out, and one for every sub-article (review, response,
+translation), tied to it by `parent`; or a `Reject` that says why there is none. Title, abstracts, body, floats and back
+matter stay apart, each in document order; reference lists, author metadata and permissions are left out. Where
+every character went stands in the record's `accounts` (`corpus.ncbi.jats.accounts`).
+"""
+
+import gc
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from corpus.ids import normalize_doi
+from corpus.ncbi.archives.article_metadata import ArticleMetadata
+from corpus.ncbi.archives.packages import unpack
+from corpus.ncbi.jats import back, front, tables
+from corpus.ncbi.jats.accounts import UNREAD, Accounts
+from corpus.ncbi.jats.body import Reader
+from corpus.ncbi.jats.vocabulary import JATS
+from corpus.ncbi.markup.document import Markup
+from corpus.ncbi.markup.parse import BadXmlError, read_markup
+from corpus.records import RAW_LIMIT, Kind, Record, Reject, RejectReason, Source, doc_key, pmc_doc_id
+from corpus.storage.fast_dataclass import quick
+
+_new_record = quick(Record)
+
+ROOTS = frozenset(["article", "pmc-articleset", "OAI-PMH", "GetRecord", "record", "metadata"])
+
+_FILE_ID = re.compile(r"PMC(\d{1,10})(?:\.(\d{1,4}))?(?=\.\D|$)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Article:
+    """What an article's sub-articles share with it."""
+
+    doc: Markup
+    facts: ArticleMetadata
+    pmcid: int
+    version: int
+    place: dict[str, Any]  # file, offset and position of the record
+
+
+def read_parts(
+    raw: bytes,
+    *,
+    file: str,
+    offset: int = 0,
+    position: int = 0,
+    metadata: ArticleMetadata | None = None,
+    name: str = "",
+) -> list[Record | Reject]:
+    """Return the record of one article, then those of its sub-articles; or the one reject that says why there is none.
+
+    `file`, `offset` and `position` say where the bytes were found; `metadata` is the bucket's JSON, whose ids and
+    flags fill what the XML leaves open; `name` is the article's own name when `file` is an archive.
+    """
+    name = name or file
+    place = {"file": file, "offset": offset, "position": position}
+    # An article makes thousands of objects and no cycles of them: what the collector would look for, every 700 objects.
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return list(_records(unpack(raw, name), name, metadata or ArticleMetadata(pmcid=0), place))
+    except BadXmlError as error:
+        reason, detail = error.reason, error.detail
+    except RecursionError:
+        reason, detail = RejectReason.BAD_RECORD, "elements are nested too deeply to be an article"
+    finally:
+        if collecting:
+            gc.enable()
+    return [reject(raw, file=file, offset=offset, reason=reason, detail=detail, name=name)]
+
+
+def read_article(raw: bytes, *, file: str, **others: Any) -> Record | Reject:
+    """Return the record of one article without its sub-articles, or why there is none; arguments as of `read_parts`."""
+    return read_parts(raw, file=file, **others)[0]
+
+
+def reject(raw: bytes, *, file: str, offset: int, reason: RejectReason, detail: str, name: str) -> Reject:
+    """Return the dead letter of one article, with the id that its name tells."""
+    pmcid, version = _file_ids(name)
+    return Reject(
+        file=file,
+        offset=offset,
+        doc_id=pmc_doc_id(pmcid, version or 1) if pmcid else "",
+        reason=reason,
+        detail=detail,
+        sha256=hashlib.sha256(raw).hexdigest(),
+        raw=raw[:RAW_LIMIT],
+    )
+
+
+def find_article(raw: bytes) -> tuple[Markup, int]:
+    """Return a document and its `<article>`.
+
+    Raises BadXmlError when the document is refused, or holds no article or several.
+    """
+    doc = read_markup(raw, JATS, root=ROOTS)
+    articles = [0] if doc.tag_names[0] == "article" else doc.descendants(0, "article")
+    if not articles:
+        raise BadXmlError(RejectReason.BAD_ROOT, f"<{doc.root_name()}> holds no <article>")
+    if len(articles) > 1:
+        raise BadXmlError(RejectReason.BAD_RECORD, f"{len(articles)} articles in one document, expected one")
+    return doc, articles[0]
+
+
+def _records(raw: bytes, name: str, facts: ArticleMetadata, place: dict[str, Any]) -> Iterator[Record]:
+    """Yield the record of an article and those of its sub-articles in document order, wherever they are nested."""
+    doc, element = find_article(raw)
+    front_matter = doc.find(element, "front")
+    meta = doc.find(front_matter, "article-meta") if front_matter >= 0 else -1
+    reader = Reader(doc, Accounts(doc.solid(element)))
+    ids = front.read_ids(doc, meta)
+    pmcid, version = _identity(ids, facts, name)
+    article = _Article(doc=doc, facts=facts, pmcid=pmcid, version=version, place=place)
+    own = _new_record(
+        doc_id=pmc_doc_id(pmcid, version),
+        kind=Kind.ARTICLE,
+        pmid=ids.pmid or facts.pmid,
+        doi=ids.doi or normalize_doi(facts.doi),
+        id_conflict=_id_conflict(ids, facts),
+        manuscript=ids.manuscript or facts.is_manuscript,
+        **_fields(reader, element, meta, article),
+    )
+    yield own
+    parts = doc.descendants(element, "sub-article", "response")
+    for number, part in enumerate(parts, start=1):
+        yield _sub_article(part, number, own, article)
+
+
+def _sub_article(element: int, number: int, parent: Record, article: _Article) -> Record:
+    """Return the record of a sub-article; what it does not say of itself, its article says."""
+    doc = article.doc
+    meta = doc.find(element, "front-stub")
+    meta = meta if meta >= 0 else doc.find(element, "front", "article-meta")
+    fields = _fields(Reader(doc, Accounts(doc.solid(element))), element, meta, article)
+    for name in ("year", "journal", "license"):
+        fields[name] = fields[name] or getattr(parent, name)
+    return _new_record(
+        doc_id=pmc_doc_id(article.pmcid, article.version, number),
+        kind=Kind.SUB_ARTICLE,
+        parent=parent.doc_id,
+        doi=front.read_ids(doc, meta).doi,
+        manuscript=parent.manuscript,
+        **{**fields, "retracted": parent.retracted},
+    )
+
+
+def _fields(reader: Reader, element: int, meta: int, article: _Article) -> dict[str, Any]:
+    """Read an article or sub-article; return the fields of its record that do not depend on which it is."""
+    doc, attributes = reader.doc, reader.doc.attributes(element)
+    front.open_accounts(reader, element, meta)
+    title, vernacular = front.read_titles(reader, meta)
+    abstracts = front.read_abstracts(reader, meta)
+    article_type = attributes.get("article-type") or attributes.get("response-type") or ""
+    links = front.read_links(reader, meta)
+    journal = front.read_journal(reader, doc.find(element, "front", "journal-meta"))
+    keywords = front.read_keywords(reader, meta)
+    year = front.read_year(reader, meta)
+    reader.accounts.leave(UNREAD)
+    _read_body(reader, element)
+    back_matter = back.read_back(reader, element)
+    return {
+        "source": Source.PMC,
+        "pmcid": article.pmcid,
+        "version": article.version,
+        "title": title,
+        "vernacular_title": vernacular,
+        "abstracts": abstracts,
+        "body": tuple(reader.blocks),
+        "floats": tuple(reader.floats),
+        "back": back_matter,
+        "languages": tuple(filter(None, [attributes.get("lang")])),
+        "year": year,
+        "journal": journal,
+        "keywords": keywords,
+        "links": links,
+        "article_type": article_type,
+        "license": front.read_license(doc, meta, article.facts.license_code),
+        "retracted": article.facts.is_retracted or front.is_retracted(article_type, title, links),
+        "ocr": reader.ocr or article.facts.is_ocr,
+        "accounts": reader.accounts.result(),
+        **article.place,
+    }
+
+
+def read_traced(raw: bytes, *, name: str) -> tuple[Reader, int, Record]:
+    """Return the reader of an article after its work, the article's element, and the record; for a person to look at.
+
+    The reader's `trace` says which element went to which account. Raises BadXmlError as `find_article`.
+    """
+    doc, element = find_article(unpack(raw, name))
+    meta = doc.find(element, "front", "article-meta")
+    reader = Reader(doc, Accounts(doc.solid(element)))
+    article = _Article(doc=doc, facts=ArticleMetadata(pmcid=0), pmcid=0, version=1, place={})
+    return reader, element, _new_record(doc_id=name, kind=Kind.ARTICLE, **_fields(reader, element, meta, article))
+
+
+def _id_conflict(ids: front.ArticleIds, facts: ArticleMetadata) -> str:
+    """Say which ids the metadata gives otherwise than the XML, whose ids count; "" where both agree or one is mute."""
+    pairs = (
+        ("pmid", ids.pmid, facts.pmid),
+        ("pmcid", ids.pmcid, facts.pmcid or None),
+        ("version", ids.version, facts.version if facts.pmcid else None),
+        ("doi", ids.doi, normalize_doi(facts.doi)),
+    )
+    return "; ".join(
+        f"{name} {own} in the XML, {other} in the metadata"
+        for name, own, other in pairs
+        if own is not None and other is not None and own != other
+    )
+
+
+def _identity(ids: front.ArticleIds, facts: ArticleMetadata, name: str) -> tuple[int, int]:
+    """Return PMC id and version: the XML's own, else the metadata's, else those in the article's name."""
+    named, named_version = _file_ids(name)
+    pmcid = ids.pmcid or facts.pmcid or named
+    if not pmcid:
+        raise BadXmlError(RejectReason.NO_ID, "no PMC id in article-meta, metadata or file name")
+    version = ids.version or (facts.version if facts.pmcid else None) or named_version or 1
+    try:
+        doc_key(pmc_doc_id(pmcid, version))
+    except ValueError as error:
+        raise BadXmlError(RejectReason.NO_ID, f"PMC id out of range: {error}") from error
+    return pmcid, version
+
+
+def _file_ids(file: str) -> tuple[int | None, int | None]:
+    found = _FILE_ID.match(file)
+    return (int(found[1]), int(found[2]) if found[2] else None) if found else (None, None)
+
+
+def _read_body(reader: Reader, article: int) -> None:
+    body = reader.doc.find(article, "body")
+    if body >= 0:
+        outer = reader.enter(body, "body")
+        reader.in_body = True
+        reader.read(body)
+        reader.in_body = False
+        reader.accounts.leave(outer)
+    for name in ("floats-group", "floats-wrap"):
+        for group in reader.doc.find_all(article, name):
+            outer = reader.enter(group, "floats")
+            tables.read_outside(reader, group)
+            reader.accounts.leave(outer)

@@ -1,0 +1,93 @@
+"""Where the cells of a table stand, in one numba pass over the rows of a scan.
+
+A table may have tens of thousands of cells, nearly all of them a number without markup or spans; what is special about
+the others is found here, so that Python looks at those alone.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from corpus.arrays.numba_cache import forget_outdated
+from corpus.ncbi.jats.vocabulary import JATS
+from corpus.ncbi.markup.document import Markup
+from corpus.ncbi.markup.kernels import kernel, part
+
+forget_outdated(Path(__file__).parent)
+
+_CONTAINER, _HEAD, _ROW, _CELL, _HEAD_CELL = 1, 2, 3, 4, 5
+
+
+def _roles() -> np.ndarray:
+    """Return uint8[num_names]: what an element of the vocabulary is within a table."""
+    roles = np.zeros(len(JATS.names), np.uint8)
+    groups = (
+        ("tbody tfoot tgroup", _CONTAINER),
+        ("thead", _HEAD),
+        ("tr row", _ROW),
+        ("td entry", _CELL),
+        ("th", _HEAD_CELL),
+    )
+    for names, role in groups:
+        roles[[JATS[name] for name in names.split()]] = role
+    return roles
+
+
+_ROLES = _roles()
+
+
+def find_cells(doc: Markup, table: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+    """Return the cells of a table (XHTML or CALS) in reading order.
+
+    They are int32[5, num_cells]: where the text starts and ends in `doc.text`, the element, whether it holds elements
+    or control characters, whether its start tag may state a span; bool[num_cells]: whether it is a head; int32[num_rows
+    + 1]: at which cell each row starts; and the number of solid characters in all of them. Rows without cells are left
+    out.
+    """
+    return _cells(np.frombuffer(doc.raw, np.uint8), doc.rows, _ROLES, table)
+
+
+@kernel
+def _cells(raw, rows, roles, table):  # type: ignore[no-untyped-def]
+    element, stop, head_stop = table + 1, rows[3, table], 0
+    most = stop - table
+    cells, heads, bounds = np.empty((5, most), np.int32), np.empty(most, np.bool_), np.zeros(most + 1, np.int32)
+    count, num_rows, solid = 0, 0, 0
+    while element < stop:
+        role = roles[rows[0, element]]
+        if role == _CONTAINER or role == _HEAD:  # noqa: SIM109  numba compiles no `in` here
+            if role == _HEAD:
+                head_stop = max(head_stop, rows[3, element])
+            element += 1
+            continue
+        cell, row_stop = element + 1, rows[3, element] if role == _ROW else 0
+        while cell < row_stop:
+            after, role = rows[3, cell], roles[rows[0, cell]]
+            if role >= _CELL:
+                cells[0, count], cells[1, count], cells[2, count] = rows[1, cell], rows[2, cell], cell
+                cells[3, count] = after > cell + 1 or rows[10, cell] > 0
+                cells[4, count] = _may_span(raw, rows[6, cell], rows[7, cell])
+                heads[count] = role == _HEAD_CELL or element < head_stop
+                solid += rows[5, cell] - rows[4, cell]
+                count += 1
+            cell = after
+        if count > bounds[num_rows]:
+            num_rows += 1
+            bounds[num_rows] = count
+        element = rows[3, element]
+    return cells[:, :count], heads[:count], bounds[: num_rows + 1], solid
+
+
+@part
+def _may_span(raw, i, end):  # type: ignore[no-untyped-def]
+    """Say whether a start tag holds `span` other than `span="1"`, or the start of CALS' `namest` or `morerows`."""
+    while i < end - 4:
+        first, second, third = raw[i], raw[i + 1], raw[i + 2]
+        if first == 115 and second == 112 and third == 97:  # spa
+            if not (i + 7 < end and raw[i + 4] == 61 and raw[i + 5] == 34 and raw[i + 6] == 49 and raw[i + 7] == 34):
+                return True
+            i += 7
+        elif (first == 110 and second == 97 and third == 109) or (first == 109 and second == 111 and third == 114):
+            return True  # nam, mor
+        i += 1
+    return False

@@ -1,0 +1,238 @@
+"""A well-formed document as one string of text and one table of its elements: what the readers walk instead of a tree.
+
+Bytes of XML come in, `Markup` goes out. `text` is the character data of the whole document in order, markup removed,
+references resolved and every run of white space (Unicode's too) made one space; an element is a row number, and its
+text is a slice: `text[starts[e]:ends[e]]`. The tail of a child is what lies between its end and the next child. Only
+elements that a reader has named in its `Vocabulary` have a row; all others (bold, italic, named-content, …) cost
+nothing, and their text is where it belongs. The scan is one numba pass over the bytes, several times cheaper
+than making a tree.
+
+What the scan does not know (a reference to an entity, a DOCTYPE with declarations) it refuses. Of nearly all articles
+it can prove on the way that they are well-formed; where it cannot, that is libxml2's to say
+(`corpus.ncbi.markup.parse.read_markup`).
+"""
+
+import re
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+
+import numpy as np
+
+from corpus.ncbi.markup.attributes import attribute_value, parse_attributes
+from corpus.ncbi.markup.scan import COLUMNS, STACKS, fill
+from corpus.ncbi.markup.scan_bytes import PADDING
+from corpus.ncbi.markup.scan_tags import (
+    APART,
+    DETAILED,
+    LINK,
+    LOWERED,
+    NO_ROW,
+    OPAQUE,
+    RAISED,
+    SLOTS,
+    SPACED,
+    hash_name,
+)
+
+_MARKS = {"apart": APART, "spaced": SPACED, "raised": RAISED, "lowered": LOWERED, "link": LINK}
+_NO_MARKS: Mapping[str, Iterable[str]] = {}
+_KEPT_BYTES = 4_000_000
+_COUNTED_BYTES = 1_000_000  # of a larger document the tags are counted before memory is asked for
+_LOCAL = threading.local()
+OTHER = 0  # the tag of an element without a name in the vocabulary, inside a `detailed` one
+
+
+class Vocabulary:
+    """The local names that get a row, as small numbers from 1.
+
+    Inside `opaque` elements no element has a row, inside `detailed` ones every element has. Names under `marks` have
+    none: they leave control characters in the text, for a reader that works on whole lines: "spaced" a space; "apart" a
+    space where they touch the element before them, with a row if they are also among the names;
+    "raised" \x04 and \x05 around their text, "lowered" \x06 and \x07; "link" (an `xref`) \x01 and \x02 when it
+    cites (ref-type bibr, ref), \x0e and \x0f when it points to a note, nothing for other types, and a row when it has
+    no type. XML forbids all of these characters in a document.
+    """
+
+    def __init__(
+        self,
+        names: Iterable[str],
+        *,
+        opaque: Iterable[str] = (),
+        detailed: Iterable[str] = (),
+        marks: Mapping[str, Iterable[str]] = _NO_MARKS,
+    ) -> None:
+        plain = frozenset(names)
+        flags = dict.fromkeys(plain, 0)
+        for flag, group in ((OPAQUE, opaque), (DETAILED, detailed), *((_MARKS[k], g) for k, g in marks.items())):
+            for name in group:
+                flags[name] = flags.get(name, 0) | flag
+        for name in marks.get("apart", ()):
+            flags[name] |= 0 if name in plain else NO_ROW
+        self.names = ("", *sorted(flags))
+        self.names_by_number = np.array(self.names, object)
+        self.ids = {name: number for number, name in enumerate(self.names) if name}
+        assert len(self.names) < SLOTS // 2
+        self.flags = np.array([flags.get(name, 0) for name in self.names], np.uint8)
+        self.hashes, self.numbers = np.zeros(SLOTS, np.uint64), np.zeros(SLOTS, np.int32)
+        for name, number in self.ids.items():
+            code = hash_name(name.encode())
+            slot = code % SLOTS
+            while self.numbers[slot]:
+                assert self.hashes[slot] != code
+                slot = (slot + 1) % SLOTS
+            self.hashes[slot], self.numbers[slot] = code, number
+
+    def __getitem__(self, name: str) -> int:
+        return self.ids[name]
+
+
+class Markup:
+    """The text and the elements of one document; lists are indexed by element, in document order.
+
+    starts, ends: int[num_elements], where an element's content begins and ends in `text`, in characters;
+    nexts: the first element after the element's own descendants. `proven`: whether the scan has proven that all behind
+    the prolog is well-formed. `rows` is int32[COLUMNS, num_elements], see
+    `markup_scan`.
+    """
+
+    __slots__ = ("__dict__", "ends", "names", "nexts", "proven", "raw", "rows", "starts", "tags", "text", "vocabulary")
+
+    def __init__(
+        self, raw: bytes, text: str, rows: np.ndarray, vocabulary: Vocabulary, *, proven: bool = False
+    ) -> None:
+        self.raw, self.text, self.rows, self.vocabulary, self.proven = raw, text, rows, vocabulary, proven
+        self.names = vocabulary.names
+        self.tags: list[int] = rows[0].tolist()
+        self.starts: list[int] = rows[1].tolist()
+        self.ends: list[int] = rows[2].tolist()
+        self.nexts: list[int] = rows[3].tolist()
+
+    @cached_property
+    def tag_names(self) -> list[str]:
+        """The local names of the elements, "" for those outside the vocabulary."""
+        return self.vocabulary.names_by_number[self.rows[0]].tolist()
+
+    @cached_property
+    def marks(self) -> list[int]:
+        """How many control characters the scan has put inside each element."""
+        return self.rows[10].tolist()
+
+    # Views, not lists: few elements are asked for these, and a list of all costs more than a few slow answers.
+
+    @cached_property
+    def parents(self) -> Sequence[int]:
+        """The elements around the elements, as far as they have a row; -1 for the root."""
+        return memoryview(self.rows[9])
+
+    @cached_property
+    def _solid(self) -> tuple[Sequence[int], Sequence[int]]:
+        return memoryview(self.rows[4]), memoryview(self.rows[5])
+
+    @cached_property
+    def _start_tags(self) -> tuple[Sequence[int], Sequence[int]]:
+        return memoryview(self.rows[6]), memoryview(self.rows[7])
+
+    def root_name(self) -> str:
+        """Return the local name of the document's element, "" when the vocabulary gives it no row."""
+        if not self.tags:
+            return ""
+        return self.raw[self.raw.rindex(b"<", 0, self.rows[6, 0]) + 1 : self.rows[6, 0]].decode().rpartition(":")[2]
+
+    def name(self, element: int) -> str:
+        """Return an element's local name, "" for one outside the vocabulary."""
+        return self.names[self.tags[element]]
+
+    def own_text(self, element: int) -> str:
+        """Return all text of an element."""
+        return self.text[self.starts[element] : self.ends[element]]
+
+    def solid(self, element: int) -> int:
+        """Return the number of characters of an element's text that are not white space."""
+        starts, ends = self._solid
+        return ends[element] - starts[element]
+
+    def children(self, element: int) -> list[int]:
+        """Return the elements directly below one, as far as they have a row; none for -1."""
+        found, nexts = [], self.nexts
+        child, stop = element + 1, nexts[element] if element >= 0 else 0
+        while child < stop:
+            found.append(child)
+            child = nexts[child]
+        return found
+
+    def find(self, element: int, *path: str) -> int:
+        """Return the first element at a path of names below an element, -1 when there is none (or `element` is -1)."""
+        names, nexts = self.tag_names, self.nexts
+        child, stop = element + 1, nexts[element] if element >= 0 else 0
+        while child < stop:
+            if names[child] == path[0]:
+                found = self.find(child, *path[1:]) if len(path) > 1 else child
+                if found >= 0:
+                    return found
+            child = nexts[child]
+        return -1
+
+    def find_all(self, element: int, name: str) -> list[int]:
+        """Return the elements of one name directly below an element."""
+        return [child for child in self.children(element) if self.tag_names[child] == name]
+
+    def descendants(self, element: int, *names: str) -> list[int]:
+        """Return the elements of some names anywhere below an element, in document order."""
+        wanted = [self.vocabulary.ids.get(name, -1) for name in names]
+        first, stop = element + 1, self.nexts[element]
+        tags = self.tags[first:stop]
+        return [first + row for row, tag in enumerate(tags) if tag in wanted] if any(map(tags.count, wanted)) else []
+
+    def start_tag(self, element: int) -> bytes:
+        """Return what stands in an element's start tag behind its name, as written."""
+        begins, ends = self._start_tags
+        return self.raw[begins[element] : ends[element]]
+
+    def attributes(self, element: int) -> dict[str, str]:
+        """Return the attributes of an element by local name."""
+        return parse_attributes(self.start_tag(element))
+
+    def ids_inside(self, element: int, name: bytes) -> list[str]:
+        """Return the ids of all elements of one name inside an element, whether they have a row or not."""
+        found = re.findall(rb"<(?:[\w.-]+:)?" + name + rb"\s[^>]*?\bid\s*=\s*[\"']([^\"']*)", self.source(element))
+        return [attribute_value(each) for each in found]
+
+    def verbatim(self, element: int) -> str:
+        """Return all text of an element with its white space as written."""
+        piece = scan(b"<x>" + self.source(element) + b"</x>", self.vocabulary, verbatim=True)
+        assert piece is not None, "the whole was scanned before"
+        return piece.text
+
+    def source(self, element: int) -> bytes:
+        """Return the bytes of an element's content, markup included."""
+        return self.raw[self.rows[7, element] + 1 : self.rows[8, element]]
+
+
+def scan(raw: bytes, vocabulary: Vocabulary, *, verbatim: bool = False) -> Markup | None:
+    """Return the table of a UTF-8 document, None when it holds what only a parser understands, or is not well-formed.
+
+    Where neither is seen here, `proven` says whether the document is well-formed beyond doubt.
+
+    `verbatim` leaves white space as it stands and takes namespace prefixes as declared: for a piece of a document.
+    """
+    size = len(raw)
+    # The smallest element has four bytes; three, for one that nothing closes.
+    rows, text = _scratch((raw.count(b"<") if size > _COUNTED_BYTES else size // 3) + 1, size + len(PADDING))
+    names = (vocabulary.hashes, vocabulary.numbers, vocabulary.flags)
+    count, length, proven = fill(np.frombuffer(raw + PADDING, np.uint8), size, names, rows, text, verbatim)
+    if count < 0:
+        return None
+    decoded = text[:length].tobytes().decode()
+    return Markup(raw, decoded, rows[:COLUMNS, :count].copy(), vocabulary, proven=proven)
+
+
+def _scratch(num_rows: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return memory for a scan, the thread's own: fresh memory costs a third of a scan in page faults."""
+    kept = getattr(_LOCAL, "scratch", None)
+    if kept is not None and kept[0].shape[1] >= num_rows and len(kept[1]) >= size:
+        return kept
+    made = np.empty((COLUMNS + STACKS, num_rows * 5 // 4), np.int32), np.empty(size * 5 // 4, np.uint8)
+    if size <= _KEPT_BYTES:
+        _LOCAL.scratch = made
+    return made

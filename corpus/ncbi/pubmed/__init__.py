@@ -1,0 +1,1 @@
+"""PubMed citations: bytes to records."""

@@ -1,0 +1,142 @@
+"""PubMed files to records: baseline and update files, samples, book sets.
+
+The path of one file (.xml or .xml.gz, whatever its name says) comes in; a `Record` for every citation, book and
+deleted PMID, and a `Reject` for every piece that could not become one, go out in file order. A first pass
+proves the whole file (MD5 sidecar when there is one, gzip to its end, opening and closing tag of the
+set) and costs about 4 % of the work; only then does the second pass emit anything. So a file gives all of
+its records, or an error that names the file.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+
+from corpus import storage
+from corpus.errors import CorruptError
+from corpus.ncbi.archives.gzip_stream import Verified, chunks, md5_sidecar, verify
+from corpus.ncbi.markup.parse import BadXmlError
+from corpus.ncbi.pubmed.fields import RecordReader, read_deletions
+from corpus.ncbi.pubmed.split import Damage, Run, split
+from corpus.ncbi.pubmed.vocabulary import VOCABULARY
+from corpus.pile.rules import with_pile
+from corpus.records import RAW_LIMIT, Kind, Record, Reject, RejectReason, Source, pubmed_doc_id
+
+_KINDS = {"PubmedArticle": Kind.CITATION, "PubmedBookArticle": Kind.BOOK}
+
+_PROLOG = re.compile(rb"\s+|<!--.*?-->|<\?.*?\?>|<!DOCTYPE[^>\[]*(?:\[.*?\]\s*)?>", re.DOTALL)
+_ROOT = re.compile(rb"<(PubmedArticleSet|PubmedBookArticleSet)(?:\s[^>]*)?>")
+_EPILOG = re.compile(rb"\s*>(?:\s+|<!--.*?-->|<\?.*?\?>)*+", re.DOTALL)
+_ENCODING = re.compile(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([\w.:-]+)")
+
+_PMC_ID = re.compile(rb"IdType\s*=\s*[\"']pmc[\"']")
+
+# Anchored at the record's own PMID: the next one in a record may be a retraction notice's or a cited paper's.
+_OWN_PMID = re.compile(rb"<(?:MedlineCitation|BookDocument)\b[^>]*>\s*<PMID\b[^>]*>\s*(\d{1,15})\s*</PMID>")
+
+
+def read_pubmed(path: str, *, pile: bool = False) -> Iterator[Record | Reject]:
+    """Yield the records and rejects of one PubMed file in file order; `pile` fills in the text for The Pile.
+
+    Raises CorruptError, before the first record, when the file as a whole is not what it should be.
+    """
+    start = _opening(path, verify(lambda: storage.open_read(path), md5=md5_sidecar(path), name=path))
+    name, position = storage.base_name(path), 0
+    with storage.open_read(path) as source:
+        for found in split(chunks(source, name=path), VOCABULARY, start=start):
+            for item in _items(found, name, position, pile=pile):
+                yield item
+                position += 1
+
+
+def _opening(path: str, verified: Verified) -> int:
+    """Check the document around the records; return the offset behind the set's opening tag."""
+    head, pos = verified.head, 3 if verified.head.startswith(b"\xef\xbb\xbf") else 0
+    encoding = _ENCODING.match(head, pos)
+    if encoding and encoding[1].lower() not in (b"utf-8", b"utf8", b"us-ascii"):
+        raise CorruptError(f"{path}: declares the encoding {encoding[1].decode()}, NLM's files are UTF-8; convert it")
+    while token := _PROLOG.match(head, pos):
+        if b"<!ENTITY" in token[0] and token[0].startswith(b"<!DOCTYPE"):
+            raise CorruptError(f"{path}: its DOCTYPE declares entities, as no file of NLM does; do not use it")
+        pos = token.end()
+    root = _ROOT.match(head, pos)
+    if root is None:
+        raise CorruptError(
+            f"{path}: is no PubMed file: expected <PubmedArticleSet> at byte {pos}, found {head[pos : pos + 40]!r}; "
+            "check the path, or download it again"
+        )
+    closing = verified.tail.rfind(b"</" + root[1])
+    if closing < 0 or not _EPILOG.fullmatch(verified.tail, closing + len(root[1]) + 2):
+        raise CorruptError(
+            f"{path}: does not end with </{root[1].decode()}> but with {verified.tail[-40:]!r}; "
+            "the file is incomplete, download it again"
+        )
+    return root.end()
+
+
+def _items(found: Run | Damage, file: str, position: int, *, pile: bool) -> Iterator[Record | Reject]:
+    """Yield what a stretch of the file becomes: records, the records of deletions, or one reject."""
+    if isinstance(found, Damage):
+        yield Reject(
+            file=file,
+            offset=found.offset,
+            doc_id=_doc_id(found.head),
+            reason=found.reason,
+            detail=found.detail,
+            sha256=found.sha256,
+            raw=found.head,
+        )
+        return
+    reader = RecordReader(found.markup)
+    for element, (begin, end) in zip(found.elements, found.bounds, strict=True):
+        kind = _KINDS.get(found.markup.name(element))
+        offset = found.offset + begin
+        if kind is None:
+            for item in _deletions(found, element, file, position):
+                yield item
+                position += 1
+            continue
+        try:
+            pmc = _PMC_ID.search(found.raw, begin, end) is not None
+            record = reader.read(element, kind=kind, file=file, offset=offset, position=position, pmc_id_anywhere=pmc)
+            yield from with_pile([record], found.raw[begin:end]) if pile else (record,)
+        except BadXmlError as error:
+            yield _reject(found.raw[begin:end], offset, file, error.reason, error.detail)
+        position += 1
+
+
+def _deletions(run: Run, element: int, file: str, position: int) -> Iterator[Record | Reject]:
+    """Yield a record for every PMID of a DeleteCitation; one bad PMID does not save the others."""
+    begin, end = run.bounds[run.elements.index(element)]
+    for ordinal, deleted in enumerate(read_deletions(run.markup, element)):
+        if deleted is None:
+            detail = f"PMID {ordinal + 1} of DeleteCitation is no number"
+            yield _reject(run.raw[begin:end], run.offset + begin, file, RejectReason.NO_ID, detail)
+            continue
+        pmid, version = deleted
+        yield Record(
+            doc_id=pubmed_doc_id(pmid),
+            source=Source.PUBMED,
+            kind=Kind.DELETION,
+            pmid=pmid,
+            version=version,
+            file=file,
+            offset=run.offset + begin,
+            position=position + ordinal,
+        )
+
+
+def _reject(raw: bytes, offset: int, file: str, reason: RejectReason, detail: str) -> Reject:
+    return Reject(
+        file=file,
+        offset=offset,
+        doc_id=_doc_id(raw),
+        reason=reason,
+        detail=detail,
+        sha256=hashlib.sha256(raw).hexdigest(),
+        raw=raw[:RAW_LIMIT],
+    )
+
+
+def _doc_id(raw: bytes) -> str:
+    found = _OWN_PMID.search(raw)
+    return pubmed_doc_id(int(found[1])) if found else ""

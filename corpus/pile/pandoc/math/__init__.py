@@ -1,0 +1,1 @@
+"""MathML to TeX as pandoc 2.9 wrote it."""

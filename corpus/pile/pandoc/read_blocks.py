@@ -1,0 +1,188 @@
+"""Block content of JATS to blocks, by the rules of pandoc 2.9's JATS reader, faults included.
+
+Title, authors and abstract (`article-meta`) give nothing but the footnotes in the title and in the notes on authors,
+which come before all others. Every element without a rule is as if its tags were not there. Only `p` parts a
+paragraph in two, so that a list inside a paragraph is glued to it.
+"""
+
+import re
+from collections.abc import Callable
+
+from corpus.pile.pandoc.document import SPACE, Block, Blocks, Inlines, append, from_text, join, trim
+from corpus.pile.pandoc.read_inlines import InlineReader, image
+from corpus.pile.pandoc.read_tables import read_table
+from corpus.pile.pandoc.tree import Node
+
+_SILENT = frozenset({"title", "ref-list", "?xml"})
+_CAPTION_LEVEL = 6
+_NUMBERED = {"alpha-lower": "LowerAlpha", "alpha-upper": "UpperAlpha"} | {
+    "roman-lower": "LowerRoman",
+    "roman-upper": "UpperRoman",
+}
+
+
+class BlockReader:
+    """Reads one article."""
+
+    def __init__(self) -> None:
+        self.front_notes: dict[str, list[Blocks]] = {}  # footnotes of the front matter, by the field they are in
+        self._level = 0  # of the section around
+        self._inlines = InlineReader(self.content)
+
+    def content(self, node: Node) -> Blocks:
+        """Return what an element holds as blocks."""
+        blocks: Blocks = []
+        for child in node.children:
+            blocks += self.block(child)
+        return blocks
+
+    def block(self, node: Node | str) -> Blocks:
+        """Return one node as blocks."""
+        if isinstance(node, str):
+            return [("Plain", trim(from_text(node)))] if node.strip() else []
+        if node.name in _SILENT:
+            return []
+        rule = _RULES.get(node.name)
+        return self.content(node) if rule is None else rule(self, node)
+
+    def mixed(self, container: str, node: Node) -> Blocks:
+        """Return an element's inline content in blocks of a kind, with the blocks inside where they stand."""
+        blocks: Blocks = []
+        run: list[Node | str] = []
+        for child in [*node.children, None]:
+            if child is not None and not (isinstance(child, Node) and child.name == "p"):
+                run.append(child)
+                continue
+            inlines = trim(self._inlines.content(run))
+            if inlines:
+                blocks.append((container, inlines))
+            run = []
+            if child is not None:
+                blocks += self.block(child)
+        return blocks
+
+    def inlines(self, node: Node) -> Inlines:
+        """Return what an element holds as one run of inlines."""
+        return self._inlines.trimmed(node)
+
+    def _metadata(self, node: Node) -> Blocks:
+        title = node.find("article-title")
+        if title is not None:
+            self.front_notes["title"] = notes_in(self.inlines(title))
+        if any(author.get("contrib-type") == "author" for author in node.find_all("contrib")):
+            notes = [note for found in node.find_all("author-notes") for note in notes_in(self.inlines(found))]
+            self.front_notes["author"] = notes
+        return []
+
+    def _paragraph(self, node: Node) -> Blocks:
+        return self.mixed("Para", node)
+
+    def _code(self, node: Node) -> Blocks:
+        language = node.get("language")
+        attributes = (node.get("id"), (language,) if language else (), ())
+        return [("CodeBlock", attributes, node.all_text().strip("\n\r"))]
+
+    def _quote(self, node: Node) -> Blocks:
+        blocks = self.content(node)
+        attribution = node.element("attribution")
+        if attribution is not None:
+            inlines: Inlines = [("Str", "\u2014"), SPACE]
+            append(inlines, self._inlines.content(attribution.children))
+            blocks.append(("Para", inlines))
+        return [("BlockQuote", blocks)]
+
+    def _list(self, node: Node) -> Blocks:
+        items = [self.content(item) for item in node.elements("list-item")]
+        kind = node.get("list-type")
+        if kind == "bullet":
+            return [("BulletList", items)]
+        first = node.find("list-item")
+        label = first.find("label") if first is not None else None
+        start = _number(label.own_text()) if label is not None else None
+        style = _NUMBERED.get(kind, "DefaultStyle")
+        return [("OrderedList", (1 if start is None else start, style), items)]
+
+    def _definitions(self, node: Node) -> Blocks:
+        entries = []
+        for item in node.elements("def-item"):
+            terms: Inlines = []
+            for number, term in enumerate(item.elements("term")):
+                append(terms, [("Str", ";"), SPACE] if number else [])
+                append(terms, self.inlines(term))
+            entries.append((terms, [self.content(definition) for definition in item.elements("def")]))
+        return [("DefinitionList", entries)]
+
+    def _section(self, node: Node) -> Blocks:
+        return self._headed(node, self._level + 1)
+
+    def _headed(self, node: Node, level: int) -> Blocks:
+        title = node.element("title")
+        if title is None and (info := node.element("info")) is not None:
+            title = info.element("title")
+        header: Block = ("Header", level, (node.get("id"), (), ()), self.inlines(title) if title else [])
+        outside, self._level = self._level, level
+        blocks = self.content(node)
+        self._level = outside
+        return [header, *blocks]
+
+    def _graphic(self, node: Node) -> Blocks:
+        return [("Para", [image(node, None)])]
+
+    def _figure(self, node: Node) -> Blocks:
+        graphics = node.elements("graphic")
+        if len(graphics) != 1:
+            return [("Div", (node.get("id"), ("fig",), ()), self.content(node))]
+        caption = node.element("caption")
+        parts = caption.elements() if caption else []
+        lines: list[Inlines] = []
+        for part in parts:
+            lines += [[("LineBreak",)], self.inlines(part)] if lines else [self.inlines(part)]
+        return [("Para", [image(graphics[0], (join(lines), node.get("id")))])]
+
+    def _group(self, node: Node) -> Blocks:
+        return [("Div", (node.get("id"), (node.name,), ()), self.content(node))]
+
+    def _caption(self, node: Node) -> Blocks:
+        return [("Div", (node.get("id"), ("caption",), ()), self._headed(node, _CAPTION_LEVEL))]
+
+    def _table(self, node: Node) -> Blocks:
+        return [read_table(node, cell=lambda cell: self.mixed("Plain", cell), inlines=self.inlines)]
+
+
+def _number(text: str) -> int | None:
+    """Return a label as a number as Haskell reads one: "3" and "(3)", but not "3." or "a"."""
+    text = text.strip()
+    while text.startswith("(") and text.endswith(")"):
+        text = text[1:-1].strip()
+    return int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else None
+
+
+def notes_in(inlines: Inlines) -> list[Blocks]:
+    """Return the footnotes in inlines, in their order."""
+    notes: list[Blocks] = []
+    for inline in inlines:
+        if inline[0] == "Note":
+            notes.append(inline[1])
+        else:
+            notes += [note for part in inline if isinstance(part, list) for note in notes_in(part)]
+    return notes
+
+
+_RULES: dict[str, Callable[[BlockReader, Node], Blocks]] = {
+    "journal-meta": BlockReader._metadata,
+    "article-meta": BlockReader._metadata,
+    "custom-meta": BlockReader._metadata,
+    "p": BlockReader._paragraph,
+    "code": BlockReader._code,
+    "preformat": BlockReader._code,
+    "disp-quote": BlockReader._quote,
+    "list": BlockReader._list,
+    "def-list": BlockReader._definitions,
+    "sec": BlockReader._section,
+    "graphic": BlockReader._graphic,
+    "fig": BlockReader._figure,
+    "table-wrap": BlockReader._group,
+    "fig-group": BlockReader._group,
+    "caption": BlockReader._caption,
+    "table": BlockReader._table,
+}

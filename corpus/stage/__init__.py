@@ -1,0 +1,1 @@
+"""What every stage needs: manifest, workspace, lock, progress."""

@@ -1,0 +1,87 @@
+"""A stage while it runs: alone in its directory, and measured.
+
+`run.json` beside the manifest holds what the run cost: times and memory depend on the machine and so
+have no place in the manifest.
+"""
+
+import fcntl
+import json
+import os
+import platform
+import resource
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from corpus import storage
+from corpus.errors import RetryError
+from corpus.stage.manifest import MANIFEST, has_manifest
+
+RUN_FACTS = "run.json"
+LOCK = ".lock"
+
+
+@contextmanager
+def running_stage(output: str) -> Iterator[None]:
+    """Hold a directory for one running stage; leave `run.json` there when the block committed a manifest.
+
+    Raises RetryError when another process holds the directory.
+    """
+    with held(output):
+        before = _committed(output)
+        wall, cpu = time.monotonic(), _cpu_seconds()
+        yield
+        if _committed(output) not in (None, before):
+            facts = {
+                "wall_seconds": round(time.monotonic() - wall, 2),
+                "cpu_seconds": round(_cpu_seconds() - cpu, 2),
+                "peak_memory_mb": round(max(_usage(who).ru_maxrss for who in _WHO) / 1e3),
+                "cores": os.cpu_count(),
+                "python": platform.python_version(),
+                "platform": platform.platform(),
+            }
+            with storage.write_atomic(storage.join(output, RUN_FACTS)) as sink:
+                sink.write(json.dumps(facts, indent=1).encode() + b"\n")
+
+
+def _committed(output: str) -> bytes | None:
+    """Return the manifest that is there, which an update replaces by another."""
+    if not has_manifest(output):
+        return None
+    with storage.open_read(storage.join(output, MANIFEST)) as source:
+        return source.read()
+
+
+_WHO = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+
+
+def _usage(who: int) -> resource.struct_rusage:
+    return resource.getrusage(who)
+
+
+def _cpu_seconds() -> float:
+    """Return the CPU seconds of this process and of its children that have ended."""
+    return sum(usage.ru_utime + usage.ru_stime for usage in map(_usage, _WHO))
+
+
+@contextmanager
+def held(output: str) -> Iterator[None]:
+    """Hold a local directory while the block runs; of a remote one nobody can say who writes there.
+
+    Raises RetryError when another process holds it.
+    """
+    if storage.is_remote(output):
+        yield
+        return
+    os.makedirs(output, exist_ok=True)
+    descriptor = os.open(os.path.join(output, LOCK), os.O_CREAT | os.O_RDWR)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RetryError(
+                f"{output}: another corpuscle is writing here; wait for it, or choose another --output"
+            ) from None
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,57 @@
+"""How far a stage is inside its tasks: each process counts what it did in a small file, and a watcher adds them up.
+
+A receipt says that a task is done; a single large file may take many minutes until then. Counts are those of one run.
+"""
+
+import json
+import os
+import time
+from collections import Counter, defaultdict
+from contextlib import suppress
+from typing import Final
+
+from corpus import storage
+from corpus.stage.workspace import WORK
+
+FOLDER: Final = f"{WORK}/progress"
+EVERY_SECONDS: Final = 1.0
+
+_done: defaultdict[str, Counter[str]] = defaultdict(Counter)  # of this process, by output
+_written_at: dict[str, float] = {}
+
+
+def tell(output: str, what: str, number: int) -> None:
+    """Count what this process did for the stage at work in `output`; nothing is told of a remote one."""
+    done = _done[output]
+    done[what] += number
+    now = time.monotonic()
+    if storage.is_remote(output) or now - _written_at.get(output, 0.0) < EVERY_SECONDS:
+        return
+    _written_at[output] = now
+    folder = storage.join(output, FOLDER)
+    path = os.path.join(folder, f"{os.getpid()}.json")
+    with suppress(OSError):  # the work goes on without its progress; a full disk is told by what has to be written
+        os.makedirs(folder, exist_ok=True)
+        with open(f"{path}.new", "w", encoding="utf-8") as sink:
+            json.dump(done, sink)
+        os.replace(f"{path}.new", path)
+
+
+def told(output: str) -> str:
+    """Return what all processes did so far, as `12,500 records read, 700 compared`; empty before the first word."""
+    folder = storage.join(output, FOLDER)
+    total: Counter[str] = Counter()
+    if not storage.is_remote(output) and os.path.isdir(folder):
+        for name in sorted(os.listdir(folder)):
+            with suppress(FileNotFoundError), open(os.path.join(folder, name), encoding="utf-8") as source:
+                if name.endswith(".json"):
+                    total.update(json.load(source))
+    return ", ".join(f"{number:,} {what}" for what, number in total.items())
+
+
+def begin(output: str) -> None:
+    """Forget what was told by an earlier run."""
+    _done.pop(output, None)
+    _written_at.pop(output, None)
+    if not storage.is_remote(output):
+        storage.remove_tree(storage.join(output, FOLDER))

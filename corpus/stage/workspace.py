@@ -1,0 +1,240 @@
+"""A stage at work in its output directory: what is done already, what is left, and the commit at the end.
+
+A stage is a set of named tasks. A finished task leaves a receipt in `_receipts/` that lists its files with
+their hashes and its books; a killed stage, run again, reuses the tasks whose receipt and files are intact.
+The manifest is written last, from the receipts; then the receipts and `_work/` go.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from corpus import storage
+from corpus.errors import UsageError
+from corpus.stage.manifest import (
+    Books,
+    Input,
+    Manifest,
+    Part,
+    fingerprint,
+    has_manifest,
+    read_manifest,
+    write_manifest,
+)
+from corpus.stage.withdraw import finish_withdrawal, withdraw
+from corpus.storage.failpoints import reach
+
+RECEIPTS = "_receipts"
+WORK = "_work"
+UPDATABLE = ("extract", "assemble")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkFile:
+    """One intermediate file: none but this stage reads it, and only while it is at work or brought up to date."""
+
+    path: str  # relative to the stage's output, below `WORK`
+    bytes: int
+    xxh3: str  # `storage.xxh3_file`
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Receipt:
+    """What one finished task wrote and counted; `facts` are numbers that later steps need."""
+
+    task: str
+    parts: tuple[Part, ...] = ()
+    work: tuple[WorkFile, ...] = ()
+    books: Books = field(default_factory=Books)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def receipt_of(content: dict[str, Any]) -> Receipt:
+    """Return the receipt whose fields a JSON object holds."""
+    parts = tuple(Part(**part) for part in content.pop("parts"))
+    work = tuple(WorkFile(**file) for file in content.pop("work", ()))
+    return Receipt(parts=parts, work=work, books=Books(**content.pop("books")), **content)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Workspace:
+    """One stage's output directory; picklable, so that workers can hold it."""
+
+    output: str
+    stage: str
+    fingerprint: str
+    config: Mapping[str, Any]
+    inputs: tuple[Input, ...]
+
+    def path(self, name: str) -> str:
+        """Return the full path of a file of the output."""
+        return storage.join(self.output, name)
+
+    def measure(self, name: str, *, role: str, rows: int) -> Part:
+        """Return the manifest row of a file that was just written."""
+        path = self.path(name)
+        return Part(path=name, role=role, rows=rows, bytes=storage.size(path), sha256=storage.sha256_file(path))
+
+    def measure_work(self, name: str) -> WorkFile:
+        """Return what a receipt says of an intermediate file that was just written."""
+        path = self.path(name)
+        return WorkFile(path=name, bytes=storage.size(path), xxh3=storage.xxh3_file(path))
+
+    def finished(self, task: str, *, of: str | None = None) -> Receipt | None:
+        """Return a task's receipt if it was made of the same and all its files are intact.
+
+        `of` is the fingerprint of what the task reads; without it the task reads all the stage's inputs, and
+        its receipt is worth nothing when one of them changes.
+        """
+        path = self._receipt_path(task)
+        if not storage.exists(path):
+            return None
+        receipt, made_of = self._read_receipt(path)
+        if made_of != self._task_fingerprint(of):
+            return None
+        stated = [(part.path, part.sha256, storage.sha256_file) for part in receipt.parts]
+        stated += [(file.path, file.xxh3, storage.xxh3_file) for file in receipt.work]
+        paths = [(self.path(name), digest, of_file) for name, digest, of_file in stated]
+        intact = all(storage.exists(path) and of_file(path) == digest for path, digest, of_file in paths)
+        return receipt if intact else None
+
+    def finish(self, receipt: Receipt, *, of: str | None = None) -> Receipt:
+        """Leave the receipt of a finished task; its files must be in place already. `of` as in `finished`."""
+        content = {**asdict(receipt), "fingerprint": self._task_fingerprint(of)}
+        with storage.write_atomic(self._receipt_path(receipt.task)) as sink:
+            sink.write(json.dumps(content, sort_keys=True).encode())
+        return receipt
+
+    def commit(
+        self, receipts: Iterable[Receipt], *, summary: Mapping[str, Any], books: Books | None = None
+    ) -> Manifest:
+        """Write the manifest from the receipts, in path order; `books` replaces the sum of theirs."""
+        receipts = list(receipts)
+        total = books if books is not None else sum((receipt.books for receipt in receipts), Books())
+        parts = sorted((part for receipt in receipts for part in receipt.parts), key=lambda part: part.path)
+        manifest = Manifest(
+            stage=self.stage,
+            fingerprint=self.fingerprint,
+            config=self.config,
+            inputs=self.inputs,
+            parts=tuple(parts),
+            books=total,
+            summary=summary,
+        )
+        write_manifest(self.output, manifest)
+        return manifest
+
+    def clean(self, *, keep: Iterable[Receipt] = ()) -> None:
+        """Remove receipts and intermediate files, once the manifest is there; receipts kept stay, and their files."""
+        keep = tuple(keep)
+        files = {part.path for receipt in keep for part in receipt.parts}
+        files |= {file.path for receipt in keep for file in receipt.work}
+        files |= {self._receipt_path(receipt.task).removeprefix(self.path("")) for receipt in keep}
+        for folder in (RECEIPTS, WORK):
+            reach(f"clean:{folder}")
+            if not files:
+                storage.remove_tree(self.path(folder))
+                continue
+            for name in storage.walk_files(self.path(folder)) if storage.exists(self.path(folder)) else ():
+                if f"{folder}/{name}" not in files:
+                    storage.remove_file(self.path(f"{folder}/{name}"))
+
+    def receipts(self, kind: str) -> dict[str, Receipt]:
+        """Return the receipts of the tasks `kind/…` by task, whether or not their files are intact."""
+        folder = self.path(RECEIPTS)
+        names = storage.walk_files(folder) if storage.exists(folder) else []
+        found = (self._read_receipt(storage.join(folder, name))[0] for name in names if name.startswith(f"{kind}-"))
+        return {receipt.task: receipt for receipt in sorted(found, key=lambda one: one.task)}
+
+    def num_finished(self) -> int:
+        """Count the receipts, intact or not; for progress bars."""
+        folder = self.path(RECEIPTS)
+        if storage.is_remote(folder) or not os.path.isdir(folder):
+            return 0
+        return len(os.listdir(folder))
+
+    def _task_fingerprint(self, of: str | None) -> str:
+        if of is None:
+            return self.fingerprint
+        return fingerprint(self.stage, self.config, [Input(name="task", fingerprint=of)])
+
+    def _read_receipt(self, path: str) -> tuple[Receipt, str]:
+        """Return a receipt and the fingerprint of what its task read."""
+        with storage.open_read(path) as source:
+            content = json.loads(source.read())
+        made_of: str = content.pop("fingerprint")
+        return receipt_of(content), made_of
+
+    def _receipt_path(self, task: str) -> str:
+        # Task names hold file names of any length and letters: the hash keeps them unique on disk.
+        tag = hashlib.sha256(task.encode()).hexdigest()[:16]
+        readable = "".join(letter if letter.isalnum() or letter in "-." else "-" for letter in task)[:80]
+        return storage.join(self.output, RECEIPTS, f"{readable}-{tag}.json")
+
+
+def plan_stage(
+    output: str,
+    *,
+    stage: str,
+    config: Mapping[str, Any],
+    inputs: Iterable[Input],
+    update: Callable[[Workspace, Manifest], Iterable[str]] | None = None,
+) -> tuple[Workspace, Manifest | None]:
+    """Return the workspace of a stage, and its manifest when the very same stage was finished there before.
+
+    Takes away what killed runs left; the caller holds the directory (`corpus.stage.lock`). With `update`, a finished
+    stage that differs in its inputs alone is withdrawn; `update` returns the paths of its parts that stay true, after
+    it left receipts for them.
+
+    Raises UsageError, printing the difference, when the directory holds a finished stage that differs,
+    or files that are no stage's.
+    """
+    inputs = tuple(sorted(inputs, key=lambda item: (item.name, item.fingerprint)))
+    workspace = Workspace(
+        output=str(output),
+        stage=stage,
+        fingerprint=fingerprint(stage, config, inputs),
+        config=dict(config),
+        inputs=inputs,
+    )
+    storage.remove_temporary(workspace.output)
+    finish_withdrawal(workspace.output)
+    if has_manifest(workspace.output):
+        manifest = read_manifest(workspace.output)
+        if manifest.fingerprint == workspace.fingerprint:
+            if update is None:
+                workspace.clean()  # a kill between commit and clean leaves them behind
+            return workspace, manifest
+        other_inputs = _same_but_inputs(workspace, manifest)
+        if update is None or not other_inputs:
+            raise UsageError(difference(workspace, manifest, can_update=other_inputs and stage in UPDATABLE))
+        withdraw(workspace.output, manifest, keep=update(workspace, manifest))
+    return workspace, None
+
+
+def _same_but_inputs(workspace: Workspace, manifest: Manifest) -> bool:
+    return fingerprint(workspace.stage, workspace.config, manifest.inputs) == manifest.fingerprint
+
+
+def difference(workspace: Workspace, manifest: Manifest, *, can_update: bool = False) -> str:
+    """Say how the stage asked for differs from the one that is there."""
+    lines = [f"{workspace.output}: holds a finished `{manifest.stage}` made with something else:"]
+    if manifest.stage != workspace.stage:
+        lines.append(f"  stage: {manifest.stage} there, {workspace.stage} asked for")
+    for name in sorted({*manifest.config, *workspace.config}):
+        old, new = manifest.config.get(name), workspace.config.get(name)
+        if old != new:
+            lines.append(f"  {name}: {old} there, {new} asked for")
+    there = {(item.name, item.fingerprint) for item in manifest.inputs}
+    asked = {(item.name, item.fingerprint) for item in workspace.inputs}
+    changes = [f"  input only there: {name} {digest[:12]}" for name, digest in sorted(there - asked)]
+    changes += [f"  input only asked for: {name} {digest[:12]}" for name, digest in sorted(asked - there)]
+    lines += changes[:10] + ([f"  … and {len(changes) - 10} more inputs"] if len(changes) > 10 else [])
+    if len(lines) == 1:
+        lines.append(f"  code version: {manifest.version} there")
+    advice = "Add --update to bring it up to date, choose" if can_update else "Choose"
+    lines.append(f"{advice} another --output, or remove that directory.")
+    return "\n".join(lines)

@@ -1,0 +1,41 @@
+"""Files on a disk or in a bucket: atomic writes, Parquet, Arrow IPC. The names of `files` are the room's own."""
+
+from corpus.storage.files import (
+    CHUNK,
+    TEMPORARY,
+    base_name,
+    exists,
+    is_remote,
+    join,
+    open_read,
+    remove_file,
+    remove_temporary,
+    remove_tree,
+    sha256_file,
+    size,
+    sync_folder,
+    walk_files,
+    walk_sizes,
+    write_atomic,
+    xxh3_file,
+)
+
+__all__ = [
+    "CHUNK",
+    "TEMPORARY",
+    "base_name",
+    "exists",
+    "is_remote",
+    "join",
+    "open_read",
+    "remove_file",
+    "remove_temporary",
+    "remove_tree",
+    "sha256_file",
+    "size",
+    "sync_folder",
+    "walk_files",
+    "walk_sizes",
+    "write_atomic",
+    "xxh3_file",
+]

@@ -1,0 +1,191 @@
+"""Files by path, local or remote: plain paths, `gs://…`, `s3://…`, anything fsspec knows.
+
+A file appears under its final name whole or not at all: locally by temporary name, fsync and rename,
+on object stores by the store's own atomic put.
+"""
+
+import errno
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import PurePosixPath
+from typing import IO, Any
+
+import xxhash
+
+from corpus.errors import DiskError
+from corpus.storage import failpoints
+
+CHUNK = 1 << 20
+TEMPORARY = ".tmp-"  # starts the name of a file that is being written
+
+
+def is_remote(path: str) -> bool:
+    """Say whether a path names an object store rather than a local file."""
+    return "://" in str(path)
+
+
+def join(base: str, *names: str) -> str:
+    """Join names to a base path with forward slashes."""
+    return "/".join([str(base).rstrip("/"), *names])
+
+
+def base_name(path: str) -> str:
+    """Return the last component of a path."""
+    return PurePosixPath(str(path)).name
+
+
+def open_read(path: str) -> IO[bytes]:
+    """Open a file for reading raw bytes, never decompressing."""
+    if is_remote(path):
+        return _remote_open(path, "rb")
+    return open(path, "rb")
+
+
+def exists(path: str) -> bool:
+    """Say whether a file or directory exists."""
+    if is_remote(path):
+        return bool(_filesystem(path).exists(path))
+    return os.path.exists(path)
+
+
+def size(path: str) -> int:
+    """Return a file's size in bytes."""
+    if is_remote(path):
+        return int(_filesystem(path).size(path))
+    return os.path.getsize(path)
+
+
+def walk_files(base: str) -> list[str]:
+    """Return the sorted paths, relative to base, of all files below it."""
+    return sorted(walk_sizes(base))
+
+
+def walk_sizes(base: str) -> dict[str, int]:
+    """Return the sizes in bytes of all files below a directory, by path relative to it; one listing of a remote one."""
+    if is_remote(base):
+        fs = _filesystem(base)
+        root = fs._strip_protocol(base).rstrip("/") + "/"
+        found = fs.find(base, detail=True).items()
+        return {path[len(root) :]: int(facts["size"]) for path, facts in found if path.startswith(root)}
+    sizes = {}
+    for name in (os.path.join(folder, name) for folder, _, names in os.walk(base) for name in names):
+        with suppress(FileNotFoundError):  # a stage at work renames and removes files while another process looks
+            sizes[os.path.relpath(name, base)] = os.lstat(name).st_size
+    return sizes
+
+
+def remove_tree(path: str) -> None:
+    """Remove a directory and all below it, if it is there."""
+    if is_remote(path):
+        if exists(path):
+            _filesystem(path).rm(path, recursive=True)
+    else:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def remove_file(path: str) -> None:
+    """Remove a file, if it is there."""
+    if is_remote(path):
+        if exists(path):
+            _filesystem(path).rm(path)
+        return
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def remove_temporary(base: str) -> None:
+    """Remove what a killed `write_atomic` left below a local directory; nobody may be writing there."""
+    if not is_remote(base) and os.path.isdir(base):
+        for name in walk_files(base):
+            if base_name(name).startswith(TEMPORARY):
+                os.unlink(join(base, name))
+
+
+@contextmanager
+def write_atomic(path: str) -> Iterator[IO[bytes]]:
+    """Yield a binary file that appears at `path` only when the block ends without an error.
+
+    Raises DiskError, naming the path, when the disk is full or not writable.
+    """
+    if is_remote(path):
+        with _remote_write(path) as sink:
+            yield sink
+        return
+    folder = os.path.dirname(path) or "."
+    temporary = os.path.join(folder, f"{TEMPORARY}{os.path.basename(path)}-{os.getpid()}-{os.urandom(4).hex()}")
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with open(temporary, "wb") as sink:
+            yield sink
+            sink.flush()
+            os.fsync(sink.fileno())
+        failpoints.reach_file(path, "written")
+        os.replace(temporary, path)
+        sync_folder(folder)
+        failpoints.reach_file(path, "renamed")
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+            raise DiskError(f"cannot write {path}: {error.strerror}; free space or choose another --output") from error
+        raise
+    finally:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+
+
+def sha256_file(path: str) -> str:
+    """Return the SHA-256 of a file's bytes, in hex."""
+    return _hashed(path, hashlib.sha256())
+
+
+def xxh3_file(path: str) -> str:
+    """Return the XXH3 hash of a file's bytes, 128 bits in hex: against damage, not against an opponent.
+
+    For files that no one else ever gets; SHA-256 would take longer than reading them does.
+    """
+    return _hashed(path, xxhash.xxh3_128())
+
+
+def _hashed(path: str, digest: Any) -> str:
+    room = bytearray(CHUNK)
+    with open_read(path) as source:
+        while size := source.readinto(room):  # type: ignore[attr-defined]
+            digest.update(memoryview(room)[:size])
+    return str(digest.hexdigest())
+
+
+def sync_folder(folder: str) -> None:
+    """Make a rename in a folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remote_open(path: str, mode: str) -> IO[bytes]:
+    return _filesystem(path).open(path, mode)
+
+
+@contextmanager
+def _remote_write(path: str) -> Iterator[IO[bytes]]:
+    sink: Any = _remote_open(path, "wb")
+    whole = False
+    try:
+        yield sink
+        whole = True
+    finally:
+        if not whole:
+            with suppress(AttributeError):  # of files in memory
+                sink.closed = True  # closed or forgotten, a file of fsspec puts what it has under the final name
+            with suppress(Exception):  # the error that ended the block is the one to tell
+                sink.discard()
+    sink.close()
+
+
+def _filesystem(path: str) -> Any:
+    import fsspec  # 0.35 s, and local paths never need it
+
+    return fsspec.core.url_to_fs(path)[0]

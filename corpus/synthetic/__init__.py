@@ -1,0 +1,1 @@
+"""Made-up input: the demo's sample and the rehearsal's documents."""

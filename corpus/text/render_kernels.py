@@ -1,0 +1,222 @@
+"""The compiled half of `corpus.text.render_batch`: spans of bytes in, the bytes of texts out.
+
+What they compile in from other files is watched by `corpus.arrays.numba_cache`.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from corpus.arrays.numba_cache import forget_outdated
+
+forget_outdated(Path(__file__).parent)
+
+Octets = npt.NDArray[np.uint8]
+Counts = npt.NDArray[np.int64]
+
+# Kinds of pieces. A span is int64[6]: kind, depth, start, end, label start, label end.
+TITLE, PART, PARAGRAPH, HEADING, ITEM, CAPTION, ADMINISTRATIVE = range(7)  # the last is a heading, too
+_SPACE, _LINE, _COLON, _POINT, _HASH, _HYPHEN = map(np.uint8, b" \n:.#-")
+_DELETE, _BEYOND = np.uint8(0x7F), np.uint8(0x80)
+
+
+@njit(cache=True, nogil=True)
+def _is_plain(data: Octets, start: int, end: int, plain: npt.NDArray[np.bool_]) -> bool:
+    """Say whether a span holds only characters that stay as they are, but for runs of white space."""
+    text = data[start:end]
+    seen, odd = np.uint8(0), np.uint8(0)
+    for k in range(len(text)):  # no branch, so that it is done for 32 bytes and more at a time
+        seen |= text[k]
+        odd |= np.uint8(text[k] < _SPACE) | np.uint8(text[k] == _DELETE)
+    if seen < _BEYOND and not odd:
+        return True
+    i = start
+    while i < end:
+        first = np.int64(data[i])
+        if first < 0x80:
+            if not plain[first]:
+                return False
+            i += 1
+            continue
+        if first >= 0xF0:
+            return False
+        width = 2 if first < 0xE0 else 3
+        point = (first & (0x1F if width == 2 else 0x0F)) << 6 | np.int64(data[i + 1]) & 0x3F
+        if width == 3:
+            point = point << 6 | np.int64(data[i + 2]) & 0x3F
+        if point >= len(plain) or not plain[point]:
+            return False
+        i += width
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _is_tidy(text: Octets) -> bool:
+    """Say whether all white space of a text is single spaces inside it."""
+    if len(text) == 0 or text[0] <= _SPACE or text[-1] <= _SPACE:
+        return False
+    after = text[1:]
+    gappy = np.uint8(0)
+    for k in range(len(after)):
+        gappy |= np.uint8(after[k] < _SPACE) | (np.uint8(text[k] == _SPACE) & np.uint8(after[k] == _SPACE))
+    return gappy == 0
+
+
+@njit(cache=True, nogil=True)
+def _copy(text: Octets, out: Octets) -> int:
+    """Copy a text; return the number of its spaces."""
+    spaces = 0
+    for k in range(len(text)):
+        out[k] = text[k]
+        spaces += text[k] == _SPACE
+    return spaces
+
+
+@njit(cache=True, nogil=True)
+def _write(data: Octets, start: int, end: int, out: Octets, at: int, one_line: bool) -> tuple[int, int]:
+    """Write a span with each run of white space as one space, or one line end; return (position after it, gaps)."""
+    if _is_tidy(data[start:end]):
+        return at + end - start, _copy(data[start:end], out[at : at + end - start])
+    begin, gaps = at, 0
+    gap, line = False, False
+    for i in range(start, end):
+        byte = data[i]
+        if byte <= _SPACE:
+            gap = True
+            line = line or byte == _LINE
+            continue
+        if gap and at > begin:
+            out[at] = _LINE if line and not one_line else _SPACE
+            at += 1
+            gaps += 1
+        gap, line = False, False
+        out[at] = byte
+        at += 1
+    return at, gaps
+
+
+@njit(cache=True, nogil=True)
+def _is_label(out: Octets, start: int, end: int, no_labels: Octets) -> bool:
+    """Say whether what was written as a label is one, and none of NLM's stand-ins."""
+    if end == start:
+        return False
+    for k in range(no_labels.shape[0]):
+        equal = end - start <= no_labels.shape[1]
+        for j in range(no_labels.shape[1] if equal else 0):
+            letter = out[start + j] if start + j < end else np.uint8(0)
+            if 97 <= letter <= 122:
+                letter -= np.uint8(32)
+            equal = equal and letter == no_labels[k, j]
+        if equal:
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _write_labelled(data: Octets, span: Counts, out: Octets, at: int, no_labels: Octets) -> tuple[int, int]:
+    """Write `LABEL: text` of an abstract or `Label. caption`; without a text there is no label either."""
+    label_end, gaps = _write(data, span[4], span[5], out, at, True)
+    if span[0] == PART:
+        while label_end > at and (out[label_end - 1] in (_COLON, _SPACE)):
+            label_end -= 1
+            gaps -= out[label_end] == _SPACE
+        labelled = _is_label(out, at, label_end, no_labels)
+        mark = _COLON
+    else:
+        labelled = label_end > at
+        mark = _SPACE if labelled and (out[label_end - 1] == _POINT or out[label_end - 1] == _COLON) else _POINT
+    if not labelled:
+        return _write(data, span[2], span[3], out, at, False)
+    first = label_end
+    if mark != _SPACE:
+        out[first] = mark
+        first += 1
+    out[first] = _SPACE
+    last, more = _write(data, span[2], span[3], out, first + 1, False)
+    if last == first + 1:
+        return at, 0
+    return last, gaps + more + 1
+
+
+@njit(cache=True, nogil=True)
+def _write_piece(data: Octets, span: Counts, out: Octets, at: int, no_labels: Octets) -> tuple[int, int]:
+    """Write one piece at a position; return the position after it (the same for no text) and its gaps."""
+    kind = span[0]
+    if kind in (PART, CAPTION):
+        return _write_labelled(data, span, out, at, no_labels)
+    first = at
+    if kind == HEADING:
+        for _ in range(min(max(span[1], 1) + 1, 6)):
+            out[first] = _HASH
+            first += 1
+    elif kind == ITEM:
+        out[first] = _HYPHEN
+        first += 1
+    if first > at:
+        out[first] = _SPACE
+        first += 1
+    last, gaps = _write(data, span[2], span[3], out, first, kind != PARAGRAPH)
+    return (at, 0) if last == first else (last, gaps + (first > at))
+
+
+@njit(cache=True, nogil=True)
+def _is_beyond(data: Octets, span: Counts, plain: npt.NDArray[np.bool_]) -> bool:
+    """Say whether a piece needs more than white space made plain."""
+    return not _is_plain(data, span[2], span[3], plain) or not _is_plain(data, span[4], span[5], plain)
+
+
+@njit(cache=True, nogil=True)
+def _render(
+    data: Octets, spans: Counts, out: Octets, at: int, plain: npt.NDArray[np.bool_], no_labels: Octets
+) -> tuple[int, int]:
+    """Write the pieces of one record at a position; return (position after them, words), -1 words if handed back."""
+    begin, words, open_list = at, 0, False
+    for k in range(len(spans)):
+        span = spans[k]
+        if _is_beyond(data, span, plain):
+            return begin, -1
+        first = at
+        if at > begin:
+            out[at] = _LINE
+            first = at + 1
+            if not (open_list and span[0] == ITEM):
+                out[at + 1] = _LINE
+                first = at + 2
+        last, gaps = _write_piece(data, span, out, first, no_labels)
+        if last > first:
+            at = last
+            words += gaps + 1
+        if span[0] == ITEM:
+            open_list = open_list or last > first
+        elif span[0] != CAPTION or last > first:
+            open_list = False
+    return at, words
+
+
+@njit(cache=True, nogil=True)
+def render_spans(
+    data: Octets,
+    spans: Counts,
+    starts: Counts,
+    wanted: npt.NDArray[np.bool_],
+    min_words: int,
+    plain: npt.NDArray[np.bool_],
+    no_labels: Octets,
+) -> tuple[Octets, Counts, Counts, npt.NDArray[np.bool_]]:
+    """Return (bytes, offsets, words, handed back) of the texts of all records.
+
+    What is not wanted, is handed back or has fewer words leaves no byte, so the other texts lie side by side.
+    """
+    num = len(starts) - 1
+    out = np.empty(len(data) + 12 * len(spans) + 16, np.uint8)  # every piece adds marks and an empty line
+    offsets, words, bad = np.zeros(num + 1, np.int64), np.zeros(num, np.int64), np.zeros(num, np.bool_)
+    for row in range(num):
+        at = offsets[row]
+        if wanted[row]:
+            own = spans[starts[row] : starts[row + 1]]
+            at, count = _render(data, own, out, at, plain, no_labels)
+            words[row], bad[row] = max(count, 0), count < 0
+        offsets[row + 1] = at if words[row] >= min_words else offsets[row]
+    return out, offsets, words, bad

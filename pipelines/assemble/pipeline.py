@@ -1,0 +1,206 @@
+"""`assemble`: records to deduplicated corpus shards, as one pipeline of coarse elements.
+
+    part ─keys→ fold by PMID ─verdicts→ documents ─buckets→ candidate pairs ─→ blocks ─texts→ verified pairs
+                                                                                               │
+    shards and decisions ←─ place ←─ the fate of every document ←─ resolve ←── id join ────────┘
+
+The arithmetic is in `corpus`; the steps are in `pipelines.assemble.steps`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import apache_beam as beam
+
+from corpus.assemble.contamination import load_index
+from corpus.assemble.documents import file_ranks
+from corpus.assemble.inputs import stored_parts
+from corpus.config import AssembleConfig
+from corpus.errors import UsageError
+from corpus.stage.lock import running_stage
+from corpus.stage.manifest import Input, Manifest, read_manifest
+from corpus.stage.progress import say
+from corpus.stage.withdraw import said_of
+from corpus.stage.workspace import WORK, Receipt, Workspace, plan_stage
+from corpus.storage.files import base_name, is_remote, remove_tree, sha256_file
+from pipelines.assemble import shard_steps, steps
+from pipelines.assemble.steps import BUCKET, Plan
+from pipelines.beam.exchange import BlockExchange
+from pipelines.beam.metering import metered_step
+from pipelines.beam.runner import is_dry_run, is_embedded
+from pipelines.beam.stage import run_stage
+
+STAGE = "assemble"
+PARTITION_BYTES = 32 << 20
+BUCKETS_PER_DOCUMENT = 20  # bands and the exact text, rounded up
+
+
+def assemble(
+    config: AssembleConfig, *, records: str, output: str, beam_args: Sequence[str] = (), update: bool = False
+) -> Manifest | None:
+    """Turn the records of a finished `extract` into corpus shards and decisions below `output`.
+
+    With `update`, a corpus of other records there is brought up to date, and what a later update can use is kept: the
+    documents and bucket rows of each records part, as long as its records and the state of its PMIDs are the same.
+
+    Returns the committed manifest, or None after a dry run, which builds and validates the graph only.
+    """
+    source = read_manifest(records, "extract")
+    if not source.books.kept:
+        raise UsageError(f"{records}: holds no records, so there is nothing to assemble; check the inputs of extract")
+    if config.profile == "pile" and not source.config.get("pile"):
+        raise UsageError(
+            f"{records}: was extracted without The Pile's text, which profile pile needs; extract the files again with "
+            "`corpuscle extract --pile … --output` and a new directory"
+        )
+    update = update and not is_dry_run(beam_args)
+    with running_stage(output):
+        inputs = [Input(name="extract", fingerprint=source.fingerprint), *_evaluation_inputs(config)]
+        workspace, finished = plan_stage(
+            output, stage=STAGE, config=config.identity(), inputs=inputs, update=_nothing_committed if update else None
+        )
+        plan = plan_assemble(config, source, records=records, workspace=workspace)
+        before = workspace.receipts("documents")
+        with _spill_folder(workspace, beam_args) as spill:
+            return run_stage(
+                lambda pipeline: build(pipeline, plan, spill),
+                workspace=workspace,
+                finished=finished,
+                num_tasks=2 * len(plan.records.names) + num_shards(source.summary.get("text_bytes", 0), config) + 1,
+                workers=min(config.workers, len(plan.records.names)),
+                beam_args=beam_args,
+                keep=lambda: _kept_for_update(workspace, plan, before) if update else (),
+            )
+
+
+def _evaluation_inputs(config: AssembleConfig) -> list[Input]:
+    """Return the evaluation files as inputs by their content; raises UsageError for one that cannot be read."""
+    if config.evaluation:
+        load_index(config.evaluation, config.evaluation_words)  # an error before any work
+    elif config.contaminated == "remove":
+        raise UsageError("assemble: --contaminated remove needs --evaluation FILE, the sets to look for")
+    return [Input(name=f"evaluation {base_name(path)}", fingerprint=sha256_file(path)) for path in config.evaluation]
+
+
+def _nothing_committed(workspace: Workspace, manifest: Manifest) -> list[str]:
+    """Return no path: decisions and shards are made anew, for any of them may change with one record."""
+    return []
+
+
+def _kept_for_update(workspace: Workspace, plan: Plan, before: Mapping[str, Receipt]) -> list[Receipt]:
+    """Return the receipts of the documents of all parts; says which parts were made again, and why."""
+    now = workspace.receipts("documents")
+    own = [now[task] for task in (f"documents/{stem}" for stem in plan.records.names) if task in now]
+    reasons = {"records": "with other records", "evaluation": "with other evaluation sets"}
+    reasons |= {"verdicts": "whose records others replace", "retractions": "with papers now retracted"}
+    changes: dict[str, list[str]] = {reason: [] for reason in ("new", *reasons.values())}
+    for receipt in own:
+        old, stem = before.get(receipt.task), receipt.task.removeprefix("documents/")
+        if old is None:
+            changes["new"].append(stem)
+        elif changed := [name for name in reasons if old.facts[name] != receipt.facts[name]]:
+            changes[reasons[changed[0]]].append(stem)
+    made = sum(map(len, changes.values()))
+    say(f"{workspace.output}: documents of {len(own) - made} of {len(own)} records parts reused; {said_of(changes)}")
+    return own
+
+
+@contextmanager
+def _spill_folder(workspace: Workspace, beam_args: Sequence[str]) -> Iterator[str | None]:
+    """Yield an empty local directory for the shuffle of the embedded runner, None for engines with their own."""
+    if not is_embedded(beam_args):
+        yield None
+    elif is_remote(workspace.output):
+        with TemporaryDirectory(prefix="corpuscle-") as folder:
+            yield folder
+    else:
+        folder = workspace.path(f"{WORK}/spill")
+        remove_tree(folder)  # of a run that was killed
+        yield folder
+
+
+def plan_assemble(config: AssembleConfig, source: Manifest, *, records: str, workspace: Workspace) -> Plan:
+    """Return what every step knows: the records parts in order, and the number of partitions."""
+    parts = stored_parts(records, source)
+    return Plan(
+        workspace=workspace,
+        config=config,
+        records=parts,
+        ranks=tuple(file_ranks(parts.names)),
+        num_partitions=num_partitions(source.books.kept),
+    )
+
+
+def num_shards(text_bytes: int, config: AssembleConfig) -> int:
+    """Return about how many shards so much text makes before any document is dropped; to show progress."""
+    held_out = sum(1 for share in (config.validation, config.test) if share)
+    return -(-text_bytes // (config.shard_mb * 1_000_000)) + held_out
+
+
+def num_partitions(num_records: int) -> int:
+    """Return the number of partitions of the fold and of the buckets."""
+    return -(-num_records * BUCKETS_PER_DOCUMENT * BUCKET.itemsize // PARTITION_BYTES)
+
+
+def build(pipeline: beam.Pipeline, plan: Plan, spill: str | None) -> None:
+    """Wire the pipeline from records parts to one commit."""
+    numbers = list(range(len(plan.records.names)))
+    parts = pipeline | "Parts" >> beam.Create(numbers) | "SpreadParts" >> beam.Reshuffle()
+    folded = (
+        parts
+        | "ReadKeys" >> _pairs(steps.ReadKeys(plan))
+        | "ByDocument" >> BlockExchange(spill=spill)
+        | "FoldState" >> beam.ParDo(metered_step(steps.FoldState())).with_outputs("retracted", main="verdicts")
+    )
+    retracted = beam.pvalue.AsIter(folded.retracted)  # the retracted papers of all of PubMed are half a megabyte
+    # Every part has a verdict block, if only an empty one, so that a part without rows is written too.
+    every_part = pipeline | "EmptyVerdicts" >> beam.Create([(part, b"") for part in numbers])
+    buckets = (
+        (folded.verdicts, every_part)
+        | "ByPart" >> BlockExchange(spill=spill)
+        | "MakeDocuments" >> _pairs(steps.MakeDocuments(plan), retracted)
+    )
+    resolved = _resolve(pipeline, buckets, plan, spill)
+    signal = beam.pvalue.AsSingleton(resolved)
+    placed = parts | "Place" >> beam.ParDo(metered_step(shard_steps.Place(plan)), signal).with_outputs(
+        "blocks", main="decisions"
+    )
+    every_shard = resolved | "EmptyShards" >> beam.FlatMap(shard_steps.empty_blocks).with_output_types(
+        tuple[int, bytes]
+    )
+    shards = (
+        (placed.blocks, every_shard)
+        | "ByShard" >> BlockExchange(spill=spill)
+        | "WriteShard" >> beam.ParDo(metered_step(shard_steps.WriteShard(plan)), signal)
+    )
+    (
+        ((placed.decisions, shards) | "AllReceipts" >> beam.Flatten())
+        | "Together" >> beam.GroupByKey()
+        | "Commit" >> beam.ParDo(metered_step(shard_steps.Commit(plan)), signal)
+    )
+
+
+def _resolve(pipeline: beam.Pipeline, buckets: Any, plan: Plan, spill: str | None) -> Any:
+    """Wire the search for duplicates, from bucket rows to the fate of every document; returns its numbers."""
+    nothing = pipeline | "NoEdges" >> beam.Create([(0, b"")])
+    candidates = buckets | "ByBucket" >> BlockExchange(spill=spill) | "FindCandidates" >> _pairs(steps.FindCandidates())
+    planned = (
+        (candidates, nothing)
+        | "CandidatesTogether" >> BlockExchange(spill=spill)
+        | "PlanVerification"
+        >> beam.ParDo(metered_step(steps.PlanVerification(plan))).with_outputs("requests", main="edges")
+    )
+    texts = planned.requests | "SpreadRequests" >> beam.Reshuffle() | "FetchTexts" >> _pairs(steps.FetchTexts(plan))
+    verified = (planned.edges, texts) | "ByBlock" >> BlockExchange(spill=spill) | "Verify" >> _pairs(steps.Verify(plan))
+    return (
+        (verified, nothing)
+        | "VerifiedTogether" >> BlockExchange(spill=spill)
+        | "Resolve" >> beam.ParDo(metered_step(steps.Resolve(plan)))
+    )
+
+
+def _pairs(step: beam.DoFn, *side_inputs: Any) -> Any:
+    """Return a ParDo whose outputs are declared as (int, bytes), so that Beam chooses fast coders."""
+    return beam.ParDo(metered_step(step), *side_inputs).with_output_types(tuple[int, bytes])

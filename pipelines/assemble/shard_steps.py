@@ -1,0 +1,96 @@
+"""The last steps of `assemble` as DoFns: decisions, shards, and the commit."""
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+from apache_beam.transforms.window import GlobalWindows
+
+from corpus.assemble.documents import load_arrays
+from corpus.assemble.shards import place, shard_blocks, write_shard
+from corpus.stage.cpu_meter import count
+from corpus.stage.workspace import Receipt
+from pipelines.assemble.steps import CONFLICTS, OUTCOME, Blocks, PartStep, Resolved, Step
+from pipelines.beam.exchange import read_blocks
+
+BLOCKS_BYTES = 64 << 20  # of kept documents that wait in a worker until they are cut by shard
+
+
+class Place(PartStep):
+    """part → receipt of its decisions; on the output `blocks`: (shard, Arrow stream of kept documents).
+
+    The documents of several parts go into one block of a shard: a part of 500 articles has less than one for each
+    of two thousand shards.
+    """
+
+    _outcome: dict[str, np.ndarray] | None = None
+
+    def start_bundle(self) -> None:
+        self._waiting: list[pa.Table] = []
+        self._waiting_bytes = 0
+
+    def process(self, element: int, resolved: Resolved) -> Iterator[Any]:
+        plan = self._plan
+        if self._outcome is None:  # the side input says that it is written; once a worker, not once a part
+            self._outcome = load_arrays(plan.workspace.path(OUTCOME))
+        receipt, kept = place(
+            part=element,
+            stem=plan.records.names[element],
+            outcome=self._outcome,
+            shards=resolved.shards,
+            workspace=plan.workspace,
+            config=plan.config,
+        )
+        yield 0, receipt
+        self._waiting.append(kept)
+        self._waiting_bytes += kept.nbytes
+        if self._waiting_bytes >= BLOCKS_BYTES:
+            for pair in self._take():
+                yield beam.pvalue.TaggedOutput("blocks", pair)
+
+    def finish_bundle(self) -> Iterator[Any]:
+        for pair in self._take():
+            yield beam.pvalue.TaggedOutput("blocks", GlobalWindows.windowed_value(pair))
+
+    def _take(self) -> Iterator[tuple[int, bytes]]:
+        waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        yield from shard_blocks(waiting)
+
+
+def empty_blocks(resolved: Resolved) -> Iterator[tuple[int, bytes]]:
+    """Yield (shard, nothing) for each shard, so that one without documents is written too."""
+    yield from ((number, b"") for number in range(resolved.shards.num_all))
+
+
+class WriteShard(Step):
+    """(shard, Arrow streams) → receipt."""
+
+    def process(self, element: tuple[int, Blocks], resolved: Resolved) -> Iterator[tuple[int, Receipt]]:
+        number, blocks = element
+        full = (block for block in read_blocks(blocks) if block)
+        plan = self._plan
+        receipt = write_shard(number, full, shards=resolved.shards, workspace=plan.workspace, stems=plan.records.names)
+        count(
+            "text bytes in shards", sum(receipt.facts[name] for name in receipt.facts if name.endswith("_text_bytes"))
+        )
+        if not self._plan.keep_shards:
+            for part in receipt.parts:
+                os.unlink(self._plan.workspace.path(part.path))
+        yield 0, receipt
+
+
+class Commit(Step):
+    """All receipts → the manifest."""
+
+    def process(self, element: tuple[int, Iterable[Receipt]], resolved: Resolved) -> None:
+        conflicts = self._plan.workspace.finished(CONFLICTS)
+        assert conflicts is not None, "the step before left a receipt of the list of conflicts"
+        receipts = sorted([*element[1], conflicts], key=lambda receipt: receipt.task)
+        summary = dict(resolved.facts)
+        for receipt in receipts:
+            for name, number in receipt.facts.items():
+                summary[name] = summary.get(name, 0) + number
+        self._plan.workspace.commit(receipts, summary=dict(sorted(summary.items())))

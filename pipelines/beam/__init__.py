@@ -1,0 +1,1 @@
+"""Beam: runner, exchange of blocks, metering."""

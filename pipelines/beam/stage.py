@@ -1,0 +1,49 @@
+"""What every Beam stage does around its pipeline: up to date or reused, progress, dry run, clean-up."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import apache_beam as beam
+
+from corpus.stage import task_progress
+from corpus.stage.manifest import Manifest, read_manifest
+from corpus.stage.progress import say, watched
+from corpus.stage.workspace import Receipt, Workspace
+from pipelines.beam.runner import is_dry_run, run_pipeline
+
+
+def run_stage(
+    build: Callable[[beam.Pipeline], None],
+    *,
+    workspace: Workspace,
+    finished: Manifest | None,
+    num_tasks: int,
+    workers: int,
+    beam_args: Sequence[str],
+    keep: Callable[[], Iterable[Receipt]] = tuple,
+) -> Manifest | None:
+    """Run a stage whose pipeline ends with the commit; returns the manifest.
+
+    `finished` is the manifest that `plan_stage` found, and then nothing runs. Returns None after a dry run,
+    which builds and validates the graph only. `keep` returns the receipts of tasks whose files stay when the stage is
+    finished, for a later update.
+    """
+    if finished is not None:
+        workspace.clean(keep=keep())  # a kill between commit and clean leaves files behind
+        say(f"{workspace.output}: up to date ({workspace.stage}, {finished.fingerprint[:12]})")
+        return finished
+    reused = workspace.num_finished()
+    if reused:
+        say(f"{workspace.output}: an earlier run finished {reused} of {num_tasks} tasks; those intact are reused")
+    task_progress.begin(workspace.output)
+    run_pipeline(
+        build,
+        workers=workers,
+        beam_args=beam_args,
+        shown=watched(
+            workspace.stage, num_tasks, workspace.num_finished, "tasks", lambda: task_progress.told(workspace.output)
+        ),
+    )
+    if is_dry_run(beam_args):
+        return None
+    workspace.clean(keep=keep())
+    return read_manifest(workspace.output, workspace.stage)

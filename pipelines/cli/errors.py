@@ -1,0 +1,36 @@
+"""What the front door says when a command fails: one line on standard error, and the exit code."""
+
+import sys
+import traceback
+
+from typer.exceptions import TyperException
+
+from pipelines.cli.arguments import did_you_mean
+from pipelines.explain import explain
+
+BEAM_VERBS = ("extract", "assemble", "pack", "run")
+
+
+def report_error(error: BaseException, *, debug: bool) -> int:
+    """Print what went wrong, with the traceback when asked for, and return the exit code."""
+    if debug:
+        traceback.print_exception(error)
+    message, code = (usage_message(error), error.exit_code) if isinstance(error, TyperException) else explain(error)
+    print(f"error: {message}", file=sys.stderr)
+    return code
+
+
+def usage_message(error: TyperException) -> str:
+    """Return the line for a command line that Typer could not read."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "corpuscle"
+    unknown = getattr(error, "option_name", None)
+    if unknown and hasattr(error, "possibilities"):
+        known = [name for option in context.command.params for name in option.opts] if context is not None else []
+        message = f"{path}: no option {unknown}{did_you_mean(unknown, [*known, '--help'])}"
+        if context is not None and context.command.name in BEAM_VERBS and not message.endswith("?"):
+            message += "; Beam's own flags go after --"
+    else:
+        text = error.format_message().rstrip(".")
+        message = f"{path}: {text[:1].lower()}{text[1:]}"
+    return f"{message} (see {path} --help)"

@@ -1,0 +1,103 @@
+"""The verbs of the front door that only look and measure: from `verify` and `inspect` to `report` and `rehearse`.
+
+Rooms are imported when a verb is called.
+"""
+
+from typing import Annotated
+
+import typer
+
+from corpus.errors import CorruptError, UsageError
+
+
+def no_beam(context: typer.Context) -> None:
+    """Refuse arguments for Beam behind `--`; raises UsageError."""
+    if context.obj:
+        raise UsageError(f"{context.info_name}: runs no Beam pipeline, so {' '.join(context.obj)} cannot follow --")
+
+
+def verify(
+    context: typer.Context,
+    directory: Annotated[str, typer.Argument(metavar="DIR", help="A stage's directory, or one above several.")],
+) -> None:
+    """Check finished stages: hashes, books, lineage."""
+    no_beam(context)
+    from pipelines.inspection.verification import verify_directory
+
+    findings = verify_directory(directory)
+    typer.echo("\n".join(findings.lines))
+    if findings.num_wrong:
+        raise CorruptError(f"{directory}: {findings.num_wrong} wrong in {findings.num_stages} stages, see above")
+
+
+def inspect(
+    context: typer.Context,
+    path: Annotated[str, typer.Argument(help="A stage's directory, or one of its files.")],
+    document: Annotated[
+        str | None, typer.Option("--id", metavar="ID", help="Show one document: pmid:123 or pmc:PMC123.1.")
+    ] = None,
+    records: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Records of a corpus, for the texts of dropped duplicates.")
+    ] = None,
+) -> None:
+    """Show what a directory or file of a stage holds."""
+    no_beam(context)
+    from pipelines.inspection.stages import inspect_path
+
+    typer.echo(inspect_path(path, document, records))
+
+
+def account(
+    context: typer.Context,
+    path: Annotated[str, typer.Argument(metavar="FILE", help="A JATS article, or a tar of them with --id.")],
+    document: Annotated[str | None, typer.Option("--id", metavar="PMCID", help="Which article of a tar.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="Show long pieces whole.")] = False,
+) -> None:
+    """Show where every character of an article went, beside its XML."""
+    no_beam(context)
+    from pipelines.inspection.accounting import account_text
+
+    typer.echo(account_text(path, document, full=full))
+
+
+def report(
+    context: typer.Context,
+    directory: Annotated[str, typer.Argument(metavar="DIR", help="A stage's directory, or one above several.")],
+    output: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Where the page goes.", show_default="DIR/report.html")
+    ] = None,
+) -> None:
+    """Write one HTML page about finished stages: funnel, years, lengths, duplicates, losses, texts to read."""
+    no_beam(context)
+    from pipelines.report.page import write_report
+
+    typer.echo(write_report(directory, output))
+
+
+def compare(
+    context: typer.Context,
+    records: Annotated[str, typer.Argument(metavar="RECORDS", help="Result of `corpuscle extract --pile`.")],
+    tokenizer: Annotated[str, typer.Option(metavar="FILE", help="The tokenizer.json to count tokens with.")],
+) -> None:
+    """Compare the profiles clean and pile: documents, bytes, words and tokens of the same records."""
+    no_beam(context)
+    from pipelines.inspection.comparison import compare as compared
+
+    typer.echo(compared(records, tokenizer))
+
+
+def rehearse(
+    context: typer.Context,
+    documents: Annotated[int, typer.Option(help="Made-up documents to assemble.")],
+    output: Annotated[str, typer.Option(metavar="DIR", help="Local directory for work, spill files and the report.")],
+    articles: Annotated[int | None, typer.Option(help="Full texts among them.", show_default="one in 200")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the documents.")] = 0,
+) -> None:
+    """Assemble made-up documents of PubMed's statistics and say what all of PubMed would cost.
+
+    Takes about 1 kB of disk a document while it runs, and leaves a report, `rehearsal.json`.
+    """
+    no_beam(context)
+    from pipelines.workflow.rehearse import rehearse as rehearsed
+
+    typer.echo(rehearsed(documents, output=output, articles=articles, seed=seed).text())

@@ -1,0 +1,107 @@
+"""The verbs of the front door around a trained model: `export`, `generate`, and `plan` before one is.
+
+Rooms are imported when a verb is called.
+"""
+
+from typing import Annotated
+
+import typer
+
+from pipelines.cli.look import no_beam
+
+
+def export(
+    context: typer.Context,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Result of `corpuscle train`, finished or not.")],
+    output: Annotated[str, typer.Option(metavar="DIR", help="Directory of the result; one stage, one directory.")],
+    formats: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="folded (transformers), faithful, gguf-f16, gguf-q8_0, ct2-int8, ct2-float32, or all; repeatable.",
+        ),
+    ] = None,
+    dtype: Annotated[str, typer.Option(help="Numbers in safetensors: float32, bfloat16 or float16.")] = "float32",
+    name: Annotated[str, typer.Option(help="Name of the model in its files and its card.")] = "corpuscle",
+    check: Annotated[
+        int | None, typer.Option(min=1, metavar="TOKENS", help="Score every format on so many held-out tokens.")
+    ] = None,
+    held_out: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Where the run's tokens are, if not where they were.")
+    ] = None,
+) -> None:
+    """Write a run's newest good checkpoint as model files, with tokenizer, card and hashes.
+
+    Every format but faithful has the attention scale of the layers inside its weights, so that every runtime agrees.
+    """
+    no_beam(context)
+    from train.export.config import PLACES, ExportConfig
+
+    wanted = [*PLACES] if formats and "all" in formats else formats or ["folded"]
+    config = ExportConfig.model_validate({"formats": tuple(dict.fromkeys(wanted)), "dtype": dtype, "name": name})
+    from pipelines.inspection.summaries import summary_line
+    from train.export.stage import export as stage
+    from train.generate.score_export import check_lines
+
+    manifest = stage(config, run=run, output=output)
+    typer.echo(summary_line(manifest, output))
+    for line in (
+        check_lines(config, manifest, run=run, output=output, num_tokens=check, tokens=held_out) if check else ()
+    ):
+        typer.echo(line)
+
+
+def generate(
+    context: typer.Context,
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="Result of `corpuscle train` or of `corpuscle export`.")
+    ],
+    prompt: Annotated[str, typer.Option(help="What the text begins with; - reads standard input.")],
+    kind: Annotated[
+        str | None,
+        typer.Option("--format", metavar="FORMAT", help="Format of an export; default: int8 if it is there."),
+    ] = None,
+    max_tokens: Annotated[int, typer.Option(help="Tokens to write.")] = 100,
+    temperature: Annotated[float, typer.Option(help="0: always the likeliest token.")] = 0.8,
+    top_k: Annotated[int, typer.Option(help="Choose among the k likeliest tokens; 0: all.")] = 40,
+    top_p: Annotated[float, typer.Option(help="Choose among the likeliest that make up this share.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="The same seed writes the same text.")] = 0,
+    number: Annotated[int, typer.Option(help="Texts to write.")] = 1,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all cores.")] = None,
+) -> None:
+    """Write text with a trained model on the CPU, and print tokens a second and memory."""
+    no_beam(context)
+    import os
+    import sys
+
+    # Threads that spin while they wait for a core make a token ten times slower on a busy machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from train.generate.continuation import write_texts
+    from train.generate.sampling import Sampling
+
+    sampling = Sampling(
+        max_tokens=max_tokens, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed, number=number
+    )
+    text = sys.stdin.read() if prompt == "-" else prompt
+    written = write_texts(model, text, sampling, kind=kind, threads=threads or len(os.sched_getaffinity(0)))
+    typer.echo("\n\n".join(written.texts))
+    typer.echo(written.line(), err=True)
+
+
+def plan(
+    context: typer.Context,
+    config: Annotated[str, typer.Option(metavar="FILE|PRESET", help="What would be trained.")],
+    tokens: Annotated[
+        str | None, typer.Option(metavar="DIR|NUMBER", help="Result of `corpuscle pack`, or a number: 34.6e9.")
+    ] = None,
+    gpu: Annotated[str, typer.Option(help="A100-40, A100-80, H100, H200, B200, L40S or MI300X.")] = "H200",
+    gpus: Annotated[int, typer.Option(min=1, help="How many of them.")] = 8,
+    mfu: Annotated[float, typer.Option(help="Percent of the peak that is reached; an assumption of yours.")] = 40.0,
+    price: Annotated[float | None, typer.Option(min=0, help="Price of a GPU-hour, for the cost.")] = None,
+) -> None:
+    """Print what a training run takes: steps, passes, FLOPs, memory by ZeRO stage, days, cost, sizes on disk."""
+    no_beam(context)
+    from train.plan.forecast import make_plan, plan_text
+
+    typer.echo(plan_text(make_plan(config, tokens=tokens, gpu=gpu, gpus=gpus, mfu_percent=mfu, price=price)))

@@ -1,0 +1,1 @@
+"""What a finished stage holds: verify, inspect, account, compare, doctor."""

@@ -1,0 +1,145 @@
+"""`compare`: what the profiles `clean` and `pile` make of the same records, in documents, bytes, words and tokens.
+
+A finished `extract --pile` and a tokenizer.json come in; a table by source and its last line go out. Both sides see
+the live records only, and each applies its own rules for a record alone; joins by id and duplicates are not
+looked for, so the difference is one of text and selection.
+"""
+
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass
+from typing import Any
+
+import numpy as np
+
+from corpus import storage
+from corpus.assemble.documents import file_ranks, key_rows
+from corpus.assemble.inputs import stored_parts
+from corpus.assemble.retractions import mark_retracted, retracted_entities, retracted_rows
+from corpus.assemble.rules import reason_to_drop
+from corpus.assemble.updates import KEY, Code, fold
+from corpus.config import AssembleConfig
+from corpus.errors import UsageError
+from corpus.pile import rules
+from corpus.records import Kind, Record
+from corpus.stage.manifest import Manifest, read_manifest
+from corpus.stage.progress import progress
+from corpus.storage.schema import from_batch
+from corpus.text.render import render
+from tokenizer.encode import TOKENIZER, Encoder
+
+BATCH_ROWS = 1000
+_MEASURES = ("documents", "characters", "bytes", "words", "tokens")
+_SIDES = ("clean", "pile", "only clean", "only pile")
+
+
+@dataclass(kw_only=True, slots=True)
+class Size:
+    """How much text there is."""
+
+    documents: int = 0
+    characters: int = 0
+    bytes: int = 0
+    words: int = 0
+    tokens: int = 0
+
+    def add(self, text: str, tokens: int) -> None:
+        """Add one text."""
+        self.documents += 1
+        self.characters += len(text)
+        self.bytes += len(text.encode())
+        self.words += len(text.split())
+        self.tokens += tokens
+
+
+Sizes = dict[tuple[str, str], Size]  # by source and side
+
+
+def compare(records: str, tokenizer: str) -> str:
+    """Return the table of a comparison and its summary line.
+
+    Raises UsageError for records without The Pile's text and for a tokenizer that is not there.
+    """
+    encoder = _encoder(tokenizer)
+    manifest = read_manifest(records, "extract")
+    if not manifest.config.get("pile"):
+        raise UsageError(
+            f"{records}: was extracted without The Pile's text; extract the files again with "
+            "`corpuscle extract --pile … --output` and a new directory"
+        )
+    sizes: Sizes = {}
+    with progress("compare", manifest.books.kept, "records") as shown:
+        for batch, num_rows in _live_records(records, manifest):
+            _measure(batch, encoder, sizes)
+            shown.advance(num_rows)
+    return "\n".join([*_table(sizes), _summary(sizes)])
+
+
+def _encoder(path: str) -> Encoder:
+    """Return the encoder of a tokenizer.json, or of the directory of a finished `tokenizer`."""
+    if not storage.exists(path):
+        raise UsageError(f"{path}: no tokenizer there; give the {TOKENIZER} that `corpuscle tokenizer` wrote")
+    if not path.endswith(".json"):
+        return Encoder.load(path)
+    with storage.open_read(path) as source:
+        try:
+            return Encoder(source.read().decode())
+        except (ValueError, KeyError) as error:
+            raise UsageError(
+                f"{path}: is no {TOKENIZER} of `corpuscle tokenizer` ({error!r}); check the path"
+            ) from error
+
+
+def _live_records(records: str, manifest: Manifest) -> Iterator[tuple[list[Record], int]]:
+    """Yield the records that are alive, some at a time, and the number of rows gone through."""
+    parts = stored_parts(records, manifest)
+    ranks = file_ranks(parts.names)
+    keys = [key_rows(parts, part=part, rank=ranks[part]) for part in range(len(parts.names))]
+    everything = np.concatenate([np.zeros(0, KEY), *keys])
+    verdicts = fold(everything)
+    retracted = retracted_entities(everything, verdicts)
+    first = 0
+    for part in range(len(parts.names)):
+        for batch in parts.batches(part):
+            codes = verdicts["code"][first : first + batch.num_rows]
+            first += batch.num_rows
+            batch = mark_retracted(batch, retracted_rows(batch, retracted))
+            alive = [
+                record
+                for record, code in zip(from_batch(batch, Record), codes.tolist(), strict=True)
+                if code == Code.LIVE and record.kind is not Kind.DELETION
+            ]
+            yield alive, batch.num_rows
+
+
+def _measure(records: list[Record], encoder: Encoder, sizes: Sizes) -> None:
+    config: Any = AssembleConfig()
+    kept: list[tuple[str, str, str]] = []
+    for record in records:
+        texts: dict[str, str] = {}
+        clean = render(record, "clean")
+        if reason_to_drop(record, clean, config) is None:
+            texts["clean"] = clean
+        if rules.reason_to_drop(record) is None:
+            texts["pile"] = render(record, "pile")
+        kept += [(str(record.source), side, text) for side, text in texts.items()]
+        if len(texts) == 1:
+            kept += [(str(record.source), f"only {side}", text) for side, text in texts.items()]
+    _, lengths = encoder.encode([text for _, _, text in kept])
+    for (source, side, text), tokens in zip(kept, lengths.tolist(), strict=True):
+        sizes.setdefault((source, side), Size()).add(text, tokens)
+
+
+def _table(sizes: Sizes) -> Iterator[str]:
+    yield f"{'source':<8} {'profile':<12}" + "".join([f"{name:>16}" for name in _MEASURES])
+    for source in sorted({source for source, _ in sizes}):
+        found = {side: astuple(sizes.get((source, side), Size())) for side in _SIDES}
+        for side in _SIDES:
+            yield f"{source:<8} {side:<12}" + "".join([f"{value:>16,}" for value in found[side]])
+        difference = [pile - clean for clean, pile in zip(found["clean"], found["pile"], strict=True)]
+        yield f"{source:<8} {'difference':<12}" + "".join([f"{value:>+16,}" for value in difference])
+
+
+def _summary(sizes: Sizes) -> str:
+    clean, pile = (sum(size.tokens for (_, name), size in sizes.items() if name == side) for side in _SIDES[:2])
+    share = f" ({100 * (pile - clean) / clean:+.2f} %)" if clean else ""
+    return f"compare: {clean:,} tokens clean, {pile:,} tokens pile, {pile - clean:+,}{share}"

@@ -1,0 +1,202 @@
+"""`inspect PATH`: what a stage's directory or one of its files holds, as text for a person.
+
+A directory shows its manifest: configuration, inputs, books, files by role. A Parquet part shows its columns
+and first rows, a file of rejects its dead letters (`pipelines.inspection.rejects`), a token shard its numbers, a
+tokenizer how it splits words, a checkpoint its facts. With `--id` the rows of one document are found in every
+file below the path: its record, its decision, its text.
+Nothing is unpickled, ever.
+"""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from corpus import storage
+from corpus.errors import UsageError
+from corpus.stage.manifest import MANIFEST, Manifest, has_manifest, read_manifest
+from corpus.storage import parquet
+from pipelines.inspection.rejects import are_dead_letters, describe_dead_letters, letter_lines, printable
+from pipelines.inspection.summaries import books_text, number, road_order, size, stage_text
+
+ROWS_SHOWN = 3
+TEXT_SHOWN = 400
+FILES_SHOWN = 5
+CHECKPOINT = "checkpoint.json"
+
+
+def inspect_path(path: str, document: str | None = None, records: str | None = None) -> str:
+    """Return a description of a path, or of one document in the files below it and of the cluster it is in.
+
+    `records` are those that an assembled corpus was made from, for the texts of dropped documents.
+
+    Raises UsageError for a path that is not there or of no known kind, and for a document that is not found.
+    """
+    if not storage.exists(path):
+        raise UsageError(f"{path}: there is no such file or directory; check the path")
+    if document is not None:
+        return "\n".join([_find_document(path, document), *_cluster_of(path, document, records)])
+    name = storage.base_name(path)
+    if has_manifest(path):
+        return describe_stage(path, read_manifest(path))
+    if storage.exists(storage.join(path, CHECKPOINT)):
+        return describe_json(storage.join(path, CHECKPOINT))
+    if not storage.is_remote(path) and os.path.isdir(path):
+        return _describe_directory(path)
+    if name.endswith(".parquet"):
+        return describe_parquet(path)
+    if name.endswith((".idx", ".bin")):
+        from pipelines.inspection.tokens import describe_index
+
+        return describe_index(path.removesuffix(".bin").removesuffix(".idx") + ".idx")
+    if name == "tokenizer.json":
+        from pipelines.inspection.tokens import describe_tokenizer
+
+        return describe_tokenizer(path)
+    if name.endswith(".json"):
+        return describe_json(path)
+    raise UsageError(f"{path}: expected a stage's directory, .parquet, .idx, .bin, tokenizer.json or another .json")
+
+
+def describe_stage(path: str, manifest: Manifest) -> str:
+    """Return the content of a manifest for reading."""
+    lines = [f"{path}: `{manifest.stage}`, fingerprint {manifest.fingerprint[:16]}, corpuscle {manifest.version}"]
+    lines += ["configuration", *(f"  {name}: {value}" for name, value in manifest.config.items())]
+    inputs = [f"  {item.name} {item.fingerprint[:16]}" for item in manifest.inputs]
+    lines += [f"{len(inputs)} inputs", *_shortened(inputs, 8)]
+    if manifest.books.read:
+        lines += [f"books: {books_text(manifest.books)}"]
+    lines += ["numbers", *(f"  {name}: {_value(value)}" for name, value in manifest.summary.items())]
+    roles = Counter(part.role for part in manifest.parts)
+    lines.append(f"{len(manifest.parts)} files, {size(sum(part.bytes for part in manifest.parts))}")
+    for role in sorted(roles):
+        parts = [part for part in manifest.parts if part.role == role]
+        rows, num_bytes = sum(part.rows for part in parts), sum(part.bytes for part in parts)
+        lines.append(f"  {role}: {len(parts)} files, {rows:,} rows, {size(num_bytes)}: {parts[0].path} …")
+    return "\n".join(lines)
+
+
+def describe_parquet(path: str) -> str:
+    """Return columns, number of rows, and the first rows of a Parquet file; of rejects, the dead letters."""
+    batch = next(parquet.iter_batches(path, batch_size=ROWS_SHOWN), None)
+    if batch is not None and are_dead_letters(batch.schema.names):
+        return "\n".join(describe_dead_letters(path))
+    lines = [f"{path}: {parquet.num_rows(path):,} rows, {size(storage.size(path))}"]
+    if batch is None:
+        return lines[0]
+    lines += ["columns", *(f"  {field.name}: {str(field.type)[:100]}" for field in batch.schema)]
+    for index, row in enumerate(batch.to_pylist()):
+        lines += [f"row {index}", *_row_lines(row, limit=TEXT_SHOWN)]
+    return "\n".join(lines)
+
+
+def describe_json(path: str) -> str:
+    """Return a JSON file, indented."""
+    with storage.open_read(path) as source:
+        try:
+            content = json.loads(source.read())
+        except ValueError as error:
+            raise UsageError(f"{path}: not JSON ({error})") from error
+    return f"{path}\n{json.dumps(content, indent=2, ensure_ascii=False)}"
+
+
+def _describe_directory(path: str) -> str:
+    """Return a line for each finished stage below a directory, or the first Parquet files of an unfinished one."""
+    stages = stages_below(path)
+    if stages:
+        return "\n".join(f"{manifest.stage:<10} {folder}: {stage_text(manifest)}" for folder, manifest in stages)
+    parts = _parquet_below(path)
+    if not parts:
+        raise UsageError(f"{path}: no finished stage and no Parquet file here or below; check the path")
+    return "\n".join(_shortened([describe_parquet(part) for part in parts], FILES_SHOWN))
+
+
+def stages_below(path: str) -> list[tuple[str, Manifest]]:
+    """Return the finished stages at or below a directory, in the order of the road."""
+    folders = [os.path.dirname(name) for name in storage.walk_files(path) if storage.base_name(name) == MANIFEST]
+    found = [(folder or ".", read_manifest(storage.join(path, folder) if folder else path)) for folder in folders]
+    return sorted(found, key=lambda item: (road_order(item[1].stage), item[0]))
+
+
+def _parquet_below(path: str) -> list[str]:
+    return [storage.join(path, name) for name in storage.walk_files(path) if name.endswith(".parquet")]
+
+
+def _find_document(path: str, document: str) -> str:
+    """Return all rows about one document at or below a path, in full and in the order of the road."""
+    files = [path]
+    if not path.endswith(".parquet"):
+        stages = stages_below(path)
+        parts = [storage.join(path, folder, part.path) for folder, manifest in stages for part in manifest.parts]
+        files = [part for part in parts if part.endswith(".parquet")] if stages else _parquet_below(path)
+    found: list[str] = []
+    for file in files:
+        for row in _rows_of(file, document):
+            lines = letter_lines(row, whole=True) if are_dead_letters([*row]) else _row_lines(row, limit=None)
+            found += [os.path.normpath(file) if not storage.is_remote(file) else file, *lines]
+    if not found:
+        raise UsageError(f"{path}: no row about {document!r}; ids look like pmid:30039426 and pmc:PMC6182404.1")
+    return "\n".join(found)
+
+
+def _cluster_of(path: str, document: str, records: str | None) -> list[str]:
+    if not has_manifest(path) or read_manifest(path).stage != "assemble":
+        return []
+    from pipelines.inspection.clusters import cluster_lines
+
+    return cluster_lines(path, document, records)
+
+
+def _rows_of(path: str, document: str) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a Parquet file whose `doc_id` is the document's."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    with storage.open_read(path) as source:
+        if "doc_id" not in pq.read_schema(source).names:
+            return
+    for batch in parquet.iter_batches(path):
+        yield from batch.filter(pc.equal(batch.column("doc_id"), document)).to_pylist()
+
+
+def _row_lines(row: dict[str, Any], *, limit: int | None) -> Iterator[str]:
+    """Yield a line for each value of a row that says something."""
+    for name, value in row.items():
+        if not _is_said(value):
+            continue
+        if isinstance(value, list):
+            yield f"  {name}:"
+            items = [f"    - {_cut(_flat(item), limit)}" for item in value]
+            yield from items if limit is None else _shortened(items, 6)
+        else:
+            yield f"  {name}: {_cut(_flat(value), limit)}"
+
+
+def _flat(value: Any) -> str:
+    """Return a nested value on one line, without its empty fields."""
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {_flat(inner)}" for name, inner in value.items() if _is_said(inner))
+    if isinstance(value, list):
+        return " | ".join(_flat(item) for item in value)
+    if isinstance(value, bytes):
+        return printable(value)
+    return str(value)
+
+
+def _is_said(value: Any) -> bool:
+    return value is not None and value is not False and value not in ("", [], b"")
+
+
+def _cut(text: str, limit: int | None) -> str:
+    return text if limit is None or len(text) <= limit else f"{text[:limit]}… ({len(text):,} characters)"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, int | float):
+        return number(value)
+    return _cut(json.dumps(value, ensure_ascii=False), TEXT_SHOWN)
+
+
+def _shortened(lines: list[str], most: int) -> list[str]:
+    return lines if len(lines) <= most else [*lines[:most], f"  … and {len(lines) - most} more"]

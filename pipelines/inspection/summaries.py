@@ -1,0 +1,99 @@
+"""What a run did, in numbers, from the manifests alone: the line of a stage and the funnel of a whole run.
+
+Every record read is in one line of the funnel: kept, or dropped with its reason.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from corpus.stage.manifest import SPLITS, Books, Manifest
+
+ROAD = ("fetch-pubmed", "fetch-pmc", "extract", "assemble", "tokenizer", "pack", "train", "export")
+UNITS = ("B", "kB", "MB", "GB", "TB")
+PAGE = "report.html"  # what `report` writes into the directory it is about
+
+
+def summary_line(manifest: Manifest | None, output: str) -> str:
+    """Return the one line that ends a verb; a dry run has no manifest."""
+    if manifest is None:
+        return f"dry run: the pipeline is valid; nothing was written to {output}"
+    files = f"{len(manifest.parts)} files of {size(sum(part.bytes for part in manifest.parts))}"
+    return f"{manifest.stage}: {stage_text(manifest)}; {files} in {output}"
+
+
+def stage_text(manifest: Manifest) -> str:
+    """Return what a stage did in one phrase."""
+    words = {"tokenizer": _tokenizer_text, "pack": _pack_text, "train": _train_text, "export": _export_text}.get(
+        manifest.stage
+    )
+    return words(manifest.summary) if words else books_text(manifest.books)
+
+
+def books_text(books: Books) -> str:
+    """Return books as an equation with the reasons, most frequent first."""
+    reasons = ", ".join(f"{reason} {count:,}" for reason, count in _by_count(books))
+    dropped = f"{sum(books.dropped.values()):,} dropped" + (f" ({reasons})" if reasons else "")
+    return f"{books.read:,} read = {books.kept:,} kept + {dropped}"
+
+
+def funnel(manifests: Sequence[Manifest]) -> list[str]:
+    """Return the books of the stages, one under the other, a line a reason."""
+    rows: list[tuple[str, str, int]] = []
+    for manifest in manifests:
+        if manifest.books.read:
+            rows.append((manifest.stage, "read", manifest.books.read))
+            rows += [("", f"- {reason}", count) for reason, count in _by_count(manifest.books)]
+            rows.append(("", "= kept", manifest.books.kept))
+    return [f"  {stage:<10} {what:<20} {count:>14,}" for stage, what, count in rows]
+
+
+def number(value: float) -> str:
+    """Return a number for reading: thousands separated, four significant digits."""
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def size(num_bytes: int) -> str:
+    """Return a number of bytes in decimal units."""
+    value, unit = float(num_bytes), 0
+    while value >= 1000 and unit < len(UNITS) - 1:
+        value, unit = value / 1000, unit + 1
+    return f"{value:.0f} B" if unit == 0 else f"{value:.1f} {UNITS[unit]}"
+
+
+def road_order(stage: str) -> int:
+    """Return a stage's place on the road, to sort by."""
+    return ROAD.index(stage) if stage in ROAD else len(ROAD)
+
+
+def _by_count(books: Books) -> list[tuple[str, int]]:
+    return sorted([item for item in books.dropped.items() if item[1]], key=lambda item: (-item[1], item[0]))
+
+
+def _tokenizer_text(summary: Mapping[str, Any]) -> str:
+    rates = [f"{number(rate)} bytes a token of {source}" for source, rate in sorted(summary["bytes_per_token"].items())]
+    learned = f"{summary['vocab_size']:,} entries learned from {summary['training_documents']:,} documents"
+    return ", ".join([learned, *rates])
+
+
+def _pack_text(summary: Mapping[str, Any]) -> str:
+    splits = [
+        f"{split['tokens']:,} {name} tokens = {split['rows']:,} rows of {summary['seq_length']:,} + {split['tail']:,}"
+        for name, split in sorted(summary["splits"].items(), key=lambda item: SPLITS.index(item[0]))
+    ]
+    return ", ".join(splits)
+
+
+def _train_text(summary: Mapping[str, Any]) -> str:
+    done = f"{summary['parameters']:,} parameters, {summary['steps']:,} steps, {summary['tokens']:,} tokens"
+    losses = f"loss {summary['first_loss']:.3f} → {summary['last_loss']:.3f}"
+    if summary["validation_loss"] is None:
+        return f"{done}, {losses}, no validation rows"
+    against = f"unigram entropy {summary['unigram_entropy']:.3f}"
+    return f"{done}, {losses}, validation loss {summary['validation_loss']:.3f} ({against})"
+
+
+def _export_text(summary: Mapping[str, Any]) -> str:
+    sizes = ", ".join(f"{kind} {size(num_bytes)}" for kind, num_bytes in summary["format_bytes"].items())
+    return f"{summary['parameters']:,} parameters of step {summary['step']:,} as {sizes}"

@@ -1,0 +1,145 @@
+"""`verify DIR`: is every finished stage below a directory what its manifest says, and do the stages belong together?
+
+Checked for each manifest found: its own hash, size and SHA-256 of every part, the books, the checkpoints of a
+training run, and that each earlier stage it names is one that lies below the same directory. A directory with
+receipts or checkpoints but no manifest is an interrupted stage. Files that no manifest names are listed; no
+stage ever reads them.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from corpus import storage
+from corpus.errors import CorpuscleError, UsageError
+from corpus.fetch.http.tally import LOG as FETCH_LOG
+from corpus.stage.lock import LOCK, RUN_FACTS
+from corpus.stage.manifest import MANIFEST, Manifest, read_manifest, verify_parts
+from corpus.stage.progress import progress
+from corpus.stage.workspace import RECEIPTS, WORK
+from pipelines.inspection.summaries import PAGE, books_text, road_order, size
+from train.checkpoint import store
+from train.job import JOB
+from train.launch.processes import LOGS
+from train.loop.metrics import EVENTS, TIMING
+
+# What a stage's directory holds beside its parts: the commit, facts of the run, a lock, a page; for training also logs.
+KNOWN_FILES = (MANIFEST, RUN_FACTS, LOCK, JOB, TIMING, FETCH_LOG, PAGE)
+# RECEIPTS and WORK of a finished stage are what `assemble --update` keeps for the next update.
+KNOWN_FOLDERS = (EVENTS, LOGS, store.FOLDER, RECEIPTS, WORK)
+ORPHANS_SHOWN = 10
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Findings:
+    """What a verification found: one line a stage and a line for everything noteworthy."""
+
+    lines: tuple[str, ...]
+    num_stages: int
+    num_wrong: int
+
+
+def verify_directory(base: str) -> Findings:
+    """Verify all stages below a directory; raises UsageError when there are none."""
+    files = storage.walk_files(base) if storage.exists(base) else []
+    stages = sorted({_folder(name) for name in files if storage.base_name(name) == MANIFEST})
+    unfinished = sorted({found for name in files if (found := _unfinished_stage(name)) is not None} - set(stages))
+    if not stages and not unfinished:
+        raise UsageError(f"{base}: no {MANIFEST} here or below, so there is nothing to verify; check the path")
+    results: list[tuple[int, list[str]]] = []
+    manifests: dict[str, Manifest] = {}
+    num_wrong = 0
+    with progress("verify", len(stages), "stages") as shown:
+        for stage in stages:
+            line, faults, manifest = _verify_stage(storage.join(base, stage) if stage != "." else base, stage)
+            place = road_order(manifest.stage) if manifest else -1
+            results.append((place, [line, *(f"        {fault}" for fault in faults)]))
+            num_wrong += len(faults)
+            if manifest is not None:
+                manifests[stage] = manifest
+            shown.advance()
+    lines = [line for _, found in sorted(results) for line in found]
+    rest = [f"{stage}: interrupted; run the same command again to finish it" for stage in unfinished]
+    rest += _broken_links(manifests)
+    lines += [f"WRONG   {fault}" for fault in rest]
+    lines += _orphan_lines(files, manifests)
+    return Findings(lines=tuple(lines), num_stages=len(stages), num_wrong=num_wrong + len(rest))
+
+
+def _verify_stage(base: str, shown_as: str) -> tuple[str, list[str], Manifest | None]:
+    """Return the line of a stage, its faults, and its manifest if that can be trusted."""
+    try:
+        manifest = read_manifest(base)
+        manifest.books.check(f"{manifest.stage} in {base}")
+        faults = [*verify_parts(base, manifest), *_checkpoint_faults(base, manifest)]
+    except CorpuscleError as error:
+        return f"WRONG   {shown_as}", [str(error)], None
+    num_bytes = size(sum(part.bytes for part in manifest.parts))
+    books = f", {books_text(manifest.books)}" if manifest.books.read else ""
+    what = f"{manifest.stage:<10} {shown_as}: {len(manifest.parts)} files of {num_bytes}{books}"
+    return f"{'WRONG' if faults else 'ok':<7} {what}", faults, manifest
+
+
+def _checkpoint_faults(base: str, manifest: Manifest) -> Iterator[str]:
+    """Yield a line for each damaged file of a training run's older checkpoints; the last one is among its parts."""
+    parts = {part.path for part in manifest.parts}
+    for entry in store.read_list(base) or ():
+        folder = storage.join(base, store.FOLDER, entry.name)
+        description = storage.join(folder, store.DESCRIPTION)
+        if description.removeprefix(base + "/") in parts:
+            continue
+        if not storage.exists(description) or storage.sha256_file(description) != entry.sha256:
+            yield f"{description}: missing or changed"
+            continue
+        with storage.open_read(description) as source:
+            stated = json.loads(source.read())["files"]
+        for name, expected in stated.items():
+            path = storage.join(folder, name)
+            if not storage.exists(path) or storage.sha256_file(path) != expected["sha256"]:
+                yield f"{path}: missing or changed"
+
+
+def _broken_links(manifests: Mapping[str, Manifest]) -> Iterator[str]:
+    """Yield a line for each stage whose input is not the earlier stage that lies beside it.
+
+    A directory may hold several corpora; the link is whole when one of them has the fingerprint named.
+    """
+    for folder, manifest in manifests.items():
+        for item in manifest.inputs:
+            there = {name: other.fingerprint for name, other in manifests.items() if other.stage == item.name}
+            if there and item.fingerprint not in there.values():
+                others = ", ".join(sorted(there))
+                yield (
+                    f"{folder}: `{manifest.stage}` was made from another `{item.name}` than {others}; "
+                    f"run `corpuscle {manifest.stage}` again into a new directory"
+                )
+
+
+def _orphan_lines(files: Sequence[str], manifests: Mapping[str, Manifest]) -> list[str]:
+    """Return a line for each file inside a finished stage that no manifest names."""
+    named = {str(PurePosixPath(folder, part.path)) for folder, found in manifests.items() for part in found.parts}
+    orphans = [name for name in files if name not in named and _is_orphan(name, manifests)]
+    lines = [f"orphan  {name}: in no manifest, no stage reads it; safe to remove" for name in orphans[:ORPHANS_SHOWN]]
+    return lines + ([f"orphan  … and {len(orphans) - ORPHANS_SHOWN} more"] if len(orphans) > ORPHANS_SHOWN else [])
+
+
+def _is_orphan(name: str, manifests: Mapping[str, Manifest]) -> bool:
+    """Say whether a file that is no part lies in a finished stage and is none of the files known to lie there."""
+    stage = next((above for above in PurePosixPath(name).parents if str(above) in manifests), None)
+    if stage is None:
+        return False
+    inside = PurePosixPath(name).relative_to(stage)
+    return str(inside) not in KNOWN_FILES and inside.parts[0] not in KNOWN_FOLDERS
+
+
+def _unfinished_stage(name: str) -> str | None:
+    """Return the directory of the stage that a receipt, intermediate file or checkpoint belongs to."""
+    for above in PurePosixPath(name).parents:
+        if above.name in (RECEIPTS, WORK, store.FOLDER):
+            return str(above.parent)
+    return None
+
+
+def _folder(name: str) -> str:
+    return str(PurePosixPath(name).parent)

@@ -1,0 +1,160 @@
+"""One YAML file that configures a whole run: a working directory and a section a stage.
+
+The sections are the stages' own configurations; this module adds the file around them. Everything is
+checked before any work: all errors at once, each with its line and column, misspelled keys with a
+suggestion. Relative paths are relative to the current directory, as on the command line.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError
+
+from corpus.config import AssembleConfig, ExtractConfig, StageConfig, Workers, runtime
+from corpus.errors import UsageError
+from corpus.fetch.config import FetchPmcConfig, FetchPubmedConfig
+from corpus.storage.files import is_remote
+from pipelines.explain import describe_error, list_problems
+from pipelines.workflow.yaml_source import KeyPath, YamlSource, merge, read_yaml
+from tokenizer.config import PackConfig, TokenizerConfig
+from train.config import LENGTHS, TrainConfig, load_preset, other_length, replaced
+
+SECTIONS_WITH_WORKERS = ("extract", "assemble", "pack")
+
+
+class TrainSection(StageConfig):
+    """Training: a preset or a file, and what replaces it."""
+
+    name: str = Field("default", pattern=r"^[\w.-]+$", description="name of the run: <work>/runs/<name>")
+    config: str = Field("tiny", description="a preset (tiny, biomedlm-2.7b) or a YAML file of training settings")
+    settings: TrainConfig = Field(description="settings that replace those of `config`")
+    ranks: int | None = runtime(None, "processes, GPUs or CPU ranks; null: those of `settings`", ge=1, le=1024)
+    steps: int | None = Field(None, ge=1, description="optimizer steps; null: those of `settings`")
+
+    def effective(self) -> TrainConfig:
+        """Return the training settings with the section's own ranks and steps."""
+        return self.settings.model_copy(update=replaced(steps=self.steps, ranks=self.ranks))
+
+
+class FetchSection(StageConfig):
+    """What is fetched first, below <work>/raw, and added to what `extract` reads."""
+
+    pubmed: FetchPubmedConfig | None = Field(None, description="PubMed's files; {} for all of them")
+    pmc: FetchPmcConfig | None = Field(None, description="PMC's articles; {} for all of them")
+
+
+class RunConfig(StageConfig):
+    """A run from NCBI files to a trained model."""
+
+    work: str = Field(description="directory below which every stage writes")
+    workers: Workers = runtime(1, "local worker processes of every stage that does not name its own")
+    fetch: FetchSection = Field(default_factory=FetchSection)
+    extract: ExtractConfig = Field(default_factory=ExtractConfig)
+    assemble: AssembleConfig = Field(default_factory=AssembleConfig)
+    tokenizer: TokenizerConfig = Field(default_factory=TokenizerConfig)
+    pack: PackConfig = Field(default_factory=PackConfig)
+    train: TrainSection | None = Field(None, description="without it the run ends with token shards")
+
+
+def load(path: str, overrides: Iterable[str] = ()) -> RunConfig:
+    """Read and check a run file, with `a.b=c` overrides; raises UsageError that lists everything wrong."""
+    source = read_yaml(path)
+    for assignment in overrides:
+        source.override(assignment)
+    _fill_in(source)
+    try:
+        config = RunConfig.model_validate(source.data)
+    except ValidationError as error:
+        source.problems += [_problem(source, item) for item in error.errors()]
+    else:
+        source.problems += _misfits(source, config)
+    if source.problems:
+        raise UsageError(list_problems(source.problems))
+    return config
+
+
+def to_yaml(config: RunConfig) -> str:
+    """Return the effective configuration, complete, as a run file of its own."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+
+
+def schema_text() -> str:
+    """Return the JSON Schema of the run file, for editors."""
+    schema = RunConfig.model_json_schema()
+    schema["$defs"]["TrainSection"]["required"] = []  # `config` gives all settings their values
+    for name in _definitions_below(schema, "TrainConfig"):
+        schema["$defs"][name].pop("required", None)
+    return json.dumps(schema, indent=2, ensure_ascii=False)
+
+
+def _fill_in(source: YamlSource) -> None:
+    """Give the sections the common number of workers, and the training settings the values of their preset."""
+    workers = source.data.get("workers")
+    for name in SECTIONS_WITH_WORKERS if workers is not None else ():
+        section = source.data.setdefault(name, {})
+        if isinstance(section, dict):
+            section.setdefault("workers", workers)
+    train = source.data.get("train")
+    if not isinstance(train, dict):
+        return
+    chosen, settings = train.get("config", "tiny"), train.get("settings") or {}
+    try:
+        preset = load_preset(str(chosen)).model_dump(mode="json")
+    except UsageError as error:
+        source.problems.append(f"{source.place(('train', 'config'))}: {error}")
+        preset = load_preset("tiny").model_dump(mode="json")
+    if isinstance(settings, Mapping):
+        for name in LENGTHS:  # the file's own length replaces the preset's; its two lengths are a mistake to be told
+            if settings.get(name):
+                preset |= other_length(name)
+        train["settings"] = merge(preset, settings)
+
+
+def _misfits(source: YamlSource, config: RunConfig) -> Iterator[str]:
+    """Yield a line for each pair of settings that are valid alone and impossible together."""
+    if not (config.extract.pubmed or config.extract.pmc or config.fetch.pubmed or config.fetch.pmc):
+        yield f"{source.place(('extract',))}: extract: give `pubmed` or `pmc` files, or both, here or under `fetch`"
+    if config.train:
+        if is_remote(config.work):
+            yield f"{source.place(('work',))}: work: training writes to a local disk; use a local path, or train: null"
+        settings = config.train.effective()
+        try:
+            settings.accumulation()
+            settings.model.shape(seq_length=config.pack.seq_length, vocab_size=config.tokenizer.vocab_size)
+        except UsageError as error:
+            yield f"{source.place(('train', 'settings'))}: train: {error}"
+
+
+def _problem(source: YamlSource, item: Any) -> str:
+    path: KeyPath = item["loc"]
+    place, name = source.place(path), ".".join(map(str, path))
+    where = place if place.endswith(f" {name}") else f"{place}: {name}"
+    return f"{where}: {describe_error(item, _known_keys(path))}"
+
+
+def _known_keys(path: KeyPath) -> list[str]:
+    """Return the keys allowed in the mapping that holds the last key of a path."""
+    model: type[BaseModel] = RunConfig
+    for key in path[:-1]:
+        field = model.model_fields.get(str(key))
+        inner = [] if field is None else [field.annotation, *get_args(field.annotation)]
+        models = [choice for choice in inner if isinstance(choice, type) and issubclass(choice, BaseModel)]
+        if not models:
+            return []
+        model = models[0]
+    return list(model.model_fields)
+
+
+def _definitions_below(schema: Mapping[str, Any], name: str) -> list[str]:
+    """Return the names of a definition and of all that it refers to."""
+    names, waiting = [], [name]
+    while waiting:
+        current = waiting.pop()
+        if current in names or current not in schema["$defs"]:
+            continue
+        names.append(current)
+        text = json.dumps(schema["$defs"][current])
+        waiting += [other for other in schema["$defs"] if f'"#/$defs/{other}"' in text]
+    return names

@@ -1,0 +1,73 @@
+"""Is what `assemble` decided what the sample's author planted? Record by record.
+
+In: the decisions of a run and `planted.json`, which says for every record what may become of it. A document
+may have several records (revisions, versions, deletions); its decisions and its fates must match one to
+one, in some order, because decisions do not say which file a record came from.
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import permutations
+from typing import Any
+
+from corpus import storage
+from corpus.stage.manifest import Manifest
+from corpus.storage import parquet
+
+COLUMNS = ("doc_id", "kind", "kept", "reason", "survivor")
+KEPT = "kept"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Comparison:
+    """How decisions agree with what was planted: records by outcome, and a line for each document that differs."""
+
+    num_records: int
+    outcomes: Mapping[str, int]
+    differences: tuple[str, ...]
+
+
+def compare_with_planted(corpus: str, manifest: Manifest, planted: str) -> Comparison:
+    """Compare all decisions of an assembled corpus with the truth in `planted.json`."""
+    with storage.open_read(planted) as source:
+        cases = json.loads(source.read())["cases"]
+    fates: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for case in cases:
+        for fate in case["fates"]:
+            fates[fate["doc_id"], fate["kind"]].append({**fate, "case": case["name"]})
+    decided: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    outcomes: Counter[str] = Counter()
+    for path in manifest.paths(corpus, "decisions"):
+        for row in parquet.read_table(path, COLUMNS).to_pylist():
+            row["outcome"] = KEPT if row["kept"] else row["reason"]
+            outcomes[row["outcome"]] += 1
+            decided[row["doc_id"], row["kind"]].append(row)
+    differences = [
+        _difference(key, fates[key], decided[key])
+        for key in sorted({*fates, *decided})
+        if not _agree(fates[key], decided[key])
+    ]
+    return Comparison(
+        num_records=outcomes.total(), outcomes=dict(sorted(outcomes.items())), differences=tuple(differences)
+    )
+
+
+def _agree(fates: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Say whether the decisions can be put in an order in which each is one that its fate allows."""
+    if len(fates) != len(rows):
+        return False
+    return any(all(map(_allows, fates, order)) for order in permutations(rows))
+
+
+def _allows(fate: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
+    if row["outcome"] not in fate["outcomes"]:
+        return False
+    return fate["survivor"] is None or row["survivor"] == fate["survivor"]
+
+
+def _difference(key: tuple[str, str], fates: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]) -> str:
+    planted = "; ".join(f"{fate['case']}: {' or '.join(fate['outcomes'])}" for fate in fates) or "nothing"
+    found = "; ".join(f"{row['outcome']} {row['survivor'] or ''}".strip() for row in rows) or "nothing"
+    return f"{key[0]} ({key[1]}): planted {planted}; decided {found}"

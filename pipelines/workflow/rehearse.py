@@ -1,0 +1,191 @@
+"""`rehearse`: made-up records of PubMed's and PMC's statistics through the real `assemble`, with what it cost.
+
+The records are made when a step reads them and never stored (`corpus.synthetic.rehearsal`); their making is counted
+apart. All steps run in this one process, so that the seconds of each are known. Shards are written, hashed and
+removed.
+"""
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from corpus import storage
+from corpus.assemble.decide_batch import unread
+from corpus.assemble.documents import file_ranks
+from corpus.assemble.inputs import StoredParts
+from corpus.config import AssembleConfig
+from corpus.errors import UsageError
+from corpus.stage.cpu_meter import Meter
+from corpus.stage.lock import running_stage
+from corpus.stage.manifest import SPLITS, Input, Manifest
+from corpus.stage.workspace import WORK, Receipt, Workspace, plan_stage
+from corpus.storage import parquet
+from corpus.synthetic.rehearsal.parts import RehearsedParts
+from pipelines.assemble.pipeline import build, num_partitions, num_shards
+from pipelines.assemble.steps import Plan
+from pipelines.beam.stage import run_stage
+from pipelines.workflow.rehearsal_report import Rehearsal
+
+REPORT = "rehearsal.json"
+TEXT_PER_CITATION, TEXT_PER_ARTICLE = 1_100, 32_000  # bytes, to count the tasks; the share without abstract is in it
+SAMPLE_SECONDS = 0.1
+
+
+def rehearse(documents: int, *, output: str, articles: int | None = None, seed: int = 0) -> Rehearsal:
+    """Assemble so many made-up documents, of which `articles` (by default one in 200) are full texts.
+
+    Leaves `rehearsal.json` in `output` and nothing else. Raises UsageError for numbers that cannot be.
+    """
+    articles = documents // 200 if articles is None else articles
+    if documents < 1000 or not 0 <= articles < documents:
+        raise UsageError(
+            f"rehearse: {documents:,} documents, {articles:,} of them articles; give at least 1,000 documents, and "
+            "fewer articles than documents"
+        )
+    if storage.is_remote(output):
+        raise UsageError(f"rehearse: {output} is remote; give a local directory with room for the spill files")
+    parts = RehearsedParts(seed=seed, num_citations=documents - articles, num_articles=articles)
+    folder = storage.join(output, "rehearsal")
+    storage.remove_tree(folder)  # of a rehearsal that was stopped
+    try:
+        with running_stage(folder), _watched_memory() as memory:
+            reading = _reading(parts, folder)
+            Meter.start()
+            wall = time.monotonic()
+            manifest = _assemble(parts, folder)
+            Meter.stop()
+            rehearsal = _report(parts, manifest, reading, memory, wall=time.monotonic() - wall, folder=folder)
+    finally:
+        storage.remove_tree(folder)
+    with storage.write_atomic(storage.join(output, REPORT)) as sink:
+        sink.write(json.dumps(rehearsal.facts(), indent=1).encode() + b"\n")
+    return rehearsal
+
+
+def _assemble(parts: RehearsedParts, folder: str) -> Manifest:
+    """Run the pipeline of `assemble` on made-up parts, by the very steps that run on stored ones."""
+    config = AssembleConfig()
+    inputs = [Input(name="rehearsal", fingerprint=digest) for digest in parts.digests[:1]]
+    workspace, _ = plan_stage(folder, stage="assemble", config=config.identity(), inputs=inputs)
+    text_bytes = parts.num_citations * TEXT_PER_CITATION + parts.num_articles * TEXT_PER_ARTICLE
+    plan = Plan(
+        workspace=workspace,
+        config=config,
+        records=parts,
+        ranks=tuple(file_ranks(parts.names)),
+        num_partitions=num_partitions(parts.num_records),
+        keep_shards=False,
+    )
+    spill = workspace.path(f"{WORK}/spill")
+    manifest = run_stage(
+        lambda pipeline: build(pipeline, plan, spill),
+        workspace=_Uncleaned(**{name: getattr(workspace, name) for name in workspace.__slots__}),
+        finished=None,
+        num_tasks=2 * len(parts.names) + num_shards(text_bytes, config) + 1,
+        workers=1,
+        beam_args=(),
+    )
+    assert manifest is not None, "no dry run"
+    return manifest
+
+
+class _Uncleaned(Workspace):
+    """Keeps the intermediate files, whose size is part of the report."""
+
+    def clean(self, *, keep: Iterable[Receipt] = ()) -> None:
+        """Leave all as it is."""
+
+
+def _reading(parts: RehearsedParts, folder: str) -> dict[str, float]:
+    """Return the CPU seconds that reading one stored record of each source takes, measured on one part of each."""
+    seconds = {}
+    for source, number in (("citations", 0), ("articles", len(parts.names) - 1)):
+        path = storage.join(folder, f"{source}.parquet")
+        batches = [batch for _, batch in zip(range(8), parts.batches(number), strict=False)]
+        with parquet.open_writer(path, batches[0].schema) as writer:
+            for batch in batches:
+                writer.write_batch(batch)
+        stored = StoredParts(paths=(path,), digests=("",))
+        start = time.process_time()
+        rows = sum(batch.num_rows for batch in stored.batches(0, without=unread(AssembleConfig())))
+        seconds[source] = (time.process_time() - start) / rows
+        os.unlink(path)
+    return seconds
+
+
+@dataclass(kw_only=True)
+class Memory:
+    """The largest resident memory of this process and its children seen so far, and during each step, in bytes."""
+
+    peak: int = 0
+    by_step: dict[str, int] = field(default_factory=dict)
+
+    def look(self) -> None:
+        """Take one sample."""
+        used = sum(map(_resident, _tree(os.getpid())))
+        self.peak = max(self.peak, used)
+        self.by_step[Meter.step] = max(self.by_step.get(Meter.step, 0), used)
+
+
+@contextmanager
+def _watched_memory() -> Iterator[Memory]:
+    memory, stop = Memory(), threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(SAMPLE_SECONDS):
+            memory.look()
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield memory
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _tree(pid: int) -> list[int]:
+    """Return a process and all below it (Linux; elsewhere the process alone)."""
+    found = [pid]
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/children") as source:
+                for child in source.read().split():
+                    found += _tree(int(child))
+    except (FileNotFoundError, ProcessLookupError):
+        return found
+    return found
+
+
+def _resident(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/statm") as source:
+            return int(source.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+
+
+def _report(
+    parts: RehearsedParts, manifest: Manifest, reading: dict[str, float], memory: Memory, *, wall: float, folder: str
+) -> Rehearsal:
+    work = sum(storage.size(storage.join(folder, name)) for name in storage.walk_files(folder))
+    return Rehearsal(
+        documents=parts.num_citations + parts.num_articles,
+        articles=parts.num_articles,
+        records=parts.num_records,
+        kept=manifest.books.kept,
+        dropped=dict(manifest.books.dropped),
+        seconds=dict(sorted(Meter.seconds.items(), key=lambda item: -item[1])),
+        counts=dict(Meter.counts),
+        reading=reading,
+        peak_bytes=memory.peak,
+        peak_by_step=memory.by_step,
+        disk_bytes=work,
+        wall=wall,
+        citation_records=parts.num_citations + parts.num_updates,
+        shards=len([part for part in manifest.parts if part.role in SPLITS]),
+    )

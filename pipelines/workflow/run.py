@@ -1,0 +1,142 @@
+"""The road: the stages one after another, each into its place below one working directory.
+
+    <work>/raw/{pubmed,pmc}   <work>/records   <work>/corpus/<profile>   <work>/tokenizer   <work>/tokens/<profile>
+    <work>/runs/<name>
+
+A stage that is finished already is reused; that is decided by its manifest, never here. What comes out is
+the account of the run: where every document went, tokens, losses, and where each output lies.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from corpus import storage
+from corpus.config import ExtractConfig
+from corpus.errors import UsageError
+from corpus.fetch.config import FetchConfig
+from corpus.stage.manifest import Manifest, has_manifest, read_manifest
+from corpus.stage.progress import say
+from pipelines.inspection.summaries import funnel, stage_text, summary_line
+from pipelines.workflow.config import FetchSection, RunConfig, TrainSection
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Places:
+    """Where the stages of a run write; None for a stage that it does not have."""
+
+    fetch_pubmed: str | None
+    fetch_pmc: str | None
+    extract: str
+    assemble: str
+    tokenizer: str
+    pack: str
+    train: str | None
+
+    def of(self, stage: str) -> str:
+        """Return the directory of a stage of the run."""
+        place = getattr(self, stage.replace("-", "_"))
+        assert place is not None, f"the run has no stage {stage}"
+        return str(place)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Road:
+    """A finished run: the manifest of each stage, in the order of the road."""
+
+    places: Places
+    manifests: Mapping[str, Manifest]
+
+    def text(self) -> str:
+        """Return the account of the run."""
+        done = self.manifests
+        fetched = [stage for stage in ("fetch-pubmed", "fetch-pmc") if stage in done]
+        lines = [summary_line(done[stage], self.places.of(stage)) for stage in fetched]
+        documents = [manifest for stage, manifest in done.items() if stage not in fetched]
+        lines += [*([""] if fetched else []), "Documents", *funnel(documents)]
+        lines += ["", "Tokens and losses"]
+        counted = [stage for stage in ("tokenizer", "pack", "train") if stage in done]
+        lines += [f"  {stage:<10} {stage_text(done[stage])}" for stage in counted]
+        lines += ["", "Where it lies", *(f"  {stage:<10} {self.places.of(stage)}" for stage in done)]
+        return "\n".join(lines)
+
+
+def places_of(config: RunConfig) -> Places:
+    """Return where the stages of a run write."""
+    profile = config.assemble.profile
+    return Places(
+        fetch_pubmed=storage.join(config.work, "raw", "pubmed") if config.fetch.pubmed else None,
+        fetch_pmc=storage.join(config.work, "raw", "pmc") if config.fetch.pmc else None,
+        extract=storage.join(config.work, "records"),
+        assemble=storage.join(config.work, "corpus", profile),
+        tokenizer=storage.join(config.work, "tokenizer"),
+        pack=storage.join(config.work, "tokens", profile),
+        train=storage.join(config.work, "runs", config.train.name) if config.train else None,
+    )
+
+
+def run_road(config: RunConfig, *, beam_args: Sequence[str] = ()) -> Road:
+    """Run all stages of a checked configuration; a stage's errors end the run, finished stages stay."""
+    from pipelines.assemble.pipeline import assemble
+    from pipelines.beam.runner import is_dry_run
+    from pipelines.extract import extract
+    from pipelines.pack import pack
+    from tokenizer.learn import learn
+
+    if is_dry_run(beam_args):
+        raise UsageError(
+            "run: a dry run ends before there are records to go on with; use corpuscle extract … -- --dry_run=True"
+        )
+    at = places_of(config)
+    done: dict[str, Manifest | None] = {**_fetch(config.fetch, at)}
+    say(f"1 extract → {at.extract}")
+    done["extract"] = extract(_with_fetched(config.extract, at), output=at.extract, beam_args=beam_args)
+    say(f"2 assemble → {at.assemble}")
+    done["assemble"] = assemble(config.assemble, records=at.extract, output=at.assemble, beam_args=beam_args)
+    say(f"3 tokenizer → {at.tokenizer}")
+    done["tokenizer"] = learn(config.tokenizer, corpus=at.assemble, output=at.tokenizer)
+    say(f"4 pack → {at.pack}")
+    done["pack"] = pack(config.pack, corpus=at.assemble, tokenizer=at.tokenizer, output=at.pack, beam_args=beam_args)
+    if config.train and at.train:
+        say(f"5 train → {at.train}")
+        done["train"] = _train(config.train, tokens=at.pack, output=at.train)
+    return Road(places=at, manifests={stage: manifest for stage, manifest in done.items() if manifest is not None})
+
+
+def _fetch(section: FetchSection, at: Places) -> dict[str, Manifest]:
+    """Fetch what is asked for. What is there already stays as it is, whatever the servers have by now."""
+    from corpus.fetch.pmc.stage import fetch_pmc
+    from corpus.fetch.pubmed import fetch_pubmed
+
+    done = {}
+    if section.pubmed and at.fetch_pubmed:
+        say(f"0 fetch pubmed → {at.fetch_pubmed}")
+        there = _fetched(section.pubmed, at.fetch_pubmed, "pubmed")
+        done["fetch-pubmed"] = there or fetch_pubmed(section.pubmed, output=at.fetch_pubmed)
+    if section.pmc and at.fetch_pmc:
+        say(f"0 fetch pmc → {at.fetch_pmc}")
+        done["fetch-pmc"] = _fetched(section.pmc, at.fetch_pmc, "pmc") or fetch_pmc(section.pmc, output=at.fetch_pmc)
+    return done
+
+
+def _fetched(config: FetchConfig, place: str, name: str) -> Manifest | None:
+    """Return the manifest of a fetch that was finished with these settings.
+
+    A newer listing would make it another input, and every stage behind it another one.
+    """
+    there = read_manifest(place, f"fetch-{name}") if has_manifest(place) else None
+    if there is None or dict(there.config) != config.identity():
+        return None
+    say(f"{place}: fetched ({there.stage}, {there.fingerprint[:12]}); `corpuscle fetch {name}` looks for what is new")
+    return there
+
+
+def _with_fetched(config: ExtractConfig, at: Places) -> ExtractConfig:
+    pubmed = (*([at.fetch_pubmed] if at.fetch_pubmed else []), *config.pubmed)
+    return config.model_copy(update={"pubmed": pubmed, "pmc": (*([at.fetch_pmc] if at.fetch_pmc else []), *config.pmc)})
+
+
+def _train(section: TrainSection, *, tokens: str, output: str) -> Manifest:
+    """Train, or go on from the last checkpoint of an earlier run that was stopped."""
+    from train.launch.stage import can_resume, train
+
+    return train(section.effective(), tokens=tokens, output=output, resume=can_resume(output))

@@ -1,0 +1,90 @@
+"""The fold against a plain replay of the files, and its independence of arrival order."""
+
+import random
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from corpus.assemble.updates import KEY, Code, fold
+
+# (entity, version, rank, deletion): position and row follow from the place in the list.
+EVENTS = st.lists(
+    st.tuples(st.integers(1, 5), st.integers(1, 3), st.integers(0, 4), st.booleans()), min_size=0, max_size=40
+)
+
+
+def keys_of(events: list[tuple[int, int, int, bool]]) -> np.ndarray:
+    keys = np.zeros(len(events), KEY)
+    for row, (entity, version, rank, deletion) in enumerate(events):
+        keys[row] = (entity, 0, version, rank, row, rank, row, 0, deletion, 0, 0)
+    return keys
+
+
+def replay(events: list[tuple[int, int, int, bool]]) -> dict[int, int]:
+    """Apply the files in order as NLM says, keeping the highest version: entity → row alive at the end."""
+    state: dict[int, tuple[int, int]] = {}
+    for row in sorted(range(len(events)), key=lambda row: (events[row][2], row)):
+        entity, version, _, deletion = events[row]
+        if deletion:
+            state.pop(entity, None)
+        elif version >= state.get(entity, (0, 0))[0]:
+            state[entity] = (version, row)
+    return {entity: row for entity, (_, row) in state.items()}
+
+
+@settings(deadline=None)
+@given(EVENTS)
+def test_fold_equals_a_replay_of_the_files(events: list[tuple[int, int, int, bool]]) -> None:
+    verdicts = fold(keys_of(events))
+    live = {int(row) for row, code in zip(verdicts["row"], verdicts["code"], strict=True) if code == Code.LIVE}
+    assert live == set(replay(events).values())
+    assert sorted(verdicts["row"].tolist()) == list(range(len(events)))
+    versions = {entity: events[row][1] for entity, row in replay(events).items()}
+    for verdict in verdicts:
+        assert verdict["live_version"] == versions.get(events[verdict["row"]][0], 0)
+
+
+@settings(deadline=None)
+@given(EVENTS, st.randoms())
+def test_arrival_order_does_not_matter(events: list[tuple[int, int, int, bool]], shuffler: random.Random) -> None:
+    keys = keys_of(events)
+    order = list(range(len(events)))
+    shuffler.shuffle(order)
+    assert np.array_equal(fold(keys), fold(keys[order]))
+
+
+def test_reasons_of_the_losers() -> None:
+    events = [
+        (1, 1, 0, False),  # deleted by the update
+        (2, 1, 0, False),  # superseded by a later file
+        (3, 2, 0, False),  # stays: a later file repeats version 1 only
+        (1, 1, 1, True),
+        (2, 1, 1, False),
+        (3, 1, 1, False),
+        (4, 1, 1, True),  # deletion of what never was
+        (1, 1, 2, False),  # added again
+    ]
+    codes = fold(keys_of(events))
+    by_row = dict(zip(codes["row"].tolist(), codes["code"].tolist(), strict=True))
+    assert [by_row[row] for row in range(8)] == [
+        Code.DELETED,
+        Code.SUPERSEDED,
+        Code.LIVE,
+        Code.DELETION_NOTICE,
+        Code.LIVE,
+        Code.OLDER_VERSION,
+        Code.DELETION_NOTICE,
+        Code.LIVE,
+    ]
+
+
+def test_sub_articles_share_the_fate_of_their_article() -> None:
+    keys = np.zeros(5, KEY)
+    keys["entity"], keys["row"] = 7, range(5)
+    keys["version"] = [1, 1, 1, 2, 2]  # version 1 with two sub-articles, version 2 with one
+    keys["sub_article"] = [0, 1, 2, 0, 1]
+    keys["position"] = [0, 0, 0, 1, 1]
+    for order in (slice(None), slice(None, None, -1)):
+        codes = fold(keys[order])["code"].tolist()
+        assert codes == [Code.OLDER_VERSION] * 3 + [Code.LIVE] * 2

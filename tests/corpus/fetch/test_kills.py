@@ -1,0 +1,173 @@
+"""`fetch pmc` killed at named points and at random times: run again, it ends byte-identical to an undisturbed run."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from corpus.fetch.http.journal import Journal
+from tests.support import fault_proxy as faults
+from tests.support.fault_proxy import FaultProxy
+from tests.support.fetch_servers import Bucket
+from tests.support.small_fetch import filled, hashes, run, undisturbed
+
+pytestmark = pytest.mark.slow
+
+POINTS = (
+    "before:corpus.fetch.pmc.stage:find_inventory:1",
+    "before:corpus.fetch.pmc.stage:archive:1",
+    "before:corpus.fetch.http.download:_note_validator:1",
+    "after:corpus.fetch.http.download:_note_validator:1",
+    "before:corpus.fetch.http.download:_publish:1",
+    "after:corpus.fetch.http.download:_publish:2",
+    "before:os:replace:1",
+    "before:os:replace:4",
+    "after:os:replace:5",
+    "before:os:fsync:2",
+    "before:os:fsync:6",
+    "before:corpus.fetch.pmc.stage:find_candidates:1",
+    "before:corpus.fetch.http.journal:Journal.add:1",
+    "after:corpus.fetch.http.journal:Journal.add:13",
+    "inside:os:pwrite:7",
+    "inside:os:pwrite:40",
+    "inside:os:pwrite:78",
+    "before:corpus.fetch.pmc.metadata_files:MetadataBatch.conclude:1",
+    "after:corpus.fetch.pmc.metadata_files:MetadataBatch.conclude:2",
+    "before:corpus.fetch.http.journal:Journal.remove:1",
+    "before:corpus.stage.workspace:Workspace.finish:1",
+    "after:corpus.stage.workspace:Workspace.finish:3",
+    "before:corpus.fetch.pmc.article_shards:ArticleBatch.conclude:1",
+    "before:corpus.fetch.pmc.article_shards:ArticleBatch._write_index:2",
+    "after:corpus.fetch.pmc.article_shards:ArticleBatch._write_shard:2",
+    "after:corpus.fetch.pmc.article_shards:ArticleBatch.conclude:3",
+    "before:corpus.fetch.pmc.stage:_Run._commit:1",
+    "before:corpus.stage.workspace:write_manifest:1",
+    "after:corpus.stage.workspace:write_manifest:1",
+    "before:corpus.stage.workspace:Workspace.clean:1",
+    "before:corpus.storage.files:remove_tree:2",
+)
+SHORT = (POINTS[15], POINTS[24], POINTS[28])
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Bucket]:
+    with filled(40) as bucket:
+        yield bucket
+
+
+@pytest.fixture(scope="module")
+def expected(server: Bucket, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return undisturbed(server, tmp_path_factory.mktemp("undisturbed"))
+
+
+def start(base: str, output: Path, *points: str) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", "tests.support.fetch_victim", base, str(output), *points]
+    return subprocess.Popen(command, stderr=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize("point", SHORT)
+def test_a_kill_at_a_named_point(server: Bucket, expected: dict[str, str], tmp_path: Path, point: str) -> None:
+    _kill_and_finish(server, expected, tmp_path, point)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("point", [point for point in POINTS if point not in SHORT])
+def test_a_kill_at_every_other_point(server: Bucket, expected: dict[str, str], tmp_path: Path, point: str) -> None:
+    _kill_and_finish(server, expected, tmp_path, point)
+
+
+def _kill_and_finish(server: Bucket, expected: dict[str, str], folder: Path, point: str) -> None:
+    assert start(server.base, folder, point).wait(timeout=120) == -signal.SIGKILL, "the point was reached"
+    with FaultProxy(server.base) as proxy:
+        run(proxy.base, folder)
+        asked = len(proxy.asked(".xml"))
+    assert hashes(folder) == expected
+    assert asked <= 40
+
+
+def test_a_kill_costs_at_most_what_was_in_flight(server: Bucket, tmp_path: Path) -> None:
+    with FaultProxy(server.base) as proxy:
+        process = start(proxy.base, tmp_path, "after:corpus.fetch.http.journal:Journal.add:70")
+        assert process.wait(timeout=120) == -signal.SIGKILL
+        before = len(proxy.asked("/PMC"))
+        run(proxy.base, tmp_path)
+        again = set(proxy.asked("/PMC")[before:])
+    assert len(again) == 80 - 70, "what was in the journal is not asked for again"
+
+
+def test_a_refresh_that_is_killed_leaves_the_old_store_whole(tmp_path: Path) -> None:
+    from corpus.stage.manifest import read_manifest, verify_parts
+    from tests.support.small_fetch import article
+
+    with filled(40) as bucket:
+        run(bucket.base, tmp_path)
+        old = read_manifest(str(tmp_path))
+        bucket.put_article(1007, article(1007, mark=" new"))
+        bucket.publish("2026-11-24T01-00Z")
+        assert start(bucket.base, tmp_path, "before:corpus.stage.workspace:write_manifest:1").wait(timeout=120) < 0
+        assert read_manifest(str(tmp_path)) == old
+        assert not list(verify_parts(str(tmp_path), old))
+        assert start(bucket.base, tmp_path, "after:corpus.stage.workspace:write_manifest:1").wait(timeout=120) < 0
+        run(bucket.base, tmp_path)
+        new = read_manifest(str(tmp_path))
+        assert not list(verify_parts(str(tmp_path), new))
+        left_over = set(hashes(tmp_path)) - {part.path for part in new.parts} - {"manifest.json"}
+        assert not left_over
+
+
+@pytest.mark.exhaustive
+def test_kills_at_random_times(server: Bucket, expected: dict[str, str], tmp_path: Path) -> None:
+    dice = random.Random(11)
+    kills = rounds = 0
+    with FaultProxy(server.base, lambda request: lambda reply: faults.replace(reply, late=0.1)) as proxy:
+        begun = time.monotonic()
+        assert start(proxy.base, tmp_path / "calibration").wait() == 0
+        whole = time.monotonic() - begun  # start of the interpreter, fetch, and commit
+        while kills < 100:
+            rounds += 1
+            folder = tmp_path / str(rounds)
+            while True:
+                process = start(proxy.base, folder)
+                try:
+                    process.wait(timeout=dice.uniform(0.3, 1.1) * whole)
+                    break
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+                    kills += 1
+            assert process.returncode == 0
+            assert hashes(folder) == expected, f"after {kills} kills"
+    print(f"{kills} kills in {rounds} stores")
+
+
+@pytest.mark.parametrize("damage", ["cut", "flip", "zeros", "garbage"])
+def test_a_damaged_journal_is_used_up_to_the_damage(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "journal"
+    journal = Journal(str(path))
+    for position in range(10):
+        journal.add(position, f"note {position}".encode(), bytes([position + 1]) * 100)
+    sizes = [entry.offset + entry.note_bytes + entry.payload_bytes for entry in journal.entries.values()]
+    journal.close()
+    whole = path.read_bytes()
+    for at in range(0, len(whole), 7):
+        spoiled = {
+            "cut": whole[:at],
+            "flip": whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :],
+            "zeros": whole[:at] + bytes(len(whole) - at),
+            "garbage": whole + random.Random(at).randbytes(at),
+        }[damage]
+        path.write_bytes(spoiled)
+        again = Journal(str(path))
+        intact = 10 if damage == "garbage" else sum(size <= at for size in sizes)
+        assert sorted(again.entries) == list(range(intact))
+        assert all(again.read(place) == (f"note {place}".encode(), bytes([place + 1]) * 100) for place in again.entries)
+        again.add(99, b"n", b"p")
+        again.close()
+        last = Journal(str(path))
+        assert last.read(99) == (b"n", b"p")
+        last.close()

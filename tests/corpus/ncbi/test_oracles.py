@@ -1,0 +1,107 @@
+"""The oracles and the neutral score themselves: what they must notice, and what is only notation."""
+
+from dataclasses import replace
+
+import pytest
+
+from corpus.records import AbstractPart, Kind, Record, Source
+from tests.benchmarks.conformance import Pieces, judge
+from tests.benchmarks.peers_text import Extract, tokens
+from tests.support.jats_oracle import Score, compare, read_source
+from tests.support.jats_samples import jats
+from tests.support.pubmed_oracle import Citation, Part, Text, differences
+
+ONE = "The first paragraph of this article is long enough to be known again by a run of its own letters."
+TWO = "The second paragraph is just as long as the first one, and says in other words that hearts beat on."
+LINES = (ONE, TWO, "At 10⁵ cells in H₂O.", "Figure 1", "A caption.")
+FIGURE = '<fig id="F1"><label>Figure 1</label><caption><p>A caption.</p></caption></fig>'
+BODY = f'<p>{ONE}</p><p>{TWO}<xref ref-type="bibr">12</xref></p><p>At 10<sup>5</sup> cells in H<sub>2</sub>O.</p>'
+
+
+def score(*lines: str) -> Score:
+    return compare(read_source(jats(body=BODY + FIGURE)), text="\n".join(lines), body="\n".join(lines))
+
+
+def test_a_whole_text_has_no_fault() -> None:
+    found = score(*LINES)
+    assert found.kept == found.words == sum(len(tokens(line)) for line in LINES)
+    assert found == replace(found, invented=(), lost=(), misplaced=(), repeated=())
+    assert found.paragraphs == 2
+
+
+def test_each_fault_of_a_text_is_noticed() -> None:
+    one, two, *rest = LINES
+    assert score(one.rstrip(".") + two, *rest).invented == ("lettersthe",)
+    assert score(one, two.replace("on.", "on12"), *rest).invented == ("on12",)
+    assert score(one, two, "At 105 cells in H₂O.", *rest[1:]).invented == ("105",)
+    assert len(score(two, one, *rest).misplaced) == 1
+    assert len(score(one, two, one, *rest).repeated) == 1
+    lost = score(one, *rest)
+    assert (len(lost.lost), lost.words - lost.kept) == (1, len(tokens(two)))
+    assert score(one, two, rest[0], rest[2]).kept == score(*LINES).kept - len(tokens("Figure 1"))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("10⁵ cells", "10^5^ cells"),
+        ("10⁻³ and x²", "10^(-3) and x^{2}"),
+        ("Ca²⁺ in H₂O", "Ca2+ in H~2~O".replace("~", "")),
+        ("V_max", r"V_{\text{max}}"),
+        ("(a+b)/c is α", r"$\frac{a + b}{c}$ is \alpha"),
+        ("FEF_(25(D1))", "FEF25(D1)"),
+    ],
+)
+def test_notation_is_no_difference(one: str, other: str) -> None:
+    assert tokens(one) == tokens(other)
+
+
+def test_digits_that_run_together_are_a_difference() -> None:
+    assert tokens("10⁵") != tokens("105")
+    assert tokens("p 53") != tokens("p53")
+
+
+def test_the_neutral_score_notices_each_fault() -> None:
+    expected = Pieces(
+        ordered=("Methods", "We counted all beats."),
+        anywhere=("A caption.",),
+        absent=("no text",),
+        cited=frozenset(["12"]),
+    )
+
+    def of(*body: str) -> str:
+        return judge(expected, Extract(body=body))
+
+    assert of("Methods", "We counted [12] all beats.", "A caption.") == ""
+    assert of("A caption.", "METHODS", "*We* counted all beats 12.") == ""
+    assert of("MethodsWe counted all beats.", "A caption.").startswith("not there")
+    assert of("Methods", "We counted all12 beats.", "A caption.").startswith("not there")
+    assert of("We counted all beats.", "Methods", "A caption.").startswith("out of order")
+    assert of("Methods", "We counted all beats.") == "not there: 'A caption.'"
+    assert of("Methods", "We counted all beats.", "We counted all beats.", "A caption.").startswith("twice")
+    assert of("Methods", "We counted [,] all beats.", "A caption.") == "empty brackets"
+    assert of("Methods", "We counted all beats.", "A caption.", "no text").startswith("no text of this article")
+
+
+def test_the_pubmed_oracle_notices_each_fault() -> None:
+    scripts = frozenset(["sup"])
+    citation = Citation(
+        pmid=1,
+        book=False,
+        title=Text(text="At rest."),
+        vernacular=Text(),
+        parts=(Part(type="main", language="", label="AIM", category="", text=Text(text="10 5 cells", inside=scripts)),),
+        copyrights=0,
+    )
+    part = AbstractPart(label="AIM", text="10 ^(5) cells")
+    record = Record(doc_id="pmid:1", source=Source.PUBMED, kind=Kind.CITATION, title="At rest.", abstracts=(part,))
+    assert differences(citation, record) == []
+    wrong = [
+        replace(record, title="At  rest."),
+        replace(record, vernacular_title="Au repos."),
+        replace(record, abstracts=()),
+        replace(record, abstracts=(replace(part, label=""),)),
+        replace(record, abstracts=(replace(part, text="105 cells"),)),
+        replace(record, abstracts=(replace(part, type="PIP"),)),
+    ]
+    assert all(differences(citation, item) for item in wrong)

@@ -1,0 +1,190 @@
+"""The same bytes whatever the worker count, the order of the inputs, the runner, or where a run was killed."""
+
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from corpus.config import AssembleConfig, ExtractConfig
+from corpus.stage.lock import LOCK, RUN_FACTS
+from corpus.stage.manifest import read_manifest
+from corpus.storage.files import sha256_file, walk_files
+from corpus.synthetic.sample.write import Sample, write_sample
+from pipelines.assemble.pipeline import assemble
+from pipelines.extract import extract
+
+pytestmark = pytest.mark.slow
+
+ARTICLES_PER_PART = 7  # several parts even of a small tar
+DATAFLOW = [
+    "--runner=DataflowRunner",
+    "--dry_run=True",
+    "--no_auth",
+    "--project=my-project",
+    "--region=us-central1",
+    "--temp_location=gs://my-bucket/temp",
+    "--staging_location=gs://my-bucket/staging",
+    "--job_name=corpuscle",
+]
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
+    return write_sample(str(tmp_path_factory.mktemp("raw")), seed=3, scale=0.06)
+
+
+@pytest.fixture(scope="module")
+def expected(sample: Sample, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("expected")
+    road(sample, folder)
+    return folder
+
+
+def extract_config(sample: Sample, **settings: object) -> ExtractConfig:
+    paths = {"pubmed": sample.pubmed, "pmc": (sample.pmc_tree, sample.pmc_tar)}
+    return ExtractConfig(**{"articles_per_part": ARTICLES_PER_PART, **paths, **settings})
+
+
+def road(
+    sample: Sample, folder: Path, *, workers: int = 1, beam_args: list[str] | None = None, **settings: object
+) -> None:
+    args = beam_args or []
+    extract(extract_config(sample, workers=workers, **settings), output=str(folder / "records"), beam_args=args)
+    config = AssembleConfig(workers=workers, shard_mb=1)
+    assemble(config, records=str(folder / "records"), output=str(folder / "corpus"), beam_args=args)
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """Return the hash of every file, but for the lock and the cost of the run."""
+    names = [name for name in walk_files(str(folder)) if not name.endswith((LOCK, RUN_FACTS))]
+    return {name: sha256_file(str(folder / name)) for name in names}
+
+
+def test_two_workers_and_another_order_give_the_same_bytes(sample: Sample, expected: Path, tmp_path: Path) -> None:
+    pubmed = tuple(path for name in reversed(sample.pubmed) for path in reversed(files_below(name)))
+    road(sample, tmp_path, workers=2, pubmed=pubmed, pmc=(sample.pmc_tar, sample.pmc_tree))
+    assert hashes(tmp_path) == hashes(expected)
+    assert len(hashes(expected)) > 12
+
+
+def files_below(path: str) -> list[str]:
+    found = [os.path.join(path, name) for name in walk_files(path)] if os.path.isdir(path) else [path]
+    return [name for name in found if name.endswith(".xml.gz")]
+
+
+def test_portable_runner_gives_the_same_bytes(
+    sample: Sample, expected: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The worker pool starts `python`, and hangs without a word when that is one without Beam.
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    pool = ["apache_beam.runners.worker.worker_pool_main", "--service_port"]
+    with (
+        service(["apache_beam.runners.portability.local_job_service_main", "--port"]) as jobs,
+        service(pool) as workers,
+    ):
+        flags = [f"--job_endpoint=localhost:{jobs}", f"--environment_config=localhost:{workers}"]
+        road(sample, tmp_path, beam_args=["--runner=PortableRunner", "--environment_type=EXTERNAL", *flags])
+    assert hashes(tmp_path) == hashes(expected)
+
+
+@contextmanager
+def service(module: list[str]) -> Iterator[int]:
+    """Run a module as a server on a free port until the block ends."""
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", *module[:-1], f"{module[-1]}={port}"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        wait_for(port)
+        yield port
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def wait_for(port: int) -> None:
+    for _ in range(240):
+        try:
+            socket.create_connection(("localhost", port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.25)
+    raise TimeoutError(f"nothing listens on port {port}")
+
+
+def test_an_object_store_gives_the_same_manifests(
+    sample: Sample, expected: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    store, raw = fsspec.filesystem("memory"), Path(sample.planted).parent
+    for name in walk_files(str(raw)):
+        store.pipe(f"/determinism/raw/{name}", (raw / name).read_bytes())
+    base = "memory://determinism"
+    pmc = tuple(f"{base}/raw/{Path(path).relative_to(raw)}" for path in (sample.pmc_tree, sample.pmc_tar))
+    config = extract_config(sample, pubmed=(f"{base}/raw/pubmed",), pmc=pmc)
+    extracted = extract(config, output=f"{base}/records")
+    assembled = assemble(AssembleConfig(shard_mb=1), records=f"{base}/records", output=f"{base}/corpus")
+    assert extracted == read_manifest(str(expected / "records"))
+    assert assembled == read_manifest(str(expected / "corpus"))
+    assert os.listdir(tmp_path) == [], "nothing of a remote stage stays on the local disk"
+
+
+def test_dataflow_graphs_build_and_validate_offline(sample: Sample, expected: Path, tmp_path: Path) -> None:
+    pytest.importorskip("apache_beam.runners.dataflow.internal.apiclient", reason="needs the gcp extra of apache-beam")
+    assert extract(extract_config(sample), output=str(tmp_path / "records"), beam_args=DATAFLOW) is None
+    records = str(expected / "records")
+    assert assemble(AssembleConfig(), records=records, output=str(tmp_path / "corpus"), beam_args=DATAFLOW) is None
+    assert "manifest.json" not in "".join(walk_files(str(tmp_path)))
+
+
+def test_killed_stages_run_again_end_byte_identical(sample: Sample, expected: Path, tmp_path: Path) -> None:
+    script = "import sys; from tests.pipelines.assemble.test_determinism import resume; resume(*sys.argv[1:])"
+    command = [sys.executable, "-c", script, str(Path(sample.planted).parent), str(tmp_path)]
+    dice = random.Random(5)
+    for stage, num_kills in (("records", 3), ("corpus", 3)):
+        for _ in range(num_kills):
+            kill_after_receipts(command, tmp_path / stage / "_receipts", more=dice.randint(1, 4))
+            assert not (tmp_path / stage / "manifest.json").exists(), "nothing is visible before the commit"
+        if stage == "records":
+            resume(str(Path(sample.planted).parent), str(tmp_path), only_extract=True)
+    resume(str(Path(sample.planted).parent), str(tmp_path))
+    assert hashes(tmp_path) == hashes(expected)
+
+
+def resume(raw: str, folder: str, only_extract: bool = False) -> None:
+    """Run the road to its end in a folder where it was killed before; also the body of the process to kill."""
+    pubmed = (f"{raw}/pubmed",)
+    pmc = tuple(f"{raw}/pmc/{name}" for name in sorted(os.listdir(f"{raw}/pmc")))
+    config = ExtractConfig(pubmed=pubmed, pmc=pmc, articles_per_part=ARTICLES_PER_PART)
+    extract(config, output=f"{folder}/records")
+    if not only_extract:
+        assemble(AssembleConfig(shard_mb=1), records=f"{folder}/records", output=f"{folder}/corpus")
+
+
+def kill_after_receipts(command: list[str], receipts: Path, *, more: int) -> None:
+    """Start the command and kill it -9 once it has left so many more receipts."""
+    before = len(os.listdir(receipts)) if receipts.exists() else 0
+    process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
+    while process.poll() is None and (len(os.listdir(receipts)) if receipts.exists() else 0) < before + more:
+        time.sleep(0.002)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def test_a_leftover_of_a_kill_after_the_commit_is_cleaned(sample: Sample, expected: Path, tmp_path: Path) -> None:
+    shutil.copytree(expected / "records", tmp_path / "records")
+    (tmp_path / "records" / "_receipts").mkdir()
+    (tmp_path / "records" / "_receipts" / "x.json").write_text("{}")
+    extract(extract_config(sample), output=str(tmp_path / "records"))
+    assert hashes(tmp_path / "records") == hashes(expected / "records")

@@ -1,0 +1,62 @@
+"""A worker's own error comes back as itself, and a killed worker ends the run instead of hanging it."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import apache_beam as beam
+import pytest
+
+from corpus.errors import CorruptError, RetryError
+from pipelines.beam.runner import is_dry_run, is_embedded, run_pipeline
+from tests.conftest import REPOSITORY
+
+
+class Fail(beam.DoFn):
+    def process(self, element: int) -> None:
+        raise CorruptError(f"file {element}: bad\n  second line; fetch it again")
+
+
+class KillWorker(beam.DoFn):
+    """Kills the worker process it runs in, once it is surely seen."""
+
+    def process(self, element: int) -> None:
+        time.sleep(2)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_own_error_is_translated() -> None:
+    with pytest.raises(CorruptError, match=r"file 7: bad\n  second line; fetch it again$"):
+        run_pipeline(lambda p: p | beam.Create([7]) | beam.ParDo(Fail()), workers=1, beam_args=())
+
+
+def test_foreign_error_stays(tmp_path: Path) -> None:
+    def broken(element: int) -> float:
+        return element / 0
+
+    with pytest.raises(Exception, match="division by zero"):
+        run_pipeline(lambda p: p | beam.Create([7]) | beam.Map(broken), workers=1, beam_args=())
+
+
+@pytest.mark.slow
+def test_killed_worker_is_a_retry_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))  # worker processes import this module
+    start = time.monotonic()
+    with pytest.raises(RetryError, match="died"):
+        run_pipeline(
+            lambda p: p | beam.Create([1, 2]) | beam.Reshuffle() | beam.ParDo(KillWorker()), workers=2, beam_args=()
+        )
+    assert time.monotonic() - start < 90
+
+
+@pytest.mark.parametrize(
+    ("args", "embedded", "dry"),
+    [
+        ([], True, False),
+        (["--runner=DataflowRunner", "--dry_run=True"], False, True),
+        (["--runner", "X"], False, False),
+    ],
+)
+def test_flags(args: list[str], embedded: bool, dry: bool) -> None:
+    assert (is_embedded(args), is_dry_run(args)) == (embedded, dry)

@@ -1,0 +1,143 @@
+"""The report page: its numbers are those of the stages (DuckDB counts them again), and corpus text stays text."""
+
+import json
+import random
+import re
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+import duckdb
+import pytest
+from lxml import html
+
+from corpus.config import AssembleConfig, ExtractConfig
+from corpus.errors import UsageError
+from corpus.stage.manifest import read_manifest
+from corpus.stage.workspace import Receipt, plan_stage
+from pipelines.assemble.pipeline import assemble
+from pipelines.cli.app import main
+from pipelines.extract import extract
+from pipelines.report.page import write_report
+from tests.pipelines.assemble.test_orders import VOCABULARY, citation
+
+ATTACK = "<script>alert(1)</script> & <img src=x onerror=alert(2)> café"
+STEPS = 12
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make records with dead letters, a corpus with duplicates of all kinds, and the metrics of a training run."""
+    folder = tmp_path_factory.mktemp("report")
+    rng = random.Random(1)
+    texts = [" ".join(rng.choices(VOCABULARY, k=rng.randint(20, 200))) for _ in range(60)]
+    texts += [text + " moreover" for text in texts[:5] for _ in range(2)] + texts[5:9] + ["", "too short"]
+    texts[20] += f" {ATTACK}"
+    raw = "".join(citation(pmid, 1, text, random.Random(pmid)) for pmid, text in enumerate(texts, start=1))
+    broken = f"<PubmedArticle><b title='{escape(ATTACK)}'></PubmedArticle>"
+    (folder / "a.xml").write_text(f"<PubmedArticleSet>{raw}{broken}</PubmedArticleSet>")
+    records, corpus = folder / "work" / "records", folder / "work" / "corpus"
+    extract(ExtractConfig(pubmed=(str(folder / "a.xml"),), max_reject_rate=0.5), output=str(records))
+    assemble(AssembleConfig(), records=str(records), output=str(corpus))
+    workspace, _ = plan_stage(str(folder / "work" / "run"), stage="train", config={}, inputs=[])
+    lines = [
+        {"step": step, "loss": 9 - step / 4, "gradient_norm": 1 / step, "learning_rate": step * 1e-3}
+        for step in range(1, STEPS + 1)
+    ]
+    lines.append({"step": STEPS, "validation_loss": 6.125, "validation_loss_pubmed": 6.25})
+    (folder / "work" / "run").mkdir(exist_ok=True)
+    Path(workspace.path("metrics.jsonl")).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    part = workspace.measure("metrics.jsonl", role="metrics", rows=len(lines))
+    known = {
+        "parameters": 5,
+        "steps": STEPS,
+        "tokens": 9,
+        "first_loss": 8.75,
+        "last_loss": 6.0,
+        "validation_loss": None,
+    }
+    workspace.commit([workspace.finish(Receipt(task="train", parts=(part,)))], summary=known)
+    return folder / "work"
+
+
+@pytest.fixture(scope="module")
+def page(work: Path) -> html.HtmlElement:
+    assert "3 stages, 8 figures" in write_report(str(work))
+    return html.fromstring((work / "report.html").read_bytes())
+
+
+def figure(page: html.HtmlElement, title: str) -> str:
+    """Return the words of the figure with this title, separated by bars."""
+    (found,) = [svg for svg in page.iter("svg") if title in svg.text_content()]
+    return "|".join(" ".join(text.split()) for text in found.itertext() if text.strip())
+
+
+@pytest.mark.slow
+def test_the_page_is_one_small_file_that_asks_for_nothing(work: Path, page: html.HtmlElement) -> None:
+    raw = (work / "report.html").read_text()
+    assert len(raw) < 2_000_000
+    assert "default-src 'none'" in raw
+    addresses = set(re.findall(r"(?:https?:)?//[\w./#-]+", raw))
+    assert {address for address in addresses if "www.w3.org" not in address} == set()
+    assert not [*page.iter("script", "img", "link", "iframe", "object")]
+    write_report(str(work), str(work.parent / "again.html"))
+    assert (work.parent / "again.html").read_text() == raw, "the same stages give the same bytes"
+
+
+@pytest.mark.slow
+def test_text_of_the_corpus_and_of_dead_letters_stays_text(work: Path, page: html.HtmlElement) -> None:
+    shown = page.text_content()
+    assert "alert(2)> café" not in "".join(html.tostring(page, encoding="unicode")), "it is escaped"
+    assert escape(ATTACK)[:20] in shown, "the bytes of the dead letter"
+    one = next(page.iter("pre")).text_content()
+    ((whole,),) = duckdb.sql(f"SELECT text FROM '{work}/corpus/train/*.parquet' LIMIT 1").fetchall()
+    assert one.strip().startswith(whole[:100])
+
+
+@pytest.mark.slow
+def test_the_figures_show_what_duckdb_counts(work: Path, page: html.HtmlElement) -> None:
+    counts = duckdb.sql(
+        f"SELECT if(kept, 'kept', reason), count(*) FROM '{work}/corpus/decisions/*.parquet' GROUP BY 1"
+    ).fetchall()
+    assert {name for name, _ in counts} >= {"kept", "near_duplicate", "exact_duplicate", "no_text", "too_short"}
+    fates = figure(page, "records by fate").split("|")
+    names = [name for name, _ in counts]
+    order = [word for word in fates if word in names]
+    totals = fates[-len(names) - 2 :]  # the labels of the bars, then the title and the legend
+    assert sorted(order) == sorted(names)
+    labels = [word for word in totals if word.replace(",", "").isdigit()]
+    assert labels == [f"{dict(counts)[name]:,}" for name in order]
+    sizes = duckdb.sql(
+        f"SELECT count(*) + 1 AS size FROM '{work}/corpus/decisions/*.parquet' "
+        "WHERE reason IN ('near_duplicate', 'exact_duplicate') GROUP BY cluster"
+    ).fetchall()
+    clusters = figure(page, "clusters of duplicates")
+    assert f"|{sum(size == 3 for (size,) in sizes)}|" in clusters
+    ((median,),) = duckdb.sql(f"SELECT median(strlen(text)) FROM '{work}/corpus/train/*.parquet'").fetchall()
+    assert f"pubmed, median {median:,.0f}" in figure(page, "length of documents")
+
+
+@pytest.mark.slow
+def test_losses_are_those_of_the_run(page: html.HtmlElement) -> None:
+    words = figure(page, "nats a token")
+    assert "all 6.125" in words
+    assert "pubmed 6.250" in words
+    (svg,) = [svg for svg in page.iter("svg") if "nats a token" in svg.text_content()]
+    points = [len(re.findall("[ML]", path.get("d", ""))) for path in svg.iter("path")]
+    assert STEPS in points, "a point a step"
+
+
+@pytest.mark.slow
+def test_the_verb_says_where_the_page_is_and_what_was_kept(
+    work: Path, page: html.HtmlElement, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report", str(work), "--output", str(work.parent / "by-verb.html")]) == 0
+    assert f"in {work.parent}/by-verb.html" in capsys.readouterr().out
+    kept = read_manifest(str(work / "corpus")).books.kept
+    assert f"{kept:,} kept" in page.text_content()
+
+
+def test_nothing_to_report_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no finished stage here or below"):
+        write_report(str(tmp_path))
+    with pytest.raises(UsageError, match="no finished stage"):
+        write_report(str(tmp_path / "missing"))

@@ -1,0 +1,86 @@
+"""Ranks that cannot fit in this machine's memory are refused before they start; all others are not."""
+
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from corpus.errors import UsageError
+from corpus.stage import machine
+from corpus.stage.lock import LOCK
+from tests.support.small_tokens import made_up_texts, write_tokens
+from train.config import ModelShape, TrainConfig, load_preset
+from train.launch import memory_check
+from train.launch.memory_check import check_room
+from train.launch.stage import train
+
+SHAPE = load_preset("biomedlm-2.7b").model.shape(seq_length=1024, vocab_size=28896)
+
+
+def asked(**changes: Any) -> TrainConfig:
+    return TrainConfig.model_validate(load_preset("biomedlm-2.7b").model_dump() | {"ranks": 8} | changes)
+
+
+@pytest.fixture
+def laptop(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """A machine of 25 GB without a GPU."""
+    monkeypatch.setattr(memory_check, "has_gpu", lambda: False)
+    monkeypatch.setattr(memory_check, "memory_bytes", lambda: 25_000_000_000)
+    return monkeypatch
+
+
+def test_the_memory_is_what_psutil_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(machine, "LIMITS", ())
+    assert machine.memory_bytes() == psutil.virtual_memory().total
+    limits = tuple(tmp_path / name for name in ("absent", "none", "small"))
+    limits[1].write_text("max\n")
+    limits[2].write_text("1000000\n")
+    monkeypatch.setattr(machine, "LIMITS", limits[:2])
+    assert machine.memory_bytes() == psutil.virtual_memory().total
+    monkeypatch.setattr(machine, "LIMITS", limits)
+    assert machine.memory_bytes() == 1_000_000
+
+
+def test_the_large_model_is_refused_on_a_laptop(laptop: pytest.MonkeyPatch) -> None:
+    # 2.59 billion parameters, bf16: 2 + 6 bytes each and 12 / 8 of states, and eight ranks hold them.
+    with pytest.raises(UsageError, match=r"8 CPU ranks need 8 x 24\.\d GB .* ZeRO-1; this machine has 25\.0 GB"):
+        check_room(asked(), SHAPE)
+    with pytest.raises(UsageError, match="no GPU is found here"):
+        check_room(asked(launcher="torchrun"), SHAPE)
+
+
+@pytest.mark.parametrize("elsewhere", [{"launcher": "print"}, {"launcher": "deepspeed", "hostfile": "hosts"}])
+def test_other_machines_are_not_judged(laptop: pytest.MonkeyPatch, elsewhere: dict[str, str]) -> None:
+    check_room(asked(**elsewhere), SHAPE)
+
+
+def test_gpus_and_machines_that_do_not_say_are_not_judged(laptop: pytest.MonkeyPatch) -> None:
+    laptop.setattr(memory_check, "memory_bytes", lambda: None)
+    check_room(asked(), SHAPE)
+    laptop.setattr(memory_check, "memory_bytes", lambda: 1)
+    laptop.setattr(memory_check, "has_gpu", lambda: True)
+    check_room(asked(), SHAPE)
+
+
+def test_states_shared_by_ranks_count_once(laptop: pytest.MonkeyPatch) -> None:
+    """At ZeRO-3 all ranks together hold a model's states about once: 18 bytes a parameter, 46.7 GB."""
+    laptop.setattr(memory_check, "memory_bytes", lambda: 50_000_000_000)
+    check_room(asked(zero_stage=3), SHAPE)
+    laptop.setattr(memory_check, "memory_bytes", lambda: 46_000_000_000)
+    with pytest.raises(UsageError, match="ZeRO-3"):
+        check_room(asked(zero_stage=3), SHAPE)
+
+
+def test_nothing_is_written_for_a_run_that_is_refused(laptop: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    tokens = write_tokens(tmp_path / "tokens", made_up_texts(30, seed=1), vocab_size=300, seq_length=16)
+    small = {"model": {"layers": 1, "heads": 2, "hidden": 32}, "batch_rows": 2, "micro_batch": 1, "steps": 2}
+    laptop.setattr(memory_check, "memory_bytes", lambda: 1000)
+    with pytest.raises(UsageError, match="2 CPU ranks need"):
+        train(asked(**small, ranks=2), tokens=str(tokens), output=str(tmp_path / "run"))
+    assert [path.name for path in (tmp_path / "run").rglob("*")] == [LOCK]
+
+
+def test_the_small_model_fits_on_a_laptop(laptop: pytest.MonkeyPatch) -> None:
+    shape: ModelShape = load_preset("125m").model.shape(seq_length=1024, vocab_size=28896)
+    check_room(TrainConfig.model_validate(load_preset("125m").model_dump() | {"ranks": 2}), shape)

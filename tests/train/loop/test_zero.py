@@ -1,0 +1,52 @@
+"""ZeRO 0 to 3 on one and two CPU ranks equal plain AdamW in one process, and resume to the last bit, by torchrun."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module", params=[2, pytest.param(1, marks=pytest.mark.exhaustive)])
+def results(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, repository: Path
+) -> list[dict[str, Any]]:
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(request.param)]
+    folder = tmp_path_factory.mktemp("states")
+    done = subprocess.run(
+        [*command, "-m", "tests.support.zero_parity", str(folder)],
+        cwd=repository,
+        env={**os.environ, "DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return [json.loads(line[7:]) for line in done.stdout.splitlines() if line.startswith("RESULT ")]
+
+
+@pytest.mark.parametrize("stage", range(4))
+def test_a_stage_equals_plain_adamw(results: list[dict[str, Any]], stage: int) -> None:
+    own = [result for result in results if result["kind"] == "parity" and result["stage"] == stage]
+    assert [result["accumulation"] for result in own] in ([4, 2, 1], [8, 4, 2, 1])
+    for result in own:
+        assert result["loss"] < 1e-6, result
+        assert result["weight"] < 5e-6, result
+        assert result["fell"] > 0.02, result  # it does train
+        if stage:
+            assert result["norm"] < 1e-6, result
+
+
+@pytest.mark.parametrize("stage", range(4))
+def test_a_stage_resumes_to_the_last_bit(results: list[dict[str, Any]], stage: int) -> None:
+    own = [result for result in results if result["kind"] == "resume" and result["stage"] == stage]
+    assert [result["precision"] for result in own] == (["fp32", "bf16"] if stage else ["fp32"])
+    for result in own:
+        assert result["losses"], result
+        assert result["weights"], result

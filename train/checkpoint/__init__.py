@@ -1,0 +1,1 @@
+"""Checkpoints that are trusted by their hash."""

@@ -1,0 +1,46 @@
+"""What training asks of its tokens besides batches: the validation rows, and the entropy to compare losses with."""
+
+import math
+
+import numpy as np
+
+from corpus.errors import UsageError
+from tokenizer.token_rows import TokenRows
+
+ENTROPY_ROWS = 1 << 20  # a billion tokens in 1024-token rows give the entropy to five digits
+BLOCK_ROWS = 256
+
+
+def validation_rows(tokens: str) -> TokenRows | None:
+    """Return the validation split; None when it is not there or too small for one row."""
+    try:
+        rows = TokenRows(tokens, "validation")
+    except UsageError:
+        return None
+    return rows if len(rows) else None
+
+
+def check_sources(rows: TokenRows) -> str:
+    """Hold the tokens of each source against the ledger, before any device is used; return the shares, for a person.
+
+    Raises CorruptError when they differ.
+    """
+    if not rows.has_sources:
+        return "no sources are stored with these tokens; pack them again for losses by source"
+    counts = rows.check_ledger()
+    return ", ".join(f"{count:,} {name} ({count / rows.num_tokens:.1%})" for name, count in sorted(counts.items()))
+
+
+def unigram_entropy(rows: TokenRows) -> float:
+    """Return the entropy in nats of the tokens' frequencies, over at most 2^20 evenly spaced rows.
+
+    A model that only knows how often each token occurs cannot have a lower loss on average.
+    """
+    num_rows = min(len(rows), ENTROPY_ROWS)
+    chosen = np.arange(num_rows, dtype=np.int64) * len(rows) // num_rows
+    counts = np.zeros(rows.vocab_size, dtype=np.int64)
+    for start in range(0, num_rows, BLOCK_ROWS):
+        counts += np.bincount(rows.rows(chosen[start : start + BLOCK_ROWS]).ravel(), minlength=rows.vocab_size)
+    seen = counts[counts > 0].tolist()
+    total = sum(seen)
+    return -math.fsum(count / total * math.log(count / total) for count in seen)

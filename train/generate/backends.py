@@ -1,0 +1,232 @@
+"""A model to write text with, opened from a run or an export: hashes are checked before anything is loaded."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+from torch import Tensor
+from torch.nn import functional
+
+from corpus import storage
+from corpus.errors import CorruptError, UsageError
+from corpus.stage.manifest import Manifest, Part, has_manifest, read_manifest, verify_parts
+from tokenizer.config import END_OF_TEXT
+from train.checkpoint import store
+from train.config import ModelShape
+from train.export.config import PLACES, ExportFormat
+from train.export.transformers_files import CONFIG, MODEL, TOKENIZER
+from train.export.weight_names import from_transformers
+from train.export.weights import Weights
+from train.generate.kv_cache import Decoder
+from train.generate.sampling import Sampling, pick
+from train.model.gpt import GPT, next_token_targets
+
+# What an export is read from when nothing is asked for: the smallest for a CPU first.
+PREFERRED: tuple[ExportFormat, ...] = ("ct2-int8", "ct2-float32", "folded", "faithful", "gguf-q8_0", "gguf-f16")
+
+
+class TextModel(Protocol):
+    """Something that goes on with ids; `end` is the id of the end of text."""
+
+    seq_length: int
+    end: int
+
+    def go_on(self, ids: Sequence[int], sampling: Sampling, stop: Callable[[list[int]], bool]) -> list[list[int]]:
+        """Return `sampling.number` continuations, each of at most `max_tokens`, without the end of text.
+
+        `stop` says whether a continuation is long enough.
+        """
+
+    def losses(self, ids_BT: Tensor) -> Tensor:  # noqa: N803 — capital letters are the shape
+        """Return the loss of each token but the first of rows of ids, nats, float32 (B, T - 1)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Opened:
+    """A model with its tokenizer; `source` says what was opened."""
+
+    model: TextModel
+    tokenizer: Tokenizer
+    source: str
+
+
+class TorchText:
+    """Our own model, in fp32 on the CPU."""
+
+    def __init__(self, model: GPT, end: int) -> None:
+        self._model, self.end, self.seq_length = model, end, model.shape.seq_length
+
+    def go_on(self, ids: Sequence[int], sampling: Sampling, stop: Callable[[list[int]], bool]) -> list[list[int]]:
+        """Return continuations one after the other, from one stream of random numbers."""
+        generator = torch.Generator().manual_seed(sampling.seed)
+        return [self._one(ids, sampling, stop, generator) for _ in range(sampling.number)]
+
+    @torch.no_grad()
+    def losses(self, ids_BT: Tensor) -> Tensor:  # noqa: N803
+        """Return the loss of each token but the first of rows of ids, nats, float32 (B, T - 1)."""
+        losses: Tensor = self._model(ids_BT, next_token_targets(ids_BT), each=True)
+        return losses[:, :-1]
+
+    def _one(
+        self, ids: Sequence[int], sampling: Sampling, stop: Callable[[list[int]], bool], generator: torch.Generator
+    ) -> list[int]:
+        decoder = Decoder(self._model)
+        logits, found = decoder.read(ids), list[int]()
+        while True:
+            chosen = pick(logits, sampling, generator)
+            if chosen == self.end:
+                return found
+            found.append(chosen)
+            if len(found) >= sampling.max_tokens or decoder.length >= self.seq_length or stop(found):
+                return found
+            logits = decoder.read([chosen])
+
+
+class CT2Text:
+    """An exported CTranslate2 model on the CPU."""
+
+    def __init__(self, folder: str, tokenizer: Tokenizer, end: int, seq_length: int, threads: int) -> None:
+        from train.export.ctranslate2 import open_ct2
+
+        self._generator = open_ct2(folder, threads=threads)
+        self._tokenizer, self.end, self.seq_length = tokenizer, end, seq_length
+
+    def go_on(self, ids: Sequence[int], sampling: Sampling, stop: Callable[[list[int]], bool]) -> list[list[int]]:
+        """Return continuations, computed as one batch."""
+        import ctranslate2
+
+        ctranslate2.set_random_seed(sampling.seed)
+        so_far: list[list[int]] = [[] for _ in range(sampling.number)]
+
+        def stopped(step: ctranslate2.GenerationStepResult) -> bool:
+            so_far[step.batch_id].append(step.token_id)
+            return stop(so_far[step.batch_id])
+
+        greedy = sampling.temperature == 0
+        results = self._generator.generate_batch(
+            [[self._tokenizer.id_to_token(one) for one in ids]] * sampling.number,
+            max_length=min(sampling.max_tokens, self.seq_length - len(ids) + 1),
+            include_prompt_in_result=False,
+            end_token=END_OF_TEXT,
+            sampling_topk=1 if greedy else sampling.top_k,
+            sampling_topp=sampling.top_p,
+            sampling_temperature=1.0 if greedy else sampling.temperature,
+            callback=stopped,
+        )
+        return [list(result.sequences_ids[0]) for result in results]
+
+    def losses(self, ids_BT: Tensor) -> Tensor:  # noqa: N803
+        """Return the loss of each token but the first of rows of ids, nats, float32 (B, T - 1)."""
+        rows = []
+        for ids in ids_BT:  # one at a time: all logits of a row are 118 MB at BioMedLM's sizes
+            logits = torch.from_numpy(np.array(self._generator.forward_batch([ids.tolist()])))[0, :-1]
+            rows.append(functional.cross_entropy(logits.float(), ids[1:], reduction="none"))
+        return torch.stack(rows)
+
+
+def open_text_model(path: str, say: Callable[[str], None], *, kind: str | None = None, threads: int = 1) -> Opened:
+    """Open the newest good checkpoint of a run, or a format of an export.
+
+    Raises UsageError when the path is neither or has no such format, CorruptError when a hash does not hold.
+    """
+    torch.set_num_threads(threads)
+    if has_manifest(path) and (manifest := read_manifest(path)).stage == "export":
+        return _open_export(path, manifest, kind, threads)
+    if kind is not None:
+        raise UsageError(f"{path}: --format chooses among the formats of an export; `corpuscle export` makes one")
+    if store.read_list(path) is None:
+        raise UsageError(f"{path}: neither a run (result of `corpuscle train`) nor an export; check the path")
+    checkpoint = store.newest_good(path, say)
+    tokenizer, end = _tokenizer(storage.join(path, TOKENIZER))
+    model = load_model(path, checkpoint)
+    return Opened(model=TorchText(model, end), tokenizer=tokenizer, source=f"{checkpoint.name}, fp32")
+
+
+def load_model(run: str, checkpoint: store.Checkpoint) -> GPT:
+    """Return a checkpoint's model in fp32, for inference."""
+    folder = store.checkpoint_path(run, checkpoint.name)
+    weights = load_file(storage.join(folder, store.WEIGHTS))
+    return build_reader(weights, ModelShape(**checkpoint.recipe["model"]))
+
+
+def build_reader(weights: Weights, shape: ModelShape) -> GPT:
+    """Return the model with these weights in fp32, for inference; padding rows may be missing."""
+    with torch.device("meta"):
+        model = GPT(shape)
+    rows = weights["tokens.weight"]
+    missing = shape.padded_vocab_size - rows.shape[0]
+    whole = {name: tensor.float() for name, tensor in weights.items()}
+    whole["tokens.weight"] = torch.nn.functional.pad(rows.float(), (0, 0, 0, missing))
+    absent, unexpected = model.load_state_dict(whole, strict=False, assign=True)
+    assert (absent, unexpected) == (["head.weight"], []), "all but the tied head, which is the token embedding"
+    model.head.weight = cast(torch.nn.Parameter, model.tokens.weight)
+    return model.eval()
+
+
+def _open_export(path: str, manifest: Manifest, kind: str | None, threads: int) -> Opened:
+    written: list[ExportFormat] = manifest.config["formats"]
+    chosen = next((name for name in PREFERRED if name in written and kind in (None, name)), None)
+    if chosen is None:
+        raise UsageError(f"{path}: holds {', '.join(written)}, not {kind}; export it, or leave --format out")
+    parts = tuple(part for part in manifest.parts if part.role == chosen)
+    _verify(path, manifest, parts)
+    place = storage.join(path, PLACES[chosen])
+    if chosen.startswith("gguf"):
+        return _open_gguf(place, chosen)
+    tokenizer, end = _tokenizer(storage.join(place, TOKENIZER))
+    if chosen.startswith("ct2"):
+        with storage.open_read(storage.join(place, "tokenizer_config.json")) as source:
+            seq_length = int(json.loads(source.read())["model_max_length"])
+        model: TextModel = CT2Text(place, tokenizer, end, seq_length, threads)
+    else:
+        shape = _shape(storage.join(place, CONFIG))
+        weights = from_transformers(load_file(storage.join(place, MODEL)), shape)
+        model = TorchText(build_reader(weights, shape), end)
+    return Opened(model=model, tokenizer=tokenizer, source=chosen)
+
+
+def _open_gguf(path: str, kind: str) -> Opened:
+    from train.export.gguf_file import read_gguf, read_gguf_tokenizer
+
+    weights, shape = read_gguf(path)
+    tokenizer = read_gguf_tokenizer(path)
+    end = _end(tokenizer)
+    return Opened(model=TorchText(build_reader(weights, shape), end), tokenizer=tokenizer, source=f"{kind}, as fp32")
+
+
+def _verify(path: str, manifest: Manifest, parts: Sequence[Part]) -> None:
+    """Check the files that will be loaded; raises CorruptError."""
+    fields = {name: getattr(manifest, name) for name in manifest.__dataclass_fields__}
+    if faults := list(verify_parts(path, Manifest(**{**fields, "parts": tuple(parts)}))):
+        raise CorruptError(f"{faults[0]}; export again into another --output")
+
+
+def _shape(path: str) -> ModelShape:
+    with storage.open_read(path) as source:
+        config = json.loads(source.read())
+    return ModelShape(
+        layers=config["n_layer"],
+        heads=config["n_head"],
+        hidden=config["n_embd"],
+        seq_length=config["n_positions"],
+        vocab_size=config["vocab_size"],
+        dropout=0.0,
+        scale_attn_by_inverse_layer_idx=config["scale_attn_by_inverse_layer_idx"],
+    )
+
+
+def _tokenizer(path: str) -> tuple[Tokenizer, int]:
+    """Return the tokenizer and the id of the end of text."""
+    tokenizer = Tokenizer.from_file(path)
+    return tokenizer, _end(tokenizer)
+
+
+def _end(tokenizer: Tokenizer) -> int:
+    end = tokenizer.token_to_id(END_OF_TEXT)
+    assert end is not None, "a tokenizer of ours has an end of text"
+    return int(end)

@@ -1,0 +1,34 @@
+"""Whether the ranks that are to start on this machine have room in its memory, asked before one of them starts.
+
+Where they have not, Linux kills one of them after minutes, and on a bad day something else that runs beside it.
+"""
+
+from corpus.errors import UsageError
+from corpus.stage.machine import memory_bytes
+from train.config import ModelShape, TrainConfig
+from train.launch.processes import has_gpu
+from train.plan.memory import model_memory
+
+
+def check_room(config: TrainConfig, shape: ModelShape) -> None:
+    """Raise UsageError when the states of the model alone are more than this machine's memory holds on CPU ranks.
+
+    Activations, buckets and libraries come on top, so what passes may still be too much. Swap does not count: a step
+    reads all of it. Nothing is said of GPUs, nor of other machines: a hostfile, or a command that is only printed.
+    """
+    if has_gpu() or config.launcher == "print" or config.hostfile is not None:
+        return
+    memory = model_memory(
+        shape, stage=config.zero_stage, ranks=config.ranks, precision=config.precision, micro_batch=config.micro_batch
+    )
+    there = memory_bytes()
+    if memory is None or there is None:
+        return
+    each = memory.weights + memory.gradients + memory.optimizer
+    if config.ranks * each > there:
+        raise UsageError(
+            f"no GPU is found here, and {config.ranks} CPU ranks need {config.ranks} x {each / 1e9:.1f} GB for weights,"
+            f" gradients and optimizer states at ZeRO-{config.zero_stage}; this machine has {there / 1e9:.1f} GB. "
+            "Train on GPUs (`corpuscle plan` says how many of which, `corpuscle doctor` what is found here), "
+            "with fewer --ranks, a higher --set zero_stage, or a smaller model: --config 125m or tiny"
+        )

@@ -1,0 +1,208 @@
+"""Start the ranks of a job on this machine, watch them, and end them together.
+
+Each rank is `python -m train.loop.rank OUTPUT` with the environment any distributed launcher sets. Started here
+rather than by torchrun so that a signal leaves the ranks the time to save (torchrun kills after 30 s), exit
+codes and messages come back as they are, and no further process has to import torch. Ranks print into
+`logs/rank-N.log`; the lines for the user come through an own file descriptor. A rank that dies ends all.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO
+
+from corpus import storage
+from corpus.errors import CorpuscleError, CorruptError, DataError, DiskError, RetryError, UsageError
+from train.loop.rank import CONSOLE, ERROR
+
+LOGS = "logs"
+POLL_SECONDS = 0.1
+GRACE_SECONDS = 15.0  # for the other ranks, once one has died
+STALE_LOCK_SECONDS = 1800.0
+
+_ERRORS = {error.exit_code: error for error in (UsageError, DataError, CorruptError, DiskError, RetryError)}
+
+
+def run_ranks(output: str, ranks: int) -> None:
+    """Run all ranks of the job in `output` to their end.
+
+    Raises the rank's own error when one failed, RetryError when a signal stopped them or one was killed.
+    """
+    prepare(output, ranks)
+    with _children(output, ranks) as children, signals_to(children) as asked:
+        codes = _wait(children)
+    if any(codes):
+        raise rank_error(output, codes, stopped=asked.is_set())
+
+
+def prepare(output: str, ranks: int) -> None:
+    """Remove the errors of an earlier start, and make room for logs."""
+    for rank in range(ranks):
+        Path(storage.join(output, ERROR.format(rank))).unlink(missing_ok=True)
+    os.makedirs(storage.join(output, LOGS), exist_ok=True)
+
+
+@contextmanager
+def _children(output: str, ranks: int) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Start the ranks; whatever happens, none is left when the block ends."""
+    common = environment(ranks)
+    console = os.dup(2)
+    children: list[subprocess.Popen[bytes]] = []
+    with ExitStack() as stack:
+        stack.callback(os.close, console)
+        stack.callback(_end, children)
+        for rank in range(ranks):
+            log = stack.enter_context(open(_log_path(output, rank), "wb"))
+            own = {"RANK": str(rank), "LOCAL_RANK": str(rank)} | ({CONSOLE: str(console)} if rank == 0 else {})
+            children.append(_start(output, common | own, log, console))
+        yield children
+
+
+def _start(output: str, env: dict[str, str], log: IO[bytes], console: int) -> subprocess.Popen[bytes]:
+    """Start one rank; `console` is the file descriptor that rank 0 prints the user's lines to."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "train.loop.rank", output],
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        pass_fds=(console,) if CONSOLE in env else (),
+    )
+
+
+def environment(ranks: int) -> dict[str, str]:
+    """Return what every rank's environment shares."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "corpuscle" / "torch_extensions"
+    _clear_stale_locks(cache)
+    cores = len(os.sched_getaffinity(0))
+    package_root = str(Path(__file__).resolve().parents[2])
+    added = {
+        "WORLD_SIZE": str(ranks),
+        "LOCAL_WORLD_SIZE": str(ranks),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(free_port()),
+        "OMP_NUM_THREADS": str(max(1, cores // ranks)),
+        "TORCH_EXTENSIONS_DIR": str(cache),
+        "PYTHONPATH": os.pathsep.join(filter(None, [package_root, os.environ.get("PYTHONPATH")])),
+    }
+    if not has_gpu():
+        added["DS_ACCELERATOR"] = "cpu"
+    # Threads that spin while they wait for a core make a step 30 times slower on a busy machine.
+    return {"OMP_WAIT_POLICY": "PASSIVE", **os.environ, **added}
+
+
+def _wait(children: list[subprocess.Popen[bytes]]) -> list[int]:
+    """Wait until all ranks ended well or one did not; the rest then get a moment to fail by themselves."""
+    while True:
+        codes = [child.poll() for child in children]
+        if all(code == 0 for code in codes):
+            return [0] * len(codes)
+        if any(codes):
+            deadline = time.monotonic() + GRACE_SECONDS
+            while any(child.poll() is None for child in children) and time.monotonic() < deadline:
+                time.sleep(POLL_SECONDS)
+            _end(children)
+            return [child.wait() for child in children]
+        time.sleep(POLL_SECONDS)
+
+
+def _end(children: list[subprocess.Popen[bytes]]) -> None:
+    for child in children:
+        if child.poll() is None:
+            child.kill()
+    for child in children:
+        child.wait()
+
+
+@contextmanager
+def signals_to(children: list[subprocess.Popen[bytes]]) -> Iterator[threading.Event]:
+    """Pass SIGTERM and SIGINT on to the ranks, which save and exit; a second one ends them at once."""
+    asked = threading.Event()
+
+    def pass_on(number: int, frame: object) -> None:
+        again = asked.is_set()
+        asked.set()
+        for child in children:
+            if child.poll() is None:
+                child.send_signal(signal.SIGKILL if again else signal.SIGTERM)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def rank_error(output: str, codes: list[int], *, stopped: bool, log: str | None = None) -> CorpuscleError:
+    """Return the error of the rank that failed first by its own doing; `log` is all ranks' when they share one."""
+    for rank in range(len(codes)):
+        path = storage.join(output, ERROR.format(rank))
+        if storage.exists(path):
+            with storage.open_read(path) as source:
+                content = json.loads(source.read())
+            return _ERRORS.get(content["exit_code"], CorpuscleError)(content["message"])
+    if stopped or RetryError.exit_code in codes:
+        return RetryError(f"{output}: stopped by a signal; the same command with --resume goes on")
+    if crashed := [rank for rank, code in enumerate(codes) if code > 0]:
+        # The others fail because it is gone: the log that ends with another error than a lost connection tells.
+        logs = {rank: log or _log_path(output, rank) for rank in crashed}
+        tails = {rank: last_line(path) for rank, path in logs.items()}
+        of_its_own = [rank for rank in crashed if "onnection" not in tails[rank]]
+        if not of_its_own and any(code < 0 for code in codes):
+            return _killed(output, codes, log)  # those that crashed only lost the connection to it
+        failed = (of_its_own or crashed)[0]
+        return CorpuscleError(f"rank {failed} failed: {tails[failed]}; all of it is in {logs[failed]}")
+    return _killed(output, codes, log)
+
+
+def _killed(output: str, codes: list[int], log: str | None) -> RetryError:
+    rank, code = next((rank, code) for rank, code in enumerate(codes) if code < 0)
+    said = f"rank {rank} was killed by {signal.Signals(-code).name}"
+    if -code == signal.SIGKILL:
+        advice = "(often: out of memory); lower micro_batch or free memory, then run the same command with --resume"
+        return RetryError(f"{said} {advice}")
+    path = log or _log_path(output, rank)
+    tail = f"; the last it said: {last_line(path)}; all of it is in {path}" if os.path.exists(path) else ""
+    return RetryError(f"{said}{tail}. The same command with --resume goes on")
+
+
+def last_line(path: str) -> str:
+    """Return the last line of a log that is not empty."""
+    with open(path, encoding="utf-8", errors="replace") as log:
+        lines = [line.strip() for line in log if line.strip()]
+    return lines[-1][:500] if lines else "nothing was printed"
+
+
+def _log_path(output: str, rank: int) -> str:
+    return storage.join(output, LOGS, f"rank-{rank}.log")
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def has_gpu() -> bool:
+    """Say whether an NVIDIA driver is loaded and visible, without importing torch."""
+    return os.path.exists("/proc/driver/nvidia/version") and os.environ.get("CUDA_VISIBLE_DEVICES") != ""
+
+
+def _clear_stale_locks(cache: Path) -> None:
+    """Remove the locks that killed builds of extensions left: torch would wait for them for ever."""
+    for lock in sorted(cache.glob("**/lock")):
+        if time.time() - lock.stat().st_mtime > STALE_LOCK_SECONDS:
+            lock.unlink(missing_ok=True)

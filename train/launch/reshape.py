@@ -1,0 +1,73 @@
+"""Resume at another number of ranks or another ZeRO stage: when that needs a universal copy, and its life.
+
+The launcher makes the copy in a process of its own (`train.checkpoint.universal`), the ranks load it, and it goes
+when they have ended, whatever happened; one that a kill left is removed first. No torch here.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from corpus import storage
+from corpus.errors import CorpuscleError, DiskError
+from corpus.stage.progress import say
+from corpus.stage.workspace import WORK
+from train.checkpoint.store import Checkpoint, checkpoint_path
+from train.config import TrainConfig
+from train.launch.processes import LOGS, environment, last_line
+
+UNIVERSAL = f"{WORK}/universal"
+LOG = "universal.log"
+
+
+def needs_copy(checkpoint: Checkpoint, config: TrainConfig) -> bool:
+    """Say whether the checkpoint's shards do not fit the ranks and the stage of the configuration."""
+    before, after = checkpoint.zero_stage, config.zero_stage
+    return before != after or (after > 0 and checkpoint.ranks != config.ranks)  # ZeRO-0 has all states in each rank
+
+
+@contextmanager
+def universal_copy(output: str, checkpoint: Checkpoint | None, config: TrainConfig) -> Iterator[None]:
+    """Have the copy there while the block runs, when one is needed; `checkpoint` is the one resumed from.
+
+    Raises DiskError when it does not fit, CorpuscleError with the converter's last line when it fails.
+    """
+    folder = storage.join(output, UNIVERSAL)
+    storage.remove_tree(folder)
+    if checkpoint is not None and needs_copy(checkpoint, config):
+        _make(output, checkpoint, config)
+    try:
+        yield
+    finally:
+        storage.remove_tree(folder)
+
+
+def _make(output: str, checkpoint: Checkpoint, config: TrainConfig) -> None:
+    source = checkpoint_path(output, checkpoint.name)
+    needed = 2 * sum(file.bytes for file in checkpoint.files.values())  # the pieces, and the whole
+    free = shutil.disk_usage(output).free
+    if free < needed:
+        raise DiskError(
+            f"{output}: converting {checkpoint.name} needs about {needed / 1e9:,.2f} GB beside it, "
+            f"{free / 1e9:,.2f} GB are free; free space, or resume with --ranks {checkpoint.ranks} and "
+            f"zero_stage {checkpoint.zero_stage}"
+        )
+    say(
+        f"{checkpoint.name} was written by {checkpoint.ranks} ranks with ZeRO-{checkpoint.zero_stage}: converting it "
+        f"for {config.ranks} with ZeRO-{config.zero_stage} (about {needed / 1e9:,.2f} GB of disk meanwhile)"
+    )
+    log = storage.join(output, LOGS, LOG)
+    os.makedirs(os.path.dirname(log), exist_ok=True)
+    with open(log, "wb") as sink:
+        command = [sys.executable, "-m", "train.checkpoint.universal", output, checkpoint.name]
+        env = environment(1) | {"DS_ACCELERATOR": "cpu"}
+        done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT)
+    if done.returncode:
+        raise CorpuscleError(
+            f"{source}: converting it failed: {last_line(log)}; all of it is in {log}. Resume with --ranks "
+            f"{checkpoint.ranks} and zero_stage {checkpoint.zero_stage}, which needs no conversion"
+        )
+    say(f"{checkpoint.name}: converted, and equal to its weights")

@@ -1,0 +1,238 @@
+"""`train`: token shards to checkpoints; the part that needs no torch.
+
+It checks configuration, tokens and checkpoints, writes the job, runs the ranks and commits the manifest.
+`steps` is part of the stage's identity but not of a checkpoint's recipe: a finished run goes on with
+`--resume` and more steps, its cosine then spans the new total. A stopped or killed run goes on with
+`--resume` and gives the same bytes as one that was never stopped, at the same number of ranks and ZeRO stage;
+at another it sees the same rows, and losses differ by rounding.
+"""
+
+import dataclasses
+import json
+import os
+from typing import Any
+
+from corpus import storage
+from corpus.errors import CorpuscleError, UsageError
+from corpus.stage.lock import running_stage
+from corpus.stage.manifest import MANIFEST, Input, Manifest, has_manifest, read_manifest
+from corpus.stage.progress import say
+from corpus.stage.workspace import Receipt, Workspace, plan_stage
+from tokenizer.mixture import plan_mixture
+from tokenizer.token_rows import TokenRows
+from train.checkpoint import store
+from train.checkpoint.store import Checkpoint
+from train.config import ModelShape, TrainConfig, checked, replaced
+from train.data.tokens import check_sources, unigram_entropy, validation_rows
+from train.job import Job, write_job
+from train.launch.launchers import start
+from train.launch.memory_check import check_room
+from train.launch.reshape import needs_copy, universal_copy
+from train.loop.metrics import EVENTS, METRICS, TIMING, check_wandb, read_metrics
+
+STAGE = "train"
+TOKENIZER = "tokenizer.json"
+# Settings that were added to recipes later, with the values that earlier checkpoints were trained with.
+DEFAULTS = {"document_mask": False, "reset_positions": False, "source_weights": None}
+
+
+def train(
+    config: TrainConfig,
+    *,
+    tokens: str,
+    output: str,
+    resume: bool = False,
+    steps: int | None = None,
+    ranks: int | None = None,
+    trust: bool = False,
+) -> Manifest:
+    """Train on a tokens directory into `output` and return the committed manifest.
+
+    `steps` and `ranks` replace the configuration's; `trust` is `train.checkpoint.trust`'s. Raises UsageError for what
+    cannot work, CorruptError for damaged tokens or checkpoints, DataError when the loss is not finite, RetryError
+    when stopped by a signal.
+    """
+    config = checked(config.model_dump() | replaced(steps=steps, ranks=ranks), "train")
+    _check_options(config, output, resume=resume, trust=trust)
+    packed = read_manifest(tokens, "pack")
+    rows = TokenRows(tokens, "train")
+    shape = config.model.shape(seq_length=rows.seq_length, vocab_size=rows.vocab_size)
+    if not len(rows):
+        raise UsageError(f"{tokens}: the training split has no full row; give more text, or pack shorter rows")
+    config = _in_steps(config, rows)
+    with running_stage(output):
+        if resume:
+            _reopen(output, config, trust=trust)
+        inputs = [Input(name="pack", fingerprint=packed.fingerprint)]
+        workspace, manifest = plan_stage(output, stage=STAGE, config=config.identity(), inputs=inputs)
+        if manifest is not None:
+            say(f"{output}: up to date, {config.steps:,} steps trained")
+            return manifest
+        check_room(config, shape)
+        job, checkpoint = _plan(config, shape, rows, tokens=tokens, output=output, resume=resume)
+        _describe(job, rows)
+        if job.resume_step < config.steps:
+            write_job(job)
+            with universal_copy(output, checkpoint, config):
+                _run(job)
+        return _commit(workspace, job, rows)
+
+
+def _in_steps(config: TrainConfig, rows: TokenRows) -> TrainConfig:
+    """Return the configuration with its epochs over these rows, if it states any, as steps; and say how many."""
+    if config.epochs is None:
+        return config
+    pass_rows = plan_mixture(rows, config.source_weights).pass_rows
+    stepped = config.with_steps(pass_rows)
+    say(f"{config.epochs:g} epochs of {pass_rows:,} rows are {stepped.steps:,} steps of {config.batch_rows:,}")
+    return stepped
+
+
+def _check_options(config: TrainConfig, output: str, *, resume: bool, trust: bool) -> None:
+    """Raise UsageError for what cannot work whatever the tokens are."""
+    config.accumulation()
+    check_wandb(config.wandb_project)
+    if storage.is_remote(output):
+        raise UsageError(f"{output}: training writes to a local disk; copy the directory away afterwards")
+    if trust and not resume:
+        raise UsageError("--trust is about the checkpoints to resume from: add --resume, or leave it out")
+
+
+def can_resume(output: str) -> bool:
+    """Say whether a run is in `output` that has a checkpoint to go on from."""
+    return bool(store.read_list(output))
+
+
+def _reopen(output: str, config: TrainConfig, *, trust: bool) -> None:
+    """Take the manifest off a finished run that is to get more steps, and nothing else that differs."""
+    if trust:
+        from train.checkpoint.trust import take_up  # torch reads the pickles: 2 s to import
+
+        take_up(output, say)
+    if not has_manifest(output):
+        return
+    done = read_manifest(output, STAGE)
+    stored = TrainConfig.model_validate(done.config)
+    if stored.recipe() == config.recipe() and config.steps > stored.steps:
+        say(f"{output}: {stored.steps:,} steps are done, going on to {config.steps:,}")
+        os.unlink(storage.join(output, MANIFEST))
+
+
+def _plan(
+    config: TrainConfig, shape: ModelShape, rows: TokenRows, *, tokens: str, output: str, resume: bool
+) -> tuple[Job, Checkpoint | None]:
+    """Return the job and the verified checkpoint that it resumes from, if any; else clear the directory for it."""
+    fields: dict[str, Any] = {
+        "config": config,
+        "shape": shape,
+        "tokens": os.path.abspath(tokens),
+        "tokens_fingerprint": rows.fingerprint,
+        "output": output,
+    }
+    if resume:
+        checkpoint = store.newest_good(output, say)
+        job = Job(**fields, resume=checkpoint.name, resume_step=checkpoint.step)
+        _check_same_run(checkpoint, job)
+        return dataclasses.replace(job, universal=needs_copy(checkpoint, config)), checkpoint
+    if entries := store.read_list(output):
+        raise UsageError(
+            f"{output}: holds an unfinished run, saved at step {entries[-1].step:,}; go on with --resume, "
+            "choose another --output, or remove that directory"
+        )
+    store.start_list(output)
+    for name in (METRICS, TIMING, EVENTS):
+        path = storage.join(output, name)
+        storage.remove_tree(path) if os.path.isdir(path) else _remove(path)
+    _copy_tokenizer(tokens, output)
+    return Job(**fields, resume=None, resume_step=0), None
+
+
+def _check_same_run(checkpoint: Checkpoint, job: Job) -> None:
+    """Raise UsageError, with the differences, unless the job continues exactly what the checkpoint is of."""
+    if checkpoint.tokens_fingerprint != job.tokens_fingerprint:
+        raise UsageError(
+            f"{job.tokens}: other tokens (corpus or tokenizer) than the checkpoint was trained on: "
+            f"{job.tokens_fingerprint[:12]}, not {checkpoint.tokens_fingerprint[:12]}; give those, or another --output"
+        )
+    asked, stored = json.loads(json.dumps(job.recipe())), {**DEFAULTS, **checkpoint.recipe}
+    names = sorted({*asked, *stored})
+    lines = [f"  {name}: {stored.get(name)} in it, {asked.get(name)} asked for" for name in names]
+    changed = [line for name, line in zip(names, lines, strict=True) if stored.get(name) != asked.get(name)]
+    if changed:
+        raise UsageError(
+            "\n".join([f"{job.output}: the checkpoint is of another recipe:", *changed, "Choose another --output."])
+        )
+    if checkpoint.step > job.config.steps:
+        raise UsageError(
+            f"{job.output}: is at step {checkpoint.step:,} already, beyond {job.config.steps:,}; ask for more steps"
+        )
+
+
+def _run(job: Job) -> None:
+    """Run the ranks; one that fails after the last checkpoint was published has lost nothing, and is only named."""
+    try:
+        start(job.output, job.config)
+    except CorpuscleError as error:
+        entries = store.read_list(job.output)
+        if not entries or entries[-1].step != job.config.steps or store.find_damage(job.output, entries[-1]):
+            raise
+        say(f"after the last step, with its checkpoint published and intact: {error}. Nothing is lost")
+
+
+def _describe(job: Job, rows: TokenRows) -> None:
+    """Say what is about to be trained, and what is missing."""
+    config, shape = job.config, job.shape
+    epochs = config.steps * config.batch_rows / plan_mixture(rows, config.source_weights).pass_rows
+    begin = f", from step {job.resume_step:,}" if job.resume else ""
+    say(
+        f"training {shape.num_parameters:,} parameters for {config.steps:,} steps of {config.batch_rows:,} x "
+        f"{shape.seq_length:,} tokens{begin}: {epochs:.2f} passes over {len(rows):,} rows, {config.ranks} ranks, "
+        f"ZeRO-{config.zero_stage}, {config.precision}"
+    )
+    say(f"tokens: {check_sources(rows)}")
+    validation = validation_rows(job.tokens)
+    if validation is not None:
+        check_sources(validation)
+    else:
+        say("no validation loss: the validation split has no full row; hold out more text, or pack shorter rows")
+
+
+def _commit(workspace: Workspace, job: Job, rows: TokenRows) -> Manifest:
+    """Commit the manifest: the final checkpoint, the metrics and what they say."""
+    folder = store.checkpoint_path(job.output, store.checkpoint_name(job.config.steps))
+    names = [f"{store.FOLDER}/{os.path.basename(folder)}/{name}" for name in storage.walk_files(folder)]
+    parts = [workspace.measure(name, role="checkpoint", rows=0) for name in names]
+    metrics = read_metrics(job.output)
+    parts.append(workspace.measure(METRICS, role="metrics", rows=len(metrics)))
+    parts.append(workspace.measure(TOKENIZER, role="tokenizer", rows=rows.vocab_size))
+    losses = [line["loss"] for line in metrics if "loss" in line]
+    validation = [line for line in metrics if "validation_loss" in line]
+    last = {name: value for name, value in validation[-1].items() if name != "step"} if validation else {}
+    summary = {
+        "parameters": job.shape.num_parameters,
+        "steps": job.config.steps,
+        "tokens": job.config.steps * job.tokens_per_step,
+        "epochs": job.config.steps * job.config.batch_rows / len(rows),
+        "first_loss": losses[0],
+        "last_loss": losses[-1],
+        "validation_loss": None,
+        **last,
+        "unigram_entropy": unigram_entropy(rows),
+    }
+    manifest = workspace.commit([Receipt(task="train", parts=tuple(parts))], summary=summary)
+    workspace.clean()
+    return manifest
+
+
+def _copy_tokenizer(tokens: str, output: str) -> None:
+    """Put the tokenizer beside the checkpoints, so that a run's directory can generate text by itself."""
+    with (
+        storage.open_read(storage.join(tokens, TOKENIZER)) as source,
+        storage.write_atomic(storage.join(output, TOKENIZER)) as sink,
+    ):
+        sink.write(source.read())
+
+
+def _remove(path: str) -> None:
+    if os.path.exists(path):
+        os.unlink(path)

@@ -1,0 +1,127 @@
+"""The DeepSpeed engine of one rank: start, micro-steps, and its files in and out of a checkpoint.
+
+All of DeepSpeed that the loop needs is behind these functions, so that its surprises have one place.
+"""
+
+import os
+import sys
+from datetime import timedelta
+from typing import Any
+
+import deepspeed
+import torch
+from safetensors.torch import save_file
+from torch import distributed, nn
+
+from corpus import storage
+from train.checkpoint.store import TAG, WEIGHTS
+from train.checkpoint.universal import STATES, Universal
+from train.config import ModelShape, TrainConfig
+from train.loop.deepspeed_config import build_optimizer, deepspeed_config
+from train.model.gpt import build_model
+
+# A rank that waits this long for another has lost it. Rank 0 hashes a checkpoint meanwhile: 36 GB are 20 s.
+PATIENCE = timedelta(minutes=30)
+UNIVERSAL_INFO = {"universal_checkpoint_version": 0.4}  # lets ds_to_universal convert ZeRO-1 and 2 checkpoints
+
+
+def start_distributed() -> torch.device:
+    """Join the other ranks, named by RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT; return this rank's device."""
+    if torch.cuda.is_available():
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(device)
+        deepspeed.init_distributed("nccl", timeout=PATIENCE, verbose=False)
+        return device
+    # DeepSpeed would first compile its shared-memory collectives, for minutes, and a kill meanwhile leaves a
+    # lock that hangs every later start. gloo does the same sums.
+    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+    deepspeed.init_distributed("gloo", timeout=PATIENCE, verbose=False)
+    return torch.device("cpu")
+
+
+def finish_distributed() -> None:
+    """Wait until every rank has done all of its work; on all ranks together, as their last collective.
+
+    Rank 0 holds the store that the others talk to and publishes the last checkpoint: none goes before it.
+    """
+    distributed.barrier()
+    if torch.cuda.is_available():  # NCCL wants to be told; gloo's groups race with the other rank's when they go
+        distributed.destroy_process_group()
+
+
+def build_engine(
+    config: TrainConfig, shape: ModelShape, device: torch.device, *, universal: bool = False, logs: str = "."
+) -> Any:
+    """Return the DeepSpeed engine around a model with fresh weights; `universal` as in `load_universal`."""
+    model = build_model(shape, config.seed).to(device)
+    model.activation_checkpointing = config.activation_checkpointing
+    if config.compile:
+        for block in model.blocks:
+            block.compile()
+    optimizer = build_optimizer(model.parameters(), config)
+    settings = deepspeed_config(config, universal=universal and config.zero_stage > 0, logs=logs)
+    return deepspeed.initialize(model=model, optimizer=optimizer, config=settings)[0]
+
+
+def set_learning_rate(engine: Any, rate: float) -> None:
+    """Set the rate of the coming optimizer step."""
+    for group in engine.optimizer.param_groups:
+        group["lr"] = rate
+
+
+def gradient_norm(engine: Any) -> float | None:
+    """Return the global norm of the last step's gradients; None where DeepSpeed does not compute it (no clip)."""
+    norm = engine.get_global_grad_norm()
+    return None if norm is None else float(norm)
+
+
+def save_state(engine: Any, folder: str, *, step: int) -> None:
+    """Write everything needed to go on, and the weights alone, into a directory; on all ranks together."""
+    client_state = {"step": step, "universal_checkpoint_info": UNIVERSAL_INFO}
+    engine.save_checkpoint(folder, tag=TAG, client_state=client_state, save_latest=False)
+    tensors = whole_weights(engine)
+    if distributed.get_rank() == 0:
+        metadata = {"format": "pt"}  # one key: safetensors writes several in any order
+        save_file(tensors, storage.join(folder, WEIGHTS), metadata=metadata)
+    distributed.barrier()
+
+
+def load_state(engine: Any, folder: str, *, step: int) -> None:
+    """Load a checkpoint whose hashes were verified; on all ranks together."""
+    path, client_state = engine.load_checkpoint(folder, tag=TAG, load_lr_scheduler_states=False)
+    assert path is not None, "DeepSpeed found nothing to load"
+    assert client_state["step"] == step, "the directory's name, checkpoint.json and DeepSpeed's state agree"
+    if not engine.zero_optimization_stage():
+        # Pickle repeats a string that is another object: with the names as they were, so are the next file's bytes.
+        for parameter, values in list(engine.optimizer.state.items()):
+            engine.optimizer.state[parameter] = {sys.intern(name): value for name, value in values.items()}
+
+
+def load_universal(engine: Any, folder: str, *, step: int) -> None:
+    """Load a universal copy, made by any number of ranks with any ZeRO stage; on all ranks together."""
+    copy = Universal(folder=storage.join(folder, TAG))
+    if engine.zero_optimization_stage():
+        load_state(engine, folder, step=step)
+        optimizer = engine.optimizer.optimizer
+    else:  # DeepSpeed loads universal copies into ZeRO optimizers only
+        optimizer = engine.optimizer
+        for name, parameter in engine.module.named_parameters():
+            parameter.data.copy_(copy.read(name, "fp32"))
+            moments = {kind: copy.read(name, kind).to(parameter.device) for kind in STATES[1:]}
+            optimizer.state[parameter] = moments
+        engine.global_steps = step
+    # ZeRO-3 gives all its groups one tensor of steps, which each of them would count up; fused AdamW wants it
+    # beside the weights.
+    for parameter in optimizer.state:
+        optimizer.state[parameter]["step"] = copy.step().to(parameter.device if parameter.is_cuda else "cpu")
+
+
+def whole_weights(engine: Any) -> dict[str, torch.Tensor]:
+    """Return all weights on rank 0, gathered parameter by parameter where ZeRO-3 shards them; {} elsewhere."""
+    tensors = {}
+    module: nn.Module = engine.module
+    for name, parameter in module.named_parameters():
+        with deepspeed.zero.GatheredParameters([parameter], enabled=hasattr(parameter, "ds_id")):
+            if distributed.get_rank() == 0:
+                tensors[name] = parameter.detach().cpu().clone().contiguous()
+    return tensors
