@@ -176,19 +176,6 @@ class Reject:
     raw: bytes  # the first bytes of the piece, at most RAW_LIMIT
 
 
-class RejectReason(StrEnum):
-    """Why a piece of input is a dead letter."""
-
-    BAD_XML = "bad_xml"
-    BAD_ROOT = "bad_root"
-    BAD_RECORD = "bad_record"
-    ENTITY_DECLARATION = "entity_declaration"
-    TOO_LARGE = "too_large"
-    NO_ID = "no_id"
-    STRAY_BYTES = "stray_bytes"
-    BAD_FILE = "bad_file"
-
-
 RAW_LIMIT = 4096
 
 _PUBMED_TAG, _PMC_TAG = 1, 2

@@ -7,10 +7,10 @@ traceback. What is left is a fault of ours: exit 1, and `--debug` shows it.
 
 import errno
 from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from corpus import errors
-from pipelines.cli.arguments import did_you_mean
 
 INTERRUPTED = 130
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -75,3 +75,15 @@ def _is_disk_full(error: BaseException) -> bool:
     if isinstance(error, OSError) and error.errno in _DISK_FULL:
         return True
     return any(text in str(error) for text in _DISK_FULL_TEXT)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `; did you mean X?` for the known name nearest to a misspelled one, or nothing when none is near."""
+    names = sorted(set(known))
+    same = [other for other in names if _plain(other) == _plain(name)]
+    near = same or get_close_matches(name, names, n=1, cutoff=0.6)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _plain(name: str) -> str:
+    return name.strip("-").replace("-", "_").lower()

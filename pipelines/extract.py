@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import apache_beam as beam
 
-from corpus.config import ExtractConfig
 from corpus.errors import UsageError
+from corpus.extract.config import ExtractConfig
 from corpus.extract.inputs import InputTask, find_inputs
 from corpus.extract.task import conclude, extract_task, reuse_extracted
 from corpus.stage.lock import running_stage

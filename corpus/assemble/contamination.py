@@ -19,8 +19,8 @@ import pyarrow.compute as pc
 
 from corpus import storage
 from corpus.arrays.lookup import places_in
+from corpus.assemble.config import AssembleConfig
 from corpus.assemble.evaluation_sets import Item, all_items
-from corpus.config import AssembleConfig
 from corpus.dedup.shingles import normalize, word_grams
 from corpus.stage.manifest import Part
 from corpus.stage.workspace import WORK, Workspace

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from corpus.assemble.config import AssembleConfig
 from corpus.assemble.rules import reason_to_drop, tagged
-from corpus.assemble.updates import OUTDATED, REASONS, Code
-from corpus.config import AssembleConfig
+from corpus.assemble.updates import DROP_REASONS, OUTDATED, RevisionStatus
 from corpus.pile import rules
 from corpus.records import Kind, Record, Source, doc_key, pmc_doc_id
 from corpus.text.render import render
@@ -60,8 +60,8 @@ class EarlyDecision:
 
 def decide(record: Record, row: int, verdict: np.void, config: AssembleConfig) -> Document | EarlyDecision:
     """Return what one record becomes; row: its place in its part, verdict: what the fold says of it."""
-    code = Code(verdict["code"])
-    reason: Any = REASONS.get(code)
+    code = RevisionStatus(verdict["code"])
+    reason: Any = DROP_REASONS.get(code)
     text = ""
     if reason is None:
         text = render(record, config.profile, floats=config.floats)

@@ -14,10 +14,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from corpus.assemble.config import AssembleConfig
 from corpus.assemble.decide import SHARD_COLUMNS, Document, EarlyDecision, decide
-from corpus.assemble.rules import NOTICE_ARTICLE_TYPES, NOTICE_PUBLICATION_TYPES, DropReason
-from corpus.assemble.updates import OUTDATED, REASONS, Code
-from corpus.config import AssembleConfig
+from corpus.assemble.rules import NOTICE_ARTICLE_TYPES, NOTICE_PUBLICATION_TYPES
+from corpus.assemble.updates import DROP_REASONS, OUTDATED, RevisionStatus
+from corpus.reasons import DropReason
 from corpus.records import Kind, Record, Source, doc_key, pmc_doc_id, pmc_key, pubmed_key
 from corpus.storage.schema import from_batch, schema_of, to_table
 from corpus.text.render_batch import CleanTexts, clean_texts
@@ -53,7 +54,7 @@ def decide_batch(
     others would copy the texts of all.
     batch: the columns of `Record`; verdicts: VERDICT[num_records] of these rows; first_row: of the batch in its part.
     """
-    live = verdicts["code"] == Code.LIVE
+    live = verdicts["code"] == RevisionStatus.LIVE
     documents, early = [], [_outdated(batch, np.flatnonzero(~live), first_row, verdicts)]
     asked = live
     if config.profile == "clean" and config.floats != "tables":
@@ -139,14 +140,14 @@ def _doc_keys(batch: pa.RecordBatch) -> npt.NDArray[np.uint64]:
 
 def _outdated(batch: pa.RecordBatch, rows: Rows, first_row: int, verdicts: np.ndarray) -> pa.Table:
     """Return the decisions on records that are not alive; the record that stands for an outdated one is named."""
-    codes = [Code(code) for code in verdicts["code"][rows].tolist()]
+    codes = [RevisionStatus(code) for code in verdicts["code"][rows].tolist()]
     taken = batch.select(["doc_id", "source", "pmcid"]).take(pa.array(rows))
     survivors = taken.column("doc_id").to_pylist()
     article = ~_is(taken, "source", Source.PUBMED)
     for k in np.flatnonzero(article).tolist():
         survivors[k] = pmc_doc_id(taken.column("pmcid")[k].as_py(), int(verdicts["live_version"][rows[k]]))
     survivors = [name if code in OUTDATED else "" for name, code in zip(survivors, codes, strict=True)]
-    return _early(batch, rows, first_row, [REASONS[code] for code in codes], survivors)
+    return _early(batch, rows, first_row, [DROP_REASONS[code] for code in codes], survivors)
 
 
 def _early(

@@ -13,21 +13,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus import storage
+from corpus.assemble.config import AssembleConfig
 from corpus.assemble.contamination import Contamination, evaluation_digest, find_contamination, load_index
 from corpus.assemble.decide import Document, EarlyDecision
 from corpus.assemble.decide_batch import decide_batch, unread
 from corpus.assemble.inputs import RecordParts
 from corpus.assemble.retractions import Entities, mark_retracted, retracted_rows
-from corpus.assemble.rules import DropReason
 from corpus.assemble.splits import order_of
 from corpus.assemble.text_store import write_texts
-from corpus.assemble.updates import KEY, OUTDATED, PMC_ENTITY, PUBMED_ENTITY
-from corpus.config import AssembleConfig
+from corpus.assemble.updates import KEY, OUTDATED, PMC_ENTITY, PUBMED_ENTITY, file_rank
 from corpus.dedup.candidates import bucket_rows
 from corpus.dedup.minhash import band_hashes, bands_for, sign
 from corpus.dedup.notices import are_notices
 from corpus.dedup.shingles import normalize
-from corpus.extract.inputs import file_rank
+from corpus.reasons import DropReason
 from corpus.records import Kind, doc_key, part_number
 from corpus.stage.task_progress import tell
 from corpus.stage.workspace import WORK, Receipt, Workspace

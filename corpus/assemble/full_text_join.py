@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus.arrays.lookup import places_in, string_hashes
+from corpus.arrays.hashing import string_hashes
+from corpus.arrays.lookup import places_in
 from corpus.dedup.survivor_rank import rank_columns
 from corpus.storage import parquet
 

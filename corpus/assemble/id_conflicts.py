@@ -14,7 +14,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus.arrays.lookup import places_in, string_hashes
+from corpus.arrays.hashing import string_hashes
+from corpus.arrays.lookup import places_in
 from corpus.records import Kind
 from corpus.storage import parquet
 

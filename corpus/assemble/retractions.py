@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from corpus.arrays.lookup import places_in
-from corpus.assemble.updates import PMC_ENTITY, PUBMED_ENTITY, Code
+from corpus.assemble.updates import PMC_ENTITY, PUBMED_ENTITY, RevisionStatus
 
 Entities = npt.NDArray[np.uint64]
 
@@ -22,7 +22,7 @@ def retracted_entities(keys: np.ndarray, verdicts: np.ndarray) -> Entities:
     """
     spoken = keys[keys["retracted"] == 1]
     at = places_in(_places(spoken), _places(verdicts))
-    spoken = spoken[verdicts["code"][at] == Code.LIVE]
+    spoken = spoken[verdicts["code"][at] == RevisionStatus.LIVE]
     named = np.unique(np.concatenate([spoken["entity"], spoken["other"]]))
     return named[named > 0]
 

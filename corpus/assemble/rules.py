@@ -12,33 +12,11 @@ A PMC article that states no licence allows nothing but `any`.
 """
 
 from collections.abc import Callable
-from enum import StrEnum
 
-from corpus.config import AssembleConfig
+from corpus.assemble.config import AssembleConfig
 from corpus.licenses import allows, license_name
+from corpus.reasons import DropReason
 from corpus.records import Kind, Record, Source
-
-
-class DropReason(StrEnum):
-    """Why `assemble` leaves a record out."""
-
-    SUPERSEDED = "superseded"  # a later file has the same PMID again
-    OLDER_VERSION = "older_version"  # a higher version of the same document exists
-    DELETED = "deleted"  # a DeleteCitation names it
-    DELETION_NOTICE = "deletion_notice"  # the row of the DeleteCitation itself
-    NOTICE = "notice"  # correction, retraction notice or the like: a standard paragraph about another paper
-    NO_TEXT = "no_text"  # neither abstract nor body
-    TOO_SHORT = "too_short"
-    RETRACTED = "retracted"
-    OCR = "ocr"  # read from page scans
-    SUB_ARTICLE = "sub_article"
-    LICENSE = "license"  # does not allow the use asked for
-    LANGUAGE = "language"  # clearly in a language not asked for
-    CONTAMINATED = "contaminated"  # holds an item of an evaluation set
-    FULL_TEXT_KEPT = "full_text_kept"  # an abstract whose full text is in the corpus
-    EXACT_DUPLICATE = "exact_duplicate"
-    NEAR_DUPLICATE = "near_duplicate"
-
 
 # PubMed's publication types and JATS's article types of pieces about another paper. A comment, letter or
 # "Corrected and Republished Article" has a text of its own and is not among them.

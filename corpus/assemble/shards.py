@@ -14,13 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus.arrays.lookup import grouped, places_in
+from corpus.assemble.config import AssembleConfig
 from corpus.assemble.contamination import place_report
 from corpus.assemble.decide import SHARD_COLUMNS, Document, EarlyDecision
 from corpus.assemble.documents import work_path
 from corpus.assemble.splits import Shards, clusters_of, order_of, split_of
 from corpus.assemble.text_store import gather_texts, read_texts
-from corpus.config import AssembleConfig
-from corpus.dedup.resolve import REASONS
+from corpus.reasons import DUPLICATE_REASONS
 from corpus.records import doc_id
 from corpus.stage.manifest import SPLITS, Books
 from corpus.stage.task_progress import tell
@@ -158,7 +158,7 @@ def _document_decisions(
     scores: list[float | None] = [None] * len(places)
     columns = (outcome[name][places[lost]].tolist() for name in ("reason", "survivor", "matched", "score"))
     for row, reason, survivor, match, score in zip(lost.tolist(), *columns, strict=True):
-        reasons[row], survivors[row], matched[row] = str(REASONS[reason]), doc_id(survivor), doc_id(match)
+        reasons[row], survivors[row], matched[row] = str(DUPLICATE_REASONS[reason]), doc_id(survivor), doc_id(match)
         scores[row] = None if math.isnan(score) else score
     split = np.where(places >= 0, len(SPLITS), split)
     return _decision_table(

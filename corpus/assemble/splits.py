@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from corpus.arrays.hashing import GOLDEN, mix
 from corpus.arrays.lookup import places_in
-from corpus.config import AssembleConfig
+from corpus.assemble.config import AssembleConfig
 from corpus.records import article_keys, paper_keys
 from corpus.stage.manifest import SPLITS
 from corpus.storage import parquet

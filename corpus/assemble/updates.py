@@ -6,11 +6,13 @@ stands before it, in that file or an earlier one; of the rest the highest versio
 Sub-articles share the fate of their article.
 """
 
+import re
 from enum import IntEnum
 
 import numpy as np
 
-from corpus.assemble.rules import DropReason
+from corpus import storage
+from corpus.reasons import DropReason
 
 PUBMED_ENTITY, PMC_ENTITY = 1 << 60, 2 << 60  # source tags
 KEY = np.dtype(
@@ -38,7 +40,7 @@ VERDICT = np.dtype(
 )
 
 
-class Code(IntEnum):
+class RevisionStatus(IntEnum):
     """What the fold decided about one record."""
 
     LIVE = 0
@@ -48,14 +50,14 @@ class Code(IntEnum):
     DELETION_NOTICE = 4
 
 
-REASONS = {
-    Code.SUPERSEDED: DropReason.SUPERSEDED,
-    Code.OLDER_VERSION: DropReason.OLDER_VERSION,
-    Code.DELETED: DropReason.DELETED,
-    Code.DELETION_NOTICE: DropReason.DELETION_NOTICE,
+DROP_REASONS = {
+    RevisionStatus.SUPERSEDED: DropReason.SUPERSEDED,
+    RevisionStatus.OLDER_VERSION: DropReason.OLDER_VERSION,
+    RevisionStatus.DELETED: DropReason.DELETED,
+    RevisionStatus.DELETION_NOTICE: DropReason.DELETION_NOTICE,
 }
 
-OUTDATED = (Code.SUPERSEDED, Code.OLDER_VERSION)  # there is a record that stands for these
+OUTDATED = (RevisionStatus.SUPERSEDED, RevisionStatus.OLDER_VERSION)  # there is a record that stands for these
 
 
 def fold(keys: np.ndarray) -> np.ndarray:
@@ -89,11 +91,23 @@ def _codes(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     whole = top & (rows["sub_article"] == 0)
     np.maximum.at(winner, group[whole], index[whole])
 
-    codes = np.full(len(rows), Code.SUPERSEDED, np.uint8)
-    codes[alive & ~top] = Code.OLDER_VERSION
-    codes[~deletion & ~alive] = Code.DELETED
-    codes[deletion] = Code.DELETION_NOTICE
-    codes[winner[winner >= 0]] = Code.LIVE
+    codes = np.full(len(rows), RevisionStatus.SUPERSEDED, np.uint8)
+    codes[alive & ~top] = RevisionStatus.OLDER_VERSION
+    codes[~deletion & ~alive] = RevisionStatus.DELETED
+    codes[deletion] = RevisionStatus.DELETION_NOTICE
+    codes[winner[winner >= 0]] = RevisionStatus.LIVE
     # Rows are in the order of the files, where sub-articles follow their article.
     codes = codes[np.maximum.accumulate(np.where(rows["sub_article"] == 0, index, 0))]
     return codes, np.where(winner >= 0, best_version, 0)[group]
+
+
+_RANK = re.compile(r"pubmed(?:sample)?(\d\d)n(\d+)")
+
+
+def file_rank(name: str) -> tuple[int, int, str]:
+    """Return (year, number, name) of a PubMed file, by which later releases and update files come later.
+
+    `pubmed26n1335.xml.gz` gives (2026, 1335, …); a name of another form gives (0, 0, name).
+    """
+    found = _RANK.match(storage.base_name(name))
+    return (2000 + int(found[1]), int(found[2]), name) if found else (0, 0, name)

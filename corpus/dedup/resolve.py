@@ -14,8 +14,6 @@ So a survivor is always a kept document, and no document goes by a chain of rese
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -23,18 +21,9 @@ from numba import njit
 
 from corpus.dedup.survivor_rank import rank_order, rank_places
 from corpus.dedup.verify import Edges, components
+from corpus.reasons import DUPLICATE_REASONS
 
-
-class Reason(StrEnum):
-    """Why a document was dropped as a duplicate; `Outcome.reason` holds positions in this order."""
-
-    FULL_TEXT_KEPT = "full_text_kept"
-    EXACT_DUPLICATE = "exact_duplicate"
-    NEAR_DUPLICATE = "near_duplicate"
-
-
-REASONS: Final = tuple(Reason)
-
+_JOINED, _EXACT, _NEAR = range(len(DUPLICATE_REASONS))
 _KEPT, _REPRESENTED, _DROPPED = 0, 1, 2
 _NO_TEXT, _ELSEWHERE = -1, -2
 
@@ -47,7 +36,7 @@ class Outcome:
     survivor: npt.NDArray[np.uint64]  # [num_dropped], always a kept document
     matched: npt.NDArray[np.uint64]  # [num_dropped], the document that `score` compares with
     score: npt.NDArray[np.float64]  # [num_dropped], exact Jaccard similarity; NaN for full_text_kept
-    reason: npt.NDArray[np.uint8]  # [num_dropped], positions in REASONS
+    reason: npt.NDArray[np.uint8]  # [num_dropped], positions in DUPLICATE_REASONS
     member: npt.NDArray[np.uint64]  # [num_members], ascending: documents of verified pairs, full texts joined to them
     cluster: npt.NDArray[np.uint64]  # [num_members], the smallest key of the member's cluster
 
@@ -170,8 +159,8 @@ def _outcome(
     citations, full_texts = citations[kept_text], full_texts[kept_text]
     dropped = np.concatenate([fates.keys[near], citations])
     order = np.argsort(dropped)
-    reason = np.where(edges.exact[edge], REASONS.index(Reason.EXACT_DUPLICATE), REASONS.index(Reason.NEAR_DUPLICATE))
-    whole = np.full(len(citations), REASONS.index(Reason.FULL_TEXT_KEPT))
+    reason = np.where(edges.exact[edge], _EXACT, _NEAR)
+    whole = np.full(len(citations), _JOINED)
     member, cluster = _clusters(edges, fates)
     survivor = np.where(stands_in, fates.partners[leader], fates.keys[leader])
     return Outcome(

@@ -26,7 +26,8 @@ from corpus.ncbi.archives.file_lists import list_for
 from corpus.ncbi.jats.reader import read_parts, reject
 from corpus.ncbi.markup.parse import BYTE_CAP
 from corpus.pile.rules import with_pile
-from corpus.records import RAW_LIMIT, Record, Reject, RejectReason
+from corpus.reasons import RejectReason
+from corpus.records import RAW_LIMIT, Record, Reject
 
 _BLOCK = 1 << 20
 _XZ_MAGIC = b"\xfd7zXZ\x00"

@@ -25,7 +25,6 @@ _PUBMED_SUFFIXES = (".xml", ".xml.gz")
 _TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz")
 LOOSE_SUFFIXES = (".xml", ".nxml", ".xml.gz", ".nxml.gz")
 _PMC_NAME = re.compile(r"PMC\d", re.IGNORECASE)
-_RANK = re.compile(r"pubmed(?:sample)?(\d\d)n(\d+)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,15 +60,6 @@ def find_inputs(*, pubmed: Sequence[str], pmc: Sequence[str], articles_per_part:
     tasks += [task for path, manifest in stores.items() for task in _store_tasks(path, manifest, articles_per_part)]
     _check_unique([(task.name, path) for task in tasks if task.kind != JATS_FILES for path in task.paths[:1]])
     return sorted(tasks, key=lambda task: (-task.bytes, task.name))
-
-
-def file_rank(name: str) -> tuple[int, int, str]:
-    """Return (year, number, name) of a PubMed file, by which later releases and update files come later.
-
-    `pubmed26n1335.xml.gz` gives (2026, 1335, …); a name of another form gives (0, 0, name).
-    """
-    found = _RANK.match(storage.base_name(name))
-    return (2000 + int(found[1]), int(found[2]), name) if found else (0, 0, name)
 
 
 def metadata_path(path: str) -> str | None:

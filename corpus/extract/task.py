@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus import storage
-from corpus.config import ExtractConfig
 from corpus.errors import CorruptError, DataError
 from corpus.extract.articles import read_articles
+from corpus.extract.config import ExtractConfig
 from corpus.extract.inputs import InputTask
 from corpus.ncbi.pubmed.reader import read_pubmed
 from corpus.records import Kind, Record, Reject

@@ -11,7 +11,8 @@ from lxml import etree
 from corpus.pile.pandoc.read_blocks import BlockReader
 from corpus.pile.pandoc.tree import Node, read_tree
 from corpus.pile.pandoc.write_blocks import BlockWriter
-from corpus.pile.pile_text import PileDrop, PileText
+from corpus.pile.pile_text import PileText
+from corpus.reasons import PileDrop
 
 _TAB_STOP = 4
 _FENCES = re.compile(r"^:::.*\n", re.MULTILINE)

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from lxml import etree
 
 from corpus.ncbi.markup.parse import local_name, parse
-from corpus.pile.pile_text import PileDrop, PileText
+from corpus.pile.pile_text import PileText
+from corpus.reasons import PileDrop
 
 _WANTED = frozenset({"Abstract", "ArticleTitle", "PMID", "ArticleId"})
 _COPYRIGHT = "CopyrightInformation"

@@ -10,7 +10,8 @@ import dataclasses
 from corpus.ncbi.markup.parse import BadXmlError
 from corpus.pile.articles import pile_article
 from corpus.pile.citations import pile_citation
-from corpus.pile.pile_text import PileDrop, PileText
+from corpus.pile.pile_text import PileText
+from corpus.reasons import PileDrop
 from corpus.records import Kind, Record, Reject
 
 

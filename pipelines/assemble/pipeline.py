@@ -14,10 +14,10 @@ from typing import Any
 
 import apache_beam as beam
 
+from corpus.assemble.config import AssembleConfig
 from corpus.assemble.contamination import load_index
 from corpus.assemble.documents import file_ranks
 from corpus.assemble.inputs import stored_parts
-from corpus.config import AssembleConfig
 from corpus.errors import UsageError
 from corpus.stage.lock import running_stage
 from corpus.stage.manifest import Input, Manifest, read_manifest

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from corpus.arrays.lookup import grouped, places_in
+from corpus.assemble.config import AssembleConfig
 from corpus.assemble.contamination import evaluation_facts
 from corpus.assemble.documents import key_rows, load_arrays, make_documents, save_arrays, work_path
 from corpus.assemble.full_text_join import RANKED_COLUMNS, join_full_texts, rank_table, ranks_of
@@ -24,7 +25,6 @@ from corpus.assemble.retractions import retracted_entities
 from corpus.assemble.splits import Shards, plan_shards
 from corpus.assemble.text_store import read_texts
 from corpus.assemble.updates import KEY, VERDICT, fold
-from corpus.config import AssembleConfig
 from corpus.dedup.candidates import distinct_edges
 from corpus.dedup.candidates_bounded import bounded_candidate_edges
 from corpus.dedup.resolve import resolve

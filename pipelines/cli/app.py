@@ -78,7 +78,7 @@ def extract(
 
     Each input file becomes a Parquet part; what cannot be read is kept as a reject, with its place and the reason.
     """
-    from corpus.config import ExtractConfig
+    from corpus.extract.config import ExtractConfig
 
     config = ExtractConfig(pubmed=tuple(pubmed or ()), pmc=tuple(pmc or ()), pile=pile, workers=workers)
     beam_args = _beam(context)
@@ -119,7 +119,7 @@ def assemble(
     train, validation and test shards, with a reason for every document dropped.
     """
     options: dict[str, Any] = {name: value for name, value in locals().items() if value is not None}
-    from corpus.config import AssembleConfig
+    from corpus.assemble.config import AssembleConfig
 
     config = AssembleConfig(**{name: value for name, value in options.items() if name in AssembleConfig.model_fields})
     beam_args = _beam(context)

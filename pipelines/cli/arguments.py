@@ -8,7 +8,6 @@ nearest known one as a suggestion, for options, verbs, keys of the YAML file and
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 MULTI_VALUE_FLAGS = ("--pubmed", "--pmc")
 DEBUG_FLAG = "--debug"
@@ -49,15 +48,3 @@ def spread_values(words: Iterable[str]) -> list[str]:
             spread.append(word)
             has_value = True
     return spread
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return `; did you mean X?` for the known name nearest to a misspelled one, or nothing when none is near."""
-    names = sorted(set(known))
-    same = [other for other in names if _plain(other) == _plain(name)]
-    near = same or get_close_matches(name, names, n=1, cutoff=0.6)
-    return f"; did you mean {near[0]}?" if near else ""
-
-
-def _plain(name: str) -> str:
-    return name.strip("-").replace("-", "_").lower()

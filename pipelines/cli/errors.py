@@ -5,8 +5,7 @@ import traceback
 
 from typer.exceptions import TyperException
 
-from pipelines.cli.arguments import did_you_mean
-from pipelines.explain import explain
+from pipelines.explain import did_you_mean, explain
 
 BEAM_VERBS = ("extract", "assemble", "pack", "run")
 

@@ -12,8 +12,8 @@ from corpus import storage
 from corpus.errors import DataError, UsageError
 from corpus.extract.articles import find_member
 from corpus.ncbi.jats.accounts import DROPPED, KEPT, UNREAD, Accounts
-from corpus.ncbi.jats.body import Reader
 from corpus.ncbi.jats.reader import read_traced
+from corpus.ncbi.jats.rules import Reader
 from corpus.ncbi.markup.formulas import linear_math
 from corpus.ncbi.markup.parse import BYTE_CAP, BadXmlError
 from corpus.records import Record

@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus import storage
+from corpus.assemble.config import AssembleConfig
 from corpus.assemble.decide import Document, decide
 from corpus.assemble.full_text_join import rank_table
 from corpus.assemble.updates import VERDICT
-from corpus.config import AssembleConfig
 from corpus.dedup.survivor_rank import RANK_WORDS
 from corpus.errors import UsageError
 from corpus.records import Record

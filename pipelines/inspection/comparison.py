@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from corpus import storage
+from corpus.assemble.config import AssembleConfig
 from corpus.assemble.documents import file_ranks, key_rows
 from corpus.assemble.inputs import stored_parts
 from corpus.assemble.retractions import mark_retracted, retracted_entities, retracted_rows
 from corpus.assemble.rules import reason_to_drop
-from corpus.assemble.updates import KEY, Code, fold
-from corpus.config import AssembleConfig
+from corpus.assemble.updates import KEY, RevisionStatus, fold
 from corpus.errors import UsageError
 from corpus.pile import rules
 from corpus.records import Kind, Record
@@ -106,7 +106,7 @@ def _live_records(records: str, manifest: Manifest) -> Iterator[tuple[list[Recor
             alive = [
                 record
                 for record, code in zip(from_batch(batch, Record), codes.tolist(), strict=True)
-                if code == Code.LIVE and record.kind is not Kind.DELETION
+                if code == RevisionStatus.LIVE and record.kind is not Kind.DELETION
             ]
             yield alive, batch.num_rows
 

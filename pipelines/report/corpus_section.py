@@ -5,8 +5,8 @@ from typing import Any
 
 from corpus.stage.manifest import SPLITS, Manifest
 from pipelines.report import plots
+from pipelines.report.elements import Figure, Table
 from pipelines.report.measure import Decided, Sampled, read_decisions, sample_shards
-from pipelines.report.page import Figure, Table
 
 Parts = tuple[list[Figure], dict[str, Table], list[tuple[str, str]]]
 

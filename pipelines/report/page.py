@@ -6,7 +6,6 @@ the page is a function of the stages alone: the same ones give the same bytes.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,40 +18,11 @@ from corpus.stage.progress import say
 from corpus.storage import parquet
 from pipelines.inspection.stages import stages_below
 from pipelines.inspection.summaries import PAGE, books_text, number, size, stage_text
+from pipelines.report.elements import Figure, Section, Table
 
 TEMPLATE: Final = Path(__file__).with_name("page.html.j2")
 LETTERS_SHOWN: Final = 12
 LETTER_BYTES: Final = 300
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Figure:
-    """An SVG element and the words below it."""
-
-    svg: str
-    caption: str = ""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Table:
-    """A table; the first column is text, the others are numbers."""
-
-    head: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    text: bool = False  # all columns are text
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Section:
-    """What a page shows of one stage."""
-
-    stage: str
-    folder: str
-    fingerprint: str
-    line: str
-    figures: Sequence[Figure] = ()
-    tables: Mapping[str, Table] | None = None
-    texts: Sequence[tuple[str, str]] = ()  # (heading, text) of documents to read
 
 
 def write_report(base: str, output: str | None = None) -> str:

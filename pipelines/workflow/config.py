@@ -12,8 +12,10 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel, Field, ValidationError
 
-from corpus.config import AssembleConfig, ExtractConfig, StageConfig, Workers, runtime
+from corpus.assemble.config import AssembleConfig
+from corpus.config import StageConfig, Workers, runtime
 from corpus.errors import UsageError
+from corpus.extract.config import ExtractConfig
 from corpus.fetch.config import FetchPmcConfig, FetchPubmedConfig
 from corpus.storage.files import is_remote
 from pipelines.explain import describe_error, list_problems

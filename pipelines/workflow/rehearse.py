@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from corpus import storage
+from corpus.assemble.config import AssembleConfig
 from corpus.assemble.decide_batch import unread
 from corpus.assemble.documents import file_ranks
 from corpus.assemble.inputs import StoredParts
-from corpus.config import AssembleConfig
 from corpus.errors import UsageError
 from corpus.stage.cpu_meter import Meter
 from corpus.stage.lock import running_stage

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from corpus import storage
-from corpus.config import ExtractConfig
 from corpus.errors import UsageError
+from corpus.extract.config import ExtractConfig
 from corpus.fetch.config import FetchConfig
 from corpus.stage.manifest import Manifest, has_manifest, read_manifest
 from corpus.stage.progress import say

@@ -23,7 +23,7 @@ import sys
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
-from corpus.config import ExtractConfig
+from corpus.extract.config import ExtractConfig
 from corpus.extract.task import conclude, extract_task
 from corpus.stage.manifest import Input
 from corpus.extract.inputs import find_inputs

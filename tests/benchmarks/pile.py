@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from corpus.pile.articles import pile_article
-from corpus.pile.pile_text import PileDrop
+from corpus.reasons import PileDrop
 from tests.support.real_articles import articles
 
 

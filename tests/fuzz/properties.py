@@ -18,7 +18,8 @@ from corpus.ncbi.jats.vocabulary import JATS
 from corpus.ncbi.markup.document import scan
 from corpus.ncbi.markup.parse import is_proven, is_well_formed
 from corpus.ncbi.pubmed.reader import read_pubmed
-from corpus.records import RAW_LIMIT, Record, Reject, RejectReason
+from corpus.reasons import RejectReason
+from corpus.records import RAW_LIMIT, Record, Reject
 from corpus.storage.schema import from_batch, to_table
 from tests.support.malformed import SET_CLOSING, SET_OPENING, citation
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from corpus.config import ExtractConfig
 from corpus.errors import CorruptError, DataError, UsageError
+from corpus.extract.config import ExtractConfig
 from corpus.stage.manifest import has_manifest
 from corpus.storage.parquet import read_table
 from pipelines.extract import extract

@@ -95,8 +95,8 @@ def _articles(path: str) -> Iterable[Any]:
 
 def _extract(path: str) -> Iterable[Any]:
     """Run the whole task, Parquet included."""
-    from corpus.config import ExtractConfig
     from corpus.errors import CorruptError
+    from corpus.extract.config import ExtractConfig
     from corpus.extract.inputs import find_inputs
     from corpus.extract.task import extract_task
     from corpus.stage.workspace import plan_stage

@@ -11,7 +11,7 @@ import io
 import tarfile
 from dataclasses import dataclass, field
 
-from corpus.records import RejectReason
+from corpus.reasons import RejectReason
 
 BAD_PMID, BAD_PMCID = 7777, 7777
 PUBMED_ID, PMC_ID = f"pmid:{BAD_PMID}", f"pmc:PMC{BAD_PMCID}.1"

@@ -9,7 +9,7 @@ import tarfile
 from corpus.errors import CorruptError
 from corpus.ncbi.archives import gzip_stream, tar_stream
 from corpus.ncbi.markup.parse import BYTE_CAP, BadXmlError
-from corpus.records import RejectReason
+from corpus.reasons import RejectReason
 
 
 def unpack(raw: bytes, name: str) -> bytes:

@@ -4,7 +4,7 @@ The article's `Reader` and its element come in, `BackPart`s go out, in document 
 """
 
 from corpus.ncbi.jats.accounts import UNREAD
-from corpus.ncbi.jats.body import Reader
+from corpus.ncbi.jats.rules import Reader
 from corpus.records import BackPart, BlockKind
 from corpus.storage.fast_dataclass import quick
 

@@ -1,21 +1,21 @@
 """Reading order: the mixed content of JATS becomes a flat list of blocks, floats and notes.
 
-`Reader` walks an element once, in document order. Text and inline markup gather in a buffer; an element that is
+`BodyReader` walks an element once, in document order. Text and inline markup gather in a buffer; an element that is
 a block of its own (paragraph, list item, display formula, quote, …) first closes the block before it, so a paragraph
 around a list becomes three kinds of blocks in their order, nothing twice and nothing glued. Figures, tables and
-supplements leave the text without splitting it and remember where they stood.
+supplements leave the text without splitting it and remember where they stood (`corpus.ncbi.jats.rules`).
 """
 
-from corpus.ncbi.jats import tables
 from corpus.ncbi.jats.accounts import Accounts
 from corpus.ncbi.jats.citations import GONE
-from corpus.ncbi.jats.inline import INLINE_RULES, InlineReader, rules, skip
+from corpus.ncbi.jats.inline import InlineReader
 from corpus.ncbi.jats.lines import decide, finish
 from corpus.ncbi.markup.document import Markup
 from corpus.records import BackPart, Block, BlockKind, Float
 from corpus.storage.fast_dataclass import quick
 
 _new_part = quick(BackPart)
+_block = quick(Block)
 
 # Titles below these are headings; a title of a list or statement is a paragraph.
 _SECTIONS = frozenset(
@@ -23,11 +23,8 @@ _SECTIONS = frozenset(
 )
 
 
-_block = quick(Block)
-
-
-class Reader(InlineReader):
-    """The walk over one article; `blocks`, `floats` and `notes` are its results."""
+class BodyReader(InlineReader):
+    """The walk over one article without its floats; `blocks`, `floats` and `notes` are its results."""
 
     def __init__(self, doc: Markup, accounts: Accounts) -> None:
         super().__init__(doc, accounts)
@@ -170,14 +167,6 @@ class Reader(InlineReader):
         self._label = outer
         self._close(BlockKind.FORMULA)
 
-    def _array(self, element: int) -> None:
-        """Read rows without a table's frame, such as a list of abbreviations, as list items."""
-        self._close()
-        for row in tables.read_rows(self, element):
-            texts = [cell.text for cell in row if cell.text]
-            if texts:
-                self._add((": " if len(texts) == 2 else "; ").join(texts), BlockKind.LIST_ITEM)
-
     # What labels the next block
 
     def _read_label(self, element: int) -> None:
@@ -189,12 +178,6 @@ class Reader(InlineReader):
             self._label = ", ".join(filter(None, [self._label.rstrip(":"), text])).rstrip(":") + ":"
 
     # Floats and notes
-
-    def _float(self, element: int) -> None:
-        self._buffer.append(GONE)
-        outer = self.enter(element, "floats")
-        self.floats += tables.read_float(self, element)
-        self.accounts.leave(outer)
 
     def _footnote(self, element: int) -> None:
         self._note(element, "")
@@ -211,29 +194,3 @@ class Reader(InlineReader):
         title = self.line(self.doc.find(element, "title"))
         for note in self.doc.descendants(element, "fn"):
             self._note(note, title)
-
-
-Reader.RULES = {
-    **INLINE_RULES,
-    **rules(Reader._paragraph, "p attrib"),
-    **rules(Reader._section, "sec boxed-text app"),
-    **rules(
-        Reader._container,
-        "list def-list caption statement speech disp-formula-group verse-group notes app-group",
-    ),
-    **rules(Reader._preformat, "preformat code"),
-    **rules(Reader._formula, "disp-formula chem-struct chem-struct-wrap"),
-    **rules(Reader._term, "term speaker"),
-    **rules(Reader._float, "fig fig-group table-wrap table-wrap-group table supplementary-material media"),
-    "ref-list": skip("references"),
-    "permissions": skip("permissions"),
-    "sec-meta": skip("article_metadata"),
-    **rules(skip("sub_articles"), "sub-article response"),
-    "title": Reader._title,
-    **rules(Reader._list_item, "list-item def-item"),
-    "disp-quote": Reader._quote,
-    "array": Reader._array,
-    "label": Reader._read_label,
-    "fn": Reader._footnote,
-    "fn-group": Reader.footnotes,
-}

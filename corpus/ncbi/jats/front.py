@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from corpus.ids import normalize_doi, parse_pmcid
 from corpus.licenses import license_name
-from corpus.ncbi.jats.body import Reader
+from corpus.ncbi.jats.rules import Reader
 from corpus.ncbi.markup.attributes import attribute_value
 from corpus.ncbi.markup.document import Markup
 from corpus.records import AbstractPart, BlockKind, Link

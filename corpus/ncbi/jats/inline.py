@@ -1,6 +1,6 @@
 """Inline content of JATS: running text with its scripts, links, formulas and citations.
 
-`InlineReader` gathers the text of mixed content in a buffer, one rule a tag; `corpus.ncbi.jats.body` adds the rules of
+`InlineReader` gathers the text of mixed content in a buffer, one rule a tag; `corpus.ncbi.jats.rules` adds the rules of
 blocks. Elements without a rule are inline markup: their text stays, and they never add or remove a space; those outside
 the vocabulary are not even visited, for their text is part of the slice around them. Scripts, citations and marks of
 notes travel as control characters and are decided in `corpus.ncbi.jats.lines`, when a line is whole.

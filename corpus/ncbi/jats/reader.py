@@ -19,11 +19,12 @@ from corpus.ncbi.archives.article_metadata import ArticleMetadata
 from corpus.ncbi.archives.packages import unpack
 from corpus.ncbi.jats import back, front, tables
 from corpus.ncbi.jats.accounts import UNREAD, Accounts
-from corpus.ncbi.jats.body import Reader
+from corpus.ncbi.jats.rules import Reader
 from corpus.ncbi.jats.vocabulary import JATS
 from corpus.ncbi.markup.document import Markup
 from corpus.ncbi.markup.parse import BadXmlError, read_markup
-from corpus.records import RAW_LIMIT, Kind, Record, Reject, RejectReason, Source, doc_key, pmc_doc_id
+from corpus.reasons import RejectReason
+from corpus.records import RAW_LIMIT, Kind, Record, Reject, Source, doc_key, pmc_doc_id
 from corpus.storage.fast_dataclass import quick
 
 _new_record = quick(Record)

@@ -1,29 +1,24 @@
 """Figures, tables, supplements: what stands beside the text, as `Float`s.
 
-One float element comes in with the article's `Reader`, which knows the rules of inline text; one or more
+One float element comes in with the article's reader, which knows the rules of inline text; one or more
 `Float`s go out (a group gives one for itself, if it has a caption, and one for each member). Rows are kept as
 written, cell by cell with their spans: nothing is filled in, so no number appears where none was.
 Captions of several paragraphs have one line each.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from functools import lru_cache, partial
 from itertools import pairwise, repeat
-from typing import TYPE_CHECKING
 
 from corpus.ncbi.jats.accounts import UNREAD
+from corpus.ncbi.jats.body import BodyReader
 from corpus.ncbi.jats.table_cells import find_cells
 from corpus.ncbi.markup.attributes import parse_attributes
+from corpus.ncbi.markup.document import Markup
 from corpus.records import Cell, Float
 from corpus.storage.fast_dataclass import quick
 
 _new_float = quick(Float)
-
-if TYPE_CHECKING:
-    from corpus.ncbi.jats.body import Reader
-    from corpus.ncbi.markup.document import Markup
 
 _KINDS = {
     "fig": "figure",
@@ -51,7 +46,7 @@ _new_cell = partial(tuple.__new__, Cell)  # `Cell._make` without a frame of Pyth
 _MAX_SPAN = 1000  # HTML's own limit for columns; larger numbers are typing errors
 
 
-def read_float(reader: Reader, element: int) -> list[Float]:
+def read_float(reader: BodyReader, element: int) -> list[Float]:
     """Return the floats of an element: itself, unless it says nothing, and its members."""
     position, first = reader.position(), len(reader.floats)
     children = reader.doc.children(element)
@@ -67,7 +62,7 @@ def read_float(reader: Reader, element: int) -> list[Float]:
     return found + nested
 
 
-def _account(reader: Reader, element: int, children: list[int], members: list[int]) -> None:
+def _account(reader: BodyReader, element: int, children: list[int], members: list[int]) -> None:
     """Account for what stands in a float and is not read."""
     doc, others = reader.doc, reader.doc.solid(element)
     for child in children:
@@ -79,7 +74,7 @@ def _account(reader: Reader, element: int, children: list[int], members: list[in
         reader.accounts.move(UNREAD, others)
 
 
-def read_outside(reader: Reader, group: int) -> None:
+def read_outside(reader: BodyReader, group: int) -> None:
     """Read the floats that stand together outside the body; text among them becomes boxes."""
     names = reader.doc.tag_names
     for child in reader.doc.children(group):
@@ -89,7 +84,7 @@ def read_outside(reader: Reader, group: int) -> None:
             reader.floats.append(_new_float(kind="box", caption="\n".join(lines)))
 
 
-def _members(reader: Reader, element: int, children: list[int]) -> list[int]:
+def _members(reader: BodyReader, element: int, children: list[int]) -> list[int]:
     """Return the floats directly inside a float that are floats of their own."""
     doc = reader.doc
     name, names = doc.tag_names[element], doc.tag_names
@@ -99,7 +94,7 @@ def _members(reader: Reader, element: int, children: list[int]) -> list[int]:
     return [child for child in children if names[child] in _KINDS] if name in _HOLDING else []
 
 
-def read_rows(reader: Reader, table: int) -> tuple[tuple[Cell, ...], ...]:
+def read_rows(reader: BodyReader, table: int) -> tuple[tuple[Cell, ...], ...]:
     """Return the rows of a table (XHTML or CALS) in reading order."""
     doc = reader.doc
     places, heads, bounds, solid = find_cells(doc, table)
@@ -147,7 +142,7 @@ def _span(text: str | None, *, least: int = 1) -> int:
     return min(max(number, least), _MAX_SPAN)
 
 
-def _table(reader: Reader, wrap: int, children: list[int], position: int) -> Float:
+def _table(reader: BodyReader, wrap: int, children: list[int], position: int) -> Float:
     doc, names = reader.doc, reader.doc.tag_names
     tables = [wrap] if names[wrap] == "table" else _find_tables(doc, wrap)
     rows = tuple([row for table in tables for row in read_rows(reader, table)])
@@ -181,7 +176,7 @@ def _notes(doc: Markup, element: int) -> list[int]:
     ]
 
 
-def _captioned(reader: Reader, element: int, children: list[int], position: int) -> Float:
+def _captioned(reader: BodyReader, element: int, children: list[int], position: int) -> Float:
     """Read a figure, supplement or group: label, caption, and attribution as a footnote."""
     doc = reader.doc
     name = doc.tag_names[element]
@@ -196,11 +191,11 @@ def _captioned(reader: Reader, element: int, children: list[int], position: int)
     )
 
 
-def _label(reader: Reader, element: int) -> str:
+def _label(reader: BodyReader, element: int) -> str:
     return reader.line(reader.doc.find(element, "label"))
 
 
-def _caption(reader: Reader, children: list[int]) -> str:
+def _caption(reader: BodyReader, children: list[int]) -> str:
     """Return title and paragraphs of a float's caption, one a line."""
     lines: list[str] = []
     for child in children:

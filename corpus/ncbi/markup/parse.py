@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lxml import etree
 
-from corpus.records import RejectReason
+from corpus.reasons import RejectReason
 
 if TYPE_CHECKING:
     from corpus.ncbi.markup.document import Markup, Vocabulary

@@ -17,7 +17,8 @@ from corpus.ncbi.markup.paths import Paths
 from corpus.ncbi.pubmed.draft import Draft
 from corpus.ncbi.pubmed.text import NO_LABEL, labelled_parts, line, without_copyright
 from corpus.ncbi.pubmed.vocabulary import RECORDS, VOCABULARY
-from corpus.records import AbstractPart, BackPart, Kind, Link, Record, RejectReason, Source, pubmed_doc_id
+from corpus.reasons import RejectReason
+from corpus.records import AbstractPart, BackPart, Kind, Link, Record, Source, pubmed_doc_id
 from corpus.storage.fast_dataclass import quick
 
 _YEAR = re.compile(r"(?<!\d)(1[5-9]\d\d|20\d\d)(?!\d)")

@@ -19,7 +19,8 @@ from corpus.ncbi.pubmed.fields import RecordReader, read_deletions
 from corpus.ncbi.pubmed.split import Damage, Run, split
 from corpus.ncbi.pubmed.vocabulary import VOCABULARY
 from corpus.pile.rules import with_pile
-from corpus.records import RAW_LIMIT, Kind, Record, Reject, RejectReason, Source, pubmed_doc_id
+from corpus.reasons import RejectReason
+from corpus.records import RAW_LIMIT, Kind, Record, Reject, Source, pubmed_doc_id
 
 _KINDS = {"PubmedArticle": Kind.CITATION, "PubmedBookArticle": Kind.BOOK}
 

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from corpus.ncbi.markup.document import Markup, Vocabulary, scan
 from corpus.ncbi.markup.parse import BadXmlError, parse, read_markup
 from corpus.ncbi.markup.prove import plain_elements
-from corpus.records import RAW_LIMIT, RejectReason
+from corpus.reasons import RejectReason
+from corpus.records import RAW_LIMIT
 
 LOOK_AHEAD = 1 << 20
 # Bytes of one record. Real ones stay below a few MB; a parsed record takes up to nine times its bytes in memory.

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from corpus.pile.numerals import markers
 from corpus.pile.pandoc.document import LINE_BREAK, SPACE, Block, Blocks, Inline, Inlines, plain_text
 from corpus.pile.pandoc.layout import Page, width_of
 from corpus.pile.pandoc.write_inlines import InlineWriter, attributes_text
@@ -216,3 +215,27 @@ def _ends_with_tight_list(item: Blocks) -> bool:
     if len(item) != 2 or item[0][0] != "Plain" or item[1][0] not in ("BulletList", "OrderedList"):
         return False
     return _is_tight(item[1][-1])
+
+
+_ROMAN = (
+    (1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"),
+    (50, "l"), (40, "xl"), (10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, "i"),
+)  # fmt: skip
+
+
+def markers(start: int, style: str, count: int) -> list[str]:
+    """Return `count` markers from a number on, at least three characters wide each."""
+    return [f"{_numeral(start + index, style)}.".ljust(3) for index in range(count)]
+
+
+def _numeral(number: int, style: str) -> str:
+    if style in ("LowerAlpha", "UpperAlpha"):
+        letter = chr(ord("a") + (number - 1) % 26) * ((number - 1) // 26 + 1)
+        return letter if style == "LowerAlpha" else letter.upper()
+    if style in ("LowerRoman", "UpperRoman"):
+        text = ""
+        for value, letters in _ROMAN:
+            while number >= value:
+                text, number = text + letters, number - value
+        return text if style == "LowerRoman" else text.upper()
+    return str(number)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from random import Random
 
-from corpus.records import RejectReason
+from corpus.reasons import RejectReason
 from corpus.synthetic.sample import compose
 from corpus.synthetic.sample.jats import jats_xml
 from corpus.synthetic.sample.pubmed import pubmed_xml

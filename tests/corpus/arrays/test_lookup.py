@@ -5,7 +5,8 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus.arrays.lookup import grouped, places_in, string_hashes
+from corpus.arrays.hashing import string_hashes
+from corpus.arrays.lookup import grouped, places_in
 
 KEYS = st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 9))
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from corpus.assemble.config import AssembleConfig
 from corpus.assemble.contamination import EvaluationIndex, evaluation_facts, find_contamination, load_index
 from corpus.assemble.evaluation_sets import read_evaluation
-from corpus.config import AssembleConfig
 from corpus.errors import UsageError
 from tests.support.dedup_truth import documented_words
 

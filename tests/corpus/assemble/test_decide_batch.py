@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from corpus.assemble.config import AssembleConfig
 from corpus.assemble.decide import Document, EarlyDecision, decide
 from corpus.assemble.decide_batch import decide_batch, unread
-from corpus.assemble.updates import VERDICT, Code
-from corpus.config import AssembleConfig
+from corpus.assemble.updates import VERDICT, RevisionStatus
 from corpus.records import AbstractPart, Block, BlockKind, Float, Kind, Record, Source, pmc_doc_id, pubmed_doc_id
 from corpus.storage.schema import from_batch, to_table
 from corpus.text.render import render
@@ -134,13 +134,15 @@ def test_common_text_is_not_handed_back() -> None:
 
 
 @settings(deadline=None, max_examples=300)
-@given(BATCHES, CONFIGS, st.lists(st.sampled_from(list(Code)), min_size=6, max_size=6))
-def test_batch_is_decided_as_each_record(batch: tuple[Record, ...], config: AssembleConfig, codes: list[Code]) -> None:
+@given(BATCHES, CONFIGS, st.lists(st.sampled_from(list(RevisionStatus)), min_size=6, max_size=6))
+def test_batch_is_decided_as_each_record(
+    batch: tuple[Record, ...], config: AssembleConfig, codes: list[RevisionStatus]
+) -> None:
     verdicts = np.zeros(len(batch), VERDICT)
     for row, record in enumerate(batch):
         notice = record.kind is Kind.DELETION
-        live = Code.SUPERSEDED if codes[row] is Code.DELETION_NOTICE else codes[row]
-        verdicts[row] = (0, row, 4, Code.DELETION_NOTICE if notice else live)
+        live = RevisionStatus.SUPERSEDED if codes[row] is RevisionStatus.DELETION_NOTICE else codes[row]
+        verdicts[row] = (0, row, 4, RevisionStatus.DELETION_NOTICE if notice else live)
     expected = [decide(record, row + 10, verdicts[row], config) for row, record in enumerate(batch)]
     read = as_batch(batch).drop_columns(list(unread(config)))
     documents, early = decide_batch(read, first_row=10, verdicts=verdicts, config=config)

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pytest
 
 from corpus.assemble import documents
+from corpus.assemble.config import AssembleConfig
 from corpus.assemble.documents import FILES, load_arrays, make_documents, work_path
 from corpus.assemble.inputs import RecordParts
-from corpus.assemble.updates import PMC_ENTITY, PUBMED_ENTITY, VERDICT, Code
-from corpus.config import AssembleConfig
+from corpus.assemble.updates import PMC_ENTITY, PUBMED_ENTITY, VERDICT, RevisionStatus
 from corpus.stage.workspace import Receipt, Workspace, plan_stage
 from corpus.storage import parquet
 from corpus.synthetic.rehearsal.parts import RehearsedParts
@@ -64,7 +64,7 @@ def test_a_part_is_made_again_only_for_other_verdicts(tmp_path: Path, monkeypatc
     verdicts["part"], verdicts["live_version"] = 7, 3  # another place among the parts, and what only outdated rows need
     same = make(workspace(tmp_path), verdicts)
     assert (same, calls) == (made, [])
-    verdicts["code"][5] = Code.SUPERSEDED
+    verdicts["code"][5] = RevisionStatus.SUPERSEDED
     other = make(workspace(tmp_path), verdicts)
     assert calls == [1]
     assert other.facts["verdicts"] != made.facts["verdicts"]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.assemble.retractions import mark_retracted, retracted_entities, retracted_rows
-from corpus.assemble.updates import KEY, PMC_ENTITY, PUBMED_ENTITY, Code, fold
+from corpus.assemble.updates import KEY, PMC_ENTITY, PUBMED_ENTITY, RevisionStatus, fold
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def test_only_records_that_are_alive_speak_and_for_both_their_ids(rows: list[Row
     codes = {(verdict["part"], verdict["row"]): verdict["code"] for verdict in verdicts}
     expected = set()
     for place, row in enumerate(rows):
-        if row.retracted and codes[place % 3, place // 3] == Code.LIVE:
+        if row.retracted and codes[place % 3, place // 3] == RevisionStatus.LIVE:
             expected.add((row.article, row.own))
             expected |= {(not row.article, row.other)} if row.other else set()
     order = np.random.default_rng(len(rows)).permutation(len(rows))

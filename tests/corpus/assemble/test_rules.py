@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from corpus.assemble.rules import RETRACTED_TAG, DropReason, reason_to_drop, tagged
-from corpus.config import AssembleConfig
+from corpus.assemble.config import AssembleConfig
+from corpus.assemble.rules import RETRACTED_TAG, reason_to_drop, tagged
 from corpus.ncbi.pubmed.reader import read_pubmed
+from corpus.reasons import DropReason
 from corpus.records import AbstractPart, Block, BlockKind, Kind, Record, Source
 from corpus.text.language import languages_of
 from corpus.text.render import render

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from corpus.assemble.config import AssembleConfig
 from corpus.assemble.decide import Document, EarlyDecision
 from corpus.assemble.documents import work_path, write_documents
 from corpus.assemble.shards import place, shard_blocks, write_shard
 from corpus.assemble.splits import Shards
-from corpus.config import AssembleConfig
-from corpus.dedup.resolve import REASONS, Reason
+from corpus.reasons import DUPLICATE_REASONS, DropReason
 from corpus.records import doc_id, doc_key
 from corpus.stage.manifest import Books
 from corpus.stage.workspace import Workspace, plan_stage
@@ -52,7 +52,7 @@ def outcome() -> dict[str, np.ndarray]:
         "survivor": np.full(len(dropped), KEYS[0]),
         "matched": np.full(len(dropped), KEYS[0]),
         "score": np.full(len(dropped), 0.9),
-        "reason": np.full(len(dropped), REASONS.index(Reason.NEAR_DUPLICATE), np.uint8),
+        "reason": np.full(len(dropped), DUPLICATE_REASONS.index(DropReason.NEAR_DUPLICATE), np.uint8),
         "member": KEYS[:1000],
         "cluster": np.full(1000, KEYS[0]),
     }

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from corpus.arrays.hashing import GOLDEN, mix
+from corpus.assemble.config import AssembleConfig
 from corpus.assemble.splits import BIN_BITS, Scales, clusters_of, cut, order_of, split_of
-from corpus.config import AssembleConfig
 from corpus.dedup.resolve import resolve
 from corpus.dedup.verify import Edges
 from corpus.records import doc_key

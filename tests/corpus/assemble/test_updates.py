@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus.assemble.updates import KEY, Code, fold
+from corpus.assemble.updates import KEY, RevisionStatus, fold
 
 # (entity, version, rank, deletion): position and row follow from the place in the list.
 EVENTS = st.lists(
@@ -37,7 +37,9 @@ def replay(events: list[tuple[int, int, int, bool]]) -> dict[int, int]:
 @given(EVENTS)
 def test_fold_equals_a_replay_of_the_files(events: list[tuple[int, int, int, bool]]) -> None:
     verdicts = fold(keys_of(events))
-    live = {int(row) for row, code in zip(verdicts["row"], verdicts["code"], strict=True) if code == Code.LIVE}
+    live = {
+        int(row) for row, code in zip(verdicts["row"], verdicts["code"], strict=True) if code == RevisionStatus.LIVE
+    }
     assert live == set(replay(events).values())
     assert sorted(verdicts["row"].tolist()) == list(range(len(events)))
     versions = {entity: events[row][1] for entity, row in replay(events).items()}
@@ -68,14 +70,14 @@ def test_reasons_of_the_losers() -> None:
     codes = fold(keys_of(events))
     by_row = dict(zip(codes["row"].tolist(), codes["code"].tolist(), strict=True))
     assert [by_row[row] for row in range(8)] == [
-        Code.DELETED,
-        Code.SUPERSEDED,
-        Code.LIVE,
-        Code.DELETION_NOTICE,
-        Code.LIVE,
-        Code.OLDER_VERSION,
-        Code.DELETION_NOTICE,
-        Code.LIVE,
+        RevisionStatus.DELETED,
+        RevisionStatus.SUPERSEDED,
+        RevisionStatus.LIVE,
+        RevisionStatus.DELETION_NOTICE,
+        RevisionStatus.LIVE,
+        RevisionStatus.OLDER_VERSION,
+        RevisionStatus.DELETION_NOTICE,
+        RevisionStatus.LIVE,
     ]
 
 
@@ -87,4 +89,4 @@ def test_sub_articles_share_the_fate_of_their_article() -> None:
     keys["position"] = [0, 0, 0, 1, 1]
     for order in (slice(None), slice(None, None, -1)):
         codes = fold(keys[order])["code"].tolist()
-        assert codes == [Code.OLDER_VERSION] * 3 + [Code.LIVE] * 2
+        assert codes == [RevisionStatus.OLDER_VERSION] * 3 + [RevisionStatus.LIVE] * 2

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus.dedup.resolve import REASONS, Outcome, Reason, resolve
+from corpus.dedup.resolve import Outcome, resolve
 from corpus.dedup.survivor_rank import RANK_COLUMNS, rank_columns, rank_order, rank_places
 from corpus.dedup.verify import Edges
+from corpus.reasons import DUPLICATE_REASONS, DropReason
 
 FULL_TEXTS = range(100, 106)
 
@@ -85,7 +86,7 @@ def reference(pairs: dict, joined: dict[int, int], ranks: dict[int, int]) -> dic
 
 def as_dict(outcome: Outcome) -> dict[int, tuple]:
     scores = [None if math.isnan(score) else score for score in outcome.score.tolist()]
-    reasons = [str(REASONS[reason]) for reason in outcome.reason]
+    reasons = [str(DUPLICATE_REASONS[reason]) for reason in outcome.reason]
     rows = zip(outcome.survivor.tolist(), outcome.matched.tolist(), scores, reasons, strict=True)
     return dict(zip(outcome.dropped.tolist(), rows, strict=True))
 
@@ -100,7 +101,7 @@ def test_fates_equal_the_slow_reading_of_the_rule(situation: tuple) -> None:
     assert outcome.dropped.tolist() == sorted(found)
     for doc, (survivor, matched, score, reason) in found.items():
         assert survivor not in found
-        if reason != Reason.FULL_TEXT_KEPT:
+        if reason != DropReason.FULL_TEXT_KEPT:
             assert score >= 0.8
             assert matched == survivor or joined[matched] == survivor
             assert ranks[matched] < ranks[doc]

@@ -13,7 +13,8 @@ import pytest
 from corpus.errors import CorruptError
 from corpus.extract.articles import read_articles
 from corpus.extract.inputs import InputTask, find_inputs
-from corpus.records import Record, Reject, RejectReason
+from corpus.reasons import RejectReason
+from corpus.records import Record, Reject
 from tests.support.jats_samples import jats
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from corpus.assemble.updates import file_rank
 from corpus.errors import UsageError
-from corpus.extract.inputs import file_rank, find_inputs, metadata_path
+from corpus.extract.inputs import find_inputs, metadata_path
 
 
 @pytest.fixture

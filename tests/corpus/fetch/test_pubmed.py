@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from corpus.config import ExtractConfig
 from corpus.errors import RetryError, UsageError
+from corpus.extract.config import ExtractConfig
 from corpus.extract.inputs import find_inputs
 from corpus.fetch.config import FetchPubmedConfig
 from corpus.fetch.http.pace import Pace

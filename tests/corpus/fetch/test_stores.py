@@ -10,9 +10,9 @@ import fsspec
 import pytest
 
 from corpus import storage
-from corpus.config import ExtractConfig
 from corpus.errors import CorruptError, UsageError
 from corpus.extract.articles import read_articles
+from corpus.extract.config import ExtractConfig
 from corpus.extract.inputs import InputTask, find_inputs
 from corpus.extract.task import extract_task
 from corpus.fetch.config import FetchPmcConfig, FetchPubmedConfig

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from corpus.config import ExtractConfig
 from corpus.errors import CorruptError
+from corpus.extract.config import ExtractConfig
 from corpus.extract.inputs import InputTask, find_inputs
 from corpus.extract.task import extract_task
 from corpus.ncbi.jats.reader import read_parts

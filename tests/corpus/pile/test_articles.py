@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from corpus.pile.articles import pile_article
-from corpus.pile.pile_text import PileDrop
+from corpus.reasons import PileDrop
 from tests.support.real_articles import articles
 
 ARTICLES = 40

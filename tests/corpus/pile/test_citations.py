@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from corpus.pile.citations import pile_citation
-from corpus.pile.pile_text import PileDrop, PileText
+from corpus.pile.pile_text import PileText
+from corpus.reasons import PileDrop
 
 RECORD = re.compile(rb"<PubmedArticle[ >].*?</PubmedArticle>", re.DOTALL)
 SAMPLED = 1500  # of the 30,000 citations of the baseline file; all of the other files

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from corpus.assemble.rules import DropReason
-from corpus.pile.pile_text import PileDrop
+from corpus.reasons import DropReason, PileDrop
 from corpus.stage.manifest import SPLITS, read_manifest
 from corpus.storage import parquet
 from corpus.synthetic.sample.write import write_sample

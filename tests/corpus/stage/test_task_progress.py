@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from corpus.config import ExtractConfig
+from corpus.extract.config import ExtractConfig
 from corpus.stage import progress, task_progress
 from pipelines.extract import extract
 

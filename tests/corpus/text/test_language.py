@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus.config import ExtractConfig
+from corpus.extract.config import ExtractConfig
 from corpus.ncbi.pubmed.reader import read_pubmed
 from corpus.records import AbstractPart, Block, BlockKind, Kind, Record, Source
 from corpus.stage.manifest import Manifest

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from corpus.config import AssembleConfig, ExtractConfig
+from corpus.assemble.config import AssembleConfig
 from corpus.errors import UsageError
+from corpus.extract.config import ExtractConfig
 from corpus.stage.manifest import SPLITS, Manifest, read_manifest
 from corpus.storage.parquet import read_table
 from corpus.synthetic.sample.write import write_sample

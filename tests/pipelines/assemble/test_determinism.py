@@ -15,7 +15,8 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from corpus.config import AssembleConfig, ExtractConfig
+from corpus.assemble.config import AssembleConfig
+from corpus.extract.config import ExtractConfig
 from corpus.stage.lock import LOCK, RUN_FACTS
 from corpus.stage.manifest import read_manifest
 from corpus.storage.files import sha256_file, walk_files

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus.config import AssembleConfig, ExtractConfig
+from corpus.assemble.config import AssembleConfig
 from corpus.dedup.shingles import Shingles
 from corpus.dedup.verify import verified_edges
+from corpus.extract.config import ExtractConfig
 from pipelines.assemble import steps
 from pipelines.assemble.pipeline import assemble
 from pipelines.extract import extract

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from corpus.config import AssembleConfig
+from corpus.assemble.config import AssembleConfig
 from corpus.errors import UsageError
 from corpus.stage.lock import LOCK
 from corpus.stage.manifest import MANIFEST, read_manifest

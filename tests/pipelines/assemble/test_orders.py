@@ -14,10 +14,11 @@ from xml.sax.saxutils import escape
 import numpy as np
 import pytest
 
+from corpus.assemble.config import AssembleConfig
 from corpus.assemble.documents import file_ranks, key_rows
 from corpus.assemble.inputs import stored_parts
 from corpus.assemble.updates import fold
-from corpus.config import AssembleConfig, ExtractConfig
+from corpus.extract.config import ExtractConfig
 from corpus.stage.manifest import SPLITS, read_manifest
 from corpus.storage import parquet
 from corpus.storage.files import sha256_file

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from corpus.config import AssembleConfig, ExtractConfig
+from corpus.assemble.config import AssembleConfig
+from corpus.extract.config import ExtractConfig
 from corpus.stage.manifest import SPLITS, Manifest, read_manifest
 from corpus.storage.parquet import read_table
 from pipelines.assemble.pipeline import assemble

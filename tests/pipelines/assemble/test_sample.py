@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from corpus.assemble.rules import RETRACTED_TAG, DropReason
-from corpus.config import AssembleConfig, ExtractConfig
+from corpus.assemble.config import AssembleConfig
+from corpus.assemble.rules import RETRACTED_TAG
 from corpus.errors import DataError
+from corpus.extract.config import ExtractConfig
+from corpus.reasons import DropReason
 from corpus.records import pmc_doc_id
 from corpus.stage.manifest import SPLITS, Manifest
 from corpus.storage.parquet import read_table

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from corpus.assemble import decide_batch, documents
-from corpus.config import AssembleConfig, ExtractConfig
+from corpus.assemble.config import AssembleConfig
 from corpus.errors import UsageError
 from corpus.extract import task
+from corpus.extract.config import ExtractConfig
 from corpus.stage.manifest import read_manifest
 from corpus.stage.withdraw import WITHDRAWN, withdraw
 from corpus.stage.workspace import RECEIPTS, WORK

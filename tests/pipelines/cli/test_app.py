@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from corpus import errors
-from corpus.config import AssembleConfig, ExtractConfig
+from corpus.assemble.config import AssembleConfig
+from corpus.extract.config import ExtractConfig
 from corpus.stage.manifest import Books, Manifest
 from pipelines.cli import app
 from pipelines.explain import explain

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.errors import UsageError
-from pipelines.cli.arguments import MULTI_VALUE_FLAGS, did_you_mean, split_command_line, spread_values
+from pipelines.cli.arguments import MULTI_VALUE_FLAGS, split_command_line, spread_values
+from pipelines.explain import did_you_mean
 
 VALUES = st.text("abc./*_0", min_size=1, max_size=6)
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from corpus.config import AssembleConfig, ExtractConfig
+from corpus.assemble.config import AssembleConfig
 from corpus.errors import UsageError
+from corpus.extract.config import ExtractConfig
 from pipelines.assemble.pipeline import assemble
 from pipelines.extract import extract
 from pipelines.inspection.clusters import marked

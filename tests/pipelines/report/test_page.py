@@ -10,8 +10,9 @@ import duckdb
 import pytest
 from lxml import html
 
-from corpus.config import AssembleConfig, ExtractConfig
+from corpus.assemble.config import AssembleConfig
 from corpus.errors import UsageError
+from corpus.extract.config import ExtractConfig
 from corpus.stage.manifest import read_manifest
 from corpus.stage.workspace import Receipt, plan_stage
 from pipelines.assemble.pipeline import assemble

@@ -3,10 +3,9 @@
 import re
 from collections.abc import Callable
 
-from corpus.pile.mathml_spaces import space, width_of_space
 from corpus.pile.pandoc.math import symbols as signs
 from corpus.pile.pandoc.math.rows import Exp, characters, delimited, environment, grouped, nested
-from corpus.pile.pandoc.math.tex import SPACE, Pieces, command, group, literal, render
+from corpus.pile.pandoc.math.tex import SPACE, Pieces, command, group, literal, render, space, width_of_space
 from corpus.pile.pandoc.tree import Node
 
 _SCRIPTS = frozenset({"msub", "msup", "msubsup", "mover", "munder", "munderover"})

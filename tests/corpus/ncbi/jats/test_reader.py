@@ -8,7 +8,8 @@ import pytest
 
 from corpus.ncbi.archives.article_metadata import ArticleMetadata
 from corpus.ncbi.jats.reader import read_article
-from corpus.records import AbstractPart, BackPart, Kind, Link, Record, RejectReason, Source
+from corpus.reasons import RejectReason
+from corpus.records import AbstractPart, BackPart, Kind, Link, Record, Source
 from tests.support.jats_samples import ID, TITLE, blocks, jats, read, read_reject, text
 
 

@@ -10,7 +10,7 @@ from lxml import etree
 from corpus.ncbi.markup.parse import BadXmlError, parse, read_markup
 from corpus.ncbi.pubmed.text import line
 from corpus.ncbi.pubmed.vocabulary import VOCABULARY
-from corpus.records import RejectReason
+from corpus.reasons import RejectReason
 
 BOMB = b'<!DOCTYPE a [<!ENTITY a "%s">%s]><a>&g;</a>' % (
     b"x" * 1000,

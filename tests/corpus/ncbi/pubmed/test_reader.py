@@ -15,7 +15,8 @@ from lxml import etree
 
 from corpus.errors import CorruptError
 from corpus.ncbi.pubmed.reader import read_pubmed
-from corpus.records import AbstractPart, Kind, Link, Record, Reject, RejectReason, Source
+from corpus.reasons import RejectReason
+from corpus.records import AbstractPart, Kind, Link, Record, Reject, Source
 
 HEAD = '<?xml version="1.0" encoding="utf-8"?>\n<!DOCTYPE PubmedArticleSet PUBLIC "-//NLM//DTD" "https://x/p.dtd">\n'
 

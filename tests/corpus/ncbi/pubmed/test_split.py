@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from corpus.ncbi.pubmed.split import Damage, split
 from corpus.ncbi.pubmed.vocabulary import VOCABULARY
-from corpus.records import RAW_LIMIT, RejectReason
+from corpus.reasons import RejectReason
+from corpus.records import RAW_LIMIT
 
 OPENING, CLOSING = b"<PubmedArticleSet>", b"</PubmedArticleSet>\n"
 

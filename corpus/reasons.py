@@ -1,0 +1,61 @@
+"""Reasons: every word under which a record leaves the road, and where it is counted.
+
+`RejectReason`: the bytes could not become a record (`extract`, in `rejects/`). `DropReason`: the record is no document
+of the corpus (`assemble`, in `decisions/`). `PileDrop`: The Pile's own scripts left it out (`extract --pile`).
+"""
+
+from enum import StrEnum
+from typing import Final
+
+
+class RejectReason(StrEnum):
+    """Why a piece of input is a dead letter."""
+
+    BAD_XML = "bad_xml"
+    BAD_ROOT = "bad_root"
+    BAD_RECORD = "bad_record"
+    ENTITY_DECLARATION = "entity_declaration"
+    TOO_LARGE = "too_large"
+    NO_ID = "no_id"
+    STRAY_BYTES = "stray_bytes"
+    BAD_FILE = "bad_file"
+
+
+class DropReason(StrEnum):
+    """Why `assemble` leaves a record out."""
+
+    SUPERSEDED = "superseded"  # a later file has the same PMID again
+    OLDER_VERSION = "older_version"  # a higher version of the same document exists
+    DELETED = "deleted"  # a DeleteCitation names it
+    DELETION_NOTICE = "deletion_notice"  # the row of the DeleteCitation itself
+    NOTICE = "notice"  # correction, retraction notice or the like: a standard paragraph about another paper
+    NO_TEXT = "no_text"  # neither abstract nor body
+    TOO_SHORT = "too_short"
+    RETRACTED = "retracted"
+    OCR = "ocr"  # read from page scans
+    SUB_ARTICLE = "sub_article"
+    LICENSE = "license"  # does not allow the use asked for
+    LANGUAGE = "language"  # clearly in a language not asked for
+    CONTAMINATED = "contaminated"  # holds an item of an evaluation set
+    FULL_TEXT_KEPT = "full_text_kept"  # an abstract whose full text is in the corpus
+    EXACT_DUPLICATE = "exact_duplicate"
+    NEAR_DUPLICATE = "near_duplicate"
+
+
+# What makes a document a duplicate; `dedup.resolve.Outcome.reason` holds positions in this order.
+DUPLICATE_REASONS: Final = (DropReason.FULL_TEXT_KEPT, DropReason.EXACT_DUPLICATE, DropReason.NEAR_DUPLICATE)
+
+
+class PileDrop(StrEnum):
+    """Why The Pile's scripts leave a record out."""
+
+    BOOK = "pile_book"  # a PubmedBookArticle: the script looks only for <PubmedArticle>
+    NO_ABSTRACT = "pile_no_abstract"
+    NO_TITLE = "pile_no_title"
+    NO_PMID = "pile_no_pmid"
+    PMC_OVERLAP = "pile_pmc_overlap"  # a PMC id anywhere in the record, be it that of a cited paper
+    PANDOC_FAILED = "pile_pandoc_failed"  # pandoc ends with an error, which the script swallows
+    SUB_ARTICLE = "pile_sub_article"  # part of its article's text
+    DELETION = "pile_deletion"  # the scripts know no deletions
+    TOO_DEEP = "pile_too_deep"  # ours: elements nested more deeply than is read here
+    UNREADABLE = "pile_unreadable"  # ours: bytes that cannot be read alone

@@ -1,0 +1,34 @@
+"""Elements of a report's page: figures, tables, and the section of one stage."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Figure:
+    """An SVG element and the words below it."""
+
+    svg: str
+    caption: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Table:
+    """A table; the first column is text, the others are numbers."""
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    text: bool = False  # all columns are text
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Section:
+    """What a page shows of one stage."""
+
+    stage: str
+    folder: str
+    fingerprint: str
+    line: str
+    figures: Sequence[Figure] = ()
+    tables: Mapping[str, Table] | None = None
+    texts: Sequence[tuple[str, str]] = ()  # (heading, text) of documents to read
