@@ -18,12 +18,14 @@ from typing import Any
 
 from corpus import storage
 from corpus.errors import CorruptError, DiskError, UsageError
+from corpus.stage.workspace import WORK
 
 FOLDER = "checkpoints"
 LATEST = "latest.json"
 DESCRIPTION = "checkpoint.json"
 TAG = "deepspeed"  # the directory DeepSpeed writes its shards to, inside a checkpoint
 WEIGHTS = "model.safetensors"
+UNIVERSAL = f"{WORK}/universal"  # the copy of a checkpoint that any number of ranks can load, while they start
 PREFIX = "step-"
 _TEMPORARY = ".tmp-"
 _REMEDY = "move it away and go on with --resume --trust, which checks what is there"

@@ -22,9 +22,8 @@ from torch import Tensor
 
 from corpus import storage
 from corpus.errors import CorpuscleError, CorruptError
-from train.checkpoint.store import DESCRIPTION, TAG, WEIGHTS, checkpoint_path
+from train.checkpoint.store import DESCRIPTION, TAG, UNIVERSAL, WEIGHTS, checkpoint_path
 from train.config import ModelShape
-from train.launch.reshape import UNIVERSAL
 from train.model.gpt import GPT
 
 STATES = ("fp32", "exp_avg", "exp_avg_sq")

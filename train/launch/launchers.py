@@ -16,10 +16,10 @@ from corpus import storage
 from corpus.errors import RetryError, UsageError
 from corpus.stage.progress import say
 from train.config import TrainConfig
-from train.launch.processes import LOGS, environment, free_port, prepare, rank_error, run_ranks, signals_to
+from train.job import LAUNCHER_LOG
+from train.launch.processes import environment, free_port, prepare, rank_error, run_ranks, signals_to
 
 MODULE = "train.loop.rank"
-LOG = "launcher.log"
 
 
 def start(output: str, config: TrainConfig) -> None:
@@ -41,12 +41,13 @@ def start(output: str, config: TrainConfig) -> None:
     shared = environment(config.ranks)
     ours = {"RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}
     env = {name: value for name, value in shared.items() if name not in ours}
-    with open(storage.join(output, LOGS, LOG), "wb") as log:
-        process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=log)
+    log = storage.join(output, LAUNCHER_LOG)
+    with open(log, "wb") as sink:
+        process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=sink)
         with signals_to([process]) as asked:
             code = process.wait()
     if code:
-        raise rank_error(output, [code] * config.ranks, stopped=asked.is_set(), log=storage.join(output, LOGS, LOG))
+        raise rank_error(output, [code] * config.ranks, stopped=asked.is_set(), log=log)
     return None
 
 

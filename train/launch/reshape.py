@@ -14,13 +14,10 @@ from contextlib import contextmanager
 from corpus import storage
 from corpus.errors import CorpuscleError, DiskError
 from corpus.stage.progress import say
-from corpus.stage.workspace import WORK
-from train.checkpoint.store import Checkpoint, checkpoint_path
+from train.checkpoint.store import UNIVERSAL, Checkpoint, checkpoint_path
 from train.config import TrainConfig
-from train.launch.processes import LOGS, environment, last_line
-
-UNIVERSAL = f"{WORK}/universal"
-LOG = "universal.log"
+from train.job import UNIVERSAL_LOG
+from train.launch.processes import environment, last_line
 
 
 def needs_copy(checkpoint: Checkpoint, config: TrainConfig) -> bool:
@@ -59,7 +56,7 @@ def _make(output: str, checkpoint: Checkpoint, config: TrainConfig) -> None:
         f"{checkpoint.name} was written by {checkpoint.ranks} ranks with ZeRO-{checkpoint.zero_stage}: converting it "
         f"for {config.ranks} with ZeRO-{config.zero_stage} (about {needed / 1e9:,.2f} GB of disk meanwhile)"
     )
-    log = storage.join(output, LOGS, LOG)
+    log = storage.join(output, UNIVERSAL_LOG)
     os.makedirs(os.path.dirname(log), exist_ok=True)
     with open(log, "wb") as sink:
         command = [sys.executable, "-m", "train.checkpoint.universal", output, checkpoint.name]

@@ -9,7 +9,6 @@ likely cause is that gloo's threads live until then, that Python ends a thread w
 its stack, and that C++ answers this with std::terminate; it could not be provoked.
 """
 
-import json
 import os
 import signal
 import sys
@@ -23,12 +22,9 @@ from corpus.errors import CorpuscleError, RetryError, UsageError
 from tokenizer.mixture import plan_mixture
 from tokenizer.token_rows import TokenRows
 from train.data.tokens import validation_rows
-from train.job import Job, read_job
+from train.job import CONSOLE_FD, LOGS, Job, read_job, write_error
 from train.loop.loss_watch import Watch
 from train.loop.metrics import MetricsLog, read_metrics
-
-CONSOLE = "CORPUSCLE_CONSOLE"  # file descriptor of the user's terminal; this process' own output goes to a log
-ERROR = "_work/error-{}.json"
 
 
 def main(output: str) -> int:
@@ -40,8 +36,7 @@ def main(output: str) -> int:
     try:
         finished = _train(read_job(output), rank, stop)
     except CorpuscleError as error:
-        with storage.write_atomic(storage.join(output, ERROR.format(rank))) as sink:
-            sink.write(json.dumps({"exit_code": error.exit_code, "message": str(error)}).encode())
+        write_error(output, rank, error)
         print(error, file=sys.stderr, flush=True)
         return error.exit_code
     return 0 if finished else RetryError.exit_code
@@ -55,7 +50,7 @@ def _train(job: Job, rank: int, stop: threading.Event) -> bool:
     _check_ranks(job)
     parent = os.getppid()
     device = start_distributed()
-    logs = storage.join(job.output, "logs")
+    logs = storage.join(job.output, LOGS)
     rows = TokenRows(job.tokens, "train")
     if rows.fingerprint != job.tokens_fingerprint:
         raise UsageError(f"{job.tokens}: the tokens changed while training started; run the command again")
@@ -89,7 +84,7 @@ def _check_ranks(job: Job) -> None:
 
 def _console() -> Callable[[str], None]:
     """Return a function that prints a line for the user."""
-    stream = os.fdopen(int(os.environ[CONSOLE]), "w") if CONSOLE in os.environ else sys.stderr
+    stream = os.fdopen(int(os.environ[CONSOLE_FD]), "w") if CONSOLE_FD in os.environ else sys.stderr
 
     def say(line: str) -> None:
         print(line, file=stream, flush=True)

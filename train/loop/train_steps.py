@@ -15,7 +15,6 @@ from torch import distributed
 from corpus import storage
 from train.checkpoint import store
 from train.data.prefetch import Prefetch
-from train.launch.reshape import UNIVERSAL
 from train.loop.engine import gradient_norm, load_state, load_universal, save_state, set_learning_rate
 from train.loop.evaluate import evaluate
 from train.loop.metrics import known_peak, speed_text
@@ -32,7 +31,7 @@ def train_steps(run: Run) -> bool:
     """Train from the job's checkpoint to its last step; return False when a signal stopped it, after saving."""
     config = run.job.config
     if run.job.universal:
-        load_universal(run.engine, storage.join(run.job.output, UNIVERSAL), step=run.job.resume_step)
+        load_universal(run.engine, storage.join(run.job.output, store.UNIVERSAL), step=run.job.resume_step)
     elif run.job.resume is not None:
         load_state(run.engine, store.checkpoint_path(run.job.output, run.job.resume), step=run.job.resume_step)
     run.shown_at, run.shown_step = time.monotonic(), run.job.resume_step
