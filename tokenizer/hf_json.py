@@ -12,6 +12,7 @@ from typing import Any
 
 from tokenizer.config import END_OF_TEXT
 
+TOKENIZER = "tokenizer.json"  # the file's name in every directory that holds one
 Merge = tuple[bytes, bytes]
 
 

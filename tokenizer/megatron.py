@@ -1,4 +1,4 @@
-"""Token shards on disk: `<stem>.bin`, the ids, and `<stem>.idx`, where each document lies; Megatron's layout.
+"""Megatron's token shards: `<stem>.bin`, the ids, and `<stem>.idx`, where each document lies.
 
     .bin   ids, two bytes each, little endian; documents behind one another, each ended by <|endoftext|>
     .idx   b"MMIDIDX\\0\\0", version uint64 = 1, dtype code uint8, documents uint64, documents + 1 uint64,
@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from corpus import storage
 from corpus.errors import CorruptError
+from tokenizer.arrays import TokenCounts, TokenIds
 
 MAGIC = b"MMIDIDX\0\0"
 VERSION = 1
@@ -29,11 +30,11 @@ _HEADER = struct.Struct("<9sQBQQ")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Index:
-    """Where the documents of a shard lie: lengths in ids, `<|endoftext|>` included, and starts in ids."""
+class ShardIndex:
+    """Index of a shard: each document's length and start, in ids; lengths include `<|endoftext|>`."""
 
     dtype_code: int
-    lengths: npt.NDArray[np.int64]
+    lengths: TokenCounts
     starts: npt.NDArray[np.int64]
 
     @property
@@ -42,9 +43,7 @@ class Index:
         return int(self.lengths.sum())
 
 
-def write_shard(
-    stem: str, batches: Iterable[tuple[npt.NDArray[np.uint16], npt.NDArray[np.int64]]], *, eot: int
-) -> tuple[int, int]:
+def write_shard(stem: str, batches: Iterable[tuple[TokenIds, TokenCounts]], *, eot: int) -> tuple[int, int]:
     """Write `<stem>.bin` and `<stem>.idx` from batches of (flat ids, length of each document).
 
     Appends `eot`, the last id of the vocabulary, to every document; returns (ids written, documents).
@@ -65,8 +64,8 @@ def write_shard(
     return int(sizes.sum()), len(sizes)
 
 
-def read_index(path: str) -> Index:
-    """Read `<stem>.idx` and hold it against itself and against the size of `<stem>.bin`.
+def read_index(path: str) -> ShardIndex:
+    """Return the index in `<stem>.idx`, checked against itself and against the size of `<stem>.bin`.
 
     Raises CorruptError when either is damaged, cut short, or not in this layout.
     """
@@ -92,10 +91,10 @@ def read_index(path: str) -> Index:
     found = f"{storage.size(ids)} bytes" if storage.exists(ids) else "missing"
     if found != (expected := f"{int(lengths.sum()) * ITEM_BYTES} bytes"):
         raise _corrupt(ids, f"{found}, the index says {expected}")
-    return Index(dtype_code=code, lengths=lengths, starts=starts)
+    return ShardIndex(dtype_code=code, lengths=lengths, starts=starts)
 
 
-def _end_documents(ids: npt.NDArray[np.uint16], counts: npt.NDArray[np.int64], eot: int) -> npt.NDArray[np.uint16]:
+def _end_documents(ids: TokenIds, counts: TokenCounts, eot: int) -> TokenIds:
     """Return the ids with `eot` after every document."""
     assert int(counts.sum()) == len(ids), "the lengths cover the ids"
     out = np.empty(len(ids) + len(counts), np.uint16)
@@ -106,7 +105,7 @@ def _end_documents(ids: npt.NDArray[np.uint16], counts: npt.NDArray[np.int64], e
     return out
 
 
-def _starts(lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _starts(lengths: TokenCounts) -> npt.NDArray[np.int64]:
     return np.cumsum(lengths) - lengths
 
 

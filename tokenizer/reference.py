@@ -1,4 +1,4 @@
-"""Byte-pair encoding as plainly as it can be written: the slow oracle that the tests hold the fast code to.
+"""Reference BPE, learning and encoding: slow and plain, the oracle of the tests for the fast code.
 
 Follows Sennrich, Haddow and Birch (arXiv 1508.07909) on bytes, with GPT-2's split into words and Hugging
 Face's rule for ties: of the pairs seen most often, the one whose two ids are lowest. Written from the

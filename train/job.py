@@ -1,4 +1,4 @@
-"""The contract between launcher and ranks: the job file, the names of logs, and the errors that ranks leave.
+"""Contract between launcher and ranks: the job file, the names of logs, and the errors that ranks leave.
 
 The launcher checks everything that can be checked without torch and writes the job; the ranks only read it.
 Under another launcher (`torchrun … -m train.loop.rank OUTPUT` on many nodes) the same file is read. All of `train`
@@ -25,7 +25,7 @@ _ERRORS = {error.exit_code: error for error in (UsageError, DataError, CorruptEr
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
-    """One run of training on given tokens; `resume` names the verified checkpoint to go on from."""
+    """Training job on given tokens; `resume` names the verified checkpoint to go on from."""
 
     config: TrainConfig
     shape: ModelShape
@@ -42,7 +42,7 @@ class Job:
         return self.config.batch_rows * self.shape.seq_length
 
     def recipe(self) -> dict[str, Any]:
-        """Return what a checkpoint must share with this job, the model with its sizes from the tokens."""
+        """Return the recipe that a checkpoint must share with this job, the model with its sizes from the tokens."""
         return {**self.config.recipe(), "model": asdict(self.shape)}
 
 

@@ -81,8 +81,8 @@ def _rank(output: str, env: dict[str, str], log: str) -> None:
     os.dup2(sink, 2)
     import sitecustomize  # type: ignore[import-not-found,unused-ignore]
 
-    from train.loop.rank import main, run
+    from train.loop.rank import main, run_and_exit
 
     sitecustomize.arm_as_asked()
     sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
-    run(lambda: main(output))
+    run_and_exit(lambda: main(output))

@@ -1,4 +1,4 @@
-"""What training asks of its tokens besides batches: the validation rows, and the entropy to compare losses with."""
+"""Validation rows, tokens by source, and the unigram entropy that losses are compared with."""
 
 import math
 
@@ -21,9 +21,9 @@ def validation_rows(tokens: str) -> TokenRows | None:
 
 
 def check_sources(rows: TokenRows) -> str:
-    """Hold the tokens of each source against the ledger, before any device is used; return the shares, for a person.
+    """Return the shares of the sources as text, after checking the tokens of each against the ledger.
 
-    Raises CorruptError when they differ.
+    Done before any device is used. Raises CorruptError when they differ.
     """
     if not rows.has_sources:
         return "no sources are stored with these tokens; pack them again for losses by source"

@@ -1,4 +1,4 @@
-"""The model card: a README.md in the form of Hugging Face's hub, every number in it from a manifest.
+"""Model card: a README.md in the form of Hugging Face's hub, every number in it from a manifest.
 
 Nothing is written that no manifest says: a stage that was not found is named as not at hand.
 """

@@ -1,4 +1,4 @@
-"""The configuration of `export`, and what each format is; light, so that the command line can import it.
+"""Configuration of `export`, and the table of its formats; light, so that the command line can import it.
 
 `faithful` keeps BioMedLM's `scale_attn_by_inverse_layer_idx`, which llama.cpp, CTranslate2 and transformers
 before 2026-03 (issue 44380) ignore without a word. All other formats are *folded*: the scale is inside the
@@ -26,7 +26,7 @@ PLACES: dict[ExportFormat, str] = {
 
 
 class ExportConfig(StageConfig):
-    """A checkpoint to model files."""
+    """Configuration of `export`: a checkpoint to model files."""
 
     formats: tuple[ExportFormat, ...] = Field(("folded",), min_length=1, description="what to write")
     dtype: DType = Field("float32", description="numbers in the safetensors files")

@@ -1,4 +1,4 @@
-"""CTranslate2: the model for CPUs, with int8 weights or fp32 ones.
+"""CTranslate2 writer: the model for CPUs, with int8 or fp32 weights.
 
 The specification is filled from the model's own weights, so neither transformers nor a second copy of the
 model is needed. CTranslate2's GPT-2 does not know the layer scale: the weights must be folded.

@@ -1,4 +1,4 @@
-"""GGUF for llama.cpp and what is built on it: architecture gpt2, F16 or Q8_0, the tokenizer inside.
+"""GGUF writer and reader, for llama.cpp and what is built on it: architecture gpt2, F16 or Q8_0, tokenizer inside.
 
 llama.cpp's gpt2 graph scales attention by 1/sqrt(d) in every layer, so the weights must be folded. Its own
 converter refuses a BPE that is not on its list of known ones; GPT-2's pre-tokenizer is exactly ours.

@@ -1,4 +1,4 @@
-"""`export`: a checkpoint of a run to the model files people use, each format a task, committed by a manifest.
+"""Stage `export`: a checkpoint of a run to model files, each format a task, committed by a manifest.
 
 The checkpoint is the newest whose hashes hold; the run may still be going on. What is exported is identified
 by the checkpoint's own hash, so the same checkpoint gives the same files, and another one is refused.
@@ -14,13 +14,14 @@ from corpus.stage.lock import running_stage
 from corpus.stage.manifest import Input, Manifest
 from corpus.stage.progress import progress, say
 from corpus.stage.workspace import Receipt, Workspace, plan_stage
+from tokenizer.hf_json import TOKENIZER
 from train.checkpoint import store
 from train.checkpoint.store import Checkpoint
 from train.config import ModelShape
 from train.export.card import CARD, model_card
 from train.export.config import PLACES, ExportConfig, ExportFormat
 from train.export.lineage import Lineage, find_lineage
-from train.export.transformers_files import TOKENIZER, end_of_text_id, write_transformers
+from train.export.transformers_files import end_of_text_id, write_transformers
 from train.export.weight_names import folded
 from train.export.weights import Weights, read_weights
 
@@ -114,7 +115,7 @@ def _write_format(
 
 
 def _receipt(kind: ExportFormat, workspace: Workspace) -> Receipt:
-    """Make the files of a format durable and return what they are."""
+    """Return the receipt of a format, its files made durable."""
     place = PLACES[kind]
     path = workspace.path(place)
     names = [f"{place}/{name}" for name in storage.walk_files(path)] if os.path.isdir(path) else [place]

@@ -1,4 +1,4 @@
-"""The model's weights under the names of others, and the attention scale of the layers folded into them.
+"""Weight names of transformers and GGUF for the model's own, and the attention scale folded into the weights.
 
 transformers' GPT-2 stores linear maps as (in, out), everybody else as (out, in). The output head is the
 token embedding and is stored once.

@@ -1,4 +1,4 @@
-"""How the next token is chosen: temperature, the k best, the most probable mass p, and a seed."""
+"""Token sampling: temperature, top-k, top-p, and a seed."""
 
 from dataclasses import dataclass
 
@@ -36,7 +36,7 @@ class Sampling:
             raise UsageError(f"generate: {', '.join(wrong)}")
 
 
-def pick(logits_V: Tensor, sampling: Sampling, generator: torch.Generator) -> int:  # noqa: N803 — a shape
+def sample_token(logits_V: Tensor, sampling: Sampling, generator: torch.Generator) -> int:  # noqa: N803 — a shape
     """Return the id of the next token, drawn from the logits of one position."""
     if sampling.temperature == 0 or sampling.top_k == 1:
         return int(logits_V.argmax())

@@ -1,4 +1,4 @@
-"""Is an export still the model that was trained? Each format is scored on held-out rows, from its own files.
+"""Scores of an export on held-out rows, each format from its own files: is it still the model that was trained?
 
 The checkpoint's fp32 masters score the same rows in the same process; what a format changes is seen in the loss and,
 finer, in the log-probability of each token. safetensors and GGUF (dequantized) are read back into our own model, and
@@ -18,15 +18,14 @@ from corpus import storage
 from corpus.errors import DataError, UsageError
 from corpus.stage.manifest import Manifest
 from corpus.stage.progress import progress, say
-from tokenizer.hf_json import token_lengths
+from tokenizer.hf_json import TOKENIZER, token_lengths
 from tokenizer.token_rows import TokenRows
 from train.checkpoint.store import checkpoint_name, read_checkpoint
 from train.config import ModelShape
 from train.data.tokens import validation_rows
 from train.export.config import ExportConfig, ExportFormat
-from train.export.transformers_files import TOKENIZER
 from train.export.weights import read_weights
-from train.generate.backends import TorchText, build_reader, open_text_model
+from train.generate.backends import TorchText, inference_model, open_text_model
 from train.job import read_job
 from train.loop.evaluate import chosen_rows
 
@@ -45,7 +44,7 @@ HALF = 0.02  # safetensors in bfloat16 or float16
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Score:
-    """A format on the held-out tokens; `difference` is the mean of each token's, from the checkpoint, in nats."""
+    """Score of a format on held-out tokens; `difference` is each token's from the checkpoint, on average, in nats."""
 
     name: str
     loss: float
@@ -67,7 +66,7 @@ def check_export(
     with storage.open_read(storage.join(run, TOKENIZER)) as source:
         lengths = torch.tensor(token_lengths(source.read().decode()), dtype=torch.float64)
     num_bytes = float(lengths[rows[:, 1:]].sum())
-    trained = TorchText(build_reader(read_weights(run, checkpoint, shape), shape), end=0)
+    trained = TorchText(inference_model(read_weights(run, checkpoint, shape), shape), end=0)
     say(f"checking on {rows[:, 1:].numel():,} held-out tokens in {len(rows):,} rows")
     with progress("check", len(config.formats) + 1) as shown:
         wanted = trained.losses(rows)

@@ -1,4 +1,4 @@
-"""Start the ranks by torchrun or by DeepSpeed's launcher instead of our own; and a hostfile for many machines.
+"""Launch commands: start the ranks by torchrun or DeepSpeed's launcher instead of our own; hostfiles.
 
 Ours (`train.launch.processes`) is the better one on a single machine: it leaves ranks the time to save and knows
 their exit codes. DeepSpeed's takes a hostfile (`name slots=8` a line) and reaches the machines by ssh or pdsh; the

@@ -1,6 +1,6 @@
-"""Whether the ranks that are to start on this machine have room in its memory, asked before one of them starts.
+"""Memory check before the start: do the CPU ranks' model states fit into this machine?
 
-Where they have not, Linux kills one of them after minutes, and on a bad day something else that runs beside it.
+Where they do not, Linux kills one of them after minutes, and on a bad day something else that runs beside it.
 """
 
 from corpus.errors import UsageError
@@ -10,7 +10,7 @@ from train.launch.processes import has_gpu
 from train.plan.memory import model_memory
 
 
-def check_room(config: TrainConfig, shape: ModelShape) -> None:
+def check_memory(config: TrainConfig, shape: ModelShape) -> None:
     """Raise UsageError when the states of the model alone are more than this machine's memory holds on CPU ranks.
 
     Activations, buckets and libraries come on top, so what passes may still be too much. Swap does not count: a step

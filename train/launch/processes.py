@@ -1,4 +1,4 @@
-"""Start the ranks of a job on this machine, watch them, and end them together.
+"""Processes of the ranks on this machine: start them, watch them, and end them together.
 
 Each rank is `python -m train.loop.rank OUTPUT` with the environment any distributed launcher sets. Started here
 rather than by torchrun so that a signal leaves the ranks the time to save (torchrun kills after 30 s), exit
@@ -40,7 +40,7 @@ def run_ranks(output: str, ranks: int) -> None:
 
 
 def prepare(output: str, ranks: int) -> None:
-    """Remove the errors of an earlier start, and make room for logs."""
+    """Remove the errors of an earlier start, and make the folder of logs."""
     for rank in range(ranks):
         Path(error_path(output, rank)).unlink(missing_ok=True)
     os.makedirs(storage.join(output, LOGS), exist_ok=True)
@@ -75,7 +75,7 @@ def _start(output: str, env: dict[str, str], log: IO[bytes], console: int) -> su
 
 
 def environment(ranks: int) -> dict[str, str]:
-    """Return what every rank's environment shares."""
+    """Return the environment variables that all ranks share."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "corpuscle" / "torch_extensions"
     _clear_stale_locks(cache)
     cores = len(os.sched_getaffinity(0))

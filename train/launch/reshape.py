@@ -1,4 +1,4 @@
-"""Resume at another number of ranks or another ZeRO stage: when that needs a universal copy, and its life.
+"""Resume at another number of ranks or another ZeRO stage, by a universal copy that lives as long as the run.
 
 The launcher makes the copy in a process of its own (`train.checkpoint.universal`), the ranks load it, and it goes
 when they have ended, whatever happened; one that a kill left is removed first. No torch here.
@@ -21,14 +21,14 @@ from train.launch.processes import environment, last_line
 
 
 def needs_copy(checkpoint: Checkpoint, config: TrainConfig) -> bool:
-    """Say whether the checkpoint's shards do not fit the ranks and the stage of the configuration."""
+    """Return whether the checkpoint's shards do not fit the ranks and the stage of the configuration."""
     before, after = checkpoint.zero_stage, config.zero_stage
     return before != after or (after > 0 and checkpoint.ranks != config.ranks)  # ZeRO-0 has all states in each rank
 
 
 @contextmanager
 def universal_copy(output: str, checkpoint: Checkpoint | None, config: TrainConfig) -> Iterator[None]:
-    """Have the copy there while the block runs, when one is needed; `checkpoint` is the one resumed from.
+    """Keep a universal copy of the checkpoint resumed from while the block runs, when one is needed.
 
     Raises DiskError when it does not fit, CorpuscleError with the converter's last line when it fails.
     """

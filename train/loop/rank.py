@@ -1,4 +1,4 @@
-"""The process of one rank: `python -m train.loop.rank OUTPUT`, with RANK, WORLD_SIZE, … in the environment.
+"""Process of one rank: `python -m train.loop.rank OUTPUT`, with RANK, WORLD_SIZE, … in the environment.
 
 `corpuscle train` starts one for each GPU of this machine; on many nodes any launcher that sets these
 variables can, such as `torchrun --nnodes 4 --nproc_per_node 8 … -m train.loop.rank OUTPUT`. A signal makes all
@@ -23,7 +23,7 @@ from tokenizer.mixture import plan_mixture
 from tokenizer.token_rows import TokenRows
 from train.data.tokens import validation_rows
 from train.job import CONSOLE_FD, LOGS, Job, read_job, write_error
-from train.loop.loss_watch import Watch
+from train.loop.loss_watch import LossWatch
 from train.loop.metrics import MetricsLog, read_metrics
 
 
@@ -44,7 +44,7 @@ def main(output: str) -> int:
 
 def _train(job: Job, rank: int, stop: threading.Event) -> bool:
     from train.loop.engine import build_engine, finish_distributed, start_distributed  # torch and DeepSpeed: 5 s
-    from train.loop.rank_state import Run
+    from train.loop.rank_state import RankState
     from train.loop.train_steps import train_steps
 
     _check_ranks(job)
@@ -55,14 +55,14 @@ def _train(job: Job, rank: int, stop: threading.Event) -> bool:
     if rows.fingerprint != job.tokens_fingerprint:
         raise UsageError(f"{job.tokens}: the tokens changed while training started; run the command again")
     losses = [line["loss"] for line in read_metrics(job.output, job.resume_step) if "loss" in line]
-    run = Run(
+    run = RankState(
         job=job,
         engine=build_engine(job.config, job.shape, device, universal=job.universal, logs=logs),
         device=device,
         rank=rank,
         rows=rows,
         order=plan_mixture(rows, job.config.source_weights),
-        watch=Watch.over(job.config, losses, skipped=0),
+        watch=LossWatch.resumed(job.config, losses, skipped=0),
         validation=validation_rows(job.tokens),
         log=MetricsLog(job.output, job.resume_step, wandb_project=job.config.wandb_project) if rank == 0 else None,
         say=_console() if rank == 0 else lambda line: None,
@@ -83,7 +83,7 @@ def _check_ranks(job: Job) -> None:
 
 
 def _console() -> Callable[[str], None]:
-    """Return a function that prints a line for the user."""
+    """Return the function that prints a line for the user."""
     stream = os.fdopen(int(os.environ[CONSOLE_FD]), "w") if CONSOLE_FD in os.environ else sys.stderr
 
     def say(line: str) -> None:
@@ -92,22 +92,22 @@ def _console() -> Callable[[str], None]:
     return say
 
 
-def leave(code: int) -> NoReturn:
+def exit_now(code: int) -> NoReturn:
     """End this process at once; everything that was to be kept is written and closed."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
 
 
-def run(work: Callable[[], int]) -> NoReturn:
-    """Be a rank from its start to its end; an error that is not ours is printed with its traceback, exit code 1."""
+def run_and_exit(work: Callable[[], int]) -> NoReturn:
+    """Run a rank and end its process; an error that is not ours is printed with its traceback, exit code 1."""
     try:
         code = work()
     except Exception:  # noqa: BLE001  whatever it is, the teardown must not hide it behind a signal of its own
         traceback.print_exc()
         code = 1
-    leave(code)
+    exit_now(code)
 
 
 if __name__ == "__main__":
-    run(lambda: main(sys.argv[1]))
+    run_and_exit(lambda: main(sys.argv[1]))

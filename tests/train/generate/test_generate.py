@@ -14,9 +14,9 @@ from pipelines.cli.app import main
 from tests.support.small_run import SHAPE, VOCAB, loud_model, write_run
 from train.export.config import PLACES, ExportConfig, ExportFormat
 from train.export.stage import export
-from train.generate.continuation import Written, write_texts
+from train.generate.continuation import GeneratedTexts, write_texts
 from train.generate.kv_cache import Decoder
-from train.generate.sampling import Sampling, pick
+from train.generate.sampling import Sampling, sample_token
 
 PROMPT = "TGF-β1 binds its receptor"
 
@@ -63,7 +63,7 @@ def test_there_is_no_position_beyond_the_last() -> None:
 
 def drawn(sampling: Sampling, logits: torch.Tensor, times: int = 4000) -> Counter[int]:
     generator = torch.Generator().manual_seed(sampling.seed)
-    return Counter(pick(logits, sampling, generator) for _ in range(times))
+    return Counter(sample_token(logits, sampling, generator) for _ in range(times))
 
 
 def test_sampling_draws_what_it_should() -> None:
@@ -85,7 +85,7 @@ def test_impossible_options_are_named_together() -> None:
         Sampling(temperature=-1, top_p=2)
 
 
-def written(path: Path, kind: ExportFormat | None, **options: float) -> Written:
+def written(path: Path, kind: ExportFormat | None, **options: float) -> GeneratedTexts:
     return write_texts(str(path), PROMPT, Sampling(max_tokens=12, **options), kind=kind)  # type: ignore[arg-type]
 
 

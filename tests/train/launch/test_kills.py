@@ -33,8 +33,8 @@ TRAINING = (
     "train.loop.train_steps:evaluate:after:1",
 )
 SAVING = (
-    "train.checkpoint.store:make_room:before:2",
-    "train.checkpoint.store:make_room:after:2",
+    "train.checkpoint.store:make_temporary:before:2",
+    "train.checkpoint.store:make_temporary:after:2",
     "train.loop.train_steps:save_state:before:2",
     "train.loop.engine:whole_weights:before:2",
     "train.loop.engine:save_file:before:2",

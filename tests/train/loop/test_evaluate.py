@@ -22,8 +22,8 @@ from train.config import TrainConfig
 from train.data.tokens import check_sources
 from train.job import Job
 from train.loop.evaluate import chosen_rows, evaluate, sample
-from train.loop.loss_watch import Watch
-from train.loop.rank_state import Run
+from train.loop.loss_watch import LossWatch
+from train.loop.rank_state import RankState
 from train.model.gpt import GPT, build_model
 
 SETTINGS = {
@@ -64,7 +64,7 @@ class Log:
         self.values |= values
 
 
-def run_on(tokens: Path, model: GPT, log: Log, **changes: Any) -> Run:
+def run_on(tokens: Path, model: GPT, log: Log, **changes: Any) -> RankState:
     config = TrainConfig.model_validate(SETTINGS | changes)
     rows = TokenRows(str(tokens), "train")
     job = Job(
@@ -72,9 +72,9 @@ def run_on(tokens: Path, model: GPT, log: Log, **changes: Any) -> Run:
         resume=None, resume_step=0,
     )  # fmt: skip
     lines: list[str] = []
-    return Run(
+    return RankState(
         job=job, engine=model, device=torch.device("cpu"), rank=0, rows=rows,
-        order=plan_mixture(rows, None), watch=Watch(config=config),
+        order=plan_mixture(rows, None), watch=LossWatch(config=config),
         validation=TokenRows(str(tokens), "validation"), log=log, say=lines.append, should_stop=lambda: False,
     )  # type: ignore[arg-type]  # fmt: skip
 

@@ -22,7 +22,7 @@ from train.export.config import PLACES, ExportConfig
 from train.export.stage import export
 from train.loop.metrics import PEAK_TFLOPS
 from train.model.gpt import build_model, next_token_targets
-from train.plan.forecast import Plan, load_gpus, make_plan, plan_text
+from train.plan.forecast import TrainingPlan, load_gpus, make_plan, plan_text
 from train.plan.memory import activation_bytes, checkpoint_bytes, export_bytes, model_memory, padded_parameters
 
 BIOMEDLM = ModelShape(
@@ -36,7 +36,7 @@ BIOMEDLM = ModelShape(
 )
 
 
-def biomedlm(gpu: str = "H200", gpus: int = 8, mfu: float = 46.2) -> Plan:
+def biomedlm(gpu: str = "H200", gpus: int = 8, mfu: float = 46.2) -> TrainingPlan:
     return make_plan("biomedlm-2.7b", tokens="34.6e9", gpu=gpu, gpus=gpus, mfu_percent=mfu, price=2.0)
 
 
