@@ -23,7 +23,7 @@ from torch.profiler import ProfilerActivity, profile, record_function
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from train.config import ModelShape, TrainConfig
-from train.data.prefetch import Prefetch
+from train.data.prefetch import prefetch
 from train.launch.processes import free_port
 from train.loop.deepspeed_config import build_optimizer, deepspeed_config
 from train.loop.engine import build_engine, set_learning_rate, start_distributed
@@ -77,8 +77,8 @@ def main(file: str) -> None:
     )
     set_learning_rate(engine, 1e-5)
     steps, warm = asked["steps"], asked["warm_up"]
-    batches = Prefetch(lambda step: made_up(step, config, shape), range(warm + steps + 1))
-    one = stepper(engine, config, shape, device, iter(batches))
+    batches = prefetch(lambda step: made_up(step, config, shape), range(warm + steps + 1))
+    one = stepper(engine, config, shape, device, batches)
     began = time.monotonic()
     for _ in range(warm):
         loss = one()

@@ -143,7 +143,7 @@ def publish(output: str, checkpoint: Checkpoint, *, keep: int, keep_every: int |
     with storage.write_atomic(storage.join(temporary, DESCRIPTION)) as sink:
         sink.write(description)
     for folder, _, _ in os.walk(temporary):
-        _sync(folder)
+        storage.sync_path(folder)
     final = checkpoint_path(output, full.name)
     storage.remove_tree(final)  # damaged, or published but never listed
     os.rename(temporary, final)
@@ -233,13 +233,5 @@ def _remove_unlisted(output: str, entries: tuple[ListedCheckpoint, ...]) -> None
 
 
 def _hash_and_sync(path: str) -> FileHash:
-    _sync(path)
+    storage.sync_path(path)
     return FileHash(bytes=storage.size(path), sha256=storage.sha256_file(path))
-
-
-def _sync(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

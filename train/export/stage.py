@@ -120,8 +120,8 @@ def _receipt(kind: ExportFormat, workspace: Workspace) -> Receipt:
     path = workspace.path(place)
     names = [f"{place}/{name}" for name in storage.walk_files(path)] if os.path.isdir(path) else [place]
     for name in names:
-        _sync(workspace.path(name))
-    _sync(os.path.dirname(workspace.path(names[0])))
+        storage.sync_path(workspace.path(name))
+    storage.sync_path(os.path.dirname(workspace.path(names[0])))
     parts = tuple(workspace.measure(name, role=kind, rows=1) for name in names)
     return Receipt(task=f"export/{kind}", parts=parts, facts={"bytes": sum(part.bytes for part in parts)})
 
@@ -150,11 +150,3 @@ def _check_installed(formats: Sequence[ExportFormat]) -> None:
     for start, module in (("gguf", "gguf"), ("ct2", "ctranslate2")):
         if any(kind.startswith(start) for kind in formats) and find_spec(module) is None:
             raise UsageError(f"export: {module} is not installed; pip install -e '.[train,export]' -c constraints.txt")
-
-
-def _sync(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

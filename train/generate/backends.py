@@ -24,8 +24,9 @@ from train.export.transformers_files import CONFIG, MODEL
 from train.export.weight_names import from_transformers
 from train.export.weights import Weights
 from train.generate.kv_cache import Decoder
-from train.generate.sampling import Sampling, sample_token
+from train.generate.sampling import Sampling
 from train.model.gpt import GPT, next_token_targets
+from train.model.sampling import sample_token
 
 # What an export is read from when nothing is asked for: the smallest for a CPU first.
 PREFERRED: tuple[ExportFormat, ...] = ("ct2-int8", "ct2-float32", "folded", "faithful", "gguf-q8_0", "gguf-f16")
@@ -79,7 +80,9 @@ class TorchText:
         decoder = Decoder(self._model)
         logits, found = decoder.read(ids), list[int]()
         while True:
-            chosen = sample_token(logits, sampling, generator)
+            chosen = sample_token(
+                logits, generator, temperature=sampling.temperature, top_k=sampling.top_k, top_p=sampling.top_p
+            )
             if chosen == self.end:
                 return found
             found.append(chosen)

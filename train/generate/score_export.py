@@ -16,18 +16,16 @@ from torch import Tensor
 
 from corpus import storage
 from corpus.errors import DataError, UsageError
-from corpus.stage.manifest import Manifest
+from corpus.stage.manifest import Manifest, has_manifest, read_manifest
 from corpus.stage.progress import progress, say
 from tokenizer.hf_json import TOKENIZER, token_lengths
-from tokenizer.token_rows import TokenRows
 from train.checkpoint.store import checkpoint_name, read_checkpoint
 from train.config import ModelShape
-from train.data.tokens import validation_rows
+from train.data.tokens import evenly_spaced_rows, validation_rows
 from train.export.config import ExportConfig, ExportFormat
 from train.export.weights import read_weights
 from train.generate.backends import TorchText, inference_model, open_text_model
 from train.job import read_job
-from train.loop.evaluate import chosen_rows
 
 # Mean difference of a token's log-probability, nats, from which a format is no longer the model that was trained. Seen
 # on models far from their initial weights: fp32 below 1e-5, F16 0.002, 8 bits 0.04; without the layer scale 0.28.
@@ -98,14 +96,14 @@ def check_lines(config: ExportConfig, manifest: Manifest, **places: Any) -> Iter
 
 def _held_out(tokens: str, fingerprint: str, num_tokens: int) -> Tensor:
     """Return rows of the validation split, evenly spaced, int64 (rows, seq_length), at least one."""
-    if not storage.exists(storage.join(tokens, "manifest.json")):
+    if not has_manifest(tokens):
         raise UsageError(f"{tokens}: the run's tokens are not there; name their directory with --held-out")
-    if TokenRows(tokens, "train").fingerprint != fingerprint:
+    if read_manifest(tokens, "pack").fingerprint != fingerprint:
         raise UsageError(f"{tokens}: other tokens than the checkpoint was trained on; give its own with --held-out")
     rows = validation_rows(tokens)
     if rows is None:
         raise UsageError(f"{tokens}: the validation split has no full row, so there is nothing to check with")
-    chosen = chosen_rows(len(rows), max(1, num_tokens // rows.seq_length))
+    chosen = evenly_spaced_rows(len(rows), max(1, num_tokens // rows.seq_length))
     return torch.from_numpy(rows.rows(chosen).astype(np.int64))
 
 

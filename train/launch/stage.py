@@ -54,23 +54,23 @@ def train(
     """
     config = checked(config.model_dump() | replaced(steps=steps, ranks=ranks), "train")
     _check_options(config, output, resume=resume, trust=trust)
-    packed = read_manifest(tokens, "pack")
     rows = TokenRows(tokens, "train")
     shape = config.model.shape(seq_length=rows.seq_length, vocab_size=rows.vocab_size)
     if not len(rows):
         raise UsageError(f"{tokens}: the training split has no full row; give more text, or pack shorter rows")
-    config = _with_steps(config, rows)
+    mixture = plan_mixture(rows, config.source_weights)
+    config = _with_steps(config, mixture.pass_rows)
     with running_stage(output):
         if resume:
             _reopen(output, config, trust=trust)
-        inputs = [Input(name="pack", fingerprint=packed.fingerprint)]
+        inputs = [Input(name="pack", fingerprint=rows.fingerprint)]
         workspace, manifest = plan_stage(output, stage=STAGE, config=config.identity(), inputs=inputs)
         if manifest is not None:
             say(f"{output}: up to date, {config.steps:,} steps trained")
             return manifest
         check_memory(config, shape)
         job, checkpoint = _make_job(config, shape, rows, tokens=tokens, output=output, resume=resume)
-        _describe(job, rows)
+        _describe(job, rows, mixture.pass_rows)
         if job.resume_step < config.steps:
             write_job(job)
             with universal_copy(output, checkpoint, config):
@@ -78,11 +78,10 @@ def train(
         return _commit(workspace, job, rows)
 
 
-def _with_steps(config: TrainConfig, rows: TokenRows) -> TrainConfig:
-    """Return the configuration with its epochs over these rows, if it states any, turned into steps."""
+def _with_steps(config: TrainConfig, pass_rows: int) -> TrainConfig:
+    """Return the configuration with its epochs, if it states any, turned into steps."""
     if config.epochs is None:
         return config
-    pass_rows = plan_mixture(rows, config.source_weights).pass_rows
     stepped = config.with_steps(pass_rows)
     say(f"{config.epochs:g} epochs of {pass_rows:,} rows are {stepped.steps:,} steps of {config.batch_rows:,}")
     return stepped
@@ -179,10 +178,10 @@ def _run(job: Job) -> None:
         say(f"after the last step, with its checkpoint published and intact: {error}. Nothing is lost")
 
 
-def _describe(job: Job, rows: TokenRows) -> None:
+def _describe(job: Job, rows: TokenRows, pass_rows: int) -> None:
     """Say what is about to be trained, and what is missing."""
     config, shape = job.config, job.shape
-    epochs = config.steps * config.batch_rows / plan_mixture(rows, config.source_weights).pass_rows
+    epochs = config.steps * config.batch_rows / pass_rows
     begin = f", from step {job.resume_step:,}" if job.resume else ""
     say(
         f"training {shape.num_parameters:,} parameters for {config.steps:,} steps of {config.batch_rows:,} x "

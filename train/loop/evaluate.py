@@ -18,9 +18,11 @@ from corpus import storage
 from tokenizer.arrays import RowIndices
 from tokenizer.hf_json import TOKENIZER, token_lengths
 from tokenizer.sources import SOURCES
+from train.data.tokens import evenly_spaced_rows
 from train.loop.rank_state import RankState, boundaries, shard_batch, to_device
 from train.model.gpt import next_token_targets
 from train.model.head import IGNORE
+from train.model.sampling import sample_token
 
 TEMPERATURE = 0.8
 TOP_K = 40
@@ -59,17 +61,11 @@ def figures(sums: Tensor, *, by_source: bool) -> dict[str, float]:
     return values
 
 
-def chosen_rows(num_rows: int, wanted: int) -> RowIndices:
-    """Return at most `wanted` rows, evenly spaced."""
-    count = min(num_rows, wanted)
-    return np.arange(count, dtype=np.int64) * num_rows // count
-
-
 def _sums(state: RankState) -> Tensor:
     """Return nats, tokens and bytes by source over all ranks; rows that only fill a batch count nothing."""
     assert state.validation is not None
     config, rows = state.job.config, state.validation
-    chosen = chosen_rows(len(rows), config.eval_rows)
+    chosen = evenly_spaced_rows(len(rows), config.eval_rows)
     together = config.ranks * config.micro_batch
     filled = np.arange(-(-len(chosen) // together) * together)
     lengths = _lengths(state.job.output, state.device)
@@ -118,14 +114,13 @@ def sample(state: RankState, done: int) -> str:
     for _ in range(config.sample_tokens):
         window = torch.tensor([ids[-state.rows.seq_length :]], device=state.device)
         with torch.no_grad():
-            scores = engine(window, **boundaries(state, window))[0].float().cpu() / TEMPERATURE
-        best, choices = scores.topk(min(TOP_K, len(scores)))
-        choice = choices[torch.multinomial(best.softmax(0), 1, generator=generator)]
+            logits = engine(window, **boundaries(state, window))[0].cpu()
+        chosen = sample_token(logits, generator, temperature=TEMPERATURE, top_k=TOP_K)
+        token = torch.tensor([chosen], device=state.device)
         # Ranks that differed in a last digit would go apart, and ZeRO-3 would hang: rank 0's choice counts.
-        choice = choice.to(state.device)
-        distributed.broadcast(choice, 0)
-        if int(choice) == state.rows.end_of_text:
+        distributed.broadcast(token, 0)
+        if int(token) == state.rows.end_of_text:
             break
-        ids.append(int(choice))
+        ids.append(int(token))
     engine.train()
     return repr(tokenizer.decode(ids[1:]))

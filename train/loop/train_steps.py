@@ -6,6 +6,8 @@ count from 0 inside; what is logged and saved counts steps done.
 """
 
 import time
+from collections.abc import Iterator
+from contextlib import closing
 
 import numpy as np
 import torch
@@ -14,7 +16,7 @@ from torch import distributed
 from corpus import storage
 from tokenizer.arrays import TokenIds
 from train.checkpoint import store
-from train.data.prefetch import Prefetch
+from train.data.prefetch import prefetch
 from train.loop.engine import gradient_norm, load_state, load_universal, save_state, set_learning_rate
 from train.loop.evaluate import evaluate
 from train.loop.metrics import known_peak, speed_text
@@ -35,16 +37,17 @@ def train_steps(state: RankState) -> bool:
     state.shown_at, state.shown_step = time.monotonic(), state.job.resume_step
     state.watch.skipped = int(state.engine.skipped_steps)
     steps = range(state.job.resume_step, config.steps)
-    with Prefetch(lambda step: _batches(state, step), steps) as ahead:
-        return all(_do_step(state, step, batches, ahead) for step, batches in zip(steps, ahead, strict=True))
+    with closing(prefetch(lambda step: _micro_batches(state, step), steps)) as ahead:
+        return all(_do_step(state, step, ahead) for step in steps)
 
 
-def _do_step(state: RankState, step: int, batches: list[TokenIds], ahead: Prefetch[list[TokenIds]]) -> bool:
+def _do_step(state: RankState, step: int, ahead: Iterator[list[TokenIds]]) -> bool:
     """Train, evaluate and save as one step asks for; return False when a signal stopped the run, after saving."""
-    config, done, began = state.job.config, step + 1, time.monotonic()
+    config, done, asked = state.job.config, step + 1, time.monotonic()
+    batches, began = next(ahead), time.monotonic()
     stop = _train_step(state, step, batches)
     if state.log is not None:
-        state.log.record_timing(done, {"seconds": time.monotonic() - began, "seconds_for_data": ahead.waited})
+        state.log.record_timing(done, {"seconds": time.monotonic() - began, "seconds_for_data": began - asked})
     if state.validation is not None and (done % config.eval_every == 0 or done == config.steps):
         evaluate(state, done)
     if stop or done % config.save_every == 0 or done == config.steps:
@@ -55,7 +58,7 @@ def _do_step(state: RankState, step: int, batches: list[TokenIds], ahead: Prefet
     return True
 
 
-def _batches(state: RankState, step: int) -> list[TokenIds]:
+def _micro_batches(state: RankState, step: int) -> list[TokenIds]:
     """Return this rank's micro-batches of a step, uint16 (micro_batch, seq_length) each."""
     config = state.job.config
     batch = state.order.rows_for_step(step, seed=config.seed, batch_rows=config.batch_rows)

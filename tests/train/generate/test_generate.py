@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +17,8 @@ from train.export.config import PLACES, ExportConfig, ExportFormat
 from train.export.stage import export
 from train.generate.continuation import GeneratedTexts, write_texts
 from train.generate.kv_cache import Decoder
-from train.generate.sampling import Sampling, sample_token
+from train.generate.sampling import Sampling
+from train.model.sampling import sample_token
 
 PROMPT = "TGF-β1 binds its receptor"
 
@@ -61,21 +63,21 @@ def test_there_is_no_position_beyond_the_last() -> None:
         decoder.read([1])
 
 
-def drawn(sampling: Sampling, logits: torch.Tensor, times: int = 4000) -> Counter[int]:
-    generator = torch.Generator().manual_seed(sampling.seed)
-    return Counter(sample_token(logits, sampling, generator) for _ in range(times))
+def drawn(logits: torch.Tensor, times: int = 4000, **options: Any) -> Counter[int]:
+    generator = torch.Generator().manual_seed(0)
+    return Counter(sample_token(logits, generator, **options) for _ in range(times))
 
 
 def test_sampling_draws_what_it_should() -> None:
     shares = torch.tensor([0.05, 0.5, 0.15, 0.3])
     logits = shares.log()
-    free = drawn(Sampling(temperature=1.0, top_k=0), logits)
+    free = drawn(logits, temperature=1.0, top_k=0)
     assert all(abs(free[token] / 4000 - share) < 0.03 for token, share in enumerate(shares.tolist()))
-    assert {*drawn(Sampling(temperature=1.0, top_k=2), logits)} == {1, 3}
-    assert {*drawn(Sampling(temperature=1.0, top_k=0, top_p=0.6), logits)} == {1, 3}  # 0.5 alone is not 0.6
-    assert {*drawn(Sampling(temperature=1.0, top_k=0, top_p=0.5), logits)} == {1}
-    assert {*drawn(Sampling(temperature=0), logits, 3)} == {1}
-    cold = drawn(Sampling(temperature=0.5, top_k=0), logits)
+    assert {*drawn(logits, temperature=1.0, top_k=2)} == {1, 3}
+    assert {*drawn(logits, temperature=1.0, top_k=0, top_p=0.6)} == {1, 3}  # 0.5 alone is not 0.6
+    assert {*drawn(logits, temperature=1.0, top_k=0, top_p=0.5)} == {1}
+    assert {*drawn(logits, 3, temperature=0)} == {1}
+    cold = drawn(logits, temperature=0.5, top_k=0)
     squares = shares**2 / (shares**2).sum()
     assert all(abs(cold[token] / 4000 - share) < 0.03 for token, share in enumerate(squares.tolist()))
 

@@ -14,10 +14,10 @@ from tests.support.small_run import SHAPE, VOCAB, loud_model, write_run
 from tests.support.small_tokens import made_up_texts, write_tokens
 from tokenizer.token_rows import TokenRows
 from train.config import ModelShape
+from train.data.tokens import evenly_spaced_rows
 from train.export import stage
 from train.export.config import PLACES
 from train.export.weights import Weights
-from train.loop.evaluate import chosen_rows
 
 LINE = re.compile(r"^(\S+) +([\d.]+) nats a token  ([\d.]+) bits a byte  each token off by ([\d.]+) nats(.*)$", re.M)
 ROWS = 6
@@ -43,7 +43,7 @@ def test_every_format_is_scored(run: Path, tmp_path: Path, capsys: pytest.Captur
     found = {name: [float(x) for x in figures] for name, *figures, wrong in LINE.findall(said.out) if not wrong}
     assert [*found] == ["trained", *PLACES]
     held_out = TokenRows(str(tmp_path / "tokens"), "validation")
-    rows = torch.from_numpy(held_out.rows(chosen_rows(len(held_out), ROWS)).astype(np.int64))
+    rows = torch.from_numpy(held_out.rows(evenly_spaced_rows(len(held_out), ROWS)).astype(np.int64))
     theirs = GPT2LMHeadModel.from_pretrained(output / "faithful", attn_implementation="eager").eval()
     with torch.no_grad():
         loss = theirs(rows, labels=rows).loss.item()

@@ -19,9 +19,9 @@ from tokenizer.mixture import plan_mixture
 from tokenizer.sources import SOURCES, write_sources
 from tokenizer.token_rows import TokenRows
 from train.config import TrainConfig
-from train.data.tokens import check_sources
+from train.data.tokens import check_sources, evenly_spaced_rows
 from train.job import Job
-from train.loop.evaluate import chosen_rows, evaluate, sample
+from train.loop.evaluate import evaluate, sample
 from train.loop.loss_watch import LossWatch
 from train.loop.rank_state import RankState
 from train.model.gpt import GPT, build_model
@@ -97,7 +97,7 @@ def by_hand(model: GPT, tokens: Path, wanted: int) -> dict[str, float]:
     tokenizer = Tokenizer.from_file(str(tokens / "tokenizer.json"))
     tokenizer_letters = {number: token for token, number in tokenizer.get_vocab().items()}
     nats, count, size = np.zeros(3), np.zeros(3), np.zeros(3)
-    for row in chosen_rows(len(rows), wanted).tolist():
+    for row in evenly_spaced_rows(len(rows), wanted).tolist():
         ids = rows.row(row).astype(np.int64)
         logits = model.logits(torch.from_numpy(ids)[None])[0]
         losses = functional.cross_entropy(logits[:-1], torch.from_numpy(ids[1:]), reduction="none")
