@@ -72,6 +72,13 @@ def token_lengths(text: str) -> list[int]:
     return [lengths[number] for number in range(len(lengths))]
 
 
+def tokens_by_id(text: str) -> list[str]:
+    """Return the tokens of a tokenizer.json in the order of their ids, spelled as there; special ones too."""
+    content = json.loads(text)
+    vocab = content["model"]["vocab"] | {token["content"]: token["id"] for token in content["added_tokens"]}
+    return sorted(vocab, key=vocab.__getitem__)
+
+
 def without_special(text: str) -> str:
     """Return a tokenizer.json that knows no special token, so that its spelling in a text is only text."""
     content = json.loads(text)

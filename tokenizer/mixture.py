@@ -37,13 +37,13 @@ class Mixture:
             return rows_for_step(step, seed=seed, num_rows=self.num_rows, batch_rows=batch_rows)
         positions = np.arange(batch_rows, dtype=np.int64) + step * batch_rows
         passes = positions // self.pass_rows
-        places = rows_at(positions, seed=seed, num_rows=self.pass_rows)
+        shuffled = rows_at(positions, seed=seed, num_rows=self.pass_rows)
         out = np.empty(batch_rows, np.int64)
         start = 0
         for number, (rows, slots) in enumerate(zip(self.rows, self.slots, strict=True)):
-            own = (places >= start) & (places < start + slots)
+            own = (shuffled >= start) & (shuffled < start + slots)
             if own.any():
-                stream = passes[own] * slots + places[own] - start
+                stream = passes[own] * slots + shuffled[own] - start
                 out[own] = rows[rows_at(stream, seed=seed + (number + 1 << 48), num_rows=len(rows))]
             start += slots
         return out

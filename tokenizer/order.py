@@ -33,10 +33,10 @@ def rows_at(positions: npt.NDArray[np.int64], *, seed: int, num_rows: int) -> Ro
     if num_rows < 1:
         raise UsageError("the training split has no full row; give more text, or pack with a smaller --seq-length")
     assert positions.size == 0 or int(positions.min()) >= 0, "positions count from 0"
-    epochs, places = np.divmod(positions, num_rows)
+    epochs, offsets = np.divmod(positions, num_rows)
     keys = mix(epochs.astype(np.uint64) * GOLDEN + mix(np.array([seed & _MASK], np.uint64)))
     half_bits = max(1, ((num_rows - 1).bit_length() + 1) // 2)
-    rows = _permute(places.astype(np.uint64), keys, half_bits)
+    rows = _permute(offsets.astype(np.uint64), keys, half_bits)
     while (outside := rows >= num_rows).any():
         rows[outside] = _permute(rows[outside], keys[outside], half_bits)
     return rows.astype(np.int64)

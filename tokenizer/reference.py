@@ -19,11 +19,11 @@ _CONTRACTIONS = ("'s", "'t", "'re", "'ve", "'m", "'ll", "'d")
 
 def split_words(text: str) -> list[str]:
     r"""Split as GPT-2 does: 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+ ."""
-    words, place = [], 0
-    while place < len(text):
-        end = _word_end(text, place)
-        words.append(text[place:end])
-        place = end
+    words, start = [], 0
+    while start < len(text):
+        end = _word_end(text, start)
+        words.append(text[start:end])
+        start = end
     return words
 
 

@@ -155,14 +155,14 @@ def _fertility(encoder: Encoder, texts: list[str]) -> Fertility:
     )
 
 
-def _check(encoder: Encoder, texts: list[str], room: int) -> int:
+def _check(encoder: Encoder, texts: list[str], max_bytes: int) -> int:
     """Check the texts that start within the bytes left; returns how many."""
     chosen = []
     for text in texts:
-        if room <= 0:
+        if max_bytes <= 0:
             break
         chosen.append(text)
-        room -= len(text.encode())
+        max_bytes -= len(text.encode())
     encoder.check(chosen)
     return len(chosen)
 

@@ -59,8 +59,8 @@ class TokenRows:
         if wanted.size and not 0 <= int(wanted.min()) <= int(wanted.max()) < len(self):
             raise IndexError(f"rows {int(wanted.min())} to {int(wanted.max())} of {len(self)}")
         out = np.empty((len(wanted), self.seq_length), np.uint16)
-        for place, row in enumerate(wanted.tolist()):
-            self._fill(out[place], row * self.seq_length)
+        for number, row in enumerate(wanted.tolist()):
+            self._fill(out[number], row * self.seq_length)
         return out
 
     @cached_property

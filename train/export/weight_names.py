@@ -65,15 +65,15 @@ def from_transformers(tensors: Weights, shape: ModelShape) -> Weights:
 def transformers_name(name: str) -> str:
     """Return transformers' name of one of the model's weights."""
     layer, part, kind = _split(name)
-    there = _TRANSFORMERS[part]
-    return f"{there}.{kind}" if layer is None else f"transformer.h.{layer}.{there}.{kind}"
+    theirs = _TRANSFORMERS[part]
+    return f"{theirs}.{kind}" if layer is None else f"transformer.h.{layer}.{theirs}.{kind}"
 
 
 def gguf_name(name: str) -> str:
     """Return GGUF's name of one of the model's weights (architecture gpt2)."""
     layer, part, kind = _split(name)
-    there = _GGUF[part]
-    return f"{there}.{kind}" if layer is None else f"blk.{layer}.{there}.{kind}"
+    theirs = _GGUF[part]
+    return f"{theirs}.{kind}" if layer is None else f"blk.{layer}.{theirs}.{kind}"
 
 
 def weight_names(shape: ModelShape) -> list[str]:

@@ -67,9 +67,9 @@ def _from_slices(shards: list[Path]) -> Weights:
     for shard in shards:
         state = _load(shard)["optimizer_state_dict"]
         groups = zip(state["single_partition_of_fp32_groups"], state["param_slice_mappings"], strict=True)
-        for flat, places in groups:
-            for name, place in places.items():
-                pieces.setdefault(name, []).append(flat[place.start : place.start + place.numel])
+        for flat, slices in groups:
+            for name, piece in slices.items():
+                pieces.setdefault(name, []).append(flat[piece.start : piece.start + piece.numel])
     return {name: torch.cat(found) for name, found in pieces.items()}
 
 

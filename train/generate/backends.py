@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Protocol, assert_never, cast
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from tokenizer.config import END_OF_TEXT
 from tokenizer.hf_json import TOKENIZER
 from train.checkpoint import store
 from train.config import ModelShape
-from train.export.config import PLACES, ExportFormat
+from train.export.config import FORMATS, ExportFormat
 from train.export.transformers_files import CONFIG, MODEL
 from train.export.weight_names import from_transformers
 from train.export.weights import Weights
@@ -27,9 +27,6 @@ from train.generate.kv_cache import Decoder
 from train.generate.sampling import Sampling
 from train.model.gpt import GPT, next_token_targets
 from train.model.sampling import sample_token
-
-# What an export is read from when nothing is asked for: the smallest for a CPU first.
-PREFERRED: tuple[ExportFormat, ...] = ("ct2-int8", "ct2-float32", "folded", "faithful", "gguf-q8_0", "gguf-f16")
 
 Stop = Callable[[list[int]], bool]  # says of the ids written so far whether they are enough
 
@@ -174,23 +171,25 @@ def inference_model(weights: Weights, shape: ModelShape) -> GPT:
 
 def _open_export(path: str, manifest: Manifest, kind: str | None, threads: int) -> OpenedModel:
     written: list[ExportFormat] = manifest.config["formats"]
-    chosen = next((name for name in PREFERRED if name in written and kind in (None, name)), None)
-    if chosen is None:
+    asked = [name for name in written if kind in (None, name)]
+    if not asked:
         raise UsageError(f"{path}: holds {', '.join(written)}, not {kind}; export it, or leave --format out")
-    parts = tuple(part for part in manifest.parts if part.role == chosen)
-    _verify(path, manifest, parts)
-    place = storage.join(path, PLACES[chosen])
-    if chosen.startswith("gguf"):
-        return _open_gguf(place, chosen)
-    tokenizer, end = _tokenizer(storage.join(place, TOKENIZER))
-    if chosen.startswith("ct2"):
-        with storage.open_read(storage.join(place, "tokenizer_config.json")) as source:
+    chosen = min(asked, key=lambda name: FORMATS[name].preference)
+    _verify(path, manifest, [part for part in manifest.parts if part.role == chosen])
+    base, family = storage.join(path, FORMATS[chosen].path), FORMATS[chosen].family
+    if family == "gguf":
+        return _open_gguf(base, chosen)
+    tokenizer, end = _tokenizer(storage.join(base, TOKENIZER))
+    if family == "ct2":
+        with storage.open_read(storage.join(base, "tokenizer_config.json")) as source:
             seq_length = int(json.loads(source.read())["model_max_length"])
-        model: TextModel = CT2Text(place, tokenizer, end, seq_length, threads)
-    else:
-        shape = _shape(storage.join(place, CONFIG))
-        weights = from_transformers(load_file(storage.join(place, MODEL)), shape)
+        model: TextModel = CT2Text(base, tokenizer, end, seq_length, threads)
+    elif family == "transformers":
+        shape = _shape(storage.join(base, CONFIG))
+        weights = from_transformers(load_file(storage.join(base, MODEL)), shape)
         model = TorchText(inference_model(weights, shape), end)
+    else:
+        assert_never(family)
     return OpenedModel(model=model, tokenizer=tokenizer, source=chosen)
 
 

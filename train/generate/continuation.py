@@ -100,5 +100,5 @@ def _continuations(
 def _sentence(text: str) -> str | None:
     """Return the first whole sentence of a text; None when it has not ended yet."""
     ends = [text.find(mark) for mark in (". ", ".\n", "? ", "! ")]
-    found = [place for place in ends if place > 0]
+    found = [end for end in ends if end > 0]
     return text[: min(found) + 1] if found else None

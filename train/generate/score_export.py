@@ -22,22 +22,12 @@ from tokenizer.hf_json import TOKENIZER, token_lengths
 from train.checkpoint.store import checkpoint_name, read_checkpoint
 from train.config import ModelShape
 from train.data.tokens import evenly_spaced_rows, validation_rows
-from train.export.config import ExportConfig, ExportFormat
+from train.export.config import FORMATS, ExportConfig
 from train.export.weights import read_weights
 from train.generate.backends import TorchText, inference_model, open_text_model
 from train.job import read_job
 
-# Mean difference of a token's log-probability, nats, from which a format is no longer the model that was trained. Seen
-# on models far from their initial weights: fp32 below 1e-5, F16 0.002, 8 bits 0.04; without the layer scale 0.28.
-LIMITS: dict[ExportFormat, float] = {
-    "folded": 1e-3,
-    "faithful": 1e-3,
-    "ct2-float32": 1e-3,
-    "gguf-f16": 0.02,
-    "gguf-q8_0": 0.1,
-    "ct2-int8": 0.1,
-}
-HALF = 0.02  # safetensors in bfloat16 or float16
+HALF_TOLERANCE = 0.02  # of safetensors in bfloat16 or float16, as of `train.export.config.FORMATS`
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,9 +63,10 @@ def check_export(
         for kind in config.formats:
             opened = open_text_model(output, say, kind=kind, threads=torch.get_num_threads())
             losses = opened.model.losses(rows)
-            half = kind in ("folded", "faithful") and config.dtype != "float32"
+            half = FORMATS[kind].family == "transformers" and config.dtype != "float32"
+            limit = HALF_TOLERANCE if half else FORMATS[kind].tolerance
             shown.advance()
-            yield _score(kind, losses, wanted, num_bytes, limit=HALF if half else LIMITS[kind])
+            yield _score(kind, losses, wanted, num_bytes, limit=limit)
 
 
 def check_lines(config: ExportConfig, manifest: Manifest, **places: Any) -> Iterator[str]:

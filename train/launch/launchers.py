@@ -55,11 +55,11 @@ def launch_command(output: str, config: TrainConfig) -> list[str]:
     """Return the command that starts all ranks; raises UsageError when the hostfile has not one slot for each."""
     if config.launcher == "deepspeed":
         if config.hostfile is None:
-            places = ["--num_accelerators", str(config.ranks), "--hostfile", "/dev/null"]
+            machines = ["--num_accelerators", str(config.ranks), "--hostfile", "/dev/null"]
         else:
             check_hostfile(config.hostfile, config.ranks)
-            places = ["--hostfile", config.hostfile]
-        options = [*places, "--master_port", str(free_port()), "--no_local_rank", "--module"]
+            machines = ["--hostfile", config.hostfile]
+        options = [*machines, "--master_port", str(free_port()), "--no_local_rank", "--module"]
         return [sys.executable, "-m", "deepspeed.launcher.runner", *options, MODULE, output]
     if config.hostfile is not None:
         raise UsageError(f"hostfile: only launcher deepspeed reads one, launcher is {config.launcher}")

@@ -21,14 +21,14 @@ def check_memory(config: TrainConfig, shape: ModelShape) -> None:
     memory = model_memory(
         shape, stage=config.zero_stage, ranks=config.ranks, precision=config.precision, micro_batch=config.micro_batch
     )
-    there = memory_bytes()
-    if memory is None or there is None:
+    available = memory_bytes()
+    if memory is None or available is None:
         return
     each = memory.weights + memory.gradients + memory.optimizer
-    if config.ranks * each > there:
+    if config.ranks * each > available:
         raise UsageError(
             f"no GPU is found here, and {config.ranks} CPU ranks need {config.ranks} x {each / 1e9:.1f} GB for weights,"
-            f" gradients and optimizer states at ZeRO-{config.zero_stage}; this machine has {there / 1e9:.1f} GB. "
+            f" gradients and optimizer states at ZeRO-{config.zero_stage}; this machine has {available / 1e9:.1f} GB. "
             "Train on GPUs (`corpuscle plan` says how many of which, `corpuscle doctor` what is found here), "
             "with fewer --ranks, a higher --set zero_stage, or a smaller model: --config 125m or tiny"
         )

@@ -71,10 +71,10 @@ def _sums(state: RankState) -> Tensor:
     lengths = _lengths(state.job.output, state.device)
     sums = torch.zeros(ALL + 1, 3, dtype=torch.float64, device=state.device)
     state.engine.eval()
-    for places in shard_batch(filled, ranks=config.ranks, micro_batch=config.micro_batch)[:, state.rank]:
-        numbers = chosen[np.minimum(places, len(chosen) - 1)]
+    for slots in shard_batch(filled, ranks=config.ranks, micro_batch=config.micro_batch)[:, state.rank]:
+        numbers = chosen[np.minimum(slots, len(chosen) - 1)]
         ids = to_device(state, rows.rows(numbers))
-        counts = torch.from_numpy(places < len(chosen)).to(state.device)
+        counts = torch.from_numpy(slots < len(chosen)).to(state.device)
         targets = next_token_targets(ids).masked_fill(~counts[:, None], IGNORE)
         with torch.no_grad():
             losses = state.engine(ids, targets, each=True, **boundaries(state, ids))

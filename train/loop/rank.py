@@ -55,7 +55,7 @@ def _train(job: Job, rank: int, stop: threading.Event) -> bool:
     if rows.fingerprint != job.tokens_fingerprint:
         raise UsageError(f"{job.tokens}: the tokens changed while training started; run the command again")
     losses = [line["loss"] for line in read_metrics(job.output, job.resume_step) if "loss" in line]
-    run = RankState(
+    state = RankState(
         job=job,
         engine=build_engine(job.config, job.shape, device, universal=job.universal, logs=logs),
         device=device,
@@ -69,10 +69,10 @@ def _train(job: Job, rank: int, stop: threading.Event) -> bool:
         should_stop=lambda: stop.is_set() or os.getppid() != parent,
     )
     try:
-        finished = train_steps(run)
+        finished = train_steps(state)
     finally:
-        if run.log is not None:
-            run.log.close()
+        if state.log is not None:
+            state.log.close()
     finish_distributed()
     return finished
 

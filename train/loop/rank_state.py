@@ -52,5 +52,5 @@ def boundaries(state: RankState, ids: Tensor) -> dict[str, Tensor]:
     if not (config.document_mask or config.reset_positions):
         return {}
     documents = document_numbers(ids, state.rows.end_of_text)
-    told = {"documents_BT": documents} if config.document_mask else {}
-    return told | ({"positions_BT": positions_in_document(documents)} if config.reset_positions else {})
+    arguments = {"documents_BT": documents} if config.document_mask else {}
+    return arguments | ({"positions_BT": positions_in_document(documents)} if config.reset_positions else {})

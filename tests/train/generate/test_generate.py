@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from corpus.errors import CorruptError, UsageError
 from pipelines.cli.app import main
 from tests.support.small_run import SHAPE, VOCAB, loud_model, write_run
-from train.export.config import PLACES, ExportConfig, ExportFormat
+from train.export.config import FORMATS, ExportConfig, ExportFormat
 from train.export.stage import export
 from train.generate.continuation import GeneratedTexts, write_texts
 from train.generate.kv_cache import Decoder
@@ -35,7 +35,7 @@ def one_thread() -> Iterator[None]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("models")
     run = write_run(made / "run", loud_model())
-    export(ExportConfig(formats=tuple(PLACES)), run=str(run), output=str(made / "out"))
+    export(ExportConfig(formats=tuple(FORMATS)), run=str(run), output=str(made / "out"))
     return made
 
 

@@ -16,7 +16,7 @@ from tokenizer.token_rows import TokenRows
 from train.config import ModelShape
 from train.data.tokens import evenly_spaced_rows
 from train.export import stage
-from train.export.config import PLACES
+from train.export.config import FORMATS
 from train.export.weights import Weights
 
 LINE = re.compile(r"^(\S+) +([\d.]+) nats a token  ([\d.]+) bits a byte  each token off by ([\d.]+) nats(.*)$", re.M)
@@ -41,7 +41,7 @@ def test_every_format_is_scored(run: Path, tmp_path: Path, capsys: pytest.Captur
     said = capsys.readouterr()
     assert f"checking on {ROWS * (SHAPE.seq_length - 1):,} held-out tokens in {ROWS} rows" in said.err
     found = {name: [float(x) for x in figures] for name, *figures, wrong in LINE.findall(said.out) if not wrong}
-    assert [*found] == ["trained", *PLACES]
+    assert [*found] == ["trained", *FORMATS]
     held_out = TokenRows(str(tmp_path / "tokens"), "validation")
     rows = torch.from_numpy(held_out.rows(evenly_spaced_rows(len(held_out), ROWS)).astype(np.int64))
     theirs = GPT2LMHeadModel.from_pretrained(output / "faithful", attn_implementation="eager").eval()

@@ -126,11 +126,11 @@ def test_losses_and_bits_by_source_are_those_of_every_token(alone: None, tokens:
 
 
 def test_a_sample_continues_the_prompt_and_is_the_same_again(alone: None, tokens: Path) -> None:
-    run = run_on(tokens, model_for(tokens), Log())
-    text = sample(run, 4)
+    state = run_on(tokens, model_for(tokens), Log())
+    text = sample(state, 4)
     assert text.startswith("'ba")
-    assert text == sample(run, 4)
-    assert text != sample(run, 8)
+    assert text == sample(state, 4)
+    assert text != sample(state, 8)
 
 
 def test_the_bytes_of_tokens_are_those_of_the_text(tokens: Path) -> None:

@@ -18,7 +18,7 @@ from tests.support.small_run import SHAPE, loud_model, write_run
 from tests.support.small_tokens import made_up_texts, write_tokens
 from tests.support.zero_memory import SHAPE as MEASURED_SHAPE
 from train.config import ModelShape
-from train.export.config import PLACES, ExportConfig
+from train.export.config import FORMATS, ExportConfig
 from train.export.stage import export
 from train.loop.metrics import PEAK_TFLOPS
 from train.model.gpt import build_model, next_token_targets
@@ -185,7 +185,7 @@ def test_source_weights_decide_the_passes() -> None:
 def test_files_have_the_planned_sizes(tmp_path: Path) -> None:
     shape = dataclasses.replace(SHAPE, hidden=128, seq_length=256)
     run = write_run(tmp_path / "run", loud_model(shape))
-    config = ExportConfig(formats=tuple(PLACES))
+    config = ExportConfig(formats=tuple(FORMATS))
     export(config, run=str(run), output=str(tmp_path / "out"))
     planned = export_bytes(shape)
     for name, path in (
