@@ -13,6 +13,7 @@ that fits is written as code 3 and a larger one, up to 65,536, as code 8, for Me
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,16 @@ INT16, UINT16 = 3, 8
 ITEM_BYTES = 2
 
 _HEADER = struct.Struct("<9sQBQQ")
+
+
+class _Header(NamedTuple):
+    """Header of an index, in the order of its fields; `ends` is documents + 1."""
+
+    magic: bytes
+    version: int
+    dtype_code: int
+    documents: int
+    ends: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,13 +84,16 @@ def read_index(path: str) -> ShardIndex:
         raw = source.read()
     if len(raw) < _HEADER.size:
         raise _corrupt(path, f"{len(raw)} bytes are less than a header")
-    magic, version, code, count, count_and_end = _HEADER.unpack_from(raw)
-    if magic != MAGIC or version != VERSION:
-        raise _corrupt(path, f"it starts with {magic!r} version {version}, not {MAGIC!r} version {VERSION}")
-    if code not in (INT16, UINT16):
-        raise _corrupt(path, f"dtype code {code}, expected {INT16} (int16) or {UINT16} (uint16)")
+    header = _Header._make(_HEADER.unpack_from(raw))
+    count = header.documents
+    if header.magic != MAGIC or header.version != VERSION:
+        raise _corrupt(
+            path, f"it starts with {header.magic!r} version {header.version}, not {MAGIC!r} version {VERSION}"
+        )
+    if header.dtype_code not in (INT16, UINT16):
+        raise _corrupt(path, f"dtype code {header.dtype_code}, expected {INT16} (int16) or {UINT16} (uint16)")
     size = _HEADER.size + 12 * count + 8 * (count + 1)
-    if count_and_end != count + 1 or len(raw) != size:
+    if header.ends != count + 1 or len(raw) != size:
         raise _corrupt(path, f"{len(raw)} bytes, {size} expected for {count} documents")
     lengths = np.frombuffer(raw, "<i4", count, _HEADER.size).astype(np.int64)
     offsets = np.frombuffer(raw, "<i8", count, _HEADER.size + 4 * count)
@@ -91,7 +105,7 @@ def read_index(path: str) -> ShardIndex:
     found = f"{storage.size(ids)} bytes" if storage.exists(ids) else "missing"
     if found != (expected := f"{int(lengths.sum()) * ITEM_BYTES} bytes"):
         raise _corrupt(ids, f"{found}, the index says {expected}")
-    return ShardIndex(dtype_code=code, lengths=lengths, starts=starts)
+    return ShardIndex(dtype_code=header.dtype_code, lengths=lengths, starts=starts)
 
 
 def _end_documents(ids: TokenIds, counts: TokenCounts, eot: int) -> TokenIds:

@@ -3,7 +3,7 @@
 Nothing is written that no manifest says: a stage that was not found is named as not at hand.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -108,6 +108,6 @@ def _provenance(checkpoint: Checkpoint, lineage: Lineage) -> str:
     return _table("Provenance", ("stage", "fingerprint"), rows)
 
 
-def _table(title: str, heads: tuple[str, ...], rows: Any) -> str:
+def _table(title: str, heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = [" | ".join(row) for row in (heads, ("---",) * len(heads), *rows)]
     return "\n".join([f"## {title}", "", *(f"| {line} |" for line in lines)])

@@ -56,7 +56,8 @@ def step_parts(
 
     `tflops` is the device's dense bf16 peak, `tb_s` its memory's speed in 10^12 bytes a second.
     """
-    c, t, v, layers = shape.hidden, shape.seq_length, shape.padded_vocab_size, shape.layers
+    c, t = shape.hidden, shape.seq_length
+    v, layers = shape.padded_vocab_size, shape.layers
     tokens = micro_batch * t * accumulation
     n = padded_parameters(shape)
     blocks = -(-micro_batch * t // max(1, HEAD_BLOCK_LOGITS // v)) * accumulation
