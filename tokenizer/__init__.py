@@ -1,1 +1,1 @@
-"""Learn the biomedical byte-level BPE, encode with it, and write Megatron token shards. No Beam, no torch."""
+"""Byte-level BPE: learn it from a corpus, encode with it, pack token shards, read them as rows. No Beam, no torch."""

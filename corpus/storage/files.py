@@ -124,7 +124,7 @@ def write_atomic(path: str) -> Iterator[IO[bytes]]:
             os.fsync(sink.fileno())
         failpoints.reach_file(path, "written")
         os.replace(temporary, path)
-        sync_folder(folder)
+        sync_path(folder)
         failpoints.reach_file(path, "renamed")
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
@@ -156,9 +156,9 @@ def _hashed(path: str, digest: Any) -> str:
     return str(digest.hexdigest())
 
 
-def sync_folder(folder: str) -> None:
-    """Make a rename in a folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync_path(path: str) -> None:
+    """Make the bytes of a local file, or the names in a local folder, survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -36,9 +36,9 @@ def export(
     Every format but faithful has the attention scale of the layers inside its weights, so that every runtime agrees.
     """
     no_beam(context)
-    from train.export.config import PLACES, ExportConfig
+    from train.export.config import FORMATS, ExportConfig
 
-    wanted = [*PLACES] if formats and "all" in formats else formats or ["folded"]
+    wanted = [*FORMATS] if formats and "all" in formats else formats or ["folded"]
     config = ExportConfig.model_validate({"formats": tuple(dict.fromkeys(wanted)), "dtype": dtype, "name": name})
     from pipelines.inspection.summaries import summary_line
     from train.export.stage import export as stage

@@ -25,7 +25,8 @@ from corpus.stage.manifest import Manifest, read_manifest
 from corpus.stage.progress import progress
 from corpus.storage.schema import from_batch
 from corpus.text.render import render
-from tokenizer.encode import TOKENIZER, Encoder
+from tokenizer.encode import Encoder
+from tokenizer.hf_json import TOKENIZER
 
 BATCH_ROWS = 1000
 _MEASURES = ("documents", "characters", "bytes", "words", "tokens")

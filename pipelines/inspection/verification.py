@@ -20,8 +20,7 @@ from corpus.stage.progress import progress
 from corpus.stage.workspace import RECEIPTS, WORK
 from pipelines.inspection.summaries import PAGE, books_text, road_order, size
 from train.checkpoint import store
-from train.job import JOB
-from train.launch.processes import LOGS
+from train.job import JOB, LOGS
 from train.loop.metrics import EVENTS, TIMING
 
 # What a stage's directory holds beside its parts: the commit, facts of the run, a lock, a page; for training also logs.

@@ -1,8 +1,8 @@
-"""What a run reports: `metrics.jsonl` (no times, so the same run gives the same bytes), `timing.jsonl`, TensorBoard
-events, and lines for a person.
+"""Metrics of a run: `metrics.jsonl`, `timing.jsonl`, TensorBoard events, Weights & Biases, and lines for a person.
 
-MFU is (6N + 12·L·d·T) · tokens/s over the peak of all devices, N without position embeddings; where no peak
-is known, as on a CPU, only the operations per second are printed.
+`metrics.jsonl` has no times, so that the same run gives the same bytes. MFU is (6N + 12·L·d·T) · tokens/s over the
+peak of all devices, N without position embeddings; where no peak is known, as on a CPU, only the operations per second
+are printed.
 """
 
 import importlib.util
@@ -28,7 +28,7 @@ def known_peak(device_name: str) -> float | None:
 
 
 def speed_text(tokens_per_second: float, flops_per_token: int, peak_tflops: float | None) -> str:
-    """Return throughput for a person; `peak_tflops` is that of all devices together."""
+    """Return throughput and MFU as text; `peak_tflops` is that of all devices together."""
     gflops = tokens_per_second * flops_per_token / 1e9
     text = f"{tokens_per_second:,.0f} tokens/s  {gflops:,.0f} GFLOP/s"
     if peak_tflops is None:
@@ -48,7 +48,7 @@ def read_metrics(output: str, until_step: int | None = None) -> list[dict[str, A
 
 
 class MetricsLog:
-    """The open logs of rank 0; `step` is where the run (re)starts, later lines of an earlier try are cut."""
+    """Open logs of rank 0; `step` is where the run (re)starts, later lines of an earlier try are cut."""
 
     def __init__(self, output: str, step: int, *, wandb_project: str | None = None) -> None:
         from torch.utils.tensorboard import SummaryWriter  # a second to import; rank 0 alone needs it
