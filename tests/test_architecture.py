@@ -27,7 +27,7 @@ FRONT_DOOR = {
 WATCHED = {*ROOMS, "apache_beam", "torch", "deepspeed", "tests"}
 TOP_LEVEL = {
     *ROOMS, "tests", "configs", "docs", ".ci", "pyproject.toml", "README.md", "Makefile", "LICENSE", "CHANGELOG.md",
-    "constraints.txt", ".gitignore",
+    "CONTRIBUTING.md", "constraints.txt", ".gitignore", ".git-blame-ignore-revs", ".pre-commit-config.yaml",
 }  # fmt: skip
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 300, 40
