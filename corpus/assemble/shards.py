@@ -38,7 +38,7 @@ class Decision:
     doc_id: str
     source: str
     kind: str
-    kept: bool
+    kept: bool  # in a shard
     reason: str  # "" when kept, else a `corpus.assemble.rules.DropReason`
     survivor: str  # the kept document that stands for a duplicate, the newer record for an outdated one; else ""
     matched: str  # the document that `score` compares with: the survivor, or the citation its full text stands for

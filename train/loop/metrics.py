@@ -9,7 +9,7 @@ import importlib.util
 import json
 import os
 from collections.abc import Mapping
-from typing import IO, Any
+from typing import IO, Any, TypedDict
 
 from corpus import storage
 from corpus.errors import UsageError
@@ -20,6 +20,30 @@ EVENTS = "tensorboard"
 
 # Dense bf16 peak of one device in TFLOP/s, from NVIDIA's data sheets; matched as part of the device's name.
 PEAK_TFLOPS = {"H200": 989.4, "H100": 989.4, "A100": 312.0}
+
+
+class Metrics(TypedDict, total=False):
+    """A line of metrics.jsonl: of a training step, or of an evaluation after one."""
+
+    step: int  # optimizer steps done [steps]
+    loss: float  # of the step's batch [nats a token]
+    learning_rate: float  # of the step
+    gradient_norm: float  # global norm of the gradients; where DeepSpeed tells it
+    validation_loss: float  # of an evaluation, as all below [nats a token]
+    validation_loss_pubmed: float  # [nats a token]
+    validation_loss_pmc: float  # [nats a token]
+    validation_bits_per_byte: float  # [bits a byte of text]
+    validation_bits_per_byte_pubmed: float  # [bits a byte of text]
+    validation_bits_per_byte_pmc: float  # [bits a byte of text]
+
+
+class Timing(TypedDict, total=False):
+    """A line of timing.jsonl: of every step, and every `log_every` steps the speed since the last."""
+
+    step: int  # optimizer steps done [steps]
+    seconds: float  # that the step took [seconds]
+    seconds_for_data: float  # of these, waiting for rows [seconds]
+    tokens_per_second: float  # over all ranks [tokens a second]
 
 
 def known_peak(device_name: str) -> float | None:
