@@ -25,7 +25,7 @@ def pages() -> dict[Path, str]:
 def _with_section(page: Path, section: str) -> str:
     """Return a page with the text between its two marks replaced."""
     text = page.read_text()
-    before, begin, rest = text.partition(BEGIN)
+    before, _, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     assert end, f"{page.name}: holds no section between {BEGIN} and {END}"
     return f"{before}{BEGIN}\n{section}{END}{after}"
