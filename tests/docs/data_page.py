@@ -85,8 +85,8 @@ VERBS: dict[str, tuple[File, ...]] = {
         File(path="metadata/pmc-*.parquet", rows=(Detail,)),
         File(
             path="fetch.jsonl",
-            prose="A line an event, appended: `time` (UTC, ISO 8601), `event` (phase, retry, gave_up, dropped, …) and what\n"
-            "belongs to it: `kind` of the fault, `url`, `detail`, `attempt`. `fetch pubmed` writes it too.",
+            prose="A line an event, appended: `time` (UTC, ISO 8601), `event` (phase, retry, gave_up, dropped, …) and\n"
+            "what belongs to it: `kind` of the fault, `url`, `detail`, `attempt`. `fetch pubmed` writes it too.",
         ),
     ),
     "corpuscle extract": (

@@ -5,7 +5,7 @@
 
 from pathlib import Path
 
-from tests.docs import cli_page, data_page, floor_plan
+from tests.docs import cli_page, data_page, floor_plan, settings_page
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 BEGIN, END = "<!-- begin: written by `make docs` -->", "<!-- end -->"
@@ -17,6 +17,7 @@ def pages() -> dict[Path, str]:
     return {
         DOCS / "data.md": data_page.page(),
         DOCS / "cli.md": cli_page.page(),
+        DOCS / "settings.md": settings_page.page(),
         DOCS / "floor_plan.svg": floor_plan.drawing(plan),
         DOCS / "design.md": _with_section(DOCS / "design.md", floor_plan.table(plan)),
     }
