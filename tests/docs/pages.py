@@ -11,6 +11,7 @@ PAGES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+_NAMED = re.compile(r'<a id="([\w-]+)"></a>')
 
 
 def name_of(page: Path) -> str:
@@ -34,9 +35,10 @@ def links(page: Path) -> list[str]:
 
 
 def anchors(page: Path) -> set[str]:
-    """Return what can stand behind # in a link to a page, by GitHub's rule."""
-    kept = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in _HEADING.findall(prose(page)))
-    return {heading.strip().replace(" ", "-") for heading in kept}
+    """Return what can stand behind # in a link to a page: names given, and headings by GitHub's rule."""
+    text = prose(page)
+    kept = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in _HEADING.findall(text))
+    return {heading.strip().replace(" ", "-") for heading in kept} | {*_NAMED.findall(text)}
 
 
 def commands(page: Path) -> Iterator[tuple[list[str], list[str]]]:

@@ -60,11 +60,10 @@ def test_the_readme_is_read_in_five_minutes() -> None:
     assert len((REPOSITORY / "README.md").read_text().splitlines()) <= 150
 
 
-def test_floors_hold_what_stands_on_them() -> None:
-    plan = floor_plan.rooms()
-    floors = floor_plan.floors(plan)
-    assert all(floors[room] > floors[other] for room, others in plan.items() for other in others)
-    assert floor_plan.room_of("corpus.ncbi.jats.body") == "corpus/ncbi/jats"
-    assert floor_plan.room_of("corpus.records") == "corpus"
-    assert floor_plan.room_of("train.loop.rank") == "train"
-    assert floor_plan.room_of("numpy.typing") == ""
+def test_the_floor_plan_draws_every_room_once() -> None:
+    plan = {"corpus": frozenset(), "corpus/text": frozenset({"corpus"}), "train": frozenset({"corpus/text", "corpus"})}
+    plan |= {"train/loop": frozenset({"train"})}
+    drawn = floor_plan.drawing(plan)
+    assert drawn.count("<text") == 3
+    assert drawn.count("marker-end") == 2  # from train to corpus it goes by text
+    assert "| 3 | `train` | `corpus`, `corpus/text` |\n| | `train/loop` | `train` |" in floor_plan.table(plan)

@@ -17,7 +17,9 @@ from pipelines.cli.app import app, main
 from pipelines.cli.arguments import split_command_line
 from tests.docs.pages import PAGES, REPOSITORY, blocks, commands, name_of
 from tests.support.small_corpus import mixed_corpus
-from tests.support.small_tokens import made_up_texts, write_tokens
+from tokenizer.config import PackConfig, TokenizerConfig
+from tokenizer.learn import learn
+from tokenizer.pack import finish_pack, pack_shard, plan_pack
 
 EXAMPLES = REPOSITORY / "docs" / "examples"
 LIBRARY = REPOSITORY / "docs" / "library.md"
@@ -31,8 +33,18 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a directory with a small `demo/` of the form that `make demo` leaves."""
     place = tmp_path_factory.mktemp("docs")
     write_sample(str(place / "demo" / "raw"), scale=0.02)
-    mixed_corpus(place / "demo" / "corpus" / "clean", count=60)
-    write_tokens(place / "demo" / "tokens" / "clean", made_up_texts(30, seed=1), vocab_size=400, seq_length=32)
+    corpus, tokenizer, tokens = (str(place / "demo" / name) for name in ("corpus/clean", "tokenizer", "tokens/clean"))
+    mixed_corpus(Path(corpus), count=60)
+    learn(TokenizerConfig(vocab_size=400), corpus=corpus, output=tokenizer)
+    config = PackConfig(seq_length=32)
+    workspace, _, tasks = plan_pack(config, corpus=corpus, tokenizer=tokenizer, output=tokens)
+    receipts = [
+        pack_shard(
+            task.corpus_shard, tokenizer=tokenizer, stem=task.stem, workspace=workspace, role=task.role, config=config
+        )
+        for task in tasks
+    ]
+    finish_pack(workspace, receipts, config, tokenizer=tokenizer, tasks=tasks)
     return place
 
 

@@ -6,6 +6,7 @@
 from pathlib import Path
 
 from tests.docs import cli_page, data_page, floor_plan, settings_page
+from tests.support.house import room_graph
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 BEGIN, END = "<!-- begin: written by `make docs` -->", "<!-- end -->"
@@ -13,7 +14,7 @@ BEGIN, END = "<!-- begin: written by `make docs` -->", "<!-- end -->"
 
 def pages() -> dict[Path, str]:
     """Return the content of each page that the code writes; of `design.md` only the table of rooms is."""
-    plan = floor_plan.rooms()
+    plan = room_graph()
     return {
         DOCS / "data.md": data_page.page(),
         DOCS / "cli.md": cli_page.page(),

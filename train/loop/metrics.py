@@ -60,7 +60,7 @@ def speed_text(tokens_per_second: float, flops_per_token: int, peak_tflops: floa
     return f"{text}  MFU {gflops / 10 / peak_tflops:.1f} % of {peak_tflops:,.1f} TFLOP/s"
 
 
-def read_metrics(output: str, until_step: int | None = None) -> list[dict[str, Any]]:
+def read_metrics(output: str, until_step: int | None = None) -> list[Metrics]:
     """Return the lines of metrics.jsonl up to a step; a last line cut by a kill is left out."""
     path = storage.join(output, METRICS)
     if not storage.exists(path):
@@ -91,7 +91,7 @@ class MetricsLog:
         self._metrics.flush()
         self._show(step, values)
 
-    def record_timing(self, step: int, values: Mapping[str, float]) -> None:
+    def record_timing(self, step: int, values: Timing) -> None:
         """Log values that differ from run to run: seconds and what follows from them."""
         self._timing.write(_line({"step": step, **values}))
         self._timing.flush()
@@ -110,7 +110,7 @@ class MetricsLog:
         if self._wandb is not None:
             self._wandb.finish()
 
-    def _show(self, step: int, values: Mapping[str, float]) -> None:
+    def _show(self, step: int, values: Mapping[str, Any]) -> None:
         for name, value in values.items():
             self._events.add_scalar(f"train/{name}", value, step)
         if self._wandb is not None:
