@@ -22,8 +22,8 @@ import numpy.typing as npt
 class Source(StrEnum):
     """The NCBI collection that a record comes from."""
 
-    PUBMED = "pubmed"
-    PMC = "pmc"
+    PUBMED = "pubmed"  # citations: title, mostly an abstract
+    PMC = "pmc"  # PubMed Central: full texts
 
 
 class Kind(StrEnum):
@@ -40,8 +40,8 @@ class BlockKind(StrEnum):
     """What a block of an article's body is."""
 
     HEADING = "heading"  # title of a section
-    PARAGRAPH = "paragraph"
-    LIST_ITEM = "list_item"
+    PARAGRAPH = "paragraph"  # of running text
+    LIST_ITEM = "list_item"  # without its mark
     FORMULA = "formula"  # displayed, on a line of its own
     QUOTE = "quote"  # displayed
     PREFORMAT = "preformat"  # code and the like, line breaks kept
@@ -74,8 +74,8 @@ class Cell(NamedTuple):
     """
 
     text: str = ""  # plain text
-    rowspan: int = 1  # [rows]
-    colspan: int = 1  # [columns]
+    rowspan: int = 1  # that it fills [rows]
+    colspan: int = 1  # that it fills [columns]
     header: bool = False  # a <th>
 
 

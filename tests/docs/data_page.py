@@ -54,7 +54,7 @@ Every file that you may want to open, by the verb that writes it. Written by `ma
 do not edit it here, but the comments of their fields. What a word means stands in the [glossary](glossary.md).
 
 - Parquet files are zstd-compressed, have page checksums, and open with pyarrow, pandas, polars, DuckDB or Spark.
-- Text is UTF-8. A text that is not known is `""`; **null** is said where a column can hold it.
+- Text is UTF-8. A text that is not known is `""`; the column *null* says where null can stand.
 - Take the names of files from `manifest.json`, never from the directory: a file that it does not list is not finished.
 - Types of Parquet columns are Arrow's, those of JSON are JSON's. `list<X>` and `map<X>` hold rows of the table X below.
 """
@@ -71,6 +71,7 @@ class File:
     parquet: bool = True
 
 
+_WRITTEN_JOB = tuple(name for name in get_type_hints(Job) if name != "output")  # where the file lies itself
 VERBS: dict[str, tuple[File, ...]] = {
     "corpuscle fetch pubmed": (
         File(path="baseline/*.xml.gz, updatefiles/*.xml.gz", prose="NLM's files as they are, each with its `.md5`."),
@@ -127,8 +128,13 @@ VERBS: dict[str, tuple[File, ...]] = {
     "corpuscle train": (
         File(path="metrics.jsonl", rows=(Metrics,), parquet=False),
         File(path="timing.jsonl", rows=(Timing,), parquet=False),
-        File(path="job.json", rows=(Job,), parquet=False),
-        File(path="checkpoints/latest.json", rows=(Entry,), parquet=False),
+        File(path="job.json", rows=(Job,), columns=_WRITTEN_JOB, parquet=False),
+        File(
+            path="checkpoints/latest.json",
+            rows=(Entry,),
+            prose="An object: `checkpoints`, a list of the rows below, oldest first, and `sha256` of that list.",
+            parquet=False,
+        ),
         File(path="checkpoints/step-*/checkpoint.json", rows=(Checkpoint, FileHash), parquet=False),
         File(
             path="checkpoints/step-*/model.safetensors, deepspeed/",
@@ -145,19 +151,25 @@ VERBS: dict[str, tuple[File, ...]] = {
         ),
     ),
     "every verb that is a stage": (
-        File(path="manifest.json", rows=(Manifest, Part, Books, Input), parquet=False),
+        File(
+            path="manifest.json",
+            rows=(Manifest, Part, Books, Input),
+            prose="One object with the fields below, and `sha256`, the hash of all of them.",
+            parquet=False,
+        ),
         File(path="run.json", rows=(RunFacts,), parquet=False),
     ),
 }
 WORDS: dict[str, type[StrEnum]] = {
-    "source": Source,
-    "kind of a record": Kind,
-    "kind of a block": BlockKind,
-    "reason of a reject": RejectReason,
-    "reason of a decision": DropReason,
-    "reason of The Pile": PileDrop,
-    "kind of an id conflict": ConflictKind,
+    "Source": Source,
+    "Kind of a record": Kind,
+    "Kind of a block": BlockKind,
+    "Reason of a reject": RejectReason,
+    "Reason of a decision": DropReason,
+    "Reason of The Pile's scripts": PileDrop,
+    "Kind of an id conflict": ConflictKind,
 }
+NO_MEANING = "say in a comment on its line what it means"
 _UNIT = re.compile(r"\s*\[([^\[\]]+)\]$")
 
 
@@ -195,11 +207,11 @@ def columns(file: File, row: type) -> Iterator[tuple[str, str, str, str, str]]:
     wanted = file.columns if row is file.rows[0] and file.columns else get_type_hints(row)
     for name in wanted:
         meaning = own.get(name) or others.get(name, "")
+        unit, meaning = _UNIT.search(meaning), _UNIT.sub("", meaning)
         if not meaning:
-            raise ValueError(f"{row.__module__}.{row.__name__}.{name}: say in a comment on its line what it means")
-        unit = _UNIT.search(meaning)
+            raise ValueError(f"{row.__module__}.{row.__name__}.{name}: {NO_MEANING}")
         kind, null = _parquet_type(row, name) if file.parquet else _json_type(get_type_hints(row)[name])
-        yield name, kind, null, unit[1] if unit else "", _UNIT.sub("", meaning)
+        yield name, kind, null, unit[1] if unit else "", meaning
 
 
 def _file(file: File) -> str:
@@ -220,14 +232,16 @@ def _file(file: File) -> str:
 def _words(title: str, words: type[StrEnum]) -> str:
     about = " ".join((inspect.getdoc(words) or "").partition("\n\n")[0].split())
     notes = meanings(words)
-    lines = [f"### {title.capitalize()}\n", f"{about}\n", "| word | meaning |", "|---|---|"]
-    lines += [f"| `{word.value}` | {_cell(notes[word.name]) or word.value.replace('_', ' ')} |" for word in words]
+    if silent := [word.name for word in words if not notes[word.name]]:
+        raise ValueError(f"{words.__module__}.{words.__name__}.{silent[0]}: {NO_MEANING}")
+    lines = [f"### {title}\n", f"{about}\n", "| word | meaning |", "|---|---|"]
+    lines += [f"| `{word.value}` | {_cell(notes[word.name])} |" for word in words]
     return "\n".join([*lines, ""])
 
 
 def _parquet_type(row: type, name: str) -> tuple[str, str]:
     field = _schema(row).field(name)
-    return _arrow_text(field.type, get_type_hints(row)[name]), "null" if field.nullable else ""
+    return _arrow_text(field.type, get_type_hints(row)[name]), "yes" if field.nullable else ""
 
 
 @cache
@@ -247,7 +261,7 @@ def _json_type(hint: Any) -> tuple[str, str]:
     names = {str: "string", int: "integer", float: "number", bool: "boolean", Any: "any"}
     arguments = getattr(hint, "__args__", ())
     if type(None) in arguments:
-        return _json_type(arguments[0])[0], "null"
+        return _json_type(arguments[0])[0], "yes"
     origin = getattr(hint, "__origin__", None)
     if origin is tuple:
         return f"list<{_json_type(arguments[0])[0]}>", ""

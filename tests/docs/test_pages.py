@@ -11,6 +11,8 @@ from tests.docs.pages import PAGES, REPOSITORY, anchors, links, name_of, prose
 from tests.docs.write import pages
 
 LOGS = {"CHANGELOG.md", "docs/decisions.md", "docs/benchmarks.md"}  # of the past: they name what is gone too
+WORK_ROWS = {"EarlyDecision"}  # of files that nobody but the stage itself reads
+_ROW = re.compile(r"schema_of\((\w+)\)|to_table\([^()]*, (\w+)\)")
 _PATH = re.compile(r"`((?:corpus|tokenizer|pipelines|train|tests|configs|docs)/[\w/.-]+)`")
 
 
@@ -30,6 +32,16 @@ def test_a_column_without_a_meaning_is_refused() -> None:
     assert next(found) == ("known", "integer", "", "bytes", "what it is")
     with pytest.raises(ValueError, match="unknown: say in a comment"):
         next(found)
+
+
+def test_every_row_that_is_written_stands_on_the_page() -> None:
+    written = set()
+    for package in ("corpus", "pipelines"):
+        for path in (REPOSITORY / package).rglob("*.py"):
+            found = _ROW.findall(path.read_text())
+            written |= {name for name in map("".join, found) if name != "Any" and name[0].isupper()}
+    shown = {row.__name__ for files in data_page.VERBS.values() for file in files for row in file.rows}
+    assert written <= shown | WORK_ROWS, "say of a new file in tests/docs/data_page.py what its rows are"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

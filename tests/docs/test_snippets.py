@@ -77,6 +77,10 @@ def test_examples_are_short() -> None:
     assert not [script.name for script in scripts if len(script.read_text().splitlines()) > 40]
 
 
+def test_the_packages_are_typed() -> None:
+    assert all((REPOSITORY / package / "py.typed").exists() for package in ("corpus", "pipelines", "tokenizer", "train"))
+
+
 def test_the_library_is_light() -> None:
     heavy = "import corpus, sys; sys.exit(len([name for name in sys.modules if name.startswith('corpus.')]))"
     assert subprocess.run([sys.executable, "-c", heavy], cwd=REPOSITORY).returncode == 0

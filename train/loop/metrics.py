@@ -29,12 +29,12 @@ class Metrics(TypedDict, total=False):
     loss: float  # of the step's batch [nats a token]
     learning_rate: float  # of the step
     gradient_norm: float  # global norm of the gradients; where DeepSpeed tells it
-    validation_loss: float  # of an evaluation, as all below [nats a token]
-    validation_loss_pubmed: float  # [nats a token]
-    validation_loss_pmc: float  # [nats a token]
-    validation_bits_per_byte: float  # [bits a byte of text]
-    validation_bits_per_byte_pubmed: float  # [bits a byte of text]
-    validation_bits_per_byte_pmc: float  # [bits a byte of text]
+    validation_loss: float  # of an evaluation, over its rows [nats a token]
+    validation_loss_pubmed: float  # of the tokens of citations [nats a token]
+    validation_loss_pmc: float  # of the tokens of full texts [nats a token]
+    validation_bits_per_byte: float  # of an evaluation, over its rows [bits a byte of text]
+    validation_bits_per_byte_pubmed: float  # of citations [bits a byte of text]
+    validation_bits_per_byte_pmc: float  # of full texts [bits a byte of text]
 
 
 class Timing(TypedDict, total=False):
