@@ -50,9 +50,9 @@ class PileDrop(StrEnum):
     """Why The Pile's scripts leave a record out."""
 
     BOOK = "pile_book"  # a PubmedBookArticle: the script looks only for <PubmedArticle>
-    NO_ABSTRACT = "pile_no_abstract"  # the script writes nothing without one
-    NO_TITLE = "pile_no_title"  # nor without a title
-    NO_PMID = "pile_no_pmid"  # nor without a PMID
+    NO_ABSTRACT = "pile_no_abstract"  # no <Abstract> in it
+    NO_TITLE = "pile_no_title"  # no <ArticleTitle> in it
+    NO_PMID = "pile_no_pmid"  # no <PMID> in it
     PMC_OVERLAP = "pile_pmc_overlap"  # a PMC id anywhere in the record, be it that of a cited paper
     PANDOC_FAILED = "pile_pandoc_failed"  # pandoc ends with an error, which the script swallows
     SUB_ARTICLE = "pile_sub_article"  # part of its article's text

@@ -94,6 +94,7 @@ def test_the_library_is_light() -> None:
 def test_commands_are_commands(page: str, words: list[str], shown: list[str]) -> None:
     while words and "=" in words[0]:  # variables of the environment
         words = words[1:]
+    assert all((REPOSITORY / word).exists() for word in words if word.startswith(("configs/", "docs/")))
     if words[:1] == ["corpuscle"]:
         _check_verb(words[1:])
         if words[1] in RUN_HERE:
