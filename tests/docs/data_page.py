@@ -222,9 +222,9 @@ def _file(file: File) -> str:
     for row in file.rows:
         heading = [] if row is file.rows[0] else [f"#### {row.__name__}\n"]
         about = " ".join((inspect.getdoc(row) or "").partition("\n\n")[0].split())
-        lines += [*heading, f"{about}\n", "| column | type | null | unit | meaning |", "|---|---|---|---|---|"]
+        lines += [*heading, f"{_html(about)}\n", "| column | type | null | unit | meaning |", "|---|---|---|---|---|"]
         for name, kind, null, unit, meaning in columns(file, row):
-            lines.append(f"| `{name}` | {kind} | {null} | {unit} | {_cell(meaning)} |")
+            lines.append(f"| `{name}` | {_linked(kind, file)} | {null} | {unit} | {_cell(meaning)} |")
         lines.append("")
     return "\n".join(lines)
 
@@ -234,7 +234,7 @@ def _words(title: str, words: type[StrEnum]) -> str:
     notes = meanings(words)
     if silent := [word.name for word in words if not notes[word.name]]:
         raise ValueError(f"{words.__module__}.{words.__name__}.{silent[0]}: {NO_MEANING}")
-    lines = [f"### {title}\n", f"{about}\n", "| word | meaning |", "|---|---|"]
+    lines = [f"### {title}\n", f"{_html(about)}\n", "| word | meaning |", "|---|---|"]
     lines += [f"| `{word.value}` | {_cell(notes[word.name])} |" for word in words]
     return "\n".join([*lines, ""])
 
@@ -270,6 +270,18 @@ def _json_type(hint: Any) -> tuple[str, str]:
     return names.get(hint, getattr(hint, "__name__", str(hint))), ""
 
 
+def _linked(kind: str, file: File) -> str:
+    """Return a type with the names of the file's rows as links to their tables."""
+    names = "|".join(row.__name__ for row in file.rows[1:]) or "(?!)"
+    return re.sub(rf"\b({names})\b", lambda found: f"[{found[1]}](#{found[1].lower()})", _cell(kind))
+
+
 def _cell(text: str) -> str:
     """Return text for a cell of a Markdown table."""
-    return text.replace("|", "\\|").replace("<", "&lt;")
+    return _html(text).replace("|", "\\|")
+
+
+def _html(text: str) -> str:
+    """Return text in which no < begins a tag; what stands in backticks is code and stays."""
+    pieces = text.split("`")
+    return "`".join(piece if number % 2 else piece.replace("<", "&lt;") for number, piece in enumerate(pieces))
