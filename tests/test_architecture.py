@@ -82,7 +82,7 @@ ENGINES = {
 CORPUS_NOUNS = {"__init__", "records", "reasons", "ids", "licenses", "errors", "config"}
 TOP_LEVEL = {
     *ROOMS, "tests", "configs", "docs", ".ci", "pyproject.toml", "README.md", "Makefile", "LICENSE", "CHANGELOG.md",
-    "constraints.txt", ".gitignore",
+    "CONTRIBUTING.md", "constraints.txt", ".gitignore", ".git-blame-ignore-revs", ".pre-commit-config.yaml",
 }  # fmt: skip
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 400, 40

@@ -11,7 +11,6 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import awkward
 import gigatoken
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +55,8 @@ class Encoder:
             return np.empty(0, np.uint16), np.empty(0, np.int64)
         if self._seen > self._renew_bytes:
             self._renew()
+        import awkward  # a quarter of a second to import; only who encodes needs it
+
         encoded = self._tokenizer.encode_batch(list(texts), parallel=self._parallel)
         flat = np.asarray(awkward.flatten(encoded)).astype(np.uint16)
         self._seen += sum(map(len, texts))

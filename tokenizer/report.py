@@ -34,10 +34,10 @@ BATCH_ROWS = 512
 class Fertility:
     """Counts of documents, bytes, words and tokens of one source; adding two adds every count."""
 
-    documents: int = 0
-    bytes: int = 0
-    words: int = 0
-    tokens: int = 0
+    documents: int = 0  # encoded [documents]
+    bytes: int = 0  # of text, in UTF-8 [bytes]
+    words: int = 0  # pieces between white space [words]
+    tokens: int = 0  # without <|endoftext|> [tokens]
 
     def __add__(self, other: "Fertility") -> "Fertility":
         return Fertility(
@@ -62,24 +62,26 @@ class Fertility:
 class WordSplit:
     """Tokens of one word, at the start of a text and after a space."""
 
-    word: str
-    alone: tuple[str, ...]
-    after_space: tuple[str, ...]
+    word: str  # one of BioMedLM's table 3
+    alone: tuple[str, ...]  # its tokens at the start of a text
+    after_space: tuple[str, ...]  # its tokens behind a space
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
     """Report on one tokenizer; `measured_on` is the split of the corpus that the fertility is of."""
 
-    vocab_size: int
-    asked_vocab_size: int
-    end_of_text: int
-    training_documents: int
-    training_bytes: int
-    measured_on: str
-    checked_documents: int = 0  # encoded by `tokenizers` too, with equal ids
-    fertility: dict[str, Fertility] = field(default_factory=dict)
-    words: tuple[WordSplit, ...] = ()
+    vocab_size: int  # entries there are [tokens]
+    asked_vocab_size: int  # entries asked for [tokens]
+    end_of_text: int  # id of <|endoftext|>
+    training_documents: int  # learned from [documents]
+    training_bytes: int  # of text learned from [bytes]
+    measured_on: str  # split of the corpus that `fertility` is of
+    checked_documents: int = 0  # encoded by `tokenizers` too, with equal ids [documents]
+    fertility: dict[str, Fertility] = field(
+        default_factory=dict
+    )  # by source; in the file also bytes_per_token and tokens_per_word
+    words: tuple[WordSplit, ...] = ()  # how BioMedLM's ten words are split
 
 
 def measure(encoder: Encoder, shards: Sequence[str]) -> tuple[dict[str, Fertility], int]:

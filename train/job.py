@@ -27,13 +27,13 @@ _ERRORS = {error.exit_code: error for error in (UsageError, DataError, CorruptEr
 class Job:
     """Training job on given tokens; `resume` names the verified checkpoint to go on from."""
 
-    config: TrainConfig
-    shape: ModelShape
-    tokens: str
-    tokens_fingerprint: str
-    output: str
-    resume: str | None
-    resume_step: int
+    config: TrainConfig  # the whole configuration; see [train.md](train.md)
+    shape: ModelShape  # sizes of the model
+    tokens: str  # directory of the `pack`
+    tokens_fingerprint: str  # of that `pack`
+    output: str  # directory of the run; not in the file
+    resume: str | None  # name of the checkpoint to go on from
+    resume_step: int  # its step; 0 without one [steps]
     universal: bool = False  # load the universal copy made of it, for other ranks or another ZeRO stage
 
     @property

@@ -38,8 +38,8 @@ class Decision:
     doc_id: str
     source: str
     kind: str
-    kept: bool
-    reason: str  # "" when kept, else a `corpus.assemble.rules.DropReason`
+    kept: bool  # in a shard
+    reason: str  # "" when kept, else a `corpus.reasons.DropReason`
     survivor: str  # the kept document that stands for a duplicate, the newer record for an outdated one; else ""
     matched: str  # the document that `score` compares with: the survivor, or the citation its full text stands for
     score: float | None  # exact Jaccard similarity of word 5-shingles with `matched`

@@ -36,30 +36,30 @@ _HASH_THREADS = 8  # hashlib releases the interpreter lock
 class ListedCheckpoint:
     """One published checkpoint in `latest.json`; `sha256` is that of its checkpoint.json."""
 
-    name: str
-    step: int
-    sha256: str
+    name: str  # its directory below checkpoints/
+    step: int  # optimizer steps done [steps]
+    sha256: str  # of its checkpoint.json, hexadecimal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FileHash:
     """Size and hash of one file of a checkpoint."""
 
-    bytes: int
-    sha256: str
+    bytes: int  # size [bytes]
+    sha256: str  # of the content, hexadecimal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Checkpoint:
     """Description of a checkpoint, its checkpoint.json: the step, the run's recipe, and every file's hash."""
 
-    step: int
-    tokens: int
-    ranks: int
-    zero_stage: int
-    tokens_fingerprint: str
-    recipe: Mapping[str, Any]
-    files: Mapping[str, FileHash]
+    step: int  # optimizer steps done [steps]
+    tokens: int  # trained on so far [tokens]
+    ranks: int  # processes that wrote it
+    zero_stage: int  # of DeepSpeed, 0 to 3
+    tokens_fingerprint: str  # of the `pack` it was trained on
+    recipe: Mapping[str, Any]  # the settings that a resumed run must share; see [train.md](train.md)
+    files: Mapping[str, FileHash]  # by their name in the checkpoint
 
     @property
     def name(self) -> str:

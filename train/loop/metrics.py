@@ -9,7 +9,7 @@ import importlib.util
 import json
 import os
 from collections.abc import Mapping
-from typing import IO, Any
+from typing import IO, Any, TypedDict
 
 from corpus import storage
 from corpus.errors import UsageError
@@ -20,6 +20,30 @@ EVENTS = "tensorboard"
 
 # Dense bf16 peak of one device in TFLOP/s, from NVIDIA's data sheets; matched as part of the device's name.
 PEAK_TFLOPS = {"H200": 989.4, "H100": 989.4, "A100": 312.0}
+
+
+class Metrics(TypedDict, total=False):
+    """A line of metrics.jsonl: of a training step, or of an evaluation after one."""
+
+    step: int  # optimizer steps done [steps]
+    loss: float  # of the step's batch [nats a token]
+    learning_rate: float  # of the step
+    gradient_norm: float  # global norm of the gradients; where DeepSpeed tells it
+    validation_loss: float  # of an evaluation, over its rows [nats a token]
+    validation_loss_pubmed: float  # of the tokens of citations [nats a token]
+    validation_loss_pmc: float  # of the tokens of full texts [nats a token]
+    validation_bits_per_byte: float  # of an evaluation, over its rows [bits a byte of text]
+    validation_bits_per_byte_pubmed: float  # of citations [bits a byte of text]
+    validation_bits_per_byte_pmc: float  # of full texts [bits a byte of text]
+
+
+class Timing(TypedDict, total=False):
+    """A line of timing.jsonl: of every step, and every `log_every` steps the speed since the last."""
+
+    step: int  # optimizer steps done [steps]
+    seconds: float  # that the step took [seconds]
+    seconds_for_data: float  # of these, waiting for rows [seconds]
+    tokens_per_second: float  # over all ranks [tokens a second]
 
 
 def known_peak(device_name: str) -> float | None:
@@ -36,7 +60,7 @@ def speed_text(tokens_per_second: float, flops_per_token: int, peak_tflops: floa
     return f"{text}  MFU {gflops / 10 / peak_tflops:.1f} % of {peak_tflops:,.1f} TFLOP/s"
 
 
-def read_metrics(output: str, until_step: int | None = None) -> list[dict[str, Any]]:
+def read_metrics(output: str, until_step: int | None = None) -> list[Metrics]:
     """Return the lines of metrics.jsonl up to a step; a last line cut by a kill is left out."""
     path = storage.join(output, METRICS)
     if not storage.exists(path):
@@ -67,7 +91,7 @@ class MetricsLog:
         self._metrics.flush()
         self._show(step, values)
 
-    def record_timing(self, step: int, values: Mapping[str, float]) -> None:
+    def record_timing(self, step: int, values: Timing) -> None:
         """Log values that differ from run to run: seconds and what follows from them."""
         self._timing.write(_line({"step": step, **values}))
         self._timing.flush()
@@ -86,7 +110,7 @@ class MetricsLog:
         if self._wandb is not None:
             self._wandb.finish()
 
-    def _show(self, step: int, values: Mapping[str, float]) -> None:
+    def _show(self, step: int, values: Mapping[str, Any]) -> None:
         for name, value in values.items():
             self._events.add_scalar(f"train/{name}", value, step)
         if self._wandb is not None:
