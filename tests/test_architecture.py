@@ -33,14 +33,14 @@ MAY_IMPORT = {
     ),
     "corpus/text": "corpus corpus/arrays",
     "corpus/dedup": "corpus corpus/arrays",
-    "corpus/assemble": ("corpus corpus/arrays corpus/storage corpus/stage corpus/pile corpus/text corpus/dedup"),
+    "corpus/assemble": "corpus corpus/arrays corpus/storage corpus/stage corpus/pile corpus/text corpus/dedup",
     "corpus/synthetic": "corpus corpus/storage corpus/stage corpus/assemble",
     "tokenizer": "corpus corpus/arrays corpus/storage corpus/stage",
     # From token shards to a model.
-    "train": "corpus corpus/storage",
+    "train": "corpus corpus/storage corpus/stage",
     "train/model": "train",
     "train/data": "corpus tokenizer",
-    "train/checkpoint": "corpus corpus/storage train train/model",
+    "train/checkpoint": "corpus corpus/storage corpus/stage train train/model",
     "train/loop": "corpus corpus/storage tokenizer train train/model train/data train/checkpoint",
     "train/plan": "corpus corpus/stage train",
     "train/launch": (
@@ -48,8 +48,7 @@ MAY_IMPORT = {
     ),
     "train/export": "corpus corpus/storage corpus/stage tokenizer train train/model train/checkpoint",
     "train/generate": (
-        "corpus corpus/storage corpus/stage tokenizer train train/model train/data train/checkpoint train/loop "
-        "train/export"
+        "corpus corpus/storage corpus/stage tokenizer train train/model train/data train/checkpoint train/export"
     ),
     # Beam, and the door: only what calls a training verb knows `train`.
     "pipelines/beam": "corpus corpus/storage corpus/stage",
@@ -59,14 +58,13 @@ MAY_IMPORT = {
     ),
     "pipelines/inspection": (
         "corpus corpus/storage corpus/stage corpus/ncbi/markup corpus/ncbi/jats corpus/pile corpus/fetch "
-        "corpus/extract corpus/text corpus/dedup corpus/assemble tokenizer train train/checkpoint train/loop "
-        "train/launch "
+        "corpus/extract corpus/text corpus/dedup corpus/assemble tokenizer train train/checkpoint train/loop"
     ),
     "pipelines/report": "corpus corpus/storage corpus/stage corpus/dedup pipelines/inspection",
     "pipelines/workflow": (
-        "corpus corpus/storage corpus/stage corpus/fetch corpus/extract corpus/assemble corpus/synthetic tokenizer "
-        "train train/launch train/generate pipelines pipelines/beam pipelines/assemble pipelines/inspection "
-        "pipelines/report "
+        "corpus corpus/storage corpus/stage corpus/fetch corpus/extract corpus/assemble corpus/synthetic "
+        "tokenizer train train/launch train/generate pipelines pipelines/beam pipelines/assemble "
+        "pipelines/inspection pipelines/report"
     ),
     "pipelines/cli": (
         "corpus corpus/stage corpus/fetch corpus/extract corpus/assemble tokenizer train train/launch train/plan "

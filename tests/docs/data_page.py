@@ -44,7 +44,7 @@ from corpus.stage.lock import RunFacts
 from corpus.stage.manifest import Books, Input, Manifest, Part
 from corpus.storage.schema import schema_of
 from tokenizer.report import Fertility, Report, WordSplit
-from train.checkpoint.store import Checkpoint, Entry, FileHash
+from train.checkpoint.store import Checkpoint, FileHash, ListedCheckpoint
 from train.job import Job
 from train.loop.metrics import Metrics, Timing
 
@@ -131,7 +131,7 @@ VERBS: dict[str, tuple[File, ...]] = {
         File(path="job.json", rows=(Job,), columns=_WRITTEN_JOB, parquet=False),
         File(
             path="checkpoints/latest.json",
-            rows=(Entry,),
+            rows=(ListedCheckpoint,),
             prose="An object: `checkpoints`, a list of the rows below, oldest first, and `sha256` of that list.",
             parquet=False,
         ),
