@@ -31,7 +31,7 @@ def setting(
     field's, `envvar` an environment variable that is read when the option is not given.
     """
     facts = {"runtime": runtime, "group": group, "metavar": metavar, "option": option, "envvar": envvar}
-    extra = {name: fact for name, fact in facts.items() if fact is not None}
+    extra: dict[str, Any] = {name: fact for name, fact in facts.items() if fact is not None}
     return Field(default, description=description, json_schema_extra=extra, **limits)
 
 

@@ -1,4 +1,4 @@
-"""Last words of a command: one line of numbers, or one line about an error and its exit code."""
+"""Messages at the end of a command: its line of numbers, or the line of its error and the exit code."""
 
 import sys
 import traceback

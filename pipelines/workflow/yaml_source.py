@@ -1,4 +1,4 @@
-"""A YAML file with the place of every key, so that an error can name its line.
+"""YAML file as plain data and the place of every key, so that an error can name its line.
 
 In: a path and `a.b=c` overrides. Out: plain data, and for each key path where it was written:
 `file:line:column`, or `--set a.b`. A key given twice is a problem, where YAML lets the last one win.
