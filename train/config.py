@@ -15,7 +15,7 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from corpus.config import StageConfig, runtime
+from corpus.config import StageConfig, read_assignment, runtime
 from corpus.errors import UsageError
 
 LENGTHS: dict[str, Any] = {"steps": 0, "epochs": None}  # the two ways to state how long to train, each when left out
@@ -217,16 +217,15 @@ def with_settings(config: TrainConfig, assignments: Iterable[str]) -> TrainConfi
     """Return a configuration with `a.b=c` replaced, c as YAML; raises UsageError, listing every mistake."""
     content = config.model_dump()
     for assignment in assignments:
-        key, mark, text = assignment.partition("=")
-        *path, last = key.split(".")
-        place = content
-        for name in path:
-            place = place.get(name) if isinstance(place, dict) else None  # type: ignore[assignment]
-        if not mark or not isinstance(place, dict):
-            raise UsageError(f"--set {assignment}: expected SETTING=VALUE, such as zero_stage=2 or model.dropout=0")
-        place[last] = yaml.safe_load(text)
-        if key in LENGTHS:
-            content |= other_length(key)
+        (*above, last), value = read_assignment(assignment, "zero_stage=2 or model.dropout=0")
+        place: Any = content
+        for name in above:
+            place = place.get(name) if isinstance(place, dict) else None
+        if not isinstance(place, dict):
+            raise UsageError(f"--set {assignment}: there is no setting {'.'.join(above)} with settings in it")
+        place[last] = value
+        if not above and last in LENGTHS:
+            content |= other_length(last)
     return checked(content, "--set")
 
 

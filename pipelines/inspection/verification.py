@@ -1,4 +1,4 @@
-"""`verify DIR`: is every finished stage below a directory what its manifest says, and do the stages belong together?
+"""Verification of all stages below a directory against their manifests and each other, `verify DIR`.
 
 Checked for each manifest found: its own hash, size and SHA-256 of every part, the books, the checkpoints of a
 training run, and that each earlier stage it names is one that lies below the same directory. A directory with

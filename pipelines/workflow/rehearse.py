@@ -1,4 +1,4 @@
-"""`rehearse`: made-up records of PubMed's and PMC's statistics through the real `assemble`, with what it cost.
+"""Workflow `rehearse`: made-up records of PubMed's and PMC's statistics through `assemble`, and what it cost.
 
 The records are made when a step reads them and never stored (`corpus.synthetic.rehearsal`); their making is counted
 apart. All steps run in this one process, so that the seconds of each are known. Shards are written, hashed and
@@ -12,6 +12,8 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+
+import psutil
 
 from corpus import storage
 from corpus.assemble.config import AssembleConfig
@@ -118,26 +120,26 @@ def _reading(parts: RehearsedParts, folder: str) -> dict[str, float]:
 
 
 @dataclass(kw_only=True)
-class Memory:
-    """The largest resident memory of this process and its children seen so far, and during each step, in bytes."""
+class MemoryPeak:
+    """Largest resident memory of this process seen so far, and during each step, in bytes."""
 
     peak: int = 0
     by_step: dict[str, int] = field(default_factory=dict)
 
-    def look(self) -> None:
+    def sample(self, process: psutil.Process) -> None:
         """Take one sample."""
-        used = sum(map(_resident, _tree(os.getpid())))
+        used = process.memory_info().rss
         self.peak = max(self.peak, used)
         self.by_step[Meter.step] = max(self.by_step.get(Meter.step, 0), used)
 
 
 @contextmanager
-def _watched_memory() -> Iterator[Memory]:
-    memory, stop = Memory(), threading.Event()
+def _watched_memory() -> Iterator[MemoryPeak]:
+    memory, stop, process = MemoryPeak(), threading.Event(), psutil.Process()
 
     def watch() -> None:
         while not stop.wait(SAMPLE_SECONDS):
-            memory.look()
+            memory.sample(process)
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
@@ -148,29 +150,14 @@ def _watched_memory() -> Iterator[Memory]:
         thread.join()
 
 
-def _tree(pid: int) -> list[int]:
-    """Return a process and all below it (Linux; elsewhere the process alone)."""
-    found = [pid]
-    try:
-        for task in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{task}/children") as source:
-                for child in source.read().split():
-                    found += _tree(int(child))
-    except (FileNotFoundError, ProcessLookupError):
-        return found
-    return found
-
-
-def _resident(pid: int) -> int:
-    try:
-        with open(f"/proc/{pid}/statm") as source:
-            return int(source.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-
-
 def _report(
-    parts: RehearsedParts, manifest: Manifest, reading: dict[str, float], memory: Memory, *, wall: float, folder: str
+    parts: RehearsedParts,
+    manifest: Manifest,
+    reading: dict[str, float],
+    memory: MemoryPeak,
+    *,
+    wall: float,
+    folder: str,
 ) -> Rehearsal:
     work = sum(storage.size(storage.join(folder, name)) for name in storage.walk_files(folder))
     return Rehearsal(
