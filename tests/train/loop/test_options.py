@@ -159,7 +159,7 @@ def tokens(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_the_job_can_be_somebody_elses_to_start(tokens: str, tmp_path: Path) -> None:
-    with pytest.raises(RetryError, match=r"torch\.distributed\.run.*-m train\.rank") as caught:
+    with pytest.raises(RetryError, match=r"torch\.distributed\.run.*-m train\.loop\.rank") as caught:
         train(config(launcher="print"), tokens=tokens, output=str(tmp_path / "run"))
     assert "run this command again with --resume" in str(caught.value)
     assert (tmp_path / "run" / "job.json").exists()
