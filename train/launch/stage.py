@@ -58,8 +58,8 @@ def train(
     shape = config.model.shape(seq_length=rows.seq_length, vocab_size=rows.vocab_size)
     if not len(rows):
         raise UsageError(f"{tokens}: the training split has no full row; give more text, or pack shorter rows")
-    mixture = plan_mixture(rows, config.source_weights)
-    config = _with_steps(config, mixture.pass_rows)
+    pass_rows = plan_mixture(rows, config.source_weights).pass_rows
+    config = _with_steps(config, pass_rows)
     with running_stage(output):
         if resume:
             _reopen(output, config, trust=trust)
@@ -70,7 +70,7 @@ def train(
             return manifest
         check_memory(config, shape)
         job, checkpoint = _make_job(config, shape, rows, tokens=tokens, output=output, resume=resume)
-        _describe(job, rows, mixture.pass_rows)
+        _describe(job, rows, pass_rows)
         if job.resume_step < config.steps:
             write_job(job)
             with universal_copy(output, checkpoint, config):
