@@ -34,7 +34,6 @@ from corpus.storage import parquet
 from corpus.storage.schema import schema_of, to_table
 
 FILES = ("documents", "texts", "early", "buckets", "contamination")
-LAYOUT = "texts apart, plain arrays, XXH3"  # of the intermediate files: those of an earlier version are not taken up
 PIECE_ROWS = 4096  # documents that are signed at once: what they need in between stays near the processor
 WORK_LEVEL = 1  # of zstd: what the stage removes at its end is written at twice the speed and a fifth larger
 
@@ -100,7 +99,7 @@ def make_documents(
     facts["evaluation"] = evaluation_digest(config.evaluation)
     marked = retracted_rows(parts.keys(part), retracted) if len(retracted) else np.zeros(len(verdicts), bool)
     facts["retractions"] = hashlib.sha256(marked.tobytes()).hexdigest()
-    of = " ".join([LAYOUT, *facts.values()])
+    of = " ".join(facts.values())
     if done := workspace.finished(task, of=of):
         return done
     table, decided = _decided(parts, part, verdicts, marked, config)

@@ -25,10 +25,11 @@ from corpus.ncbi.archives.fetched import BASELINE, UPDATES
 from corpus.ncbi.archives.fetched import PUBMED_STAGE as STAGE
 from corpus.ncbi.archives.gzip_stream import read_md5
 from corpus.stage.lock import running_stage
-from corpus.stage.manifest import Books, Input, Manifest, Part, fingerprint, has_manifest, read_manifest
+from corpus.stage.manifest import Books, Input, Manifest, Part, has_manifest, read_manifest
 from corpus.stage.progress import say
-from corpus.stage.workspace import Receipt, Workspace, difference
+from corpus.stage.workspace import Receipt, Workspace, difference, open_workspace
 
+REVISION = 1  # raise it when the same input gives other bytes
 _HREF = re.compile(r"""href\s*=\s*["']?(?:\./)?(pubmed(\d\d)n(\d{4,5})\.xml\.gz(\.md5)?)["'\s>]""", re.IGNORECASE)
 _LISTING_CAP, _SIDECAR_CAP = 50_000_000, 4096
 Mirrored = tuple["PubmedFile", list[Part]]
@@ -248,18 +249,15 @@ def _upload(local: str, path: str) -> None:
 
 
 def _workspace(config: FetchPubmedConfig, output: str, files: Sequence[PubmedFile]) -> Workspace:
-    inputs = tuple(sorted((Input(name=file.name, fingerprint=file.md5) for file in files), key=lambda item: item.name))
-    identity = config.identity()
-    return Workspace(
-        output=output, stage=STAGE, fingerprint=fingerprint(STAGE, identity, inputs), config=identity, inputs=inputs
-    )
+    inputs = (Input(name=file.name, fingerprint=file.md5) for file in files)
+    return open_workspace(output, stage=STAGE, revision=REVISION, config=config.identity(), inputs=inputs)
 
 
 def _check_same_mirror(workspace: Workspace, there: Manifest | None, files: Sequence[PubmedFile]) -> None:
-    """Refuse a directory of other settings, or of another year: a new baseline replaces the old one."""
+    """Refuse a directory of other settings, another revision, or another year: a new baseline replaces the old one."""
     if there is None:
         return
-    if dict(there.config) != dict(workspace.config):
+    if not workspace.made_alike(there):
         raise UsageError(difference(workspace, there))
     if there.summary["year"] != 2000 + files[0].year:
         raise UsageError(

@@ -65,9 +65,14 @@ class Workspace:
 
     output: str
     stage: str
+    revision: int
     fingerprint: str
     config: Mapping[str, Any]
     inputs: tuple[Input, ...]
+
+    def made_alike(self, manifest: Manifest) -> bool:
+        """Say whether a finished stage was made by the same revision with the same settings, of whatever inputs."""
+        return (manifest.revision, dict(manifest.config)) == (self.revision, dict(self.config))
 
     def path(self, name: str) -> str:
         """Return the full path of a file of the output."""
@@ -117,6 +122,7 @@ class Workspace:
         parts = sorted((part for receipt in receipts for part in receipt.parts), key=lambda part: part.path)
         manifest = Manifest(
             stage=self.stage,
+            revision=self.revision,
             fingerprint=self.fingerprint,
             config=self.config,
             inputs=self.inputs,
@@ -159,7 +165,7 @@ class Workspace:
     def _task_fingerprint(self, of: str | None) -> str:
         if of is None:
             return self.fingerprint
-        return fingerprint(self.stage, self.config, [Input(name="task", fingerprint=of)])
+        return fingerprint(self.stage, self.config, [Input(name="task", fingerprint=of)], revision=self.revision)
 
     def _read_receipt(self, path: str) -> tuple[Receipt, str]:
         """Return a receipt and the fingerprint of what its task read."""
@@ -175,10 +181,26 @@ class Workspace:
         return storage.join(self.output, RECEIPTS, f"{readable}-{tag}.json")
 
 
+def open_workspace(
+    output: str, *, stage: str, revision: int, config: Mapping[str, Any], inputs: Iterable[Input]
+) -> Workspace:
+    """Return the workspace of a stage; `revision` is that of its code."""
+    inputs = tuple(sorted(inputs, key=lambda item: (item.name, item.fingerprint)))
+    return Workspace(
+        output=str(output),
+        stage=stage,
+        revision=revision,
+        fingerprint=fingerprint(stage, config, inputs, revision=revision),
+        config=dict(config),
+        inputs=inputs,
+    )
+
+
 def plan_stage(
     output: str,
     *,
     stage: str,
+    revision: int,
     config: Mapping[str, Any],
     inputs: Iterable[Input],
     update: Callable[[Workspace, Manifest], Iterable[str]] | None = None,
@@ -192,14 +214,7 @@ def plan_stage(
     Raises UsageError, printing the difference, when the directory holds a finished stage that differs,
     or files that are no stage's.
     """
-    inputs = tuple(sorted(inputs, key=lambda item: (item.name, item.fingerprint)))
-    workspace = Workspace(
-        output=str(output),
-        stage=stage,
-        fingerprint=fingerprint(stage, config, inputs),
-        config=dict(config),
-        inputs=inputs,
-    )
+    workspace = open_workspace(output, stage=stage, revision=revision, config=config, inputs=inputs)
     storage.remove_temporary(workspace.output)
     finish_withdrawal(workspace.output)
     if has_manifest(workspace.output):
@@ -216,7 +231,8 @@ def plan_stage(
 
 
 def _same_but_inputs(workspace: Workspace, manifest: Manifest) -> bool:
-    return fingerprint(workspace.stage, workspace.config, manifest.inputs) == manifest.fingerprint
+    with_those = fingerprint(workspace.stage, workspace.config, manifest.inputs, revision=workspace.revision)
+    return with_those == manifest.fingerprint
 
 
 def difference(workspace: Workspace, manifest: Manifest, *, can_update: bool = False) -> str:
@@ -224,6 +240,8 @@ def difference(workspace: Workspace, manifest: Manifest, *, can_update: bool = F
     lines = [f"{workspace.output}: holds a finished `{manifest.stage}` made with something else:"]
     if manifest.stage != workspace.stage:
         lines.append(f"  stage: {manifest.stage} there, {workspace.stage} asked for")
+    elif manifest.revision != workspace.revision:
+        lines.append(f"  code: revision {manifest.revision} there, now {workspace.revision}, which gives other bytes")
     for name in sorted({*manifest.config, *workspace.config}):
         old, new = manifest.config.get(name), workspace.config.get(name)
         if old != new:
@@ -234,7 +252,7 @@ def difference(workspace: Workspace, manifest: Manifest, *, can_update: bool = F
     changes += [f"  input only asked for: {name} {digest[:12]}" for name, digest in sorted(asked - there)]
     lines += changes[:10] + ([f"  … and {len(changes) - 10} more inputs"] if len(changes) > 10 else [])
     if len(lines) == 1:
-        lines.append(f"  code version: {manifest.version} there")
+        lines.append(f"  code: that of version {manifest.version}, before its revisions were counted")
     advice = "Add --update to bring it up to date, choose" if can_update else "Choose"
     lines.append(f"{advice} another --output, or remove that directory.")
     return "\n".join(lines)

@@ -14,7 +14,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from corpus.assemble.config import AssembleConfig
+from corpus.assemble.config import REVISION, AssembleConfig
 from corpus.assemble.contamination import load_index
 from corpus.assemble.documents import file_ranks
 from corpus.assemble.inputs import stored_parts
@@ -59,7 +59,12 @@ def assemble(
     with running_stage(output):
         inputs = [Input(name="extract", fingerprint=source.fingerprint), *_evaluation_inputs(config)]
         workspace, finished = plan_stage(
-            output, stage=STAGE, config=config.identity(), inputs=inputs, update=_nothing_committed if update else None
+            output,
+            stage=STAGE,
+            revision=REVISION,
+            config=config.identity(),
+            inputs=inputs,
+            update=_nothing_committed if update else None,
         )
         plan = plan_assemble(config, source, records=records, workspace=workspace)
         before = workspace.receipts("documents")

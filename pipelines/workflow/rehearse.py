@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from corpus import storage
-from corpus.assemble.config import AssembleConfig
+from corpus.assemble.config import REVISION, AssembleConfig
 from corpus.assemble.decide_batch import unread
 from corpus.assemble.documents import file_ranks
 from corpus.assemble.inputs import StoredParts
@@ -70,7 +70,7 @@ def _assemble(parts: RehearsedParts, folder: str) -> Manifest:
     """Run the pipeline of `assemble` on made-up parts, by the very steps that run on stored ones."""
     config = AssembleConfig()
     inputs = [Input(name="rehearsal", fingerprint=digest) for digest in parts.digests[:1]]
-    workspace, _ = plan_stage(folder, stage="assemble", config=config.identity(), inputs=inputs)
+    workspace, _ = plan_stage(folder, stage="assemble", revision=REVISION, config=config.identity(), inputs=inputs)
     text_bytes = parts.num_citations * TEXT_PER_CITATION + parts.num_articles * TEXT_PER_ARTICLE
     plan = Plan(
         workspace=workspace,

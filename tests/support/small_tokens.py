@@ -65,7 +65,8 @@ def write_tokens(
     }
     manifest = Manifest(
         stage="pack",
-        fingerprint=fingerprint("pack", config, inputs),
+        revision=1,
+        fingerprint=fingerprint("pack", config, inputs, revision=1),
         config=config,
         inputs=inputs,
         parts=tuple(parts),

@@ -21,7 +21,7 @@ from yarl import URL
 from corpus.errors import UsageError
 from corpus.fetch.http.pace import Gate, Pace
 from corpus.fetch.http.tally import Tally
-from corpus.stage.manifest import PACKAGE_VERSION
+from corpus.stage.manifest import package_version
 
 Checked = TypeVar("Checked")
 
@@ -92,7 +92,7 @@ class Client:
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,
-            headers={"User-Agent": f"corpuscle/{PACKAGE_VERSION}", "Accept-Encoding": "identity"},
+            headers={"User-Agent": f"corpuscle/{package_version()}", "Accept-Encoding": "identity"},
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.pace.grace, sock_read=self.pace.grace),
         )
         return self

@@ -35,13 +35,14 @@ from corpus.fetch.pmc.shard_plan import Slots
 from corpus.fetch.spool import mark_unfinished, recorded, spool_folder
 from corpus.ncbi.archives.article_store import METADATA, STAGE
 from corpus.stage.lock import running_stage
-from corpus.stage.manifest import Books, Input, Manifest, Part, fingerprint, has_manifest
+from corpus.stage.manifest import Books, Input, Manifest, Part, has_manifest
 from corpus.stage.manifest import read_manifest as read_stage
 from corpus.stage.progress import say
-from corpus.stage.workspace import WORK, Receipt, Workspace, difference
+from corpus.stage.workspace import WORK, Receipt, Workspace, difference, open_workspace
 from corpus.storage import parquet
 from corpus.storage.schema import from_batch
 
+REVISION = 1  # raise it when the same input gives other bytes
 _GUESS = 95_000.0  # bytes of an article's XML, the mean of 2,400
 _PINNED = "pinned.json"
 _PLAN = "plan"  # what the inventory lists, sorted
@@ -72,7 +73,7 @@ async def _fetch(config: FetchPmcConfig, output: str, pace: Pace, tally: Tally) 
                     say(f"{output}: up to date with the inventory of {inventory.date}")
                     return there
                 say(f"{output}: {damage_text(damaged)}")
-            if there is not None and dict(there.config) != config.identity():
+            if there is not None and not run.workspace.made_alike(there):
                 raise UsageError(difference(run.workspace, there))
             mark_unfinished(run.workspace)
             async with tally.shown():
@@ -95,26 +96,30 @@ async def choose(client: Client, config: FetchPmcConfig, archive_base: str, spoo
         await archive(client, inventory, archive_base)
     with storage.write_atomic(os.path.join(spool, _PINNED)) as sink:
         versions = sorted({*pinned.get("isal", ()), isal.__version__})
-        sink.write(json.dumps({"date": inventory.date, "isal": versions}).encode())
+        sink.write(json.dumps({"date": inventory.date, "isal": versions, "revision": REVISION}).encode())
     return inventory
 
 
 def _read_pinned(spool: str) -> dict[str, Any]:
-    """Return what an interrupted run left of its choice: the inventory, and the versions of isal that wrote."""
+    """Return what an interrupted run left of its choice: the inventory, and the versions of isal that wrote.
+
+    What a run of another revision left is removed with it.
+    """
     path = os.path.join(spool, _PINNED)
     if not os.path.exists(path):
         return {}
     with open(path, "rb") as source:
         content: dict[str, Any] = json.loads(source.read())
-    return content
+    if content.get("revision", 1) == REVISION:
+        return content
+    say(f"{spool}: unfinished work of another revision of the code is removed")
+    storage.remove_tree(spool)
+    return {}
 
 
 def _run(config: FetchPmcConfig, output: str, spool: str, inventory: Inventory, there: Manifest | None) -> "_Run":
     inputs = (Input(name=inventory.date, fingerprint=inventory.fingerprint),)
-    identity = config.identity()
-    workspace = Workspace(
-        output=output, stage=STAGE, fingerprint=fingerprint(STAGE, identity, inputs), config=identity, inputs=inputs
-    )
+    workspace = open_workspace(output, stage=STAGE, revision=REVISION, config=config.identity(), inputs=inputs)
     previous = Previous(output, there, verify=config.verify)
     return _Run(config=config, spool=spool, inventory=inventory, workspace=workspace, previous=previous)
 

@@ -106,7 +106,9 @@ def test_extract_writes_a_piece_once_and_skips_what_vanished(server: Bucket, tmp
         server.publish("2026-11-26T01-00Z")
     config = ExtractConfig(pmc=(str(tmp_path / "store"),))
     tasks = find_inputs(pubmed=(), pmc=config.pmc, articles_per_part=8)
-    workspace, _ = plan_stage(str(tmp_path / "records"), stage="extract", config=config.identity(), inputs=[])
+    workspace, _ = plan_stage(
+        str(tmp_path / "records"), stage="extract", revision=1, config=config.identity(), inputs=[]
+    )
     receipts = [extract_task(task, workspace, config) for task in tasks]
     written = {row.doc_id for path in _parts(workspace.output, receipts) for row in from_batch(_read(path), Record)}
     assert f"pmc:{name}" not in written

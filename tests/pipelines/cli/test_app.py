@@ -100,7 +100,7 @@ def test_defaults_of_the_command_line_are_those_of_the_configuration(verb: Any, 
 
 def finished(stage: str) -> Manifest:
     books = Books(read=3, kept=2, dropped={"bad_xml": 1})
-    return Manifest(stage=stage, fingerprint="f", config={}, inputs=(), parts=(), books=books, summary={})
+    return Manifest(stage=stage, revision=1, fingerprint="f", config={}, inputs=(), parts=(), books=books, summary={})
 
 
 @pytest.fixture

@@ -27,7 +27,9 @@ pack: {{seq_length: 32}}
 
 
 def manifest(stage: str, books: Books, **summary: object) -> Manifest:
-    return Manifest(stage=stage, fingerprint="", config={}, inputs=(), parts=(), books=books, summary=summary)
+    return Manifest(
+        stage=stage, revision=1, fingerprint="", config={}, inputs=(), parts=(), books=books, summary=summary
+    )
 
 
 def test_the_funnel_accounts_for_every_record() -> None:

@@ -109,11 +109,18 @@ def commit(folder: Path, name: str, inputs: dict[str, str], summary: dict[str, A
         Part(path=path.name, role="train", rows=3, bytes=path.stat().st_size, sha256=sha256_file(str(path)))
         for path in sorted(folder.glob("*.parquet"))
     )
-    print_ = fingerprint(name, config, named)
+    print_ = fingerprint(name, config, named, revision=1)
     write_manifest(
         str(folder),
         Manifest(
-            stage=name, fingerprint=print_, config=config, inputs=named, parts=parts, books=Books(), summary=summary
+            stage=name,
+            revision=1,
+            fingerprint=print_,
+            config=config,
+            inputs=named,
+            parts=parts,
+            books=Books(),
+            summary=summary,
         ),
     )
     return print_
