@@ -8,7 +8,7 @@ The manifest is written last, from the receipts; then the receipts and `_work/` 
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -25,7 +25,6 @@ from corpus.stage.manifest import (
     write_manifest,
 )
 from corpus.stage.withdraw import finish_withdrawal, withdraw
-from corpus.storage.failpoints import reach
 
 RECEIPTS = "_receipts"
 WORK = "_work"
@@ -140,13 +139,7 @@ class Workspace:
         files |= {file.path for receipt in keep for file in receipt.work}
         files |= {self._receipt_path(receipt.task).removeprefix(self.path("")) for receipt in keep}
         for folder in (RECEIPTS, WORK):
-            reach(f"clean:{folder}")
-            if not files:
-                storage.remove_tree(self.path(folder))
-                continue
-            for name in storage.walk_files(self.path(folder)) if storage.exists(self.path(folder)) else ():
-                if f"{folder}/{name}" not in files:
-                    storage.remove_file(self.path(f"{folder}/{name}"))
+            self._clean_folder(folder, files)
 
     def receipts(self, kind: str) -> dict[str, Receipt]:
         """Return the receipts of the tasks `kind/…` by task, whether or not their files are intact."""
@@ -161,6 +154,14 @@ class Workspace:
         if storage.is_remote(folder) or not os.path.isdir(folder):
             return 0
         return len(os.listdir(folder))
+
+    def _clean_folder(self, folder: str, keep: Collection[str]) -> None:
+        if not keep:
+            storage.remove_tree(self.path(folder))
+            return
+        for name in storage.walk_files(self.path(folder)) if storage.exists(self.path(folder)) else ():
+            if f"{folder}/{name}" not in keep:
+                storage.remove_file(self.path(f"{folder}/{name}"))
 
     def _task_fingerprint(self, of: str | None) -> str:
         if of is None:

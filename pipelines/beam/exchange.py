@@ -17,7 +17,6 @@ import apache_beam as beam
 from apache_beam.transforms.window import GlobalWindows
 
 from corpus.stage.cpu_meter import count
-from corpus.storage.failpoints import reach
 from pipelines.beam.metering import metered_step
 
 FLUSH_BYTES = 64 << 20  # of blocks that wait in a worker, to be written partition by partition
@@ -124,4 +123,3 @@ class Spill(beam.DoFn):
             yield partition, BlockRef(path=self._sink.name, offset=offset, length=length)
         if self._sink is not None:
             self._sink.flush()  # references may be read before the bundle ends
-        reach("spill:flushed")

@@ -134,8 +134,7 @@ def _note_validator(wanted: Wanted, response: aiohttp.ClientResponse) -> None:
 
 
 def _publish(wanted: Wanted) -> None:
-    os.replace(wanted.part, wanted.path)
-    storage.sync_folder(os.path.dirname(wanted.path) or ".")
+    storage.publish(wanted.part, wanted.path)
     Path(f"{wanted.part}.json").unlink(missing_ok=True)
 
 
