@@ -28,7 +28,7 @@ from corpus.dedup.notices import are_notices
 from corpus.dedup.shingles import normalize
 from corpus.reasons import DropReason
 from corpus.records import Kind, doc_key, part_number
-from corpus.stage.task_progress import tell
+from corpus.stage import task_progress
 from corpus.stage.workspace import WORK, Receipt, Workspace
 from corpus.storage import parquet
 from corpus.storage.schema import schema_of, to_table
@@ -103,7 +103,7 @@ def make_documents(
     if done := workspace.finished(task, of=of):
         return done
     table, decided = _decided(parts, part, verdicts, marked, config)
-    tell(workspace.output, "records read", len(verdicts))
+    task_progress.add(workspace.output, "records read", len(verdicts))
     found = _contamination(table, config)
     if config.contaminated == "remove" and found.num_rows:
         table, decided = _without(table, decided, found.column("doc_id"))

@@ -22,8 +22,8 @@ from corpus.assemble.splits import Shards, clusters_of, order_of, split_of
 from corpus.assemble.text_store import gather_texts, read_texts
 from corpus.reasons import DUPLICATE_REASONS
 from corpus.records import doc_id
+from corpus.stage import task_progress
 from corpus.stage.manifest import SPLITS, Books
-from corpus.stage.task_progress import tell
 from corpus.stage.workspace import Receipt, Workspace
 from corpus.storage import parquet
 from corpus.storage.files import is_remote
@@ -86,7 +86,7 @@ def place(
         parts.append(report)
         facts |= found
     receipt = Receipt(task=f"decisions/{part:05d}", parts=tuple(parts), books=_books(decisions), facts=facts)
-    tell(workspace.output, "decided", decisions.num_rows)
+    task_progress.add(workspace.output, "decided", decisions.num_rows)
     order = order_of(keys, config.seed)
     kept = table.append_column("order", pa.array(order))
     kept = kept.append_column("shard", pa.array(shards.numbers(order, split))).filter(pa.array(lost < 0))
@@ -137,7 +137,7 @@ def write_shard(
         table = table.append_column(_TEXT, gather_texts(paths, *places))
     table = table.select(SHARD_COLUMNS)
     parquet.write_table(workspace.path(name), table)
-    tell(workspace.output, "in shards", table.num_rows)
+    task_progress.add(workspace.output, "in shards", table.num_rows)
     facts = {f"{split}_documents": table.num_rows, f"{split}_text_bytes": _num_bytes(table)}
     for source in ("pubmed", "pmc"):
         facts[f"{split}_documents_{source}"] = pc.sum(pc.equal(table.column("source"), source)).as_py() or 0

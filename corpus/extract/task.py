@@ -21,9 +21,9 @@ from corpus.extract.config import ExtractConfig
 from corpus.extract.inputs import InputTask
 from corpus.ncbi.pubmed.reader import read_pubmed
 from corpus.records import Kind, Record, Reject
+from corpus.stage import task_progress
 from corpus.stage.manifest import Books, Manifest, Part
 from corpus.stage.progress import say
-from corpus.stage.task_progress import tell
 from corpus.stage.withdraw import said_of
 from corpus.stage.workspace import Receipt, Workspace, receipt_of
 from corpus.storage import parquet
@@ -200,7 +200,7 @@ class _PartSink:
         self._writer.write_table(table, row_group_size=max(1, table.num_rows))
         self._rows_in_part += table.num_rows
         self._pending = []
-        tell(self.workspace.output, "records read", table.num_rows)
+        task_progress.add(self.workspace.output, "records read", table.num_rows)
 
     def _open_part(self) -> None:
         if self._writer is None:

@@ -16,8 +16,7 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.transforms.window import GlobalWindows
 
-from corpus.stage.cpu_meter import count
-from pipelines.beam.metering import metered_step
+from pipelines.beam.metering import count, metered_step
 
 FLUSH_BYTES = 64 << 20  # of blocks that wait in a worker, to be written partition by partition
 _LENGTH = struct.Struct("<I")

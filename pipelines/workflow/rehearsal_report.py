@@ -109,7 +109,7 @@ class Rehearsal:
         yield f"{'assemble':28}{total:10.1f}{total / self.documents * 1e6:13.2f}{'':38}{self.core_hours():14.2f}"
         yield f"{'(making up the records)':28}{self.seconds.get(MAKING, 0):10.1f}"
         yield ""
-        yield f"peak memory of the process tree {self.peak_bytes / 1e6:,.0f} MB; wall {self.wall:,.0f} s"
+        yield f"peak memory of the process {self.peak_bytes / 1e6:,.0f} MB; wall {self.wall:,.0f} s"
         spill = self.counts.get("spill bytes", 0)
         yield f"spilled {spill / 1e6:,.0f} MB; intermediate and spill files together {self.disk_bytes / 1e6:,.0f} MB"
         yield "counted: " + ", ".join(f"{count:,} {name}" for name, count in sorted(self.counts.items()))
