@@ -33,7 +33,7 @@ def tally(tmp_path: Path, clock: Clock) -> Iterator[Tally]:
 
 def test_the_line_says_rate_and_what_is_left(tally: Tally, clock: Clock) -> None:
     tally.begin("articles", 1000, bytes_each=95_000, unit="articles")
-    assert tally.line() == "articles: 0 of 1,000 articles, 0/s, 0 B/s"
+    assert tally.line() == "articles: 0 of 1,000 articles, 0/s, 0 bytes/s"
     tally.reused = 500
     for _ in range(100):
         tally.add(100_000)

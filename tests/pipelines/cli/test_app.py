@@ -126,7 +126,7 @@ def test_paths_workers_and_beam_flags_reach_the_stage(
     assert run(*argv.split()) == 0
     expected = ExtractConfig(pubmed=("a", "b", "d"), pmc=("c",), workers=3)
     assert extract_calls == [{"config": expected, "output": "o", "beam_args": ("--experiments=x",), "update": True}]
-    assert capsys.readouterr().out == "extract: 3 read = 2 kept + 1 dropped (bad_xml 1); 0 files of 0 B in o\n"
+    assert capsys.readouterr().out == "extract: 3 read = 2 kept + 1 dropped (bad_xml 1); 0 files of 0 bytes in o\n"
 
 
 @pytest.mark.slow
