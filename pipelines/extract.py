@@ -60,7 +60,7 @@ def build(pipeline: beam.Pipeline, tasks: Sequence[InputTask], workspace: Worksp
         | "Spread" >> beam.Reshuffle()
         | "Extract" >> beam.ParDo(ExtractFile(workspace, config))
         | "Together" >> beam.GroupByKey()
-        | "Commit" >> beam.ParDo(Commit(workspace, config))
+        | "Commit" >> beam.ParDo(CommitRecords(workspace, config))
     )
 
 
@@ -74,7 +74,7 @@ class ExtractFile(beam.DoFn):
         yield 0, extract_task(element, self._workspace, self._config)
 
 
-class Commit(beam.DoFn):
+class CommitRecords(beam.DoFn):
     """Writes the manifest from all receipts."""
 
     def __init__(self, workspace: Workspace, config: ExtractConfig) -> None:

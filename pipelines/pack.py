@@ -19,7 +19,7 @@ def pack(
     """Encode an assembled corpus below `output`; returns the committed manifest, or None after a dry run."""
     with running_stage(output):
         workspace, finished, tasks = plan_pack(config, corpus=corpus, tokenizer=tokenizer, output=output)
-        plan = Plan(workspace=workspace, config=config, tokenizer=tokenizer, tasks=tuple(tasks))
+        plan = PackPlan(workspace=workspace, config=config, tokenizer=tokenizer, tasks=tuple(tasks))
         return run_stage(
             lambda pipeline: build(pipeline, plan),
             workspace=workspace,
@@ -31,7 +31,7 @@ def pack(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
+class PackPlan:
     """What every step knows."""
 
     workspace: Workspace
@@ -40,7 +40,7 @@ class Plan:
     tasks: tuple[PackTask, ...]
 
 
-def build(pipeline: beam.Pipeline, plan: Plan) -> None:
+def build(pipeline: beam.Pipeline, plan: PackPlan) -> None:
     """Wire the pipeline: corpus shards → receipts → one commit."""
     (
         pipeline
@@ -48,14 +48,14 @@ def build(pipeline: beam.Pipeline, plan: Plan) -> None:
         | "Spread" >> beam.Reshuffle()
         | "Pack" >> beam.ParDo(PackShard(plan))
         | "Together" >> beam.GroupByKey()
-        | "Commit" >> beam.ParDo(Commit(plan))
+        | "Commit" >> beam.ParDo(CommitTokens(plan))
     )
 
 
 class PackShard(beam.DoFn):
     """Encodes one corpus shard."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: PackPlan) -> None:
         self._plan = plan
 
     def process(self, element: PackTask) -> Iterator[tuple[int, Receipt]]:
@@ -73,10 +73,10 @@ class PackShard(beam.DoFn):
         )
 
 
-class Commit(beam.DoFn):
+class CommitTokens(beam.DoFn):
     """Writes the ledger and the manifest from all receipts."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: PackPlan) -> None:
         self._plan = plan
 
     def process(self, element: tuple[int, Iterable[Receipt]]) -> None:

@@ -24,7 +24,7 @@ from corpus.records import Kind, Record, Reject
 from corpus.stage import task_progress
 from corpus.stage.manifest import Books, Manifest, Part
 from corpus.stage.progress import say
-from corpus.stage.withdraw import said_of
+from corpus.stage.withdraw import changes_text
 from corpus.stage.workspace import Receipt, Workspace, receipt_of
 from corpus.storage import parquet
 from corpus.storage.schema import schema_of, to_table
@@ -117,9 +117,10 @@ def reuse_extracted(workspace: Workspace, manifest: Manifest) -> list[str]:
     reused = [receipt for receipt in receipts if receipt.task.removeprefix("extract/") in same]
     for receipt in reused:
         workspace.finish(receipt, of=now[receipt.task.removeprefix("extract/")])
+    changes = {"new": now.keys() - before, "changed": (now.keys() & before) - same, "gone": before.keys() - now}
     say(
         f"{workspace.output}: {len(reused)} of {len(now)} inputs are unchanged and not read again; "
-        + said_of({"new": now.keys() - before, "changed": (now.keys() & before) - same, "gone": before.keys() - now})
+        + changes_text(changes)
     )
     return [part.path for receipt in reused for part in receipt.parts]
 

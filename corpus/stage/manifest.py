@@ -1,4 +1,4 @@
-"""The manifest is the commit: what a stage wrote, from what, and where every record went.
+"""Manifest of a stage, which is its commit: files and their hashes, settings, inputs, and where every record went.
 
 `manifest.json` is written last. Readers take their files from it and never list a directory. It holds
 no times, paths or machine facts, so the same inputs give the same bytes anywhere; `run.json` beside it

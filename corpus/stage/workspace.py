@@ -1,4 +1,4 @@
-"""A stage at work in its output directory: what is done already, what is left, and the commit at the end.
+"""Workspace of a stage: its output directory while it runs, receipts of finished tasks, and the commit at the end.
 
 A stage is a set of named tasks. A finished task leaves a receipt in `_receipts/` that lists its files with
 their hashes and its books; a killed stage, run again, reuses the tasks whose receipt and files are intact.

@@ -22,7 +22,7 @@ from corpus.errors import UsageError
 from corpus.stage.lock import running_stage
 from corpus.stage.manifest import Input, Manifest, read_manifest
 from corpus.stage.progress import say
-from corpus.stage.withdraw import said_of
+from corpus.stage.withdraw import changes_text
 from corpus.stage.workspace import WORK, Receipt, Workspace, plan_stage
 from corpus.storage.files import base_name, is_remote, remove_tree, sha256_file
 from pipelines.assemble import shard_steps, steps
@@ -108,7 +108,8 @@ def _kept_for_update(workspace: Workspace, plan: Plan, before: Mapping[str, Rece
         elif changed := [name for name in reasons if old.facts[name] != receipt.facts[name]]:
             changes[reasons[changed[0]]].append(stem)
     made = sum(map(len, changes.values()))
-    say(f"{workspace.output}: documents of {len(own) - made} of {len(own)} records parts reused; {said_of(changes)}")
+    reused = f"documents of {len(own) - made} of {len(own)} records parts reused"
+    say(f"{workspace.output}: {reused}; {changes_text(changes)}")
     return own
 
 

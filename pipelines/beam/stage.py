@@ -1,4 +1,4 @@
-"""What every Beam stage does around its pipeline: up to date or reused, progress, dry run, clean-up."""
+"""Stage on Beam: what each does around its pipeline, from up to date or reused to progress, dry run and clean-up."""
 
 from collections.abc import Callable, Iterable, Sequence
 

@@ -1,4 +1,4 @@
-"""What a fetch did so far: counts for the eye, and a log of JSON lines for the record.
+"""Tally of a fetch: counts for the eye, and a log of JSON lines for the record.
 
 Every fault, with its kind and URL, is a line of `fetch.jsonl`; the terminal shows rate, what is left, and
 faults by kind.
@@ -22,7 +22,7 @@ LOG = "fetch.jsonl"
 _ENOUGH = 16  # objects that are done, from which their mean says something of the others
 
 
-class Tally:
+class FetchTally:
     """Counts of one phase of a fetch, and the log of the whole; `total` objects are expected."""
 
     def __init__(self, log_path: str) -> None:

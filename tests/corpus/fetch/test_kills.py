@@ -45,7 +45,7 @@ POINTS = (
     "corpus.fetch.pmc.article_shards:ArticleBatch._write_index:before:2",
     "corpus.fetch.pmc.article_shards:ArticleBatch._write_shard:after:2",
     "corpus.fetch.pmc.article_shards:ArticleBatch.conclude:after:3",
-    "corpus.fetch.pmc.stage:_Run._commit:before:1",
+    "corpus.fetch.pmc.stage:_PmcFetch._commit:before:1",
     "corpus.stage.workspace:write_manifest:before:1",
     "corpus.stage.workspace:write_manifest:after:1",
     "corpus.stage.workspace:Workspace.clean:before:1",
