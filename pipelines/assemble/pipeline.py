@@ -58,13 +58,9 @@ def assemble(
     update = update and not is_dry_run(beam_args)
     with running_stage(output):
         inputs = [Input(name="extract", fingerprint=source.fingerprint), *_evaluation_inputs(config)]
+        reuse = _nothing_committed if update else None
         workspace, finished = plan_stage(
-            output,
-            stage=STAGE,
-            revision=REVISION,
-            config=config.identity(),
-            inputs=inputs,
-            update=_nothing_committed if update else None,
+            output, stage=STAGE, revision=REVISION, config=config.identity(), inputs=inputs, update=reuse
         )
         plan = plan_assemble(config, source, records=records, workspace=workspace)
         before = workspace.receipts("documents")

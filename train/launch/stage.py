@@ -64,10 +64,7 @@ def train(
     with running_stage(output):
         if resume:
             _reopen(output, config, trust=trust)
-        inputs = [Input(name="pack", fingerprint=packed.fingerprint)]
-        workspace, manifest = plan_stage(
-            output, stage=STAGE, revision=REVISION, config=config.identity(), inputs=inputs
-        )
+        workspace, manifest = _planned(config, packed, output)
         if manifest is not None:
             say(f"{output}: up to date, {config.steps:,} steps trained")
             return manifest
@@ -79,6 +76,11 @@ def train(
             with universal_copy(output, checkpoint, config):
                 _run(job)
         return _commit(workspace, job, rows)
+
+
+def _planned(config: TrainConfig, packed: Manifest, output: str) -> tuple[Workspace, Manifest | None]:
+    inputs = [Input(name="pack", fingerprint=packed.fingerprint)]
+    return plan_stage(output, stage=STAGE, revision=REVISION, config=config.identity(), inputs=inputs)
 
 
 def _in_steps(config: TrainConfig, rows: TokenRows) -> TrainConfig:

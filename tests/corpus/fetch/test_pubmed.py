@@ -15,7 +15,6 @@ import pytest
 from corpus.errors import RetryError, UsageError
 from corpus.extract.config import ExtractConfig
 from corpus.extract.inputs import find_inputs
-from corpus.fetch import pubmed
 from corpus.fetch.config import FetchPubmedConfig
 from corpus.fetch.http.pace import Pace
 from corpus.fetch.pubmed import fetch_pubmed
@@ -253,13 +252,6 @@ def test_a_file_without_its_content_is_named(server: str, tmp_path: Path) -> Non
     with FaultProxy(server) as proxy:
         run(proxy.base, tmp_path)
         assert len([path for path in proxy.asked("xml.gz") if not path.endswith("md5")]) == 1
-
-
-def test_a_mirror_of_another_revision_is_refused(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run(server, tmp_path)
-    monkeypatch.setattr(pubmed, "REVISION", 2)
-    with pytest.raises(UsageError, match="code: revision 1 there, now 2"):
-        run(server, tmp_path)
 
 
 def test_a_new_years_baseline_is_not_mixed_in(server: str, tmp_path: Path) -> None:
