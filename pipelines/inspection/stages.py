@@ -63,7 +63,8 @@ def inspect_path(path: str, document: str | None = None, records: str | None = N
 
 def describe_stage(path: str, manifest: Manifest) -> str:
     """Return the content of a manifest for reading."""
-    lines = [f"{path}: `{manifest.stage}`, fingerprint {manifest.fingerprint[:16]}, corpuscle {manifest.version}"]
+    code = f"revision {manifest.revision} of corpuscle {manifest.version}"
+    lines = [f"{path}: `{manifest.stage}`, fingerprint {manifest.fingerprint[:16]}, {code}"]
     lines += ["configuration", *(f"  {name}: {value}" for name, value in manifest.config.items())]
     inputs = [f"  {item.name} {item.fingerprint[:16]}" for item in manifest.inputs]
     lines += [f"{len(inputs)} inputs", *_shortened(inputs, 8)]

@@ -8,6 +8,7 @@ import pytest
 from corpus.errors import UsageError
 from corpus.extract.config import ExtractConfig
 from pipelines import extract as extract_pipeline
+from tests.support import golden_stages
 from tests.support.golden_stages import (
     HOMES,
     Golden,
@@ -56,6 +57,22 @@ def test_a_changed_output_asks_for_another_revision() -> None:
     assert "made by a stage before it" in complaint("assemble", ONE, replace(changed, input="other"))
     assert "no golden digest" in complaint("assemble", None, ONE)
     assert not any(must_be_raised(golden, raised) for golden in (ONE, None))
+
+
+def test_the_command_writes_no_change_under_an_old_revision(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = {"assemble": ONE}
+    monkeypatch.setattr(golden_stages, "GOLDEN", tmp_path / "stages.json")
+    monkeypatch.setattr(golden_stages, "made_stages", lambda folder: now)
+    assert golden_stages.main() == 0
+    now["assemble"] = replace(ONE, output="other")
+    assert golden_stages.main() == 1
+    assert RAISE in capsys.readouterr().err
+    assert read_golden() == {"assemble": ONE}
+    now["assemble"] = replace(ONE, output="other", revision=2)
+    assert golden_stages.main() == 0
+    assert read_golden() == now
 
 
 def test_extract_of_another_revision_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,8 @@ from tokenizer.learn import learn
 
 COMMAND: Final = "python -m tests.support.golden_stages"
 GOLDEN: Final = Path(__file__).resolve().parents[1] / "golden" / "stages.json"
-# Stage → the module that holds its REVISION, in the order of the road.
+# Stage → the module that holds its REVISION, in the order of the road; without a digest: those of
+# train.launch.stage and train.export.stage.
 HOMES: Final = {
     "fetch-pubmed": "corpus.fetch.pubmed",
     "fetch-pmc": "corpus.fetch.pmc.stage",

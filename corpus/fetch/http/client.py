@@ -38,7 +38,8 @@ class Fault(Exception):  # noqa: N818  a fault is not yet an error: most are ret
 
     def __init__(self, kind: str, detail: str, *, url: str = "", wait: float = 0.0) -> None:
         super().__init__(f"{url}: {kind}: {detail}")
-        self.kind, self.detail, self.url, self.wait = kind, detail, url, wait
+        self.kind, self.detail = kind, detail
+        self.url, self.wait = url, wait
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
