@@ -1,6 +1,6 @@
-"""`extract`: NCBI files to Parquet records, one element a file; the commit is the last step of the pipeline."""
+"""Pipeline of `extract`: NCBI files to Parquet records, one element a file; its last step is the commit."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import apache_beam as beam
 
@@ -58,28 +58,15 @@ def build(pipeline: beam.Pipeline, tasks: Sequence[InputTask], workspace: Worksp
         pipeline
         | "Files" >> beam.Create(list(tasks))
         | "Spread" >> beam.Reshuffle()
-        | "Extract" >> beam.ParDo(ExtractFile(workspace, config))
+        | "Extract" >> beam.Map(_extract_file, workspace, config)
         | "Together" >> beam.GroupByKey()
-        | "Commit" >> beam.ParDo(CommitRecords(workspace, config))
+        | "Commit" >> beam.Map(_commit, workspace, config)
     )
 
 
-class ExtractFile(beam.DoFn):
-    """Runs one extract task."""
-
-    def __init__(self, workspace: Workspace, config: ExtractConfig) -> None:
-        self._workspace, self._config = workspace, config
-
-    def process(self, element: InputTask) -> Iterator[tuple[int, Receipt]]:
-        yield 0, extract_task(element, self._workspace, self._config)
+def _extract_file(task: InputTask, workspace: Workspace, config: ExtractConfig) -> tuple[int, Receipt]:
+    return 0, extract_task(task, workspace, config)
 
 
-class CommitRecords(beam.DoFn):
-    """Writes the manifest from all receipts."""
-
-    def __init__(self, workspace: Workspace, config: ExtractConfig) -> None:
-        self._workspace, self._config = workspace, config
-
-    def process(self, element: tuple[int, Iterable[Receipt]]) -> None:
-        receipts = sorted(element[1], key=lambda receipt: receipt.task)
-        conclude(receipts, self._workspace, self._config)
+def _commit(grouped: tuple[int, Iterable[Receipt]], workspace: Workspace, config: ExtractConfig) -> None:
+    conclude(sorted(grouped[1], key=lambda receipt: receipt.task), workspace, config)

@@ -24,7 +24,7 @@ class Document:
     doc_id: str
     source: str  # pubmed or pmc
     kind: str
-    text: str
+    text: str  # what a model reads, by the profile
     license: str
     year: int | None
     journal: str
@@ -39,7 +39,7 @@ class Document:
     pmc_id_anywhere: bool
     id_conflict: str
     full_text: bool  # an article with a body
-    length: int  # of the text, in UTF-8 bytes
+    length: int  # of the text, in UTF-8 [bytes]
 
 
 # What a corpus shard keeps of a document.

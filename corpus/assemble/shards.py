@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus.arrays.lookup import grouped, places_in
+from corpus.assemble import facts
 from corpus.assemble.config import AssembleConfig
 from corpus.assemble.contamination import place_report
 from corpus.assemble.decide import SHARD_COLUMNS, Document, EarlyDecision
@@ -38,8 +39,8 @@ class Decision:
     doc_id: str
     source: str
     kind: str
-    kept: bool
-    reason: str  # "" when kept, else a `corpus.assemble.rules.DropReason`
+    kept: bool  # in a shard
+    reason: str  # "" when kept, else a `corpus.reasons.DropReason`
     survivor: str  # the kept document that stands for a duplicate, the newer record for an outdated one; else ""
     matched: str  # the document that `score` compares with: the survivor, or the citation its full text stands for
     score: float | None  # exact Jaccard similarity of word 5-shingles with `matched`
@@ -80,12 +81,12 @@ def place(
     parquet.write_table(workspace.path(name), decisions.combine_chunks())
     parts = [workspace.measure(name, role="decisions", rows=decisions.num_rows)]
     lost_to_pile = table.filter(pa.array(lost < 0)).column("pmc_id_anywhere")
-    facts = {"abstracts_the_pile_rule_drops": pc.sum(lost_to_pile).as_py() or 0}
+    counts = {facts.ABSTRACTS_THE_PILE_RULE_DROPS: pc.sum(lost_to_pile).as_py() or 0}
     if config.evaluation:
         report, found = place_report(part, stem, workspace)
         parts.append(report)
-        facts |= found
-    receipt = Receipt(task=f"decisions/{part:05d}", parts=tuple(parts), books=_books(decisions), facts=facts)
+        counts |= found
+    receipt = Receipt(task=f"decisions/{part:05d}", parts=tuple(parts), books=_books(decisions), facts=counts)
     task_progress.add(workspace.output, "decided", decisions.num_rows)
     order = order_of(keys, config.seed)
     kept = table.append_column("order", pa.array(order))
@@ -138,11 +139,11 @@ def write_shard(
     table = table.select(SHARD_COLUMNS)
     parquet.write_table(workspace.path(name), table)
     task_progress.add(workspace.output, "in shards", table.num_rows)
-    facts = {f"{split}_documents": table.num_rows, f"{split}_text_bytes": _num_bytes(table)}
+    counts = {facts.documents(split): table.num_rows, facts.text_bytes(split): _num_bytes(table)}
     for source in ("pubmed", "pmc"):
-        facts[f"{split}_documents_{source}"] = pc.sum(pc.equal(table.column("source"), source)).as_py() or 0
+        counts[facts.documents(split, source)] = pc.sum(pc.equal(table.column("source"), source)).as_py() or 0
     part = workspace.measure(name, role=split, rows=table.num_rows)
-    return workspace.finish(Receipt(task=task, parts=(part,), facts=facts))
+    return workspace.finish(Receipt(task=task, parts=(part,), facts=counts))
 
 
 def _document_decisions(

@@ -36,19 +36,19 @@ class Part:
     """One committed file: `role` says what it is (records, rejects, train, validation, test, decisions, tokens, …)."""
 
     path: str  # relative to the manifest
-    role: str
-    rows: int
-    bytes: int
-    sha256: str
+    role: str  # what the file is: records, rejects, train, decisions, …
+    rows: int  # rows, documents or tokens, by role; 0 where nothing is counted
+    bytes: int  # size [bytes]
+    sha256: str  # of the content, hexadecimal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Books:
     """Records read, kept and dropped by reason; adding two books adds every count."""
 
-    read: int = 0
-    kept: int = 0
-    dropped: Mapping[str, int] = field(default_factory=dict)
+    read: int = 0  # what the stage was given [records]
+    kept: int = 0  # what it passed on [records]
+    dropped: Mapping[str, int] = field(default_factory=dict)  # by reason; read = kept + their sum [records]
 
     def __add__(self, other: "Books") -> "Books":
         reasons = sorted({*self.dropped, *other.dropped})
@@ -69,23 +69,23 @@ class Books:
 class Input:
     """One input of a stage by name and content: a file's SHA-256, or an earlier stage's fingerprint."""
 
-    name: str
-    fingerprint: str
+    name: str  # base name of the file, or the stage
+    fingerprint: str  # SHA-256 (PubMed's own MD5 in `fetch`) of the content, or the stage's fingerprint
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Manifest:
     """The committed result of one stage."""
 
-    stage: str
-    revision: int  # of the stage's code
-    fingerprint: str
-    config: Mapping[str, Any]
-    inputs: tuple[Input, ...]
-    parts: tuple[Part, ...]
-    books: Books
-    summary: Mapping[str, Any]
-    version: str = field(default_factory=package_version)  # a fact, no part of the fingerprint
+    stage: str  # the verb that wrote it
+    revision: int  # of the stage's code; raised when the same input gives other bytes
+    fingerprint: str  # SHA-256 of stage, revision, configuration and inputs: the identity of the output
+    config: Mapping[str, Any]  # the settings that decide the bytes; see [cli.md](cli.md)
+    inputs: tuple[Input, ...]  # what the stage read
+    parts: tuple[Part, ...]  # every file of the output, in the order of their paths
+    books: Books  # where every record went
+    summary: Mapping[str, Any]  # numbers of the stage; `corpuscle inspect DIR` prints them
+    version: str = field(default_factory=package_version)  # of the package that wrote it; a fact alone
 
     def paths(self, base: str, role: str) -> list[str]:
         """Return the full paths of the parts of one role, in manifest order."""

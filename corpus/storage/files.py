@@ -155,12 +155,12 @@ def _hashed(path: str, digest: Any) -> str:
 def publish(temporary: str, path: str) -> None:
     """Give a local file that is written and synced its name, in the same folder, for good."""
     os.replace(temporary, path)
-    sync_folder(os.path.dirname(path) or ".")
+    sync_path(os.path.dirname(path) or ".")
 
 
-def sync_folder(folder: str) -> None:
-    """Make a rename in a folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync_path(path: str) -> None:
+    """Make the bytes of a local file, or the names in a local folder, survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

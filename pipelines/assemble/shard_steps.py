@@ -9,8 +9,10 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.transforms.window import GlobalWindows
 
+from corpus.assemble import facts
 from corpus.assemble.documents import load_arrays
 from corpus.assemble.shards import place, shard_blocks, write_shard
+from corpus.stage.manifest import SPLITS
 from corpus.stage.workspace import Receipt
 from pipelines.assemble.steps import CONFLICTS, OUTCOME, Blocks, PartStep, Resolved, Step
 from pipelines.beam.exchange import read_blocks
@@ -73,9 +75,8 @@ class WriteShard(Step):
         full = (block for block in read_blocks(blocks) if block)
         plan = self._plan
         receipt = write_shard(number, full, shards=resolved.shards, workspace=plan.workspace, stems=plan.records.names)
-        count(
-            "text bytes in shards", sum(receipt.facts[name] for name in receipt.facts if name.endswith("_text_bytes"))
-        )
+        names = map(facts.text_bytes, SPLITS)
+        count("text bytes in shards", sum(receipt.facts.get(name, 0) for name in names))
         if not self._plan.keep_shards:
             for part in receipt.parts:
                 os.unlink(self._plan.workspace.path(part.path))

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from corpus.arrays.lookup import grouped, places_in
+from corpus.assemble import facts
 from corpus.assemble.config import AssembleConfig
 from corpus.assemble.contamination import evaluation_facts
 from corpus.assemble.documents import key_rows, load_arrays, make_documents, save_arrays, work_path
@@ -259,15 +260,15 @@ class Resolve(Step):
         file = plan.workspace.measure(CONFLICTS, role="id_conflicts", rows=len(conflicts))
         plan.workspace.finish(Receipt(task=CONFLICTS, parts=(file,)))
         shards = plan_shards(paths, arrays, plan.config)
-        facts = {
+        counts = {
             **conflict_counts(conflicts),
             **evaluation_facts(plan.config),
             **shards.facts(),
-            "verified_pairs": len(edges),
-            "twins_kept_apart": edges.num_twins,
-            **{f"full_text_found_by_{name}": count for name, count in join.found_by.items()},
+            facts.VERIFIED_PAIRS: len(edges),
+            facts.TWINS_KEPT_APART: edges.num_twins,
+            **{facts.full_text_found_by(name): found for name, found in join.found_by.items()},
         }
-        yield Resolved(facts=facts, shards=shards)
+        yield Resolved(facts=counts, shards=shards)
 
 
 def _weights(keys: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""A cluster of duplicates for reading: its members, their fates and scores, the texts and where they differ.
+"""Cluster of duplicates as text: its members, their fates and scores, the texts and where they differ.
 
 The corpus holds the decisions and the texts that were kept; what was dropped is rendered again from the records that
 `assemble` read, found beside the corpus by their fingerprint or given.

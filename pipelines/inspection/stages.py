@@ -1,4 +1,4 @@
-"""`inspect PATH`: what a stage's directory or one of its files holds, as text for a person.
+"""Description of a stage's directory or of one of its files as text, `inspect PATH`.
 
 A directory shows its manifest: configuration, inputs, books, files by role. A Parquet part shows its columns
 and first rows, a file of rejects its dead letters (`pipelines.inspection.rejects`), a token shard its numbers, a

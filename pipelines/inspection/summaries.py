@@ -1,4 +1,4 @@
-"""What a run did, in numbers, from the manifests alone: the line of a stage and the funnel of a whole run.
+"""Summary line of a stage and funnel of a whole run, from the manifests alone.
 
 Every record read is in one line of the funnel: kept, or dropped with its reason.
 """

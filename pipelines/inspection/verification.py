@@ -1,4 +1,4 @@
-"""`verify DIR`: is every finished stage below a directory what its manifest says, and do the stages belong together?
+"""Verification of all stages below a directory against their manifests and each other, `verify DIR`.
 
 Checked for each manifest found: its own hash, size and SHA-256 of every part, the books, the checkpoints of a
 training run, and that each earlier stage it names is one that lies below the same directory. A directory with
@@ -22,8 +22,7 @@ from corpus.stage.progress import progress
 from corpus.stage.workspace import RECEIPTS, WORK
 from pipelines.inspection.summaries import PAGE, books_text, road_order
 from train.checkpoint import store
-from train.job import JOB
-from train.launch.processes import LOGS
+from train.job import JOB, LOGS
 from train.loop.metrics import EVENTS, TIMING
 
 # What a stage's directory holds beside its parts: the commit, facts of the run, a lock, a page; for training also logs.

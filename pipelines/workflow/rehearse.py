@@ -1,4 +1,4 @@
-"""`rehearse`: made-up records of PubMed's and PMC's statistics through the real `assemble`, with what it cost.
+"""Workflow `rehearse`: made-up records of PubMed's and PMC's statistics through `assemble`, and what it cost.
 
 The records are made when a step reads them and never stored (`corpus.synthetic.rehearsal`); their making is counted
 apart. All steps run in this one process, so that the seconds of each are known. Shards are written, hashed and
@@ -112,8 +112,8 @@ def _reading(parts: RehearsedParts, folder: str) -> dict[str, float]:
 
 
 @dataclass(kw_only=True)
-class Memory:
-    """The largest resident memory of this process seen so far, and during each step, in bytes."""
+class MemoryPeak:
+    """Largest resident memory of this process seen so far, and during each step, in bytes."""
 
     peak: int = 0
     by_step: dict[str, int] = field(default_factory=dict)
@@ -125,9 +125,9 @@ class Memory:
 
 
 @contextmanager
-def _watched_memory(meter: Meter) -> Iterator[Memory]:
+def _watched_memory(meter: Meter) -> Iterator[MemoryPeak]:
     """Yield the memory of this process, sampled while the block runs; the embedded runner's one worker is in it."""
-    memory, stop, process = Memory(), threading.Event(), psutil.Process()
+    memory, stop, process = MemoryPeak(), threading.Event(), psutil.Process()
 
     def watch() -> None:
         while not stop.wait(SAMPLE_SECONDS):
@@ -147,7 +147,7 @@ def _report(
     folder: str,
     reading: dict[str, float],
     meter: Meter,
-    memory: Memory,
+    memory: MemoryPeak,
     counts: dict[str, int],
     *,
     wall: float,

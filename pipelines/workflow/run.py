@@ -1,4 +1,4 @@
-"""The road: the stages one after another, each into its place below one working directory.
+"""Workflow `run`: the stages one after another, each into its directory below one working directory.
 
     <work>/raw/{pubmed,pmc}   <work>/records   <work>/corpus/<profile>   <work>/tokenizer   <work>/tokens/<profile>
     <work>/runs/<name>

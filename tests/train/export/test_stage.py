@@ -75,7 +75,7 @@ def test_a_killed_export_reuses_what_it_finished(run: Path, tmp_path: Path, monk
 
 def test_a_damaged_checkpoint_is_passed_over(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first = store.newest_good(str(run), print)
-    temporary = Path(store.make_room(str(run), 9, 1))
+    temporary = Path(store.make_temporary(str(run), 9, 1))
     (temporary / "model.safetensors").write_bytes(b"soon damaged")
     fields = {name: getattr(first, name) for name in first.__dataclass_fields__}
     store.publish(str(run), store.Checkpoint(**{**fields, "step": 9, "files": {}}), keep=3)
