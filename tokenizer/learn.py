@@ -30,6 +30,7 @@ from tokenizer.merges import SEPARATOR, learn_merges
 from tokenizer.report import Report, as_json, as_markdown, measure, split_words
 
 STAGE = "tokenizer"
+REVISION = 1  # raise it when the same input gives other bytes
 
 
 def learn(config: TokenizerConfig, *, corpus: str, output: str) -> Manifest:
@@ -41,7 +42,9 @@ def learn(config: TokenizerConfig, *, corpus: str, output: str) -> Manifest:
     assembled = read_manifest(corpus, "assemble")
     with running_stage(output):
         inputs = [Input(name="assemble", fingerprint=assembled.fingerprint)]
-        workspace, manifest = plan_stage(output, stage=STAGE, config=config.identity(), inputs=inputs)
+        workspace, manifest = plan_stage(
+            output, stage=STAGE, revision=REVISION, config=config.identity(), inputs=inputs
+        )
         if manifest is not None:
             say(f"{output}: up to date ({STAGE}, {manifest.fingerprint[:12]})")
             return manifest

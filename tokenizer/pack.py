@@ -28,6 +28,7 @@ from tokenizer.megatron import ITEM_BYTES, write_shard
 from tokenizer.sources import SOURCES, write_sources
 
 STAGE = "pack"
+REVISION = 1  # raise it when the same input gives other bytes
 BATCH_ROWS = 512
 
 _LOADED = threading.local()
@@ -66,7 +67,7 @@ def plan_pack(
         Input(name="assemble", fingerprint=assembled.fingerprint),
         Input(name="tokenizer", fingerprint=learned.fingerprint),
     ]
-    workspace, manifest = plan_stage(output, stage=STAGE, config=config.identity(), inputs=inputs)
+    workspace, manifest = plan_stage(output, stage=STAGE, revision=REVISION, config=config.identity(), inputs=inputs)
     tasks = []
     for role in SPLITS:
         parts = [part for part in assembled.parts if part.role == role]

@@ -21,10 +21,10 @@ from corpus.extract.config import ExtractConfig
 from corpus.extract.inputs import InputTask
 from corpus.ncbi.pubmed.reader import read_pubmed
 from corpus.records import Kind, Record, Reject
+from corpus.stage import task_progress
 from corpus.stage.manifest import Books, Manifest, Part
 from corpus.stage.progress import say
-from corpus.stage.task_progress import tell
-from corpus.stage.withdraw import said_of
+from corpus.stage.withdraw import changes_text
 from corpus.stage.workspace import Receipt, Workspace, receipt_of
 from corpus.storage import parquet
 from corpus.storage.schema import schema_of, to_table
@@ -117,9 +117,10 @@ def reuse_extracted(workspace: Workspace, manifest: Manifest) -> list[str]:
     reused = [receipt for receipt in receipts if receipt.task.removeprefix("extract/") in same]
     for receipt in reused:
         workspace.finish(receipt, of=now[receipt.task.removeprefix("extract/")])
+    changes = {"new": now.keys() - before, "changed": (now.keys() & before) - same, "gone": before.keys() - now}
     say(
         f"{workspace.output}: {len(reused)} of {len(now)} inputs are unchanged and not read again; "
-        + said_of({"new": now.keys() - before, "changed": (now.keys() & before) - same, "gone": before.keys() - now})
+        + changes_text(changes)
     )
     return [part.path for receipt in reused for part in receipt.parts]
 
@@ -200,7 +201,7 @@ class _PartSink:
         self._writer.write_table(table, row_group_size=max(1, table.num_rows))
         self._rows_in_part += table.num_rows
         self._pending = []
-        tell(self.workspace.output, "records read", table.num_rows)
+        task_progress.add(self.workspace.output, "records read", table.num_rows)
 
     def _open_part(self) -> None:
         if self._writer is None:

@@ -1,4 +1,4 @@
-"""A stage while it runs: alone in its directory, and measured.
+"""Lock of an output directory for one running stage, and `run.json`, what the run cost.
 
 `run.json` beside the manifest holds what the run cost: times and memory depend on the machine and so
 have no place in the manifest.

@@ -1,4 +1,4 @@
-"""The manifest is the commit: what a stage wrote, from what, and where every record went.
+"""Manifest of a stage, which is its commit: files and their hashes, settings, inputs, and where every record went.
 
 `manifest.json` is written last. Readers take their files from it and never list a directory. It holds
 no times, paths or machine facts, so the same inputs give the same bytes anywhere; `run.json` beside it
@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from typing import Any, Final
 
 from corpus import storage
@@ -16,7 +17,18 @@ from corpus.errors import CorruptError, DataError, UsageError
 
 MANIFEST = "manifest.json"
 SPLITS: Final = ("train", "validation", "test")  # roles of the parts that hold documents or tokens
-PACKAGE_VERSION = "0.1.0"
+PACKAGE: Final = "corpuscle"
+
+
+@cache
+def package_version() -> str:
+    """Return the version of the installed package, "unknown" where its modules run without an installation."""
+    from importlib import metadata  # 20 ms, and most commands never ask
+
+    try:
+        return metadata.version(PACKAGE)
+    except metadata.PackageNotFoundError:
+        return "unknown"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,26 +78,31 @@ class Manifest:
     """The committed result of one stage."""
 
     stage: str  # the verb that wrote it
-    fingerprint: str  # SHA-256 of stage, configuration, inputs and code: the identity of the output
+    revision: int  # of the stage's code; raised when the same input gives other bytes
+    fingerprint: str  # SHA-256 of stage, revision, configuration and inputs: the identity of the output
     config: Mapping[str, Any]  # the settings that decide the bytes; see [cli.md](cli.md)
     inputs: tuple[Input, ...]  # what the stage read
     parts: tuple[Part, ...]  # every file of the output, in the order of their paths
     books: Books  # where every record went
     summary: Mapping[str, Any]  # numbers of the stage; `corpuscle inspect DIR` prints them
-    version: str = PACKAGE_VERSION  # of the package that wrote it
+    version: str = field(default_factory=package_version)  # of the package that wrote it; a fact alone
 
     def paths(self, base: str, role: str) -> list[str]:
         """Return the full paths of the parts of one role, in manifest order."""
         return [storage.join(base, part.path) for part in self.parts if part.role == role]
 
 
-def fingerprint(stage: str, config: Mapping[str, Any], inputs: Iterable[Input]) -> str:
-    """Return the identity of a stage's output: stage, identity config, inputs and code version."""
+def fingerprint(stage: str, config: Mapping[str, Any], inputs: Iterable[Input], *, revision: int) -> str:
+    """Return the identity of a stage's output: stage, identity config, inputs, and revision of the stage's code.
+
+    The revision is the constant `REVISION` of the stage's room: raised when the same input gives other bytes. The
+    version of the package is no part of it, for most releases change most stages not at all.
+    """
     content = {
         "stage": stage,
+        "revision": revision,
         "config": config,
         "inputs": sorted([item.name, item.fingerprint] for item in inputs),
-        "version": PACKAGE_VERSION,
     }
     return hashlib.sha256(_canonical(content)).hexdigest()
 
@@ -146,7 +163,7 @@ def _from_json(content: dict[str, Any]) -> Manifest:
     content["inputs"] = tuple(Input(**item) for item in content["inputs"])
     content["parts"] = tuple(Part(**item) for item in content["parts"])
     content["books"] = Books(**content["books"])
-    return Manifest(**content)
+    return Manifest(**{"revision": 1, **content})  # what was made before revisions were counted
 
 
 def _canonical(content: Any) -> bytes:

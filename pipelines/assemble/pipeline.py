@@ -14,7 +14,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from corpus.assemble.config import AssembleConfig
+from corpus.assemble.config import REVISION, AssembleConfig
 from corpus.assemble.contamination import load_index
 from corpus.assemble.documents import file_ranks
 from corpus.assemble.inputs import stored_parts
@@ -22,7 +22,7 @@ from corpus.errors import UsageError
 from corpus.stage.lock import running_stage
 from corpus.stage.manifest import Input, Manifest, read_manifest
 from corpus.stage.progress import say
-from corpus.stage.withdraw import said_of
+from corpus.stage.withdraw import changes_text
 from corpus.stage.workspace import WORK, Receipt, Workspace, plan_stage
 from corpus.storage.files import base_name, is_remote, remove_tree, sha256_file
 from pipelines.assemble import shard_steps, steps
@@ -58,8 +58,9 @@ def assemble(
     update = update and not is_dry_run(beam_args)
     with running_stage(output):
         inputs = [Input(name="extract", fingerprint=source.fingerprint), *_evaluation_inputs(config)]
+        reuse = _nothing_committed if update else None
         workspace, finished = plan_stage(
-            output, stage=STAGE, config=config.identity(), inputs=inputs, update=_nothing_committed if update else None
+            output, stage=STAGE, revision=REVISION, config=config.identity(), inputs=inputs, update=reuse
         )
         plan = plan_assemble(config, source, records=records, workspace=workspace)
         before = workspace.receipts("documents")
@@ -103,7 +104,8 @@ def _kept_for_update(workspace: Workspace, plan: Plan, before: Mapping[str, Rece
         elif changed := [name for name in reasons if old.facts[name] != receipt.facts[name]]:
             changes[reasons[changed[0]]].append(stem)
     made = sum(map(len, changes.values()))
-    say(f"{workspace.output}: documents of {len(own) - made} of {len(own)} records parts reused; {said_of(changes)}")
+    reused = f"documents of {len(own) - made} of {len(own)} records parts reused"
+    say(f"{workspace.output}: {reused}; {changes_text(changes)}")
     return own
 
 

@@ -42,9 +42,9 @@ def corpuscle(
 ) -> None:
     """Turn NCBI's PubMed and PubMed Central files into a deduplicated corpus, a tokenizer, and a trained GPT."""
     if version:
-        from corpus.stage.manifest import PACKAGE_VERSION
+        from corpus.stage.manifest import package_version
 
-        typer.echo(f"corpuscle {PACKAGE_VERSION}")
+        typer.echo(f"corpuscle {package_version()}")
     elif context.invoked_subcommand is None:
         typer.echo(context.get_help())
 

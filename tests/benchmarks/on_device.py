@@ -98,7 +98,7 @@ def _make(place: Path, shape: ModelShape, formats: tuple[ExportFormat, ...]) -> 
     plain = dataclasses.replace(shape, scale_attn_by_inverse_layer_idx=False)
     write_ct2(str(folder), RandomWeights(plain), plain, tokenizer=learn(texts, VOCAB).to_str(), quantization="int8")
     config = ExportConfig(formats=formats).identity()
-    workspace, _ = plan_stage(str(place / "out"), stage="export", config=config, inputs=[])
+    workspace, _ = plan_stage(str(place / "out"), stage="export", revision=1, config=config, inputs=[])
     names = [f"{folder.name}/{path.name}" for path in sorted(folder.iterdir())]
     parts = tuple(workspace.measure(name, role="ct2-int8", rows=1) for name in names)
     sizes = {"ct2-int8": sum(part.bytes for part in parts)}

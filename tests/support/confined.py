@@ -104,7 +104,7 @@ def _extract(path: str) -> Iterable[Any]:
     where = {"pubmed": [], "pmc": [path]} if ".tar" in path or "PMC" in path else {"pubmed": [path], "pmc": []}
     (task,) = find_inputs(**where, articles_per_part=500)
     with tempfile.TemporaryDirectory() as folder:
-        workspace, _ = plan_stage(folder, stage="extract", config={}, inputs=[])
+        workspace, _ = plan_stage(folder, stage="extract", revision=1, config={}, inputs=[])
         receipt = extract_task(task, workspace, ExtractConfig())
     if "corrupt" in receipt.facts:
         raise CorruptError(receipt.facts["corrupt"])

@@ -1,4 +1,4 @@
-"""What the bucket's JSON says about each candidate: fetched, checked, and kept, so that filters cost no article.
+"""Metadata of a candidate, as the bucket's JSON says it: fetched, checked, and kept, so that filters cost no article.
 
 The row of one article version is a `Detail`; a Parquet part holds those of a range of PMC ids, with the JSON as it
 came. A row with a `problem` stands for an article that the source lists and does not give.

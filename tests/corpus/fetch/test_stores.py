@@ -15,6 +15,7 @@ from corpus.extract.articles import read_articles
 from corpus.extract.config import ExtractConfig
 from corpus.extract.inputs import InputTask, find_inputs
 from corpus.extract.task import extract_task
+from corpus.fetch import pubmed
 from corpus.fetch.config import FetchPmcConfig, FetchPubmedConfig
 from corpus.fetch.pmc.stage import fetch_pmc
 from corpus.fetch.pubmed import fetch_pubmed
@@ -26,6 +27,7 @@ from corpus.storage import parquet
 from corpus.storage.schema import from_batch
 from corpus.synthetic.sample.write import write_sample
 from tests.corpus.fetch.test_pubmed import FILES
+from tests.corpus.fetch.test_pubmed import run as mirror
 from tests.support.fetch_servers import Bucket, ncbi_server, s3_server
 from tests.support.small_fetch import PACE, hashes, index, run
 
@@ -106,7 +108,9 @@ def test_extract_writes_a_piece_once_and_skips_what_vanished(server: Bucket, tmp
         server.publish("2026-11-26T01-00Z")
     config = ExtractConfig(pmc=(str(tmp_path / "store"),))
     tasks = find_inputs(pubmed=(), pmc=config.pmc, articles_per_part=8)
-    workspace, _ = plan_stage(str(tmp_path / "records"), stage="extract", config=config.identity(), inputs=[])
+    workspace, _ = plan_stage(
+        str(tmp_path / "records"), stage="extract", revision=1, config=config.identity(), inputs=[]
+    )
     receipts = [extract_task(task, workspace, config) for task in tasks]
     written = {row.doc_id for path in _parts(workspace.output, receipts) for row in from_batch(_read(path), Record)}
     assert f"pmc:{name}" not in written
@@ -191,3 +195,11 @@ def test_nothing_but_the_shards_is_needed_to_read_them(store: Path) -> None:
             names += [member.name for member in archive]
     assert len(names) == 2 * len(index(store))
     assert set(hashes(store)) > {f"shards/{row.shard}" for row in index(store)}
+
+
+def test_a_mirror_of_another_revision_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ncbi_server(FILES) as base:
+        mirror(base, tmp_path)
+        monkeypatch.setattr(pubmed, "REVISION", 2)
+        with pytest.raises(UsageError, match="code: revision 1 there, now 2"):
+            mirror(base, tmp_path)

@@ -103,7 +103,7 @@ def test_a_set_damaged_as_a_whole_is_an_error_that_names_it(tmp_path: Path, name
 
 def run_task(tmp_path: Path, task: InputTask, output: str) -> tuple[Receipt, list[Record], list[Reject]]:
     """Run one extract task and return its receipt, records and dead letters as they lie in Parquet."""
-    workspace, _ = plan_stage(str(tmp_path / output), stage="extract", config={}, inputs=[])
+    workspace, _ = plan_stage(str(tmp_path / output), stage="extract", revision=1, config={}, inputs=[])
     receipt = extract_task(task, workspace, ExtractConfig())
     rows: dict[str, list[object]] = {"records": [], "rejects": []}
     for part in receipt.parts:

@@ -108,7 +108,7 @@ def test_an_outlet_that_drops_the_layer_scale_is_caught(
     kind: ExportFormat, exported: Path, model: GPT, weights: Weights, tmp_path: Path
 ) -> None:
     tokenizer = (exported / "folded/tokenizer.json").read_text(encoding="utf-8")
-    workspace = Workspace(output=str(tmp_path), stage="export", fingerprint="", config={}, inputs=())
+    workspace = Workspace(output=str(tmp_path), stage="export", revision=1, fingerprint="", config={}, inputs=())
     config = ExportConfig(formats=(kind,))
     _write_format(kind, workspace, config, weights=weights, shape=without_scale(SHAPE), tokenizer=tokenizer)
     largest, mean = differences(kind, tmp_path / FORMATS[kind].path, model)

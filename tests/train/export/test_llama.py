@@ -54,7 +54,7 @@ def gaps(kind: ExportFormat, shape: ModelShape, folder: Path) -> tuple[float, fl
     tokenizer = (write_run(folder / "run", model) / "tokenizer.json").read_text(encoding="utf-8")
     weights = {name: tensor.detach() for name, tensor in model.named_parameters()}
     weights[EMBEDDING] = weights[EMBEDDING][:VOCAB]
-    workspace = Workspace(output=str(folder), stage="export", fingerprint="", config={}, inputs=())
+    workspace = Workspace(output=str(folder), stage="export", revision=1, fingerprint="", config={}, inputs=())
     config = ExportConfig(formats=(kind,))
     _write_format(kind, workspace, config, weights=weights, shape=shape, tokenizer=tokenizer)
     reference = Tokenizer.from_str(tokenizer)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from safetensors import safe_open
 
-from corpus.errors import CorruptError
+from corpus.errors import CorruptError, UsageError
 from corpus.stage.manifest import Books, Input, Manifest, Part, fingerprint, read_manifest, verify_parts, write_manifest
 from corpus.storage import parquet
 from corpus.storage.files import sha256_file
@@ -43,6 +43,13 @@ def test_an_export_is_committed_and_repeatable(run: Path, tmp_path: Path, capsys
     assert "up to date" in capsys.readouterr().err
     assert main(["export", str(run), "--output", str(tmp_path / "one")]) == 2
     assert "formats: ['folded', 'gguf-q8_0', 'ct2-int8'] there" in capsys.readouterr().err
+
+
+def test_an_export_of_another_revision_is_refused(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    export(ExportConfig(), run=str(run), output=str(tmp_path / "out"))
+    monkeypatch.setattr(stage, "REVISION", 2)
+    with pytest.raises(UsageError, match="code: revision 1 there, now 2"):
+        export(ExportConfig(), run=str(run), output=str(tmp_path / "out"))
 
 
 def test_a_killed_export_reuses_what_it_finished(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,11 +116,18 @@ def commit(folder: Path, name: str, inputs: dict[str, str], summary: dict[str, A
         Part(path=path.name, role="train", rows=3, bytes=path.stat().st_size, sha256=sha256_file(str(path)))
         for path in sorted(folder.glob("*.parquet"))
     )
-    print_ = fingerprint(name, config, named)
+    print_ = fingerprint(name, config, named, revision=1)
     write_manifest(
         str(folder),
         Manifest(
-            stage=name, fingerprint=print_, config=config, inputs=named, parts=parts, books=Books(), summary=summary
+            stage=name,
+            revision=1,
+            fingerprint=print_,
+            config=config,
+            inputs=named,
+            parts=parts,
+            books=Books(),
+            summary=summary,
         ),
     )
     return print_

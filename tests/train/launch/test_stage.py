@@ -254,7 +254,9 @@ def wait_until_gone(run: Path) -> None:
 
 
 @pytest.mark.slow
-def test_two_ranks_see_the_same_batches_and_a_finished_run_goes_on(tokens: str, tmp_path: Path) -> None:
+def test_two_ranks_see_the_same_batches_and_a_finished_run_goes_on(
+    tokens: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plain = config(model=SETTINGS["model"] | {"dropout": 0.0}, steps=4)  # type: ignore[operator]
     one, two = str(tmp_path / "one"), str(tmp_path / "two")
     first = train(plain, tokens=tokens, output=one)
@@ -265,6 +267,10 @@ def test_two_ranks_see_the_same_batches_and_a_finished_run_goes_on(tokens: str, 
             assert theirs[name] == pytest.approx(value, abs=1e-5), name
     with pytest.raises(UsageError, match="steps: 4 there, 6 asked for"):
         train(plain, tokens=tokens, output=two, ranks=2, steps=6)
+    with monkeypatch.context() as newer:
+        newer.setattr("train.launch.stage.REVISION", 2)
+        with pytest.raises(UsageError, match="code: revision 1 there, now 2"):
+            train(plain, tokens=tokens, output=two, ranks=2, steps=6, resume=True)
     longer = train(plain, tokens=tokens, output=two, ranks=2, steps=6, resume=True)
     assert longer.summary["steps"] == 6
     assert read_metrics(two)[:5] == read_metrics(two, 4)
