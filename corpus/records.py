@@ -156,8 +156,6 @@ class Record:
     title_language: str = ""  # ISO 639-1, decided from the text; "" when it says too little to decide
     text_language: str = ""  # the same of the main abstract, else of the body
     accounts: tuple[Account, ...] = ()  # of an article: where every character of its XML went
-    pile: str = ""  # the text that The Pile's scripts make of the XML; only when `extract` was asked for it
-    pile_drop: str = ""  # why The Pile's scripts leave the record out; "" when they keep it
     file: str = ""  # base name of the input file
     offset: int = 0  # byte offset of the record in the decompressed file
     position: int = 0  # ordinal of the record in the file

@@ -12,7 +12,7 @@ import numpy as np
 from corpus.assemble.config import AssembleConfig
 from corpus.assemble.rules import reason_to_drop, tagged
 from corpus.assemble.updates import DROP_REASONS, OUTDATED, RevisionStatus
-from corpus.pile import rules
+from corpus.pile.pile_text import PileText
 from corpus.records import Kind, Record, Source, doc_key, pmc_doc_id
 from corpus.text.render import render
 
@@ -58,15 +58,21 @@ class EarlyDecision:
     survivor: str  # of an outdated record: the document id of the record that is alive; else ""
 
 
-def decide(record: Record, row: int, verdict: np.void, config: AssembleConfig) -> Document | EarlyDecision:
-    """Return what one record becomes; row: its place in its part, verdict: what the fold says of it."""
+def decide(
+    record: Record, row: int, verdict: np.void, config: AssembleConfig, pile: PileText | None = None
+) -> Document | EarlyDecision:
+    """Return what one record becomes; row: its place in its part, verdict: what the fold says of it.
+
+    `pile`, of profile pile: The Pile's own text of the record and its own reason to leave it out, in place of ours.
+    """
     code = RevisionStatus(verdict["code"])
     reason: Any = DROP_REASONS.get(code)
     text = ""
-    if reason is None:
+    if reason is None and pile is not None:
+        text, reason = pile.text, pile.reason or None
+    elif reason is None:
         text = render(record, config.profile, floats=config.floats)
-        pile = config.profile == "pile"
-        reason = rules.reason_to_drop(record) if pile else reason_to_drop(record, text, config)
+        reason = reason_to_drop(record, text, config)
     if reason is not None:
         return EarlyDecision(
             row=row,
@@ -76,7 +82,7 @@ def decide(record: Record, row: int, verdict: np.void, config: AssembleConfig) -
             reason=str(reason),
             survivor=_live_id(record, int(verdict["live_version"])) if code in OUTDATED else "",
         )
-    text = text if config.profile == "pile" else tagged(record, text, config)
+    text = text if pile is not None else tagged(record, text, config)
     return Document(
         doc_id=record.doc_id,
         source=str(record.source),

@@ -42,12 +42,12 @@ def pile_article(article: bytes | etree._Element) -> PileText:
     if isinstance(article, bytes):
         parsed = _parse(article)
         if parsed is None:
-            return PileText(drop=PileDrop.PANDOC_FAILED)
+            return PileText(reason=PileDrop.PANDOC_FAILED)
         element = parsed
     assert not isinstance(element, bytes)
     root = read_tree(element)
     if _is_deep(root):
-        return PileText(drop=PileDrop.TOO_DEEP)
+        return PileText(reason=PileDrop.TOO_DEEP)
     reader = BlockReader()
     blocks = reader.block(root)
     notes = [note for field in ("author", "title") for note in reader.front_notes.get(field, ())]

@@ -21,7 +21,7 @@ def pile_citation(record: bytes | etree._Element) -> PileText:
     """Return the text that The Pile's script made of a PubmedArticle; raises BadXmlError for bytes that are no XML."""
     element = parse(record) if isinstance(record, bytes) else record
     if local_name(element.tag) != "PubmedArticle":
-        return PileText(drop=PileDrop.BOOK)
+        return PileText(reason=PileDrop.BOOK)
     first: dict[str, etree._Element] = {}
     overlap = False
     for inner in element.iter():
@@ -36,9 +36,9 @@ def pile_citation(record: bytes | etree._Element) -> PileText:
         ("PMID", PileDrop.NO_PMID),
     ):
         if name not in first:
-            return PileText(drop=reason)
+            return PileText(reason=reason)
     text = f"{_line(first['ArticleTitle'])}\n{_line(first['Abstract'])}"
-    return PileText(text=text, drop=PileDrop.PMC_OVERLAP if overlap else "")
+    return PileText(text=text, reason=PileDrop.PMC_OVERLAP if overlap else "")
 
 
 def _line(element: etree._Element) -> str:
