@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from corpus import storage
 from corpus.errors import CorruptError, UsageError
-from corpus.extract.inputs import JATS_STORE, JATS_TAR, LOOSE_SUFFIXES, InputTask, metadata_path, stem
+from corpus.extract.inputs import LOOSE_SUFFIXES, InputTask, JatsTar, StorePiece, metadata_path, stem
 from corpus.ncbi.archives import gzip_stream, tar_stream
 from corpus.ncbi.archives.article_metadata import ArticleMetadata, read_metadata
 from corpus.ncbi.archives.article_store import read_rows
@@ -60,18 +60,19 @@ def read_articles_xml(task: InputTask) -> Iterator[tuple[Record | Reject, bytes]
 
 
 def _articles(task: InputTask) -> Iterator[_Article]:
-    if task.kind == JATS_TAR:
+    if isinstance(task, JatsTar):
         yield from _read_tar(task.paths[0])
-    elif task.kind == JATS_STORE:
+    elif isinstance(task, StorePiece):
         yield from _read_store(task)
     else:
         yield from map(_read_loose, task.paths)
 
 
-def _read_store(task: InputTask) -> Iterator[_Article]:
+def _read_store(task: StorePiece) -> Iterator[_Article]:
     """Yield the articles of a piece of a fetched store, each checked against the index and its metadata."""
-    shard, index = task.paths
-    for position, (row, json, xml) in enumerate(read_rows(shard, piece_rows(index, *task.rows)), task.rows[0]):
+    [shard] = task.paths
+    rows = piece_rows(task.index, task.first, task.last)
+    for position, (row, json, xml) in enumerate(read_rows(shard, rows), task.first):
         file, name = storage.base_name(shard), f"{row.doc_id}.xml"
         facts = _parse_facts(json)
         yield _read_one(xml, facts, file=file, offset=row.offset, position=position, name=name), xml

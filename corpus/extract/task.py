@@ -19,7 +19,7 @@ from corpus import storage
 from corpus.errors import CorruptError, DataError
 from corpus.extract.articles import read_articles_xml
 from corpus.extract.config import ExtractConfig
-from corpus.extract.inputs import InputTask
+from corpus.extract.inputs import InputTask, JatsTar, PubmedFile
 from corpus.ncbi.pubmed.reader import read_pubmed_xml
 from corpus.pile.side_table import PileRow, pile_row
 from corpus.records import Kind, Record, Reject
@@ -127,11 +127,11 @@ def reuse_extracted(workspace: Workspace, manifest: Manifest) -> list[str]:
 
 
 def _rows_per_part(task: InputTask, config: ExtractConfig) -> int | None:
-    return config.articles_per_part if task.kind == "jats_tar" else None
+    return config.articles_per_part if isinstance(task, JatsTar) else None
 
 
 def _read(task: InputTask) -> Iterator[tuple[Record | Reject, bytes]]:
-    return read_pubmed_xml(task.paths[0]) if task.kind == "pubmed" else read_articles_xml(task)
+    return read_pubmed_xml(task.paths[0]) if isinstance(task, PubmedFile) else read_articles_xml(task)
 
 
 @dataclass(kw_only=True)
@@ -170,7 +170,7 @@ class _PartSink:
         if self.pile:
             self._pending_pile.append(pile_row(item, xml))
         self.num_records += 1
-        group = CITATION_ROWS if self.task.kind == "pubmed" else ARTICLE_ROWS
+        group = CITATION_ROWS if isinstance(self.task, PubmedFile) else ARTICLE_ROWS
         part_full = self.rows_per_part is not None and self._rows_in_part + len(self._pending) == self.rows_per_part
         if len(self._pending) == group or part_full:
             self._flush()

@@ -53,6 +53,12 @@ def pubmed_files(base: str, manifest: Manifest) -> list[str]:
     return [*manifest.paths(base, BASELINE), *manifest.paths(base, UPDATES)]
 
 
+def stated_digests(base: str, manifest: Manifest) -> dict[str, str]:
+    """Return the SHA-256 that the manifest of a mirror states, by path, of the files that have the size it states."""
+    parts = {storage.join(base, part.path): part for part in manifest.parts if part.role in (BASELINE, UPDATES)}
+    return {path: part.sha256 for path, part in parts.items() if storage.size(path) == part.bytes}
+
+
 def pieces(base: str, manifest: Manifest, articles: int) -> list[Piece]:
     """Return a store in pieces of so many articles; only the index is read."""
     found = []
