@@ -12,10 +12,6 @@ from corpus.ncbi.jats.inline import InlineReader
 from corpus.ncbi.jats.lines import decide, finish
 from corpus.ncbi.markup.document import Markup
 from corpus.records import BackPart, Block, BlockKind, Float
-from corpus.storage.fast_dataclass import quick
-
-_new_part = quick(BackPart)
-_block = quick(Block)
 
 # Titles below these are headings; a title of a list or statement is a paragraph.
 _SECTIONS = frozenset(
@@ -102,7 +98,7 @@ class BodyReader(InlineReader):
     def _add(self, text: str, kind: BlockKind) -> None:
         if self._label:
             text, self._label = f"{self._label} {text}", ""
-        self.blocks.append(_block(kind=kind, depth=self._depth, text=text))
+        self.blocks.append(Block(kind=kind, depth=self._depth, text=text))
 
     def _close_label(self) -> None:
         """Keep a label that no text came after."""
@@ -186,7 +182,7 @@ class BodyReader(InlineReader):
         outer = self.enter(element, "back")
         text = "\n".join(self.lines(element))
         if text:
-            self.notes.append(_new_part(kind="footnote", title=title, text=text))
+            self.notes.append(BackPart(kind="footnote", title=title, text=text))
         self.accounts.leave(outer)
 
     def footnotes(self, element: int) -> None:

@@ -1,12 +1,11 @@
 """Batches are decided as records are: the columns against `decide` and `render`, one record after the other."""
 
-from dataclasses import replace
-
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from corpus.assemble.config import AssembleConfig
 from corpus.assemble.decide import Document, EarlyDecision, decide
