@@ -1,4 +1,4 @@
-"""The noun of the road: a `Record` is what one citation, book or article says, before any choice of text.
+"""Records, the noun of the road: what one citation, book or article says, before any choice of text.
 
 `extract` makes records, Parquet keeps them, a profile renders a record into the text a model reads.
 Parsing keeps structure: labels, sections, tables and licences stay apart, so that a new profile needs no

@@ -13,6 +13,7 @@ from corpus.assemble.config import AssembleConfig
 from corpus.assemble.rules import reason_to_drop, tagged
 from corpus.assemble.updates import DROP_REASONS, OUTDATED, RevisionStatus
 from corpus.pile.pile_text import PileText
+from corpus.reasons import DropReason
 from corpus.records import Kind, Record, Source, doc_key, pmc_doc_id
 from corpus.text.render import render
 
@@ -61,19 +62,12 @@ class EarlyDecision:
 def decide(
     record: Record, row: int, verdict: np.void, config: AssembleConfig, pile: PileText | None = None
 ) -> Document | EarlyDecision:
-    """Return what one record becomes; row: its place in its part, verdict: what the fold says of it.
-
-    `pile`, of profile pile: The Pile's own text of the record and its own reason to leave it out, in place of ours.
-    """
+    """Return what one record becomes; row: its place in its part, verdict: of the fold, pile: of profile pile."""
     code = RevisionStatus(verdict["code"])
     reason: Any = DROP_REASONS.get(code)
-    text = ""
-    if reason is None and pile is not None:
-        text, reason = pile.text, pile.reason or None
-    elif reason is None:
-        text = render(record, config.profile, floats=config.floats)
-        reason = reason_to_drop(record, text, config)
-    if reason is not None:
+    if reason is None:
+        text, reason = _text_of(record, config) if pile is None else (pile.text, pile.reason)
+    if reason:
         return EarlyDecision(
             row=row,
             doc_id=record.doc_id,
@@ -82,7 +76,6 @@ def decide(
             reason=str(reason),
             survivor=_live_id(record, int(verdict["live_version"])) if code in OUTDATED else "",
         )
-    text = text if pile is not None else tagged(record, text, config)
     return Document(
         doc_id=record.doc_id,
         source=str(record.source),
@@ -104,6 +97,13 @@ def decide(
         full_text=record.kind == Kind.ARTICLE and any(block.text for block in record.body),
         length=len(text.encode()),
     )
+
+
+def _text_of(record: Record, config: AssembleConfig) -> tuple[str, DropReason | None]:
+    """Return the text of a live record, and why it is dropped, None when it is kept."""
+    text = render(record, config.profile, floats=config.floats)
+    reason = reason_to_drop(record, text, config)
+    return text if reason else tagged(record, text, config), reason
 
 
 def _live_id(record: Record, live_version: int) -> str:

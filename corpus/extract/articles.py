@@ -1,4 +1,4 @@
-"""JATS articles out of tars and trees, in order, one result an article.
+"""Articles of a JATS task: tars, loose files and stores in, what became of every article out, in order.
 
 An `InputTask` comes in; a `Record` or a `Reject` for every article goes out, in member order for a tar and in the
 task's order for loose files. A tar is read twice: first to its very end, so that a cut or damaged archive is an

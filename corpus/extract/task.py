@@ -1,4 +1,4 @@
-"""One extract task: an input file (or chunk of loose files) in, Parquet parts of records and rejects out.
+"""Extract task: an input file (or chunk of loose files) in, Parquet parts of records and rejects out.
 
 With `pile`, each part of records has a side table in `pile/`, row for row, of the text that The Pile's scripts made.
 Plain functions, run by a Beam worker or by a test. Records are written in row groups as they are read,

@@ -1,4 +1,4 @@
-"""A JATS article as The Pile's script had pandoc write it: markdown without title, abstract and references.
+"""The Pile's text of a JATS article: the markdown of pandoc 2.9, without title, abstract and references.
 
 Bytes come in; the text goes out, with the lines that begin with `:::` deleted as The Pile did. Where pandoc ends with
 an error (text that is not UTF-8, such as a gzip file under the name of an XML file) there is no text.

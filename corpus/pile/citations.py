@@ -1,4 +1,4 @@
-"""A PubMed citation as The Pile's script read it, faults included.
+"""The Pile's text of a PubMed citation: title and abstract, one line each, faults included.
 
 Bytes or the element of one record come in; its title and abstract, one line each, go out, or the reason for which the
 script left it out. It read XML as HTML and took the first element of a name anywhere in the record: labels of

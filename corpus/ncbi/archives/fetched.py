@@ -1,4 +1,4 @@
-"""Directories that `corpuscle fetch` made, as input: their manifest says what is in them.
+"""Fetched directories as input: the manifest of `corpuscle fetch` says what is in them.
 
 A finished mirror of PubMed gives its files; a finished store of PMC gives tasks, each a run of articles of one shard. A
 directory whose fetch is not finished is refused, for a hole in the updates would pass unseen.

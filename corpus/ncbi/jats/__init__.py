@@ -1,1 +1,1 @@
-"""JATS articles: bytes to records."""
+"""JATS reader: the bytes of articles to records."""

@@ -1,4 +1,4 @@
-"""Reading order: the mixed content of JATS becomes a flat list of blocks, floats and notes.
+"""Body reader: the mixed content of JATS to a flat list of blocks, floats and notes, in reading order.
 
 `BodyReader` walks an element once, in document order. Text and inline markup gather in a buffer; an element that is
 a block of its own (paragraph, list item, display formula, quote, …) first closes the block before it, so a paragraph

@@ -1,4 +1,4 @@
-"""What an article says about itself: ids, titles, abstracts, date, journal, keywords, licence, links.
+"""Front matter of an article: ids, titles, abstracts, date, journal, keywords, licence, links.
 
 The `<article>` element comes in, values for `Record`'s fields go out. Ids are read from `article-meta/article-id`
 alone: reference lists repeat the ids of other papers. The year is the earliest of the publication dates, for that is

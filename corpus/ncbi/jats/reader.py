@@ -1,4 +1,4 @@
-"""One JATS article to its records.
+"""JATS reader: the bytes of one article to its records.
 
 The bytes of a PMC article come in, as they lie: plain XML, gzip bytes or a whole old package, `<article>` alone or
 wrapped by eFetch or OAI-PMH. The article's `Record` goes out, and one for every sub-article (review, response,

@@ -1,4 +1,4 @@
-"""Figures, tables, supplements: what stands beside the text, as `Float`s.
+"""Float reader: figures, tables and supplements, which stand beside the text, to `Float`s.
 
 One float element comes in with the article's reader, which knows the rules of inline text; one or more
 `Float`s go out (a group gives one for itself, if it has a caption, and one for each member). Rows are kept as
