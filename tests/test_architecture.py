@@ -22,8 +22,8 @@ MAY_IMPORT = {
     # From NCBI's files to records: bytes in, records out, no stage.
     "corpus/ncbi/markup": "corpus corpus/arrays",
     "corpus/ncbi/archives": "corpus corpus/storage corpus/stage corpus/ncbi/markup",
-    "corpus/ncbi/pubmed": "corpus corpus/storage corpus/ncbi/markup corpus/ncbi/archives corpus/pile",
-    "corpus/ncbi/jats": "corpus corpus/arrays corpus/storage corpus/ncbi/markup corpus/ncbi/archives",
+    "corpus/ncbi/pubmed": "corpus corpus/storage corpus/ncbi/markup corpus/ncbi/archives",
+    "corpus/ncbi/jats": "corpus corpus/arrays corpus/ncbi/markup corpus/ncbi/archives",
     "corpus/pile": "corpus corpus/ncbi/markup",
     # The stages of the corpus, in the order of the road.
     "corpus/fetch": "corpus corpus/storage corpus/stage corpus/ncbi/markup corpus/ncbi/archives",

@@ -25,6 +25,7 @@ from corpus.assemble.id_conflicts import Conflict, ConflictKind
 from corpus.assemble.shards import Decision
 from corpus.fetch.pmc.metadata_rows import Detail
 from corpus.ncbi.archives.article_store import IndexRow
+from corpus.pile.side_table import PileRow
 from corpus.reasons import DropReason, PileDrop, RejectReason
 from corpus.records import (
     AbstractPart,
@@ -95,6 +96,7 @@ VERBS: dict[str, tuple[File, ...]] = {
             path="records/<input>.parquet",
             rows=(Record, AbstractPart, Block, Float, Cell, BackPart, Link, Account),
         ),
+        File(path="pile/<input>.parquet (with --pile)", rows=(PileRow,)),
         File(path="rejects/<input>.parquet", rows=(Reject,)),
         File(path="receipts.json", prose="What each input gave, for `extract --update`; books as in `manifest.json`."),
     ),

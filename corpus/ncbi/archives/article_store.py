@@ -1,4 +1,4 @@
-"""The store of fetched PMC articles: plain `.tar.gz` shards, each article a gzip member of its own, and an index.
+"""Article store: plain `.tar.gz` shards of fetched articles, each a gzip member of its own, and an index.
 
 `tar xzf` reads a whole shard, for it is a legal tar in a legal gzip file. The index (Parquet, a row an article) says at
 which byte an article's member begins and how long it is, so that one article, or a run of them, is read without the

@@ -1,4 +1,4 @@
-"""JATS articles: bytes to records."""
+"""JATS reader: the bytes of articles to records."""
 
 from corpus.ncbi.jats.reader import read_article, read_parts
 

@@ -1,6 +1,5 @@
 """What `extract` makes of a fetched store, and stores on object stores."""
 
-import dataclasses
 import os
 import tarfile
 from collections.abc import Iterator
@@ -8,12 +7,13 @@ from pathlib import Path
 
 import fsspec
 import pytest
+from msgspec.structs import replace
 
 from corpus import storage
 from corpus.errors import CorruptError, UsageError
 from corpus.extract.articles import read_articles
 from corpus.extract.config import ExtractConfig
-from corpus.extract.inputs import InputTask, find_inputs
+from corpus.extract.inputs import StorePiece, find_inputs
 from corpus.extract.task import extract_task
 from corpus.fetch import pubmed
 from corpus.fetch.config import FetchPmcConfig, FetchPubmedConfig
@@ -60,7 +60,7 @@ def records(*paths: Path | str, articles_per_part: int = 10) -> dict[str, Record
 
 
 def without_place(record: Record) -> Record:
-    return dataclasses.replace(record, file="", offset=0, position=0)
+    return replace(record, file="", offset=0, position=0)
 
 
 def test_records_of_a_store_are_those_of_the_tree(tree: Path, store: Path) -> None:
@@ -79,9 +79,10 @@ def test_records_of_a_store_are_those_of_the_tree(tree: Path, store: Path) -> No
 def test_an_element_is_a_piece_of_a_shard(store: Path) -> None:
     tasks = find_inputs(pubmed=(), pmc=(str(store),), articles_per_part=10)
     rows = index(store)
-    assert {task.kind for task in tasks} == {"jats_store"}
-    assert sum(task.rows[1] - task.rows[0] for task in tasks) == len(rows)
-    assert max(task.rows[1] - task.rows[0] for task in tasks) == 10
+    sizes = [task.last - task.first for task in tasks if isinstance(task, StorePiece)]
+    assert len(sizes) == len(tasks)
+    assert sum(sizes) == len(rows)
+    assert max(sizes) == 10
     assert len({task.name for task in tasks}) == len(tasks) > len(list((store / "shards").iterdir()))
 
 
@@ -135,7 +136,7 @@ def test_a_damaged_shard_is_refused_with_its_place(store: Path, tmp_path: Path, 
     broken = tmp_path / shard.name
     broken.write_bytes(raw)
     [path] = [path for path in read_manifest(str(store)).paths(str(store), "index") if read_index(path)[0] == rows[0]]
-    task = InputTask(name="x", kind="jats_store", paths=(str(broken), path), bytes=1, fingerprint="", rows=(0, 1))
+    task = StorePiece(name="x", paths=(str(broken),), bytes=1, fingerprint="", index=path, first=0, last=1)
     with pytest.raises(CorruptError, match=f"{rows[0].doc_id} at byte 0"):
         list(read_articles(task))
 
