@@ -6,8 +6,9 @@ beyond either, so none has to ask where it is, and all may look a few bytes ahea
 """
 
 import numpy as np
+from numba.cpython.unsafe.numbers import trailing_zeros
 
-from corpus.ncbi.markup.kernels import mask_of, part, word_at
+from corpus.ncbi.markup.kernels import WORD, mask_of, part, word_at
 
 LT = ord("<")
 GT = ord(">")
@@ -95,6 +96,7 @@ def word(letters: bytes) -> np.uint64:
     return np.uint64(int.from_bytes(letters, "little"))
 
 
+_SPACES = word(b" " * WORD)
 _REFERENCE_LT = word(b"lt;")
 _REFERENCE_GT = word(b"gt;")
 _REFERENCE_AMP = word(b"amp;")
@@ -103,8 +105,18 @@ _REFERENCE_APOS = word(b"apos;")
 
 
 @part
+def behind_spaces(raw, i):  # type: ignore[no-untyped-def]
+    """Return the index behind the spaces at `i`, by the word."""
+    others = word_at(raw, i) ^ _SPACES
+    while others == 0:
+        i += WORD
+        others = word_at(raw, i) ^ _SPACES
+    return i + (np.int64(trailing_zeros(others)) >> 3)
+
+
+@part
 def is_space(code):  # type: ignore[no-untyped-def]
-    """Say whether a code point is white space of Unicode; the carriage return is not, for XML reads it as a line end."""
+    """Say whether a code point is white space of Unicode; the carriage return is not: XML reads it as a line end."""
     return code < len(_IS_SPACE) and _IS_SPACE[code]
 
 
@@ -182,5 +194,5 @@ def _code_of(raw, i, end):  # type: ignore[no-untyped-def]
             return -1
         i += 1
     if code < BLANK_SPACE:
-        return code if code == TAB or code == NEWLINE or code == RETURN else -1
+        return code if code == TAB or code == NEWLINE or code == RETURN else -1  # noqa: SIM109  numba knows no `in` here
     return code if _is_character(code) else -1

@@ -50,9 +50,10 @@ OTHER = 0  # the tag of an element without a name in the vocabulary, inside a `d
 class Vocabulary:
     """The local names that get a row, as small numbers from 1.
 
-    `records` are the elements that a set may consist of. Inside `opaque` elements no element has a row, inside `detailed` ones every element has. Names under `marks` have
-    none: they leave control characters in the text, for a reader that works on whole lines: "spaced" a space; "apart" a
-    space where they touch the element before them, with a row if they are also among the names;
+    A set may consist of `records`. Inside `opaque` elements no element has a row, inside `detailed` ones every element
+    has. Names under `marks` have none: they leave control characters in the text, for a reader that works on whole
+    lines: "spaced" a space; "apart" a space where they touch the element before them, with a row if they are also
+    among the names;
     "raised" \x04 and \x05 around their text, "lowered" \x06 and \x07; "link" (an `xref`) \x01 and \x02 when it
     cites (ref-type bibr, ref), \x0e and \x0f when it points to a note, nothing for other types, and a row when it has
     no type. XML forbids all of these characters in a document.
@@ -69,8 +70,8 @@ class Vocabulary:
     ) -> None:
         plain = frozenset(names)
         flags = dict.fromkeys(plain, 0)
-        groups = ((RECORD, records), (OPAQUE, opaque), (DETAILED, detailed), *((_MARKS[k], g) for k, g in marks.items()))
-        for flag, group in groups:
+        groups = [(RECORD, records), (OPAQUE, opaque), (DETAILED, detailed)]
+        for flag, group in (*groups, *((_MARKS[kind], group) for kind, group in marks.items())):
             for name in group:
                 flags[name] = flags.get(name, 0) | flag
         for name in marks.get("apart", ()):
@@ -100,7 +101,7 @@ class Markup:
     starts, ends: int[num_elements], where an element's content begins and ends in `text`, in characters;
     nexts: the first element after the element's own descendants. `proven`: whether the scan has proven that all behind
     the prolog is well-formed. `rows` is int32[COLUMNS, num_elements], see
-    `markup_scan`.
+    `corpus.ncbi.markup.scan`.
     """
 
     __slots__ = ("__dict__", "ends", "names", "nexts", "proven", "raw", "rows", "starts", "tags", "text", "vocabulary")
@@ -227,7 +228,8 @@ def scan(raw: bytes, vocabulary: Vocabulary, *, verbatim: bool = False) -> Marku
     start = len(_BOM) if raw.startswith(_BOM) else 0
     # The smallest element has four bytes; three, for one that nothing closes.
     rows, text = _scratch((raw.count(b"<") if size > _COUNTED_BYTES else size // 3) + 1, size + len(PADDING))
-    known, count, length = fill(_octets(raw + PADDING), start, size, vocabulary.tables, rows, text, verbatim, _NO_SET, 0)
+    octets, names = _octets(raw + PADDING), vocabulary.tables
+    known, count, length = fill(octets, start, size, names, rows, text, verbatim, _NO_SET, 0)
     if known < 0:
         return None
     proven = known > 0 and size < MOST_BYTES
@@ -237,7 +239,7 @@ def scan(raw: bytes, vocabulary: Vocabulary, *, verbatim: bool = False) -> Marku
 def scan_records(
     raw: bytes, start: int, stop: int, vocabulary: Vocabulary, *, most: int, cap: int
 ) -> tuple[Markup, list[tuple[int, int]], list[int]] | None:
-    """Return the records of a set that stand side by side in `raw[start:stop]`: one table of them all, where each begins
+    """Return the records of a set that stand side by side in `raw[start:stop]`: a table of them all, where each begins
     and ends in `raw`, and their elements in the table. None when the first one is not proven to be well-formed.
 
     There are at most `most` of at most `cap` bytes each. `stop` is the index of a `<`, with as many bytes from there on

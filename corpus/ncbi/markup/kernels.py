@@ -29,7 +29,7 @@ WORD = 8
 
 
 @intrinsic  # type: ignore[misc]
-def word_at(typing_context, raw, i):  # type: ignore[no-untyped-def]  # noqa: ARG001
+def word_at(typing_context, raw, i):  # type: ignore[no-untyped-def]
     """Return the eight bytes at an index as one uint64, the first the lowest; all of them must be there."""
 
     def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]

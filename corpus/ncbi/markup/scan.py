@@ -150,7 +150,7 @@ def _start_tag(raw, start, names, kept, rows, text, at, prefixes, attributes, ve
 
 @part
 def _keeps_apart(raw, begin, end, stop, flag, colon, at):  # type: ignore[no-untyped-def]
-    """Say whether a start tag is a record's that ends at its first `>`, or one in a record that looks like no record."""
+    """Say whether a start tag is a record's and ends at its first `>`, or is inside a record and looks like none."""
     if at[DEPTH] > 0:
         return end - begin < at[TOP_SIZE] or not is_same(raw, begin, at[TOP], at[TOP_SIZE])
     if not flag & RECORD or colon >= 0:
@@ -184,8 +184,8 @@ def _end_tag(raw, start, rows, text, at, prefixes):  # type: ignore[no-untyped-d
 def fill(raw, start, n, names, rows, text, verbatim, bounds, cap):  # type: ignore[no-untyped-def]
     """Fill rows and text from the bytes from `start` to `n`, which `characters` says how to follow.
 
-    `names` are a vocabulary's tables. Returns 1 for a document that is proven to be well-formed, its prolog apart, 0 for
-    one that is not, -1 for what is not understood; and the numbers of elements and of bytes of text.
+    `names` are a vocabulary's tables. Returns 1 for a document that is proven to be well-formed, its prolog apart, 0
+    for one that is not, -1 for what is not understood; and the numbers of elements and of bytes of text.
 
     `bounds` is int32[most, 3], `most` is 0 for a document. Of a set it takes begin, end and row of the records that are
     proven and have at most `cap` bytes; their number is returned, and the elements and text of them.

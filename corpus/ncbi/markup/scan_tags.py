@@ -57,7 +57,7 @@ _MAX_NAME = 200
 
 
 def hash_name(name: bytes) -> int:
-    """Return the hash of a name as the scan computes it: 64 bits, and different for all names of at most eight bytes."""
+    """Return the hash of a name as the scan computes it: 64 bits, one to one for names of at most eight bytes."""
     code = 0
     for begin in range(0, len(name), WORD):
         code = (code ^ int(word(name[begin : begin + WORD]))) * int(_GOLDEN) & (1 << 64) - 1
@@ -178,7 +178,7 @@ def _read_value(raw, i):  # type: ignore[no-untyped-def]
             i += 1
         elif byte == quote:
             return begin, i + 1
-        elif byte == QUOTE or byte == APOSTROPHE:
+        elif byte == QUOTE or byte == APOSTROPHE:  # noqa: SIM109  numba compiles no `in` here
             i += 1
         elif byte == AMPERSAND:
             code, i = reference(raw, i)

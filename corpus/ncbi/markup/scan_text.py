@@ -35,6 +35,7 @@ from corpus.ncbi.markup.characters import (
     RETURN,
     SPACE,
     SPACE_BIT,
+    behind_spaces,
     character_at,
     is_space,
     reference,
@@ -56,6 +57,10 @@ def copy(raw, i, stop, text, at, verbatim):  # type: ignore[no-untyped-def]
     """
     out, characters = at[OUT], at[CHARACTERS]
     solid, blank = at[SOLID], at[BLANK]
+    if CLASS[raw[i]] & SPACE and not verbatim:  # a line break and its indent, as it parts most tags
+        text[out] = BLANK_SPACE
+        out, characters, blank = out + 1 - blank, characters + 1 - blank, 1
+        i = behind_spaces(raw, i + 1)
     while i < stop:
         byte = raw[i]
         kind = CLASS[byte] if not verbatim else 0
@@ -68,7 +73,7 @@ def copy(raw, i, stop, text, at, verbatim):  # type: ignore[no-untyped-def]
             blank, i = space, i + 1
             byte = raw[i]
             kind = CLASS[byte]
-        if i >= stop or byte == LT or byte == AMPERSAND:
+        if i >= stop or byte == LT or byte == AMPERSAND:  # noqa: SIM109  numba compiles no `in` here
             break
         code, width = character_at(raw, i) if byte >= NOT_ASCII else (np.int64(byte), 1)
         if width == 0 or (byte < BLANK_SPACE and not CLASS[byte] & SPACE):
@@ -219,7 +224,7 @@ def _end_of_section(raw, i, n):  # type: ignore[no-untyped-def]
         if quote:
             if byte == quote:
                 quote = 0
-        elif byte == QUOTE or byte == APOSTROPHE:
+        elif byte == QUOTE or byte == APOSTROPHE:  # noqa: SIM109  numba compiles no `in` here
             quote = byte
         elif byte == OPEN_BRACKET:  # declarations of its own
             return -1

@@ -1,9 +1,9 @@
 """One record at a time out of a PubMed set, so that one bad record costs one record.
 
 Decompressed blocks of a set come in; records (`Run`) and dead letters (`Damage`) in file order go out, with their
-byte offsets. Nearly all records are proven, scanned and cut off in one pass of
-`corpus.ncbi.markup.document.scan_records`, by the dozen and each judged on its own bytes; any other record is cut out on
-its tags and given to libxml2 alone, so that a damaged one cannot take the rest along. A record ends at its first closing
+byte offsets. Nearly all records are proven, scanned and cut off in one pass (`scan_records`), by the dozen and each
+judged on its own bytes; any other record is cut out on its tags and given to libxml2 alone, so that a damaged
+one cannot take the rest along. A record ends at its first closing
 tag; where the text up to there is not well-formed because that tag stood inside a CDATA section, comment or
 processing instruction, the search goes on behind it, for at most LOOK_AHEAD bytes. What is damaged reaches to
 the next record's start or the end of the set. Memory holds one record and one block.
