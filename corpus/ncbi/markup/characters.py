@@ -96,7 +96,13 @@ def word(letters: bytes) -> np.uint64:
     return np.uint64(int.from_bytes(letters, "little"))
 
 
+ONES = word(b"\x01" * WORD)
+NOT_PLAIN = ONES  # what `plain_word` returns for a word that is not
+_HIGH = word(b"\x80" * WORD)
 _SPACES = word(b" " * WORD)
+_AMPERSANDS = word(b"&" * WORD)
+_GTS = word(b">" * WORD)
+_LT_TO_GT = word(bytes([LT ^ GT]) * WORD)  # the one bit that makes a `>` of a `<`
 _REFERENCE_LT = word(b"lt;")
 _REFERENCE_GT = word(b"gt;")
 _REFERENCE_AMP = word(b"amp;")
@@ -111,7 +117,18 @@ def behind_spaces(raw, i):  # type: ignore[no-untyped-def]
     while others == 0:
         i += WORD
         others = word_at(raw, i) ^ _SPACES
-    return i + (np.int64(trailing_zeros(others)) >> 3)
+    return i + (np.int64(trailing_zeros(others)) >> 3)  # type: ignore[call-arg]  # an intrinsic
+
+
+@part
+def plain_word(octets):  # type: ignore[no-untyped-def]
+    """Return the spaces of a word of a text, as the high bits of their bytes; NOT_PLAIN for any other byte than
+    printable ASCII, and for markup.
+    """
+    plain = ~octets & ((octets | _HIGH) - _SPACES) & _HIGH  # from the space on, and ASCII
+    plain &= ((octets ^ _AMPERSANDS) | _HIGH) - ONES
+    plain &= (((octets | _LT_TO_GT) ^ _GTS) | _HIGH) - ONES
+    return ~(((octets ^ _SPACES) | _HIGH) - ONES) & _HIGH if plain == _HIGH else NOT_PLAIN
 
 
 @part

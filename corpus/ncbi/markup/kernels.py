@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -26,9 +26,10 @@ part = njit(**_PART)
 inlined = njit(**_PART, forceinline=True)  # for what is called for every tag: a third faster, and longer to compile
 
 WORD = 8
+_intrinsic: Any = intrinsic  # its stub does not know that the first argument is numba's
 
 
-@intrinsic  # type: ignore[misc]
+@_intrinsic
 def word_at(typing_context, raw, i):  # type: ignore[no-untyped-def]
     """Return the eight bytes at an index as one uint64, the first the lowest; all of them must be there."""
 
@@ -38,6 +39,19 @@ def word_at(typing_context, raw, i):  # type: ignore[no-untyped-def]
         return builder.load(builder.bitcast(place, ir.IntType(64).as_pointer()), align=1)
 
     return types.uint64(raw, types.int64), generate
+
+
+@_intrinsic
+def put_word(typing_context, text, i, word):  # type: ignore[no-untyped-def]
+    """Write a word as `word_at` reads it."""
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        place = cgutils.gep_inbounds(builder, array.data, arguments[1])
+        builder.store(arguments[2], builder.bitcast(place, ir.IntType(64).as_pointer()), align=1)
+        return context.get_dummy_value()
+
+    return types.void(text, types.int64, types.uint64), generate
 
 
 @part

@@ -27,6 +27,8 @@ from corpus.ncbi.markup.characters import (
     NAME,
     NEWLINE,
     NOT_ASCII,
+    NOT_PLAIN,
+    ONES,
     OPEN_BRACKET,
     PAYLOAD,
     PLAIN,
@@ -38,13 +40,16 @@ from corpus.ncbi.markup.characters import (
     behind_spaces,
     character_at,
     is_space,
+    plain_word,
     reference,
     word,
 )
-from corpus.ncbi.markup.kernels import inlined, part, word_at
+from corpus.ncbi.markup.kernels import WORD, inlined, part, put_word, word_at
 from corpus.ncbi.markup.scan_state import BLANK, CHARACTERS, DEPTH, MARKS, OUT, PROVEN, ROOTS, SOLID
 
 _COPIED = PLAIN | SPACE
+_BYTE = np.uint64(8)
+_FIRST_BYTE = np.uint64(0x80)
 _CDATA_BYTES = 9  # of <![CDATA[
 _CDATA = word(b"<![CDATA")  # as far as a word goes
 
@@ -62,6 +67,15 @@ def copy(raw, i, stop, text, at, verbatim):  # type: ignore[no-untyped-def]
         out, characters, blank = out + 1 - blank, characters + 1 - blank, 1
         i = behind_spaces(raw, i + 1)
     while i < stop:
+        while not verbatim and i + WORD <= stop:
+            octets = word_at(raw, i)
+            spaces = plain_word(octets)
+            if spaces == NOT_PLAIN or (spaces & (spaces << _BYTE | _FIRST_BYTE * np.uint64(blank))):
+                break
+            put_word(text, out, octets)
+            i, out, characters = i + WORD, out + WORD, characters + WORD
+            solid += WORD - np.int64((spaces >> np.uint64(7)) * ONES >> np.uint64(56))
+            blank = np.int64(spaces >> np.uint64(63))
         byte = raw[i]
         kind = CLASS[byte] if not verbatim else 0
         # Words end too often and too irregularly for a branch on white space.
