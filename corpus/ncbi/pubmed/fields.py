@@ -53,8 +53,8 @@ class RecordReader:
 def _to_record(draft: Draft, *, kind: Kind, file: str, offset: int, position: int) -> Record:
     if draft.pmid is None:
         raise BadXmlError(RejectReason.NO_ID, "the record has no PMID of its own, or it is no number")
-    retracted = "Retracted Publication" in draft.publication_types or any(
-        link.type in _RETRACTED for link in draft.links
+    retracted = "Retracted Publication" in draft.publication_types or (
+        bool(draft.links) and any(link.type in _RETRACTED for link in draft.links)
     )
     return Record(
         doc_id=pubmed_doc_id(draft.pmid),
@@ -68,7 +68,7 @@ def _to_record(draft: Draft, *, kind: Kind, file: str, offset: int, position: in
         title=draft.title or draft.book_title,
         vernacular_title=draft.vernacular_title,
         abstracts=tuple(draft.abstracts),
-        copyright="\n".join(dict.fromkeys(draft.copyrights)),
+        copyright="\n".join(dict.fromkeys(draft.copyrights)) if draft.copyrights else "",
         back=(BackPart(kind="contents", text="\n".join(draft.sections)),) if draft.sections else (),
         languages=tuple(draft.languages),
         year=draft.issue_year or draft.article_year,

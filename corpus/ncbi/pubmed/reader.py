@@ -1,10 +1,10 @@
 """PubMed files to records: baseline and update files, samples, book sets.
 
 The path of one file (.xml or .xml.gz, whatever its name says) comes in; a `Record` for every citation, book and
-deleted PMID, and a `Reject` for every piece that could not become one, go out in file order. A first pass
-proves the whole file (MD5 sidecar when there is one, gzip to its end, opening and closing tag of the
-set) and costs about 4 % of the work; only then does the second pass emit anything. So a file gives all of
-its records, or an error that names the file.
+deleted PMID, and a `Reject` for every piece that could not become one, go out in file order. First the whole file is
+proven (MD5 sidecar when there is one, gzip to its end, opening and closing tag of the set), which costs about
+8 % of the work; only then is anything emitted. So a file gives all of its records, or an error that names the file.
+It is read once: its bytes, not its content, stay in memory in between, unless there are very many.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from corpus import storage
 from corpus.errors import CorruptError
-from corpus.ncbi.archives.gzip_stream import Verified, chunks, md5_sidecar, verify
+from corpus.ncbi.archives.gzip_stream import Verified, md5_sidecar, verify
 from corpus.ncbi.markup.parse import BadXmlError
 from corpus.ncbi.pubmed.fields import RecordReader, read_deletions
 from corpus.ncbi.pubmed.split import Damage, Run, split
@@ -44,13 +44,12 @@ def read_pubmed(path: str) -> Iterator[Record | Reject]:
 
 def read_pubmed_xml(path: str) -> Iterator[tuple[Record | Reject, bytes]]:
     """Yield what `read_pubmed` yields, each citation and book with its own XML, all others with b""."""
-    start = _opening(path, verify(lambda: storage.open_read(path), md5=md5_sidecar(path), name=path))
+    verified = verify(lambda: storage.open_read(path), md5=md5_sidecar(path), name=path)
     name, position = storage.base_name(path), 0
-    with storage.open_read(path) as source:
-        for found in split(chunks(source, name=path), VOCABULARY, start=start):
-            for item in _items(found, name, position):
-                yield item
-                position += 1
+    for found in split(verified.blocks(), VOCABULARY, start=_opening(path, verified)):
+        for item in _items(found, name, position):
+            yield item
+            position += 1
 
 
 def _opening(path: str, verified: Verified) -> int:
