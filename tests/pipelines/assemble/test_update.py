@@ -73,8 +73,8 @@ def test_updates_equal_a_full_rebuild_and_touch_only_what_changed(
     write_files(tmp_path / "raw")
     read: list[str] = []
     made: list[int] = []
-    real_read, real_decide = task.read_pubmed, decide_batch.decide_batch
-    monkeypatch.setattr(task, "read_pubmed", lambda path, **more: read.append(path[-8]) or real_read(path, **more))
+    real_read, real_decide = task.read_pubmed_xml, decide_batch.decide_batch
+    monkeypatch.setattr(task, "read_pubmed_xml", lambda path: read.append(path[-8]) or real_read(path))
     monkeypatch.setattr(documents, "decide_batch", lambda *a, **more: made.append(1) or real_decide(*a, **more))
     for numbers, files_read, parts_made, said in (
         ([1, 2, 4], ["1", "2", "4"], 3, "documents of 0 of 3 records parts reused; 3 new"),
