@@ -1,20 +1,19 @@
-"""A document: a record that is alive, has text, and is on its way to a corpus shard; and what becomes of the others.
+"""Documents and early decisions: what one record becomes, by the fold, the drop rules and its rendered text.
 
-`decide` says it of one record; `corpus.assemble.decide_batch` of whole batches, and asks here where columns do not
-tell.
+`corpus.assemble.decide_batch` says it of whole batches, and asks here where columns do not tell.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, Final
 
 import numpy as np
 
 from corpus.assemble.config import AssembleConfig
-from corpus.assemble.rules import reason_to_drop, tagged
+from corpus.assemble.rules import reason_to_drop, rule_columns, tagged
 from corpus.assemble.updates import DROP_REASONS, OUTDATED, RevisionStatus
 from corpus.pile import rules
 from corpus.records import Kind, Record, Source, doc_key, pmc_doc_id
-from corpus.text.render import render
+from corpus.text.render import RENDERED, render
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +45,12 @@ class Document:
 SHARD_COLUMNS = ("doc_id", "source", "kind", "text", "license", "year", "journal", "pmid", "pmcid", "doi", "retracted")
 
 
+_RECORD: Final = tuple(field.name for field in fields(Record))
+# What goes from a record into its document as it is; the body says whether it is a full text.
+CARRIED: Final = tuple(field.name for field in fields(Document) if field.name in _RECORD)
+_ALWAYS: Final = (*CARRIED, "body")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EarlyDecision:
     """A record that never became a document."""
@@ -58,8 +63,18 @@ class EarlyDecision:
     survivor: str  # of an outdated record: the document id of the record that is alive; else ""
 
 
+def unread_columns(config: AssembleConfig) -> tuple[str, ...]:
+    """Return the columns of records that no rule, no renderer and no document reads: a fifth of reading citations."""
+    rules_read = ("pile_drop",) if config.profile == "pile" else rule_columns()
+    read = {*_ALWAYS, *RENDERED[config.profile], *rules_read}
+    return tuple(name for name in _RECORD if name not in read)
+
+
 def decide(record: Record, row: int, verdict: np.void, config: AssembleConfig) -> Document | EarlyDecision:
-    """Return what one record becomes; row: its place in its part, verdict: what the fold says of it."""
+    """Return what one record becomes; row: its place in its part, verdict: what the fold says of it.
+
+    Fields in `unread_columns` may be unset.
+    """
     code = RevisionStatus(verdict["code"])
     reason: Any = DROP_REASONS.get(code)
     text = ""

@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 from corpus import storage
 from corpus.assemble.config import AssembleConfig
 from corpus.assemble.contamination import Contamination, evaluation_digest, find_contamination, load_index
-from corpus.assemble.decide import Document, EarlyDecision
-from corpus.assemble.decide_batch import decide_batch, unread
+from corpus.assemble.decide import Document, EarlyDecision, unread_columns
+from corpus.assemble.decide_batch import decide_batch
 from corpus.assemble.inputs import RecordParts
 from corpus.assemble.retractions import Entities, mark_retracted, retracted_rows
 from corpus.assemble.splits import order_of
@@ -133,7 +133,7 @@ def _decided(
     # A part may be without rows: a file of nothing but dead letters, or the last one of a tar.
     documents, early = [schema_of(Document).empty_table()], [schema_of(EarlyDecision).empty_table()]
     first = 0
-    for batch in parts.batches(part, without=unread(config)):
+    for batch in parts.batches(part, without=unread_columns(config)):
         end = first + batch.num_rows
         batch = mark_retracted(batch, marked[first:end])
         made = decide_batch(batch, first_row=first, verdicts=verdicts[first:end], config=config)

@@ -7,7 +7,7 @@ records take a fraction of a second and no Python dicts are made.
 
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import fields, is_dataclass
 from enum import StrEnum
 from functools import cache
@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
+
+from corpus.errors import CorruptError
 
 Row = TypeVar("Row")
 
@@ -42,12 +44,25 @@ def to_table(rows: Sequence[Any], row: type) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=schema_of(row))
 
 
-def from_batch(batch: pa.RecordBatch | pa.Table, row: type[Row]) -> list[Row]:
-    """Return the rows of a batch as dataclass instances; columns that are not there keep their default."""
+def from_batch(
+    batch: pa.RecordBatch | pa.Table, row: type[Row], *, without: Collection[str] = frozenset()
+) -> list[Row]:
+    """Return the rows of a batch as dataclass instances; every field is read from its column, but for some.
+
+    The fields in `without` have a default, which nobody sees: they are left unset, whether the batch has them or not,
+    so that whoever asks for one meets an AttributeError and not a value that was never read. Raises CorruptError for
+    any other field without a column.
+    """
     hints: dict[str, Any] = _hints(row)  # type: ignore[arg-type]
-    names = [name for name in batch.schema.names if name in hints]
+    names = [name for name in hints if name not in without]
+    if missing := ", ".join(name for name in names if name not in batch.schema.names):
+        raise CorruptError(f"{row.__name__}: rows without the columns {missing}; another version wrote the file")
     columns = [_from_array(_whole(batch.column(name)), hints[name]) for name in names]
-    return [row(**dict(zip(names, values, strict=True))) for values in zip(*columns, strict=True)]
+    rows = [row(**dict(zip(names, values, strict=True))) for values in zip(*columns, strict=True)]
+    for name in hints.keys() & without:
+        for made in rows:
+            object.__delattr__(made, name)
+    return rows
 
 
 @cache

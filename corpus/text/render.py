@@ -25,7 +25,8 @@ from corpus.errors import UsageError
 from corpus.records import AbstractPart, Block, BlockKind, Float, Record
 from corpus.text.boilerplate import is_stock, left_out
 
-PROFILES = ("clean", "pile")
+# The profiles, and the columns of records that each of them reads.
+RENDERED = {"clean": ("title", "vernacular_title", "abstracts", "body", "floats"), "pile": ("pile",)}
 
 CAPTIONED = frozenset({"figure", "table", "box"})
 NO_LABEL = frozenset({"", "UNLABELLED", "UNLABELED", "UNASSIGNED", "ABSTRACT"})
@@ -40,8 +41,8 @@ def render(record: Record, profile: str = "clean", *, floats: str = "captions") 
     `floats` says what `clean` keeps of figures and tables: "none", "captions", or "tables" for captions and rows.
     Raises UsageError for a profile that does not exist.
     """
-    if profile not in PROFILES:
-        raise UsageError(f"profile {profile!r}: does not exist; choose one of {', '.join(PROFILES)}")
+    if profile not in RENDERED:
+        raise UsageError(f"profile {profile!r}: does not exist; choose one of {', '.join(RENDERED)}")
     if profile == "pile":
         return record.pile
     pieces = [_line(record.title or record.vernacular_title)]

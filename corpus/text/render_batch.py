@@ -1,4 +1,4 @@
-"""The profile `clean` for a whole batch at once: `corpus.text.render.render` in compiled code.
+"""Rendered texts of a whole batch in profile `clean`: `corpus.text.render.render` in compiled code.
 
 A record becomes a row of pieces (title, parts of the abstract, headings, paragraphs, list items, captions), each a span
 of bytes; one pass writes them with white space made plain. What the pass does not do itself it hands back: text with
@@ -39,17 +39,17 @@ _PLAIN_POINTS: Final = 0x3000  # beyond it, and for marks that combine, `render`
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class CleanTexts:
-    """The texts of a batch; a record with `handed_back` has an empty one here, like one that nobody wants."""
+class RenderedTexts:
+    """The texts of a batch; a record that is handed back or not wanted has an empty one here."""
 
     texts: pa.StringArray  # [num_records]
     num_words: Counts  # [num_records], runs without white space
     handed_back: npt.NDArray[np.bool_]  # [num_records]
 
 
-def clean_texts(
+def render_batch(
     batch: pa.RecordBatch, *, floats: str, wanted: npt.NDArray[np.bool_] | None = None, min_words: int = 0
-) -> CleanTexts:
+) -> RenderedTexts:
     """Return the `clean` text of every record of a batch; floats: "captions" or "none".
 
     Records that are not wanted (bool[num_records]) are not read, and texts of fewer words are counted and left empty.
@@ -62,7 +62,7 @@ def clean_texts(
         pieces.data, pieces.spans, pieces.starts, wanted, min_words, plain, no_labels
     )
     buffers = [None, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(data[: offsets[-1]])]
-    return CleanTexts(
+    return RenderedTexts(
         texts=pa.StringArray.from_buffers(batch.num_rows, buffers[1], buffers[2]), num_words=words, handed_back=bad
     )
 
