@@ -1,6 +1,7 @@
 """Arrow columns as NumPy arrays: keys, booleans, numbers, lists and the spans of strings; null counts as empty."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ Rows = npt.NDArray[np.int64]
 
 def doc_keys(table: pa.Table | pa.RecordBatch) -> npt.NDArray[np.uint64]:
     """Return the column `doc_key`, uint64[num_rows]; Parquet holds it as int64."""
-    return numbers(table.column("doc_key"))
+    return table.column("doc_key").to_numpy().astype(np.uint64)
 
 
 def numbers(column: Column) -> npt.NDArray[np.uint64]:
@@ -65,14 +66,14 @@ def rows_with(lists: pa.ListArray, elements: Mask) -> Mask:
     return np.bincount(list_rows(lists)[elements], minlength=len(lists)) > 0
 
 
-def string_spans(strings: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.integer]]:
+def string_spans(strings: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[Any]]:
     """Return (bytes, bounds) of a column of strings in place: string k is bytes[bounds[k]:bounds[k + 1]].
 
     bounds: [num_strings + 1], int32, or int64 of large strings. What null stands over is undefined: fill it before.
     """
     _, offsets, data = strings.buffers()
     octets = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(0, np.uint8)
-    if not len(strings):
-        return octets, np.zeros(1, np.int32)
     kind = np.int64 if pa.types.is_large_string(strings.type) else np.int32
+    if not len(strings):
+        return octets, np.zeros(1, kind)
     return octets, np.frombuffer(offsets, kind)[strings.offset : strings.offset + len(strings) + 1]

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus import storage
+from corpus.arrays.columns import among, doc_keys, equals, numbers
 from corpus.assemble.config import AssembleConfig
 from corpus.assemble.contamination import Contamination, evaluation_digest, find_contamination, load_index
 from corpus.assemble.decide import Document, EarlyDecision, unread_columns
@@ -58,16 +59,14 @@ def file_ranks(names: Sequence[str]) -> list[int]:
 def key_rows(parts: RecordParts, *, part: int, rank: int) -> np.ndarray:
     """Return KEY[num_records] of a records part: who each record speaks of, and in which order it counts."""
     table = parts.keys(part)
-    article, sub_article, deletion = (
-        pc.is_in(table.column("kind"), pa.array(kinds)).to_numpy()
-        for kinds in ([Kind.ARTICLE, Kind.SUB_ARTICLE], [Kind.SUB_ARTICLE], [Kind.DELETION])
-    )
-    ids = [table.column(name).fill_null(0).to_numpy().astype(np.uint64) for name in ("pmid", "pmcid")]
+    kind = table.column("kind")
+    article, sub_article = among(kind, [Kind.ARTICLE, Kind.SUB_ARTICLE]), equals(kind, Kind.SUB_ARTICLE)
+    pmids, pmcids = numbers(table.column("pmid")), numbers(table.column("pmcid"))
     keys = np.zeros(table.num_rows, KEY)
-    pubmed, pmc = np.uint64(PUBMED_ENTITY) | ids[0], np.uint64(PMC_ENTITY) | ids[1]
+    pubmed, pmc = np.uint64(PUBMED_ENTITY) | pmids, np.uint64(PMC_ENTITY) | pmcids
     keys["entity"] = np.where(article, pmc, pubmed)
     retracted = table.column("retracted").to_numpy()
-    other, known = np.where(article, pubmed, pmc), np.where(article, ids[0], ids[1]) > 0
+    other, known = np.where(article, pubmed, pmc), np.where(article, pmids, pmcids) > 0
     keys["other"], keys["retracted"] = np.where(retracted & known, other, 0), retracted
     keys["version"] = table.column("version").to_numpy()
     keys["position"] = table.column("position").to_numpy()
@@ -75,7 +74,7 @@ def key_rows(parts: RecordParts, *, part: int, rank: int) -> np.ndarray:
     keys["rank"], keys["part"] = rank, part
     for row in np.flatnonzero(sub_article):
         keys["sub_article"][row] = part_number(doc_key(table.column("doc_id")[row].as_py()))
-    keys["deletion"], keys["article"] = deletion, article
+    keys["deletion"], keys["article"] = equals(kind, Kind.DELETION), article
     return keys
 
 
@@ -119,7 +118,7 @@ def make_documents(
 
 def write_documents(table: pa.Table, stem: str, *, workspace: Workspace, seed: int) -> None:
     """Write the documents of a part (the columns of `Document`) in row order, and apart from them their texts."""
-    order = order_of(table.column("doc_key").to_numpy().astype(np.uint64), seed)
+    order = order_of(doc_keys(table), seed)
     starts = write_texts(workspace.path(work_path("texts", stem)), table.column("text"), order)
     table = table.drop_columns(["text"]).append_column("text_start", pa.array(starts))
     table = table.take(pa.array(np.argsort(table.column("row").to_numpy(), kind="stable")))
@@ -198,5 +197,4 @@ def _buckets(table: pa.Table, config: AssembleConfig) -> tuple[np.ndarray, np.nd
 def _piece_buckets(batch: pa.RecordBatch, config: AssembleConfig) -> tuple[np.ndarray, np.ndarray]:
     signed = sign(normalize(batch.column("text")))
     bands = band_hashes(signed.signatures, *bands_for(config.threshold))
-    keys = batch.column("doc_key").to_numpy().astype(np.uint64)
-    return bucket_rows(keys, signed, bands, only_equal=are_notices(batch.column("text")))
+    return bucket_rows(doc_keys(batch), signed, bands, only_equal=are_notices(batch.column("text")))

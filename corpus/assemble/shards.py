@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus.arrays.lookup import grouped, places_in
+from corpus.arrays.columns import doc_keys
+from corpus.arrays.lookup import index_in_sorted, stable_group_order
 from corpus.assemble.config import AssembleConfig
 from corpus.assemble.contamination import place_report
 from corpus.assemble.decide import SHARD_COLUMNS, Document, EarlyDecision
@@ -68,8 +69,8 @@ def place(
     """
     table = parquet.read_table(workspace.path(work_path("documents", stem)))
     early = parquet.read_table(workspace.path(work_path("early", stem)))
-    keys = table.column("doc_key").to_numpy().astype(np.uint64)
-    lost, cluster_keys = places_in(keys, outcome["dropped"]), clusters_of(keys, outcome)
+    keys = doc_keys(table)
+    lost, cluster_keys = index_in_sorted(keys, outcome["dropped"]), clusters_of(keys, outcome)
     clusters = table.column("doc_id").to_pylist()
     for row in np.flatnonzero(cluster_keys != keys).tolist():
         clusters[row] = doc_id(cluster_keys[row])
@@ -109,7 +110,7 @@ def shard_blocks(tables: Sequence[pa.Table]) -> Iterator[tuple[int, bytes]]:
         return
     table = pa.concat_tables(tables)
     number = table.column("shard").to_numpy()
-    by_shard = grouped(number, int(number.max(initial=0)) + 1)
+    by_shard = stable_group_order(number, int(number.max(initial=0)) + 1)
     table = table.drop_columns(["shard"]).take(pa.array(by_shard)).combine_chunks()
     number = number[by_shard]
     bounds = [0, *(np.flatnonzero(np.diff(number)) + 1).tolist(), len(number)]

@@ -17,8 +17,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from corpus.arrays.hashing import GOLDEN, mix
-from corpus.arrays.lookup import places_in
+from corpus.arrays.columns import doc_keys
+from corpus.arrays.hashing import GOLDEN, splitmix64
+from corpus.arrays.lookup import index_in_sorted
 from corpus.assemble.config import AssembleConfig
 from corpus.records import article_keys, paper_keys
 from corpus.stage.manifest import SPLITS
@@ -79,7 +80,7 @@ def order_of(keys: Keys, seed: int) -> Keys:
 def split_of(keys: Keys, outcome: Mapping[str, np.ndarray], config: AssembleConfig) -> npt.NDArray[np.uint8]:
     """Return the split of each document as a position in SPLITS; outcome as in `clusters_of`."""
     # A sub-article that resembles nothing goes with its article, wherever that is.
-    alone = places_in(keys, outcome["member"]) < 0
+    alone = index_in_sorted(keys, outcome["member"]) < 0
     clusters = clusters_of(np.where(alone, article_keys(keys), keys), outcome)
     unit = (_hashed(paper_keys(clusters), config.seed, _SPLIT) >> np.uint64(11)).astype(np.float64) / 2**53
     validation, test = unit < config.validation, unit >= 1 - config.test
@@ -91,7 +92,7 @@ def clusters_of(keys: Keys, outcome: Mapping[str, np.ndarray]) -> Keys:
 
     outcome: the arrays of `corpus.dedup.resolve.Outcome`.
     """
-    member = places_in(keys, outcome["member"])
+    member = index_in_sorted(keys, outcome["member"])
     clusters = keys.copy()
     clusters[member >= 0] = outcome["cluster"][member[member >= 0]]
     return clusters
@@ -102,7 +103,7 @@ def plan_shards(paths: Iterable[str], outcome: Mapping[str, np.ndarray], config:
     scales = Scales(config)
     for path in paths:
         table = parquet.read_table(path, columns=["doc_key", "length"])
-        scales.add(table.column("doc_key").to_numpy().astype(np.uint64), table.column("length").to_numpy(), outcome)
+        scales.add(doc_keys(table), table.column("length").to_numpy(), outcome)
     return scales.shards()
 
 
@@ -116,7 +117,7 @@ class Scales:
 
     def add(self, keys: Keys, lengths: npt.NDArray[np.int64], outcome: Mapping[str, np.ndarray]) -> None:
         """Add documents, dropped ones too; lengths: of their texts in UTF-8 bytes."""
-        kept = places_in(keys, outcome["dropped"]) < 0
+        kept = index_in_sorted(keys, outcome["dropped"]) < 0
         keys, lengths = keys[kept], lengths[kept]
         split = split_of(keys, outcome, self._config).astype(np.int64)
         bins = (order_of(keys, self._config.seed) >> _BIN_SHIFT).astype(np.int64)
@@ -150,5 +151,5 @@ def cut(weights: npt.NDArray[np.int64], num_shards: int) -> tuple[Sequence[int],
 
 
 def _hashed(keys: Keys, seed: int, purpose: int) -> Keys:
-    salt = mix(np.array([(seed + purpose * int(GOLDEN)) % 2**64], np.uint64))
-    return mix(mix(keys ^ salt) + GOLDEN)
+    salt = splitmix64(np.array([(seed + purpose * int(GOLDEN)) % 2**64], np.uint64))
+    return splitmix64(splitmix64(keys ^ salt) + GOLDEN)

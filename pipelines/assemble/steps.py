@@ -14,7 +14,9 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from corpus.arrays.lookup import grouped, places_in
+from corpus.arrays.columns import doc_keys
+from corpus.arrays.hashing import GOLDEN
+from corpus.arrays.lookup import index_in_sorted, stable_group_order
 from corpus.assemble.config import AssembleConfig
 from corpus.assemble.contamination import evaluation_facts
 from corpus.assemble.documents import key_rows, load_arrays, make_documents, save_arrays, work_path
@@ -96,7 +98,7 @@ class ReadKeys(PartStep):
     def process(self, element: int) -> Iterator[tuple[int, bytes]]:
         keys = key_rows(self._plan.records, part=element, rank=self._plan.ranks[element])
         # Fibonacci hashing: neighbouring PMIDs go to different partitions.
-        mixed = keys["entity"] * np.uint64(0x9E3779B97F4A7C15)
+        mixed = keys["entity"] * GOLDEN
         yield from _scatter(keys, mixed, self._plan.num_partitions)
 
 
@@ -163,7 +165,7 @@ class PlanVerification(Step):
         wanted = wanted[np.argsort(wanted["key"])]
         for part, path in enumerate(self._plan.document_paths()):
             table = parquet.read_table(path, columns=["doc_key"])
-            at = places_in(table.column("doc_key").to_numpy().astype(np.uint64), wanted["key"])
+            at = index_in_sorted(doc_keys(table), wanted["key"])
             here = wanted[np.sort(at[at >= 0])]
             if len(here):
                 yield beam.pvalue.TaggedOutput("requests", (part, here.tobytes()))
@@ -178,8 +180,8 @@ class FetchTexts(PartStep):
         stem, workspace = self._plan.records.names[part], self._plan.workspace
         columns = [*RANKED_COLUMNS, "text_start"]
         table = parquet.read_table(workspace.path(work_path("documents", stem)), columns=columns)
-        keys = table.column("doc_key").to_numpy().astype(np.uint64)
-        table = table.take(pa.array(np.flatnonzero(places_in(keys, wanted["key"]) >= 0))).sort_by("doc_key")
+        keys = doc_keys(table)
+        table = table.take(pa.array(np.flatnonzero(index_in_sorted(keys, wanted["key"]) >= 0))).sort_by("doc_key")
         # Whether a citation is joined is not known yet; ranks only choose whom a large component is compared with.
         ranks = rank_table(table, np.zeros(table.num_rows, bool))
         places = (table.column(name).to_numpy() for name in ("text_start", "length"))
@@ -278,7 +280,7 @@ def _weights(keys: np.ndarray) -> np.ndarray:
 def _scatter(rows: np.ndarray, hashes: np.ndarray, num_partitions: int) -> Iterator[tuple[int, bytes]]:
     """Yield (partition, rows) by the upper half of a 64-bit hash."""
     partition = (hashes >> np.uint64(32)) * np.uint64(num_partitions) >> np.uint64(32)
-    order = grouped(partition, num_partitions)
+    order = stable_group_order(partition, num_partitions)
     for number, start, end in _runs(partition[order]):
         yield number, rows[order[start:end]].tobytes()
 

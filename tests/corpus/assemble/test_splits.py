@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from corpus.arrays.hashing import GOLDEN, mix
+from corpus.arrays.hashing import GOLDEN, splitmix64
 from corpus.assemble.config import AssembleConfig
 from corpus.assemble.splits import BIN_BITS, Scales, clusters_of, cut, order_of, split_of
 from corpus.dedup.resolve import resolve
@@ -28,7 +28,7 @@ def pubmed_keys(count: int, first: int = 1) -> np.ndarray:
 
 def test_mix_gives_the_published_values_of_splitmix64() -> None:
     states = np.uint64(1234567) + np.arange(1, 6, dtype=np.uint64) * GOLDEN
-    assert mix(states).tolist() == [
+    assert splitmix64(states).tolist() == [
         6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431, 16408922859458223821,
     ]  # fmt: skip
 
