@@ -1,14 +1,14 @@
 """Arrow columns as NumPy arrays: keys, booleans, numbers, lists and the spans of strings; null counts as empty."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-Column = pa.Array | pa.ChunkedArray
+Column: TypeAlias = pa.Array | pa.ChunkedArray
 Mask = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.int64]
 

@@ -1,6 +1,8 @@
 """64-bit hashes that numba compiles: of the strings of a column, and of single numbers inside other kernels."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +22,7 @@ from corpus.arrays.numba_cache import forget_outdated
 
 forget_outdated(Path(__file__).parent)
 
-splitmix64_of_one = njit(cache=True, nogil=True)(splitmix64)
+splitmix64_of_one = cast("Callable[[np.uint64], np.uint64]", njit(cache=True, nogil=True)(splitmix64))
 
 
 @njit(cache=True, nogil=True)

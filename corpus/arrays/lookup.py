@@ -1,4 +1,4 @@
-"""Keys found in a sorted array, and rows of a group brought together, without a Python object a row."""
+"""Look-ups in sorted arrays and grouping of rows, without a Python object a row."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Which documents hold what a model is to be asked: evaluation sets against documents, by id and by n-gram.
+"""Decontamination: the items of evaluation sets that are found in documents, by id and by n-gram.
 
 By id: a document whose PMID, PMC id or DOI an item names is the very paper that the question was made from. By
 n-gram: a document that holds at least `share` of the runs of n words of one of an item's texts. n follows GPT-3 (Brown

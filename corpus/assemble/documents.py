@@ -1,4 +1,4 @@
-"""One part of records after the other: its keys for the fold, its documents, and what they bring to the search.
+"""Intermediate files of one records part: keys for the fold, documents, texts, early decisions and bucket rows.
 
 `make_documents` writes four intermediate files: documents (what is known of them, and where their text begins), their
 texts, early decisions (what was dropped and why) and bucket rows (what the document brings to the search for
@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus import storage
 from corpus.arrays.columns import among, doc_keys, equals, numbers
 from corpus.assemble.config import AssembleConfig
 from corpus.assemble.contamination import Contamination, evaluation_digest, find_contamination, load_index
@@ -32,6 +31,7 @@ from corpus.records import Kind, doc_key, part_number
 from corpus.stage.task_progress import tell
 from corpus.stage.workspace import WORK, Receipt, Workspace
 from corpus.storage import parquet
+from corpus.storage.array_files import save_arrays
 from corpus.storage.schema import schema_of, to_table
 
 FILES = ("documents", "texts", "early", "buckets", "contamination")
@@ -91,7 +91,7 @@ def make_documents(
 
     verdicts: VERDICT[num_records], in row order; retracted: `corpus.assemble.retractions.retracted_entities` of all
     parts. A task that was finished with the same records, verdicts, retractions and evaluation sets is not done
-    again, in whatever company the part stands.
+    again: it is independent of the other parts.
     """
     stem = parts.names[part]
     task = f"documents/{stem}"
@@ -167,23 +167,6 @@ def _without(table: pa.Table, decided: pa.Table, ids: pa.ChunkedArray) -> tuple[
     columns["survivor"] = pa.array([""] * lost.num_rows, pa.string())
     moved = pa.Table.from_arrays([columns[name] for name in decided.schema.names], schema=decided.schema)
     return table.filter(pc.invert(gone)), pa.concat_tables([decided, moved]).sort_by("row")
-
-
-def save_arrays(path: str, **arrays: np.ndarray) -> None:
-    """Write arrays as one file that appears whole: their names and then each of them, in numpy's own format.
-
-    An archive of numpy's (.npz) adds a checksum, which costs more than the writing; receipts hold a better one.
-    """
-    with storage.write_atomic(path) as sink:
-        for array in (np.array(list(arrays)), *arrays.values()):
-            np.save(sink, array, allow_pickle=False)
-
-
-def load_arrays(path: str) -> dict[str, np.ndarray]:
-    """Read the arrays of a file written by `save_arrays`."""
-    with storage.open_read(path) as source:
-        names = np.load(source, allow_pickle=False)
-        return {str(name): np.load(source, allow_pickle=False) for name in names}
 
 
 def _buckets(table: pa.Table, config: AssembleConfig) -> tuple[np.ndarray, np.ndarray]:

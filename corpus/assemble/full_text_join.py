@@ -1,4 +1,4 @@
-"""The join of citations to their full texts by id: PMC id, else PMID, else DOI.
+"""Join by id of citations to their full texts: PMC id, else PMID, else DOI.
 
 MinHash cannot see that an abstract is part of an article (their Jaccard similarity is about 0.04); ids can. Only a
 record's own ids count. Where several full texts carry an id, a published one comes before an author manuscript, and

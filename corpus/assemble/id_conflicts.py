@@ -1,4 +1,4 @@
-"""The graph of PMID, PMC id and DOI over all documents: where it contradicts itself.
+"""Conflicts of ids: PMIDs, PMC ids and DOIs of all documents that contradict each other.
 
 Ids come from anchored paths and the bucket's JSON, never from a reference list. A paper should have one of each; what
 has more is listed, as a join by such an id may meet the wrong paper. Nothing is dropped for a conflict.

@@ -1,8 +1,8 @@
-"""A paper is retracted, not a record: what PubMed says of a citation holds for its article, and the other way round.
+"""Retractions carried over: what PubMed says of a citation holds for its article, and the other way round.
 
-The two sources learn of it at different times: a baseline is a year old when the bucket's JSON is of today, and an
-update file marks a citation whose article was fetched last month. Without this an abstract would stay whose article is
-dropped as retracted. Only a record that is alive speaks, and only by its own ids.
+A paper is retracted, not a record. The two sources learn of it at different times: a baseline is a year old when the
+bucket's JSON is of today, and an update file marks a citation whose article was fetched last month. Without this an
+abstract would stay whose article is dropped as retracted. Only a record that is alive speaks, and only by its own ids.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""The texts of a documents part: UTF-8 end to end in a file of their own, written once and read in pieces.
+"""Text files of documents parts: UTF-8 end to end, written once and read in pieces.
 
 Text is nine tenths of a document and three quarters of what writing, shuffling and reading documents again would cost.
 So it goes to disk as it is and stays there until a shard or a verification asks for it by place. The texts stand in the

@@ -1,4 +1,4 @@
-"""Notices by their first words: texts that are mostly a standard paragraph about another paper.
+"""Notices told by their first words: texts that are mostly a standard paragraph about another paper.
 
 Corrections, retractions and comments resemble each other more than anything else, at any length: 3,000 of
 "Retraction: T" with a journal's paragraph make 50,000 pairs of 0.7 and more. They take part in the search for

@@ -1,4 +1,4 @@
-"""Words as hashes: the numba kernels that read normalised UTF-8 bytes once and never make a Python string.
+"""Shingle kernels: from normalised UTF-8 bytes to hashes of words and shingles, without a Python string.
 
 The rule. White space, controls and plain punctuation (``. , ; : ! ? ( ) [ ] { } " ' ` \\ |``, typographic quotes,
 bullets, the em dash) part words. All other characters make words, so digits, letters of any script and

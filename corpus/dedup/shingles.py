@@ -1,4 +1,4 @@
-"""From texts to shingle sets: Arrow strings in, sorted arrays of 64-bit hashes out.
+"""Shingle sets of texts: Arrow strings in, sorted arrays of 64-bit hashes out.
 
 A shingle is five words in a row; what a word is, is said in `corpus.dedup.shingle_kernels`. A document of one to four
 words has one shingle, of all its words; a document without words has none. The bytes are read in place from the Arrow
@@ -14,9 +14,7 @@ import pyarrow.compute as pc
 
 from corpus.arrays.columns import string_spans
 from corpus.dedup.lowercase_kernels import lower_one_by_one, lower_plain, small_letters
-from corpus.dedup.shingle_kernels import SHINGLE_WORDS, grams, shingle_documents
-
-__all__ = ["SHINGLE_WORDS", "Shingles", "normalize", "octets", "shingle", "word_grams"]
+from corpus.dedup.shingle_kernels import grams, shingle_documents
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

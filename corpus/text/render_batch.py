@@ -125,8 +125,8 @@ def _pieces(batch: pa.RecordBatch, *, captions: bool) -> _Pieces:
     # A caption stands before the block of its position: it sorts there by an odd and the block by an even number.
     table = table[np.lexsort((np.arange(len(table)), table["place"], table["record"]))]
     bounds = np.searchsorted(table["record"], np.arange(batch.num_rows + 1))
-    spanned = table.view(np.int64).reshape(len(table), len(_PIECE))[:, 2:]
-    return _Pieces(data=spans.data(), spans=np.ascontiguousarray(spanned), starts=bounds)
+    columns = table.view(np.int64).reshape(len(table), _PIECE.itemsize // 8)
+    return _Pieces(data=spans.data(), spans=np.ascontiguousarray(columns[:, 2:]), starts=bounds)
 
 
 def _table(
