@@ -46,9 +46,8 @@ SHARD_COLUMNS = ("doc_id", "source", "kind", "text", "license", "year", "journal
 
 
 _RECORD: Final = tuple(field.name for field in fields(Record))
-# What goes from a record into its document as it is; the body says whether it is a full text.
+# What goes from a record into its document as it is.
 CARRIED: Final = tuple(field.name for field in fields(Document) if field.name in _RECORD)
-_ALWAYS: Final = (*CARRIED, "body")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,17 +63,18 @@ class EarlyDecision:
 
 
 def unread_columns(config: AssembleConfig) -> tuple[str, ...]:
-    """Return the columns of records that no rule, no renderer and no document reads: a fifth of reading citations."""
+    """Return the columns of records that no rule, no renderer and no document reads: a fifth of reading citations.
+
+    `decide` does without them: a record made from a batch has these fields unset.
+    """
+    # The body says whether a document is a full text.
     rules_read = ("pile_drop",) if config.profile == "pile" else rule_columns()
-    read = {*_ALWAYS, *RENDERED[config.profile], *rules_read}
+    read = {*CARRIED, "body", *RENDERED[config.profile], *rules_read}
     return tuple(name for name in _RECORD if name not in read)
 
 
 def decide(record: Record, row: int, verdict: np.void, config: AssembleConfig) -> Document | EarlyDecision:
-    """Return what one record becomes; row: its place in its part, verdict: what the fold says of it.
-
-    Fields in `unread_columns` may be unset.
-    """
+    """Return what one record becomes; row: its place in its part, verdict: what the fold says of it."""
     code = RevisionStatus(verdict["code"])
     reason: Any = DROP_REASONS.get(code)
     text = ""

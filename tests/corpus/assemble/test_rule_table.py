@@ -53,7 +53,7 @@ def test_what_a_rule_drops_its_batch_test_lets_through(
 
 
 @settings(deadline=None, max_examples=300)
-@given(BATCHES, CONFIGS, st.sampled_from(["clean", "pile"]))
+@given(BATCHES, CONFIGS, st.sampled_from(list(RENDERED)))
 def test_rules_renderers_and_documents_read_no_column_that_they_do_not_name(
     batch: tuple[Record, ...], config: AssembleConfig, profile: Any
 ) -> None:
