@@ -26,15 +26,15 @@ MAY_IMPORT = {
     "corpus/ncbi/jats": "corpus corpus/arrays corpus/ncbi/markup corpus/ncbi/archives",
     "corpus/pile": "corpus corpus/ncbi/markup",
     # The stages of the corpus, in the order of the road.
-    "corpus/fetch": "corpus corpus/storage corpus/stage corpus/ncbi/markup corpus/ncbi/archives",
+    "corpus/fetch": "corpus corpus/arrays corpus/storage corpus/stage corpus/ncbi/markup corpus/ncbi/archives",
     "corpus/extract": (
         "corpus corpus/storage corpus/stage corpus/ncbi/markup corpus/ncbi/archives corpus/ncbi/pubmed "
         "corpus/ncbi/jats corpus/pile corpus/text"
     ),
     "corpus/text": "corpus corpus/arrays",
-    "corpus/dedup": "corpus corpus/arrays",
+    "corpus/dedup": "corpus corpus/arrays corpus/storage",
     "corpus/assemble": "corpus corpus/arrays corpus/storage corpus/stage corpus/pile corpus/text corpus/dedup",
-    "corpus/synthetic": "corpus corpus/storage corpus/stage corpus/assemble",
+    "corpus/synthetic": "corpus corpus/arrays corpus/storage corpus/stage corpus/assemble",
     "tokenizer": "corpus corpus/arrays corpus/storage corpus/stage",
     # From token shards to a model.
     "train": "corpus corpus/storage corpus/stage",

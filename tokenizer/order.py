@@ -10,7 +10,7 @@ tests pin values.
 import numpy as np
 import numpy.typing as npt
 
-from corpus.arrays.hashing import GOLDEN, Words, mix
+from corpus.arrays.hashing import GOLDEN, UInt64s, splitmix64
 from corpus.errors import UsageError
 from tokenizer.arrays import RowIndices
 
@@ -34,7 +34,7 @@ def rows_at(positions: npt.NDArray[np.int64], *, seed: int, num_rows: int) -> Ro
         raise UsageError("the training split has no full row; give more text, or pack with a smaller --seq-length")
     assert positions.size == 0 or int(positions.min()) >= 0, "positions count from 0"
     epochs, offsets = np.divmod(positions, num_rows)
-    keys = mix(epochs.astype(np.uint64) * GOLDEN + mix(np.array([seed & _MASK], np.uint64)))
+    keys = splitmix64(epochs.astype(np.uint64) * GOLDEN + splitmix64(np.array([seed & _MASK], np.uint64)))
     half_bits = max(1, ((num_rows - 1).bit_length() + 1) // 2)
     rows = _permute(offsets.astype(np.uint64), keys, half_bits)
     while (outside := rows >= num_rows).any():
@@ -42,11 +42,11 @@ def rows_at(positions: npt.NDArray[np.int64], *, seed: int, num_rows: int) -> Ro
     return rows.astype(np.int64)
 
 
-def _permute(values: Words, keys: Words, half_bits: int) -> Words:
+def _permute(values: UInt64s, keys: UInt64s, half_bits: int) -> UInt64s:
     """Apply a Feistel network over 2·half_bits bits; a bijection for every key."""
     bits = np.uint64(half_bits)
     left, right = values >> bits, values & np.uint64((1 << half_bits) - 1)
     for number in range(1, ROUNDS + 1):
         round_keys = keys + np.uint64(number * int(GOLDEN) & _MASK)
-        left, right = right, left ^ (mix(mix(round_keys) ^ right) >> np.uint64(64 - half_bits))
+        left, right = right, left ^ (splitmix64(splitmix64(round_keys) ^ right) >> np.uint64(64 - half_bits))
     return left << bits | right

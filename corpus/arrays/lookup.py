@@ -1,4 +1,4 @@
-"""Keys found in a sorted array, and rows of a group brought together, without a Python object a row."""
+"""Look-ups in sorted arrays and grouping of rows, without a Python object a row."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 
-def places_in(keys: npt.NDArray[np.uint64], ordered: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
-    """Return the place of each key in an ascending array, int64[num_keys], and -1 where it is not there.
+def index_in_sorted(keys: npt.NDArray[np.uint64], ordered: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+    """Return the index of each key in an ascending array, int64[num_keys], and -1 where it is not there.
 
     What `np.isin` does by sorting both sides again at every call.
     """
@@ -17,7 +17,7 @@ def places_in(keys: npt.NDArray[np.uint64], ordered: npt.NDArray[np.uint64]) -> 
     return np.where(ordered[at] == keys, at, -1)
 
 
-def grouped(groups: npt.NDArray[np.integer[Any]], num_groups: int) -> npt.NDArray[np.int64]:
+def stable_group_order(groups: npt.NDArray[np.integer[Any]], num_groups: int) -> npt.NDArray[np.int64]:
     """Return the order that brings rows of the same group together, int64[num_rows], and else keeps the rows' order.
 
     numpy sorts numbers of 16 bits by radix, at a fifth of the time.

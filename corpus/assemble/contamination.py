@@ -1,4 +1,4 @@
-"""Which documents hold what a model is to be asked: evaluation sets against documents, by id and by n-gram.
+"""Decontamination: the items of evaluation sets that are found in documents, by id and by n-gram.
 
 By id: a document whose PMID, PMC id or DOI an item names is the very paper that the question was made from. By
 n-gram: a document that holds at least `share` of the runs of n words of one of an item's texts. n follows GPT-3 (Brown
@@ -7,7 +7,6 @@ fewer words are found by id only, for a run of a few words stands everywhere.
 """
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -18,7 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus import storage
-from corpus.arrays.lookup import places_in
+from corpus.arrays.columns import among
+from corpus.arrays.lookup import index_in_sorted
 from corpus.assemble import facts
 from corpus.assemble.config import AssembleConfig
 from corpus.assemble.evaluation_sets import Item, all_items
@@ -157,21 +157,17 @@ def _by_id(table: pa.Table, index: EvaluationIndex) -> list[Hit]:
         if not wanted:
             continue
         column = table.column(name)
-        rows = np.flatnonzero(_among(column, list(wanted)))
+        rows = np.flatnonzero(among(column, list(wanted)))
         for row in rows.tolist():
             for number in wanted[column[row].as_py()]:
                 found.setdefault((row, number), name)
     return [(row, item, by, 0, 0, -1) for (row, item), by in found.items()]
 
 
-def _among(column: pa.ChunkedArray, values: Sequence[object]) -> npt.NDArray[np.bool_]:
-    return pc.is_in(column, pa.array(values, column.type)).to_numpy(zero_copy_only=False).astype(bool)
-
-
 def _by_gram(table: pa.Table, index: EvaluationIndex, share: float) -> list[Hit]:
     """Return a hit for each document that holds one of an item's texts to the share asked for; the best text counts."""
     hashes, offsets = word_grams(normalize(table.column("text")), index.words)
-    places = places_in(hashes, index.grams)
+    places = index_in_sorted(hashes, index.grams)
     hit = np.flatnonzero(places >= 0)
     rows = np.searchsorted(offsets, hit, side="right") - 1
     pairs = np.unique(np.column_stack([rows, places[hit]]), axis=0)

@@ -1,21 +1,20 @@
-"""A document: a record that is alive, has text, and is on its way to a corpus shard; and what becomes of the others.
+"""Documents and early decisions: what one record becomes, by the fold, the drop rules and its rendered text.
 
-`decide` says it of one record; `corpus.assemble.decide_batch` of whole batches, and asks here where columns do not
-tell.
+`corpus.assemble.decide_batch` says it of whole batches, and asks here where columns do not tell.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, Final
 
 import numpy as np
 
 from corpus.assemble.config import AssembleConfig
-from corpus.assemble.rules import reason_to_drop, tagged
+from corpus.assemble.rules import reason_to_drop, rule_columns, tagged
 from corpus.assemble.updates import DROP_REASONS, OUTDATED, RevisionStatus
 from corpus.pile.pile_text import PileText
 from corpus.reasons import DropReason
 from corpus.records import Kind, Record, Source, doc_key, pmc_doc_id
-from corpus.text.render import render
+from corpus.text.render import RENDERED, render
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,6 +46,11 @@ class Document:
 SHARD_COLUMNS = ("doc_id", "source", "kind", "text", "license", "year", "journal", "pmid", "pmcid", "doi", "retracted")
 
 
+_RECORD: Final = Record.__struct_fields__
+# What goes from a record into its document as it is.
+CARRIED: Final = tuple(field.name for field in fields(Document) if field.name in _RECORD)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EarlyDecision:
     """A record that never became a document."""
@@ -57,6 +61,16 @@ class EarlyDecision:
     kind: str
     reason: str
     survivor: str  # of an outdated record: the document id of the record that is alive; else ""
+
+
+def unread_columns(config: AssembleConfig) -> tuple[str, ...]:
+    """Return the columns of records that no rule, no renderer and no document reads: a fifth of reading citations.
+
+    `decide` does without them: a record made from a batch has no such fields.
+    """
+    # The body says whether a document is a full text.
+    read = {*CARRIED, "body", *(() if config.profile == "pile" else (*RENDERED[config.profile], *rule_columns()))}
+    return tuple(name for name in _RECORD if name not in read)
 
 
 def decide(

@@ -1,4 +1,4 @@
-"""One part of records after the other: its keys for the fold, its documents, and what they bring to the search.
+"""Intermediate files of one records part: keys for the fold, documents, texts, early decisions and bucket rows.
 
 `make_documents` writes four intermediate files: documents (what is known of them, and where their text begins), their
 texts, early decisions (what was dropped and why) and bucket rows (what the document brings to the search for
@@ -12,11 +12,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus import storage
+from corpus.arrays.columns import among, doc_keys, equals, numbers
 from corpus.assemble.config import AssembleConfig
 from corpus.assemble.contamination import Contamination, evaluation_digest, find_contamination, load_index
-from corpus.assemble.decide import Document, EarlyDecision
-from corpus.assemble.decide_batch import decide_batch, unread
+from corpus.assemble.decide import Document, EarlyDecision, unread_columns
+from corpus.assemble.decide_batch import decide_batch
 from corpus.assemble.inputs import RecordParts
 from corpus.assemble.retractions import Entities, mark_retracted, retracted_rows
 from corpus.assemble.splits import order_of
@@ -31,6 +31,7 @@ from corpus.records import Kind, doc_key, part_number
 from corpus.stage import task_progress
 from corpus.stage.workspace import WORK, Receipt, Workspace
 from corpus.storage import parquet
+from corpus.storage.array_files import save_arrays
 from corpus.storage.schema import schema_of, to_table
 
 FILES = ("documents", "texts", "early", "buckets", "contamination")
@@ -57,16 +58,14 @@ def file_ranks(names: Sequence[str]) -> list[int]:
 def key_rows(parts: RecordParts, *, part: int, rank: int) -> np.ndarray:
     """Return KEY[num_records] of a records part: who each record speaks of, and in which order it counts."""
     table = parts.keys(part)
-    article, sub_article, deletion = (
-        pc.is_in(table.column("kind"), pa.array(kinds)).to_numpy()
-        for kinds in ([Kind.ARTICLE, Kind.SUB_ARTICLE], [Kind.SUB_ARTICLE], [Kind.DELETION])
-    )
-    ids = [table.column(name).fill_null(0).to_numpy().astype(np.uint64) for name in ("pmid", "pmcid")]
+    kind = table.column("kind")
+    article, sub_article = among(kind, [Kind.ARTICLE, Kind.SUB_ARTICLE]), equals(kind, Kind.SUB_ARTICLE)
+    pmids, pmcids = numbers(table.column("pmid")), numbers(table.column("pmcid"))
     keys = np.zeros(table.num_rows, KEY)
-    pubmed, pmc = np.uint64(PUBMED_ENTITY) | ids[0], np.uint64(PMC_ENTITY) | ids[1]
+    pubmed, pmc = np.uint64(PUBMED_ENTITY) | pmids, np.uint64(PMC_ENTITY) | pmcids
     keys["entity"] = np.where(article, pmc, pubmed)
     retracted = table.column("retracted").to_numpy()
-    other, known = np.where(article, pubmed, pmc), np.where(article, ids[0], ids[1]) > 0
+    other, known = np.where(article, pubmed, pmc), np.where(article, pmids, pmcids) > 0
     keys["other"], keys["retracted"] = np.where(retracted & known, other, 0), retracted
     keys["version"] = table.column("version").to_numpy()
     keys["position"] = table.column("position").to_numpy()
@@ -74,7 +73,7 @@ def key_rows(parts: RecordParts, *, part: int, rank: int) -> np.ndarray:
     keys["rank"], keys["part"] = rank, part
     for row in np.flatnonzero(sub_article):
         keys["sub_article"][row] = part_number(doc_key(table.column("doc_id")[row].as_py()))
-    keys["deletion"], keys["article"] = deletion, article
+    keys["deletion"], keys["article"] = equals(kind, Kind.DELETION), article
     return keys
 
 
@@ -91,7 +90,7 @@ def make_documents(
 
     verdicts: VERDICT[num_records], in row order; retracted: `corpus.assemble.retractions.retracted_entities` of all
     parts. A task that was finished with the same records, verdicts, retractions and evaluation sets is not done
-    again, in whatever company the part stands.
+    again: it is independent of the other parts.
     """
     stem = parts.names[part]
     task = f"documents/{stem}"
@@ -118,7 +117,7 @@ def make_documents(
 
 def write_documents(table: pa.Table, stem: str, *, workspace: Workspace, seed: int) -> None:
     """Write the documents of a part (the columns of `Document`) in row order, and apart from them their texts."""
-    order = order_of(table.column("doc_key").to_numpy().astype(np.uint64), seed)
+    order = order_of(doc_keys(table), seed)
     starts = write_texts(workspace.path(work_path("texts", stem)), table.column("text"), order)
     table = table.drop_columns(["text"]).append_column("text_start", pa.array(starts))
     table = table.take(pa.array(np.argsort(table.column("row").to_numpy(), kind="stable")))
@@ -132,7 +131,7 @@ def _decided(
     # A part may be without rows: a file of nothing but dead letters, or the last one of a tar.
     documents, early = [schema_of(Document).empty_table()], [schema_of(EarlyDecision).empty_table()]
     first = 0
-    for batch in parts.batches(part, without=unread(config)):
+    for batch in parts.batches(part, without=unread_columns(config)):
         end = first + batch.num_rows
         batch = mark_retracted(batch, marked[first:end])
         made = decide_batch(batch, first_row=first, verdicts=verdicts[first:end], config=config)
@@ -169,23 +168,6 @@ def _without(table: pa.Table, decided: pa.Table, ids: pa.ChunkedArray) -> tuple[
     return table.filter(pc.invert(gone)), pa.concat_tables([decided, moved]).sort_by("row")
 
 
-def save_arrays(path: str, **arrays: np.ndarray) -> None:
-    """Write arrays as one file that appears whole: their names and then each of them, in numpy's own format.
-
-    An archive of numpy's (.npz) adds a checksum, which costs more than the writing; receipts hold a better one.
-    """
-    with storage.write_atomic(path) as sink:
-        for array in (np.array(list(arrays)), *arrays.values()):
-            np.save(sink, array, allow_pickle=False)
-
-
-def load_arrays(path: str) -> dict[str, np.ndarray]:
-    """Read the arrays of a file written by `save_arrays`."""
-    with storage.open_read(path) as source:
-        names = np.load(source, allow_pickle=False)
-        return {str(name): np.load(source, allow_pickle=False) for name in names}
-
-
 def _buckets(table: pa.Table, config: AssembleConfig) -> tuple[np.ndarray, np.ndarray]:
     if config.profile == "pile":  # The Pile removed no duplicates from these two sources
         return np.zeros(0, np.uint64), np.zeros(0, np.uint64)
@@ -197,5 +179,4 @@ def _buckets(table: pa.Table, config: AssembleConfig) -> tuple[np.ndarray, np.nd
 def _piece_buckets(batch: pa.RecordBatch, config: AssembleConfig) -> tuple[np.ndarray, np.ndarray]:
     signed = sign(normalize(batch.column("text")))
     bands = band_hashes(signed.signatures, *bands_for(config.threshold))
-    keys = batch.column("doc_key").to_numpy().astype(np.uint64)
-    return bucket_rows(keys, signed, bands, only_equal=are_notices(batch.column("text")))
+    return bucket_rows(doc_keys(batch), signed, bands, only_equal=are_notices(batch.column("text")))

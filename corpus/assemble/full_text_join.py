@@ -1,4 +1,4 @@
-"""The join of citations to their full texts by id: PMC id, else PMID, else DOI.
+"""Join by id of citations to their full texts: PMC id, else PMID, else DOI.
 
 MinHash cannot see that an abstract is part of an article (their Jaccard similarity is about 0.04); ids can. Only a
 record's own ids count. Where several full texts carry an id, a published one comes before an author manuscript, and
@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus.arrays.hashing import string_hashes
-from corpus.arrays.lookup import places_in
+from corpus.arrays.columns import bools, doc_keys, numbers
+from corpus.arrays.hashing_kernels import string_hashes
+from corpus.arrays.lookup import index_in_sorted
 from corpus.dedup.survivor_rank import rank_columns
 from corpus.storage import parquet
 
@@ -40,7 +41,7 @@ def join_full_texts(paths: Sequence[str]) -> IdJoin:
         full = table.filter(table.column("full_text"))
         for name in tables:
             ids, keys = _ids(full, name)
-            late = _bools(full.filter(pc.is_valid(full.column(name))), "manuscript")
+            late = bools(full.filter(pc.is_valid(full.column(name))).column("manuscript"))
             tables[name].append((ids, keys | late.astype(np.uint64) << _LATE))
     indexes = {name: _index(pieces) for name, pieces in tables.items()}
     citations, targets = [np.zeros(0, np.uint64)], [np.zeros(0, np.uint64)]
@@ -51,38 +52,38 @@ def join_full_texts(paths: Sequence[str]) -> IdJoin:
             if not len(values):  # no full text has one, so those of the citations need not be hashed
                 continue
             ids, keys = _ids(rest, name)
-            at = places_in(ids, values)
+            at = index_in_sorted(ids, values)
             hit = at >= 0
             citations.append(keys[hit])
             targets.append(owners[at[hit]])
             found_by[name] += int(hit.sum())
-            rest = rest.filter(pa.array(~np.isin(_keys(rest), keys[hit])))
+            rest = rest.filter(pa.array(~np.isin(doc_keys(rest), keys[hit])))
     keys, owners = np.concatenate(citations), np.concatenate(targets)
     order = np.argsort(keys)
     return IdJoin(citations=keys[order], full_texts=owners[order], found_by=found_by)
 
 
-def ranks_of(doc_keys: np.ndarray, paths: Sequence[str], join: IdJoin) -> np.ndarray:
-    """Return the survivor ranks of some documents, int64[num_docs, columns], in the order of doc_keys.
+def ranks_of(wanted: np.ndarray, paths: Sequence[str], join: IdJoin) -> np.ndarray:
+    """Return the survivor ranks of some documents, int64[num_docs, columns], in the order of their keys.
 
-    doc_keys: uint64[num_docs], ascending and distinct; each is found in exactly one documents part.
+    wanted: uint64[num_docs], ascending and distinct; each is found in exactly one documents part.
     """
-    pieces = [_ranked(table, join) for table in _read(paths, wanted=doc_keys)]
+    pieces = [_ranked(table, join) for table in _read(paths, wanted)]
     keys = np.concatenate([piece[0] for piece in pieces])
     ranks = np.concatenate([piece[1] for piece in pieces])
     order = np.argsort(keys)
-    assert np.array_equal(keys[order], doc_keys), "every document involved has one row"
+    assert np.array_equal(keys[order], wanted), "every document involved has one row"
     return ranks[order]
 
 
 def rank_table(table: pa.Table, joined: np.ndarray) -> np.ndarray:
     """Return the survivor ranks of the rows of a documents table; joined: bool[num_rows]."""
     return rank_columns(
-        doc_keys=_keys(table),
-        full_text=_bools(table, "full_text"),
+        doc_keys=doc_keys(table),
+        full_text=bools(table.column("full_text")),
         joined=joined,
-        retracted=_bools(table, "retracted"),
-        manuscript=_bools(table, "manuscript"),
+        retracted=bools(table.column("retracted")),
+        manuscript=bools(table.column("manuscript")),
         years=table.column("year").fill_null(0).to_numpy(),
         versions=table.column("version").to_numpy(),
         lengths=table.column("length").to_numpy(),
@@ -90,14 +91,14 @@ def rank_table(table: pa.Table, joined: np.ndarray) -> np.ndarray:
 
 
 def _ranked(table: pa.Table, join: IdJoin) -> tuple[np.ndarray, np.ndarray]:
-    keys = _keys(table)
-    return keys, rank_table(table, places_in(keys, join.citations) >= 0)
+    keys = doc_keys(table)
+    return keys, rank_table(table, index_in_sorted(keys, join.citations) >= 0)
 
 
 def _read(paths: Sequence[str], wanted: np.ndarray | None = None) -> Iterable[pa.Table]:
     for path in paths:
         table = parquet.read_table(path, columns=_COLUMNS)
-        yield table if wanted is None else table.filter(pa.array(places_in(_keys(table), wanted) >= 0))
+        yield table if wanted is None else table.filter(pa.array(index_in_sorted(doc_keys(table), wanted) >= 0))
 
 
 def _ids(table: pa.Table, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -105,8 +106,8 @@ def _ids(table: pa.Table, name: str) -> tuple[np.ndarray, np.ndarray]:
     table = table.filter(pc.is_valid(table.column(name)))
     column = table.column(name)
     if name != "doi":
-        return column.to_numpy().astype(np.uint64), _keys(table)
-    return string_hashes(column), _keys(table)
+        return numbers(column), doc_keys(table)
+    return string_hashes(column), doc_keys(table)
 
 
 def _index(pieces: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
@@ -115,11 +116,3 @@ def _index(pieces: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.
     order = np.lexsort((owners, values))
     values, first = np.unique(values[order], return_index=True)
     return values, owners[order][first] & ~(np.uint64(1) << _LATE)
-
-
-def _keys(table: pa.Table) -> np.ndarray:
-    return table.column("doc_key").to_numpy().astype(np.uint64)
-
-
-def _bools(table: pa.Table, name: str) -> np.ndarray:
-    return table.column(name).to_numpy().astype(bool)

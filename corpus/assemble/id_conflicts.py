@@ -1,4 +1,4 @@
-"""The graph of PMID, PMC id and DOI over all documents: where it contradicts itself.
+"""Conflicts of ids: PMIDs, PMC ids and DOIs of all documents that contradict each other.
 
 Ids come from anchored paths and the bucket's JSON, never from a reference list. A paper should have one of each; what
 has more is listed, as a join by such an id may meet the wrong paper. Nothing is dropped for a conflict.
@@ -14,10 +14,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus.arrays.hashing import string_hashes
-from corpus.arrays.lookup import places_in
+from corpus.arrays.columns import doc_keys, equals, filled, numbers
+from corpus.arrays.hashing_kernels import string_hashes
+from corpus.arrays.lookup import index_in_sorted
 from corpus.assemble import facts
-from corpus.records import Kind
+from corpus.records import Kind, Source
 from corpus.storage import parquet
 
 Keys = npt.NDArray[np.uint64]
@@ -58,7 +59,8 @@ def find_conflicts(paths: Sequence[str]) -> list[Conflict]:
     if not len(suspects):
         return []
     tables = (parquet.read_table(path, columns=_COLUMNS) for path in paths)
-    table = pa.concat_tables([table.filter(pa.array(places_in(_keys(table), suspects) >= 0)) for table in tables])
+    wanted = (table.filter(pa.array(index_in_sorted(doc_keys(table), suspects) >= 0)) for table in tables)
+    table = pa.concat_tables(list(wanted))
     citations = table.filter(pc.equal(table.column("source"), "pubmed"))
     articles = table.filter(pc.equal(table.column("kind"), str(Kind.ARTICLE)))
     found = [
@@ -79,12 +81,12 @@ def _suspects(paths: Sequence[str]) -> Keys:
     for path in paths:
         table = parquet.read_table(path, columns=_COLUMNS)
         rows = np.zeros(table.num_rows, _ROW)
-        rows["key"] = _keys(table)
-        rows["citation"] = pc.equal(table.column("source"), "pubmed").to_numpy()
-        rows["article"] = pc.equal(table.column("kind"), str(Kind.ARTICLE)).to_numpy()
-        rows["stated"] = pc.not_equal(table.column("id_conflict"), "").to_numpy()
+        rows["key"] = doc_keys(table)
+        rows["citation"] = equals(table.column("source"), Source.PUBMED)
+        rows["article"] = equals(table.column("kind"), Kind.ARTICLE)
+        rows["stated"] = filled(table.column("id_conflict"))
         for name in ("pmid", "pmcid"):
-            rows[name] = table.column(name).fill_null(0).to_numpy()
+            rows[name] = numbers(table.column(name))
         known = pc.is_valid(table.column("doi")).to_numpy()
         rows["doi"] = np.where(known, string_hashes(table.column("doi")), 0)
         pieces.append(rows)
@@ -112,14 +114,10 @@ def _repeated(rows: np.ndarray, name: str) -> Keys:
 def _at_odds(one: np.ndarray, other: np.ndarray, by: str, name: str) -> tuple[Keys, Keys]:
     """Return the keys of the rows on both sides that share the id `by` and have different ids `name`."""
     other = other[np.argsort(other[by], kind="stable")]
-    at = places_in(one[by], other[by])
+    at = index_in_sorted(one[by], other[by])
     one, other = one[(at >= 0) & (one[by] != 0)], other[at[(at >= 0) & (one[by] != 0)]]
     odd = (one[name] != other[name]) & (one[name] != 0) & (other[name] != 0)
     return one["key"][odd], other["key"][odd]
-
-
-def _keys(table: pa.Table) -> Keys:
-    return table.column("doc_key").to_numpy().astype(np.uint64)
 
 
 def _written(name: str, value: object) -> str:

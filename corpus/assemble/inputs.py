@@ -1,4 +1,4 @@
-"""Where the records of `assemble` come from, part by part: the Parquet files of a finished `extract`.
+"""Records parts: the Parquet files of a finished `extract`, read part by part, as keys or in batches.
 
 The rehearsal (`corpus.synthetic.rehearsal`) offers the same three things of records that it makes up on the way.
 """

@@ -1,15 +1,16 @@
-"""A paper is retracted, not a record: what PubMed says of a citation holds for its article, and the other way round.
+"""Retractions carried over: what PubMed says of a citation holds for its article, and the other way round.
 
-The two sources learn of it at different times: a baseline is a year old when the bucket's JSON is of today, and an
-update file marks a citation whose article was fetched last month. Without this an abstract would stay whose article is
-dropped as retracted. Only a record that is alive speaks, and only by its own ids.
+A paper is retracted, not a record. The two sources learn of it at different times: a baseline is a year old when the
+bucket's JSON is of today, and an update file marks a citation whose article was fetched last month. Without this an
+abstract would stay whose article is dropped as retracted. Only a record that is alive speaks, and only by its own ids.
 """
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from corpus.arrays.lookup import places_in
+from corpus.arrays.columns import bools, numbers
+from corpus.arrays.lookup import index_in_sorted
 from corpus.assemble.updates import PMC_ENTITY, PUBMED_ENTITY, RevisionStatus
 
 Entities = npt.NDArray[np.uint64]
@@ -21,7 +22,7 @@ def retracted_entities(keys: np.ndarray, verdicts: np.ndarray) -> Entities:
     keys: KEY[num_records] in any order; verdicts: VERDICT[num_records], ordered by (part, row), of the same records.
     """
     spoken = keys[keys["retracted"] == 1]
-    at = places_in(_places(spoken), _places(verdicts))
+    at = index_in_sorted(_row_ids(spoken), _row_ids(verdicts))
     spoken = spoken[verdicts["code"][at] == RevisionStatus.LIVE]
     named = np.unique(np.concatenate([spoken["entity"], spoken["other"]]))
     return named[named > 0]
@@ -31,8 +32,7 @@ def retracted_rows(records: pa.Table | pa.RecordBatch, entities: Entities) -> np
     """Return bool[num_rows]: whether a record's PMID or PMC id is among some entities, ascending."""
     rows = np.zeros(records.num_rows, bool)
     for name, tag in (("pmid", PUBMED_ENTITY), ("pmcid", PMC_ENTITY)):
-        ids = records.column(name).fill_null(0).to_numpy(zero_copy_only=False).astype(np.uint64)
-        rows |= places_in(np.uint64(tag) | ids, entities) >= 0
+        rows |= index_in_sorted(np.uint64(tag) | numbers(records.column(name)), entities) >= 0
     return rows
 
 
@@ -41,9 +41,8 @@ def mark_retracted(batch: pa.RecordBatch, rows: npt.NDArray[np.bool_]) -> pa.Rec
     if not rows.any():
         return batch
     place = batch.schema.get_field_index("retracted")
-    stated = batch.column(place).to_numpy(zero_copy_only=False)
-    return batch.set_column(place, batch.schema.field(place), pa.array(stated | rows))
+    return batch.set_column(place, batch.schema.field(place), pa.array(bools(batch.column(place)) | rows))
 
 
-def _places(rows: np.ndarray) -> npt.NDArray[np.uint64]:
+def _row_ids(rows: np.ndarray) -> npt.NDArray[np.uint64]:
     return rows["part"].astype(np.uint64) << np.uint64(32) | rows["row"]

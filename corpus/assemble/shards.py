@@ -1,4 +1,4 @@
-"""From documents and their fates to corpus shards: where each kept document goes, and what is said of every other.
+"""Shards and decisions: from documents and the outcome of the search for duplicates to the files of the corpus.
 
 `corpus.assemble.splits` says to which split and shard a document belongs, by its id and cluster alone, so any worker
 count gives the same bytes.
@@ -13,14 +13,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus.arrays.lookup import grouped, places_in
+from corpus.arrays.columns import doc_keys
+from corpus.arrays.lookup import stable_group_order
 from corpus.assemble import facts
 from corpus.assemble.config import AssembleConfig
 from corpus.assemble.contamination import place_report
 from corpus.assemble.decide import SHARD_COLUMNS, Document, EarlyDecision
 from corpus.assemble.documents import work_path
-from corpus.assemble.splits import Shards, clusters_of, order_of, split_of
+from corpus.assemble.splits import Shards, order_of, split_of
 from corpus.assemble.text_store import gather_texts, read_texts
+from corpus.dedup.resolve import Outcome
 from corpus.reasons import DUPLICATE_REASONS
 from corpus.records import doc_id
 from corpus.stage import task_progress
@@ -56,7 +58,7 @@ def place(
     *,
     part: int,
     stem: str,
-    outcome: dict[str, np.ndarray],
+    outcome: Outcome,
     shards: Shards,
     workspace: Workspace,
     config: AssembleConfig,
@@ -69,18 +71,14 @@ def place(
     """
     table = parquet.read_table(workspace.path(work_path("documents", stem)))
     early = parquet.read_table(workspace.path(work_path("early", stem)))
-    keys = table.column("doc_key").to_numpy().astype(np.uint64)
-    lost, cluster_keys = places_in(keys, outcome["dropped"]), clusters_of(keys, outcome)
-    clusters = table.column("doc_id").to_pylist()
-    for row in np.flatnonzero(cluster_keys != keys).tolist():
-        clusters[row] = doc_id(cluster_keys[row])
-    split = split_of(keys, outcome, config)
-    rows = pa.concat_tables([_document_decisions(table, lost, outcome, clusters, split), _early_decisions(early)])
+    keys = doc_keys(table)
+    kept, split = pa.array(outcome.index_of(keys) < 0), split_of(keys, outcome, config)
+    rows = pa.concat_tables([_document_decisions(table, outcome, split), _early_decisions(early)])
     decisions = rows.take(pa.array(np.argsort(rows.column("row").to_numpy()))).select(DECISION_COLUMNS)
-    name = f"decisions/part-{part:05d}.parquet"
-    parquet.write_table(workspace.path(name), decisions.combine_chunks())
-    parts = [workspace.measure(name, role="decisions", rows=decisions.num_rows)]
-    lost_to_pile = table.filter(pa.array(lost < 0)).column("pmc_id_anywhere")
+    path = f"decisions/part-{part:05d}.parquet"
+    parquet.write_table(workspace.path(path), decisions.combine_chunks())
+    parts = [workspace.measure(path, role="decisions", rows=decisions.num_rows)]
+    lost_to_pile = table.filter(kept).column("pmc_id_anywhere")
     counts = {facts.ABSTRACTS_THE_PILE_RULE_DROPS: pc.sum(lost_to_pile).as_py() or 0}
     if config.evaluation:
         report, found = place_report(part, stem, workspace)
@@ -89,9 +87,9 @@ def place(
     receipt = Receipt(task=f"decisions/{part:05d}", parts=tuple(parts), books=_books(decisions), facts=counts)
     task_progress.add(workspace.output, "decided", decisions.num_rows)
     order = order_of(keys, config.seed)
-    kept = table.append_column("order", pa.array(order))
-    kept = kept.append_column("shard", pa.array(shards.numbers(order, split))).filter(pa.array(lost < 0))
-    return workspace.finish(receipt), _with_texts(kept, part, workspace.path(work_path("texts", stem)))
+    placed = table.append_column("order", pa.array(order))
+    placed = placed.append_column("shard", pa.array(shards.numbers(order, split))).filter(kept)
+    return workspace.finish(receipt), _with_texts(placed, part, workspace.path(work_path("texts", stem)))
 
 
 def _with_texts(kept: pa.Table, part: int, path: str) -> pa.Table:
@@ -110,7 +108,7 @@ def shard_blocks(tables: Sequence[pa.Table]) -> Iterator[tuple[int, bytes]]:
         return
     table = pa.concat_tables(tables)
     number = table.column("shard").to_numpy()
-    by_shard = grouped(number, int(number.max(initial=0)) + 1)
+    by_shard = stable_group_order(number, int(number.max(initial=0)) + 1)
     table = table.drop_columns(["shard"]).take(pa.array(by_shard)).combine_chunks()
     number = number[by_shard]
     bounds = [0, *(np.flatnonzero(np.diff(number)) + 1).tolist(), len(number)]
@@ -125,8 +123,8 @@ def write_shard(
 
     stems: of all records parts. Raises CorruptError for a file of texts that ends before one of them.
     """
-    split, name = shards.name(number)
-    task = f"shard/{name}"
+    split, path = shards.name(number)
+    task = f"shard/{path}"
     if done := workspace.finished(task):
         return done
     tables = [table for block in blocks if (table := from_block(block)).num_rows]
@@ -137,34 +135,34 @@ def write_shard(
         places = (table.column(name).to_numpy() for name in ("part", "text_start", "length"))
         table = table.append_column(_TEXT, gather_texts(paths, *places))
     table = table.select(SHARD_COLUMNS)
-    parquet.write_table(workspace.path(name), table)
+    parquet.write_table(workspace.path(path), table)
     task_progress.add(workspace.output, "in shards", table.num_rows)
     counts = {facts.documents(split): table.num_rows, facts.text_bytes(split): _num_bytes(table)}
     for source in ("pubmed", "pmc"):
         counts[facts.documents(split, source)] = pc.sum(pc.equal(table.column("source"), source)).as_py() or 0
-    part = workspace.measure(name, role=split, rows=table.num_rows)
+    part = workspace.measure(path, role=split, rows=table.num_rows)
     return workspace.finish(Receipt(task=task, parts=(part,), facts=counts))
 
 
-def _document_decisions(
-    table: pa.Table,
-    places: np.ndarray,
-    outcome: dict[str, np.ndarray],
-    clusters: list[str],
-    split: np.ndarray,
-) -> pa.Table:
-    """Return the decision on each document; places: int64[num_rows] into the dropped ones, -1 for the kept."""
-    lost = np.flatnonzero(places >= 0)
-    reasons, survivors, matched = ([""] * len(places) for _ in range(3))
-    scores: list[float | None] = [None] * len(places)
-    columns = (outcome[name][places[lost]].tolist() for name in ("reason", "survivor", "matched", "score"))
+def _document_decisions(table: pa.Table, outcome: Outcome, split: np.ndarray) -> pa.Table:
+    """Return the decision on each document; split: positions in SPLITS."""
+    keys = doc_keys(table)
+    dropped = outcome.index_of(keys)
+    lost = np.flatnonzero(dropped >= 0)
+    reasons, survivors, matched = ([""] * len(keys) for _ in range(3))
+    scores: list[float | None] = [None] * len(keys)
+    of_lost = (outcome.reason, outcome.survivor, outcome.matched, outcome.score)
+    columns = (column[dropped[lost]].tolist() for column in of_lost)
     for row, reason, survivor, match, score in zip(lost.tolist(), *columns, strict=True):
         reasons[row], survivors[row], matched[row] = str(DUPLICATE_REASONS[reason]), doc_id(survivor), doc_id(match)
         scores[row] = None if math.isnan(score) else score
-    split = np.where(places >= 0, len(SPLITS), split)
+    clusters, cluster_keys = table.column("doc_id").to_pylist(), outcome.clusters_of(keys)
+    for row in np.flatnonzero(cluster_keys != keys).tolist():
+        clusters[row] = doc_id(cluster_keys[row])
+    split = np.where(dropped >= 0, len(SPLITS), split)
     return _decision_table(
         table,
-        kept=pa.array(places < 0),
+        kept=pa.array(dropped < 0),
         reason=pa.array(reasons, pa.string()),
         survivor=pa.array(survivors, pa.string()),
         matched=pa.array(matched, pa.string()),

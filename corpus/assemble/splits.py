@@ -1,4 +1,4 @@
-"""The split, the order and the shard of a document: pure functions of its key, its cluster and the text that is kept.
+"""Splits and shards: where each document goes, a pure function of its key, its cluster and the text that is kept.
 
 The split goes by a hash of the smallest id of the document's cluster: no resemblance crosses it, and as the corpus
 grows a document moves only when its cluster gets another smallest id. A paper is held out whole: a new version of an
@@ -10,17 +10,18 @@ they hold equally much text: found on 2^20 bins of the hash, so the cut is off b
 single document in corpora of up to some 200,000, and a five-hundredth of a shard with 48 million documents.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from corpus.arrays.hashing import GOLDEN, mix
-from corpus.arrays.lookup import places_in
+from corpus.arrays.columns import doc_keys
+from corpus.arrays.hashing import GOLDEN, splitmix64
 from corpus.assemble import facts
 from corpus.assemble.config import AssembleConfig
+from corpus.dedup.resolve import Outcome
 from corpus.records import article_keys, paper_keys
 from corpus.stage.manifest import SPLITS
 from corpus.storage import parquet
@@ -78,33 +79,21 @@ def order_of(keys: Keys, seed: int) -> Keys:
     return _hashed(keys, seed, _ORDER)
 
 
-def split_of(keys: Keys, outcome: Mapping[str, np.ndarray], config: AssembleConfig) -> npt.NDArray[np.uint8]:
-    """Return the split of each document as a position in SPLITS; outcome as in `clusters_of`."""
+def split_of(keys: Keys, outcome: Outcome, config: AssembleConfig) -> npt.NDArray[np.uint8]:
+    """Return the split of each document as a position in SPLITS."""
     # A sub-article that resembles nothing goes with its article, wherever that is.
-    alone = places_in(keys, outcome["member"]) < 0
-    clusters = clusters_of(np.where(alone, article_keys(keys), keys), outcome)
+    clusters = outcome.clusters_of(np.where(outcome.are_alone(keys), article_keys(keys), keys))
     unit = (_hashed(paper_keys(clusters), config.seed, _SPLIT) >> np.uint64(11)).astype(np.float64) / 2**53
     validation, test = unit < config.validation, unit >= 1 - config.test
     return np.select([validation, test], [np.uint8(1), np.uint8(2)], np.uint8(0))
 
 
-def clusters_of(keys: Keys, outcome: Mapping[str, np.ndarray]) -> Keys:
-    """Return the smallest key of the cluster of each document, its own key where it is alone.
-
-    outcome: the arrays of `corpus.dedup.resolve.Outcome`.
-    """
-    member = places_in(keys, outcome["member"])
-    clusters = keys.copy()
-    clusters[member >= 0] = outcome["cluster"][member[member >= 0]]
-    return clusters
-
-
-def plan_shards(paths: Iterable[str], outcome: Mapping[str, np.ndarray], config: AssembleConfig) -> Shards:
+def plan_shards(paths: Iterable[str], outcome: Outcome, config: AssembleConfig) -> Shards:
     """Return the shards for the kept documents of some documents parts."""
     scales = Scales(config)
     for path in paths:
         table = parquet.read_table(path, columns=["doc_key", "length"])
-        scales.add(table.column("doc_key").to_numpy().astype(np.uint64), table.column("length").to_numpy(), outcome)
+        scales.add(doc_keys(table), table.column("length").to_numpy(), outcome)
     return scales.shards()
 
 
@@ -116,9 +105,9 @@ class Scales:
         self._config = config
         self._bytes = np.zeros(len(SPLITS) << BIN_BITS, np.int64)
 
-    def add(self, keys: Keys, lengths: npt.NDArray[np.int64], outcome: Mapping[str, np.ndarray]) -> None:
+    def add(self, keys: Keys, lengths: npt.NDArray[np.int64], outcome: Outcome) -> None:
         """Add documents, dropped ones too; lengths: of their texts in UTF-8 bytes."""
-        kept = places_in(keys, outcome["dropped"]) < 0
+        kept = outcome.index_of(keys) < 0
         keys, lengths = keys[kept], lengths[kept]
         split = split_of(keys, outcome, self._config).astype(np.int64)
         bins = (order_of(keys, self._config.seed) >> _BIN_SHIFT).astype(np.int64)
@@ -152,5 +141,5 @@ def cut(weights: npt.NDArray[np.int64], num_shards: int) -> tuple[Sequence[int],
 
 
 def _hashed(keys: Keys, seed: int, purpose: int) -> Keys:
-    salt = mix(np.array([(seed + purpose * int(GOLDEN)) % 2**64], np.uint64))
-    return mix(mix(keys ^ salt) + GOLDEN)
+    salt = splitmix64(np.array([(seed + purpose * int(GOLDEN)) % 2**64], np.uint64))
+    return splitmix64(splitmix64(keys ^ salt) + GOLDEN)

@@ -1,4 +1,4 @@
-"""The texts of a documents part: UTF-8 end to end in a file of their own, written once and read in pieces.
+"""Text files of documents parts: UTF-8 end to end, written once and read in pieces.
 
 Text is nine tenths of a document and three quarters of what writing, shuffling and reading documents again would cost.
 So it goes to disk as it is and stays there until a shard or a verification asks for it by place. The texts stand in the
@@ -14,7 +14,8 @@ import pyarrow as pa
 from numba import njit
 
 from corpus import storage
-from corpus.arrays.lookup import grouped
+from corpus.arrays.columns import string_spans
+from corpus.arrays.lookup import stable_group_order
 from corpus.errors import CorruptError
 
 GAP_BYTES = 1 << 16  # texts that lie closer together are read at once, with what is between them
@@ -54,10 +55,9 @@ def _spans(texts: pa.ChunkedArray) -> tuple[Octets, Places, Places]:
     for chunk in texts.chunks:
         if not len(chunk):
             continue
-        _, offsets, octets = chunk.buffers()
-        bounds = np.frombuffer(offsets, np.int32)[chunk.offset : chunk.offset + len(chunk) + 1].astype(np.int64)
-        if octets is not None:
-            data.append(np.frombuffer(octets, np.uint8)[bounds[0] : bounds[-1]])
+        octets, bounds = string_spans(chunk)
+        bounds = bounds.astype(np.int64)
+        data.append(octets[bounds[0] : bounds[-1]])
         starts.append(bounds[:-1] - bounds[0] + at)
         lengths.append(np.diff(bounds))
         at += int(bounds[-1] - bounds[0])
@@ -76,7 +76,7 @@ def gather_texts(paths: list[str], part: Places, starts: Places, lengths: Places
     """
     bounds = np.concatenate([[0], np.cumsum(lengths)])
     data = np.empty(bounds[-1], np.uint8)
-    by_part = grouped(part, len(paths))
+    by_part = stable_group_order(part, len(paths))
     firsts = np.searchsorted(part[by_part], np.arange(len(paths) + 1))
     for number in np.flatnonzero(np.diff(firsts)).tolist():
         own = by_part[firsts[number] : firsts[number + 1]]

@@ -1,4 +1,4 @@
-"""The latest state of each document: a fold over every row that speaks of it, in any order of arrival.
+"""Revisions and deletions: a fold over every row that speaks of a document, in any order, to its latest state.
 
 In: one fixed-width `KEY` row per record. Out: one `VERDICT` row per record. The key of the fold is the PMID, or
 the PMCID for articles; the order is (file rank, position). A deletion removes every row of its PMID that

@@ -1,4 +1,4 @@
-"""From buckets to candidate pairs: documents that share a bucket of some band may be duplicates.
+"""Candidate pairs from LSH buckets: documents that share a bucket of some band may be duplicates.
 
 In come (bucket hash, document key) rows of one partition, in any order; out go pairs of keys, in an order of their own.
 A bucket of up to `max_pairs_bucket` documents gives all its pairs. A larger one gives two edges a document, to the

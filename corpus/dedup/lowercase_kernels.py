@@ -1,9 +1,9 @@
-"""Lower case and NFC for texts that need no more than a table, at a tenth of the price of two passes over all.
+"""Lower case and NFC of texts, compiled for those that need no more than a table.
 
-A character is plain when its small letter is one character of the same width in UTF-8, is in NFC by itself and never
-combines with a neighbour. A text of plain characters is lowered character by character and then is in NFC. All others
-are told apart and go the long way, off which the table is read. Arrow's own `utf8_normalize` is no part of it: asked
-for NFC, it gives NFD (pyarrow 25).
+That is a tenth of the price of two passes over all. A character is plain when its small letter is one character of
+the same width in UTF-8, is in NFC by itself and never combines with a neighbour. A text of plain characters is lowered
+character by character and then is in NFC. All others are told apart and go the long way, off which the table is read.
+Arrow's own `utf8_normalize` is no part of it: asked for NFC, it gives NFD (pyarrow 25).
 """
 
 import unicodedata

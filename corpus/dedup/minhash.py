@@ -17,6 +17,8 @@ import numpy.typing as npt
 import pyarrow as pa
 from numba import njit
 
+from corpus.arrays.hashing import DEGSKI, GOLDEN
+from corpus.arrays.hashing_kernels import murmur_finalizer
 from corpus.dedup.shingle_kernels import room_for, unsorted_shingles
 from corpus.dedup.shingles import Shingles, octets
 from corpus.errors import UsageError
@@ -28,10 +30,6 @@ _EMPTY: Final = np.uint32(0xFFFFFFFF)  # of a document without shingles, as in d
 _LOW_32: Final = np.uint64(0xFFFFFFFF)
 _FMIX_1: Final = np.uint64(0x85EBCA6B)
 _FMIX_2: Final = np.uint64(0xC2B2AE35)
-_BAND: Final = np.uint64(0x9E3779B97F4A7C15)
-_ROW: Final = np.uint64(0xD6E8FEB86659FD93)
-_MIX_1: Final = np.uint64(0xFF51AFD7ED558CCD)
-_MIX_2: Final = np.uint64(0xC4CEB9FE1A85EC53)
 
 
 def permutations(num_perm: int, seed: int) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
@@ -182,13 +180,11 @@ def _band_hashes(signatures: npt.NDArray[np.uint32], num_bands: int, rows: int) 
     hashes = np.empty((documents, num_bands), np.uint64)
     for d in range(documents):
         for band in range(num_bands):
-            value = np.uint64(band + 1) * _BAND
+            value = np.uint64(band + 1) * GOLDEN
             for p in range(band * rows, (band + 1) * rows):
-                value = (value ^ np.uint64(signatures[d, p])) * _ROW
+                value = (value ^ np.uint64(signatures[d, p])) * DEGSKI
                 value ^= value >> np.uint64(29)
-            value = (value ^ (value >> np.uint64(33))) * _MIX_1
-            value = (value ^ (value >> np.uint64(33))) * _MIX_2
-            hashes[d, band] = value ^ (value >> np.uint64(33))
+            hashes[d, band] = murmur_finalizer(value)
     return hashes
 
 

@@ -1,4 +1,4 @@
-"""Notices by their first words: texts that are mostly a standard paragraph about another paper.
+"""Notices told by their first words: texts that are mostly a standard paragraph about another paper.
 
 Corrections, retractions and comments resemble each other more than anything else, at any length: 3,000 of
 "Retraction: T" with a journal's paragraph make 50,000 pairs of 0.7 and more. They take part in the search for
@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from corpus.arrays.columns import bools
 
 # In the forms of PubMed and PMC titles. What follows decides: "Correction: T" and "Retraction note to: T" are notices,
 # "Correction of anaemia in uraemia" is a paper.
@@ -30,5 +32,4 @@ _NOTICE: Final = (
 def are_notices(texts: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.bool_]:
     """Say of each text whether it begins like a notice, bool[num_texts]; null is none."""
     # Each alternative begins with ^, so a text is left at the first character that cannot begin a notice.
-    found = pc.fill_null(pc.match_substring_regex(texts, _NOTICE, ignore_case=True), False)
-    return found.to_numpy(zero_copy_only=False).astype(bool)
+    return bools(pc.match_substring_regex(texts, _NOTICE, ignore_case=True))

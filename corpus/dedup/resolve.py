@@ -1,4 +1,4 @@
-"""From verified pairs to fates: which documents are dropped, for which survivor, with which score.
+"""Duplicates resolved: from verified pairs to the documents that are dropped, each for a survivor with a score.
 
 Documents are decided from best to worst by the survivor policy (`corpus.dedup.survivor_rank`), so every answer a
 decision needs is there when it is made, and the order of the input does not matter:
@@ -13,15 +13,17 @@ decision needs is there when it is made, and the order of the input does not mat
 So a survivor is always a kept document, and no document goes by a chain of resemblances without a score of its own.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from corpus.arrays.lookup import index_in_sorted
 from corpus.dedup.survivor_rank import rank_order, rank_places
 from corpus.dedup.verify import Edges, components
 from corpus.reasons import DUPLICATE_REASONS
+from corpus.storage.array_files import load_arrays, save_arrays
 
 _JOINED, _EXACT, _NEAR = range(len(DUPLICATE_REASONS))
 _KEPT, _REPRESENTED, _DROPPED = 0, 1, 2
@@ -39,6 +41,30 @@ class Outcome:
     reason: npt.NDArray[np.uint8]  # [num_dropped], positions in DUPLICATE_REASONS
     member: npt.NDArray[np.uint64]  # [num_members], ascending: documents of verified pairs, full texts joined to them
     cluster: npt.NDArray[np.uint64]  # [num_members], the smallest key of the member's cluster
+
+    def index_of(self, keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+        """Return the index of each document among the dropped ones, int64[num_docs]; -1 for those kept."""
+        return index_in_sorted(keys, self.dropped)
+
+    def are_alone(self, keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+        """Say of each document whether it resembles no other, bool[num_docs]."""
+        return index_in_sorted(keys, self.member) < 0
+
+    def clusters_of(self, keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+        """Return the smallest key of the cluster of each document, its own key where it is alone."""
+        member = index_in_sorted(keys, self.member)
+        clusters = keys.copy()
+        clusters[member >= 0] = self.cluster[member[member >= 0]]
+        return clusters
+
+    def save(self, path: str) -> None:
+        """Write the outcome as one file."""
+        save_arrays(path, **{field.name: getattr(self, field.name) for field in fields(self)})
+
+    @classmethod
+    def load(cls, path: str) -> "Outcome":
+        """Read a file written by `save`."""
+        return cls(**load_arrays(path))
 
 
 @njit(cache=True, nogil=True)

@@ -1,4 +1,4 @@
-"""Words as hashes: the numba kernels that read normalised UTF-8 bytes once and never make a Python string.
+"""Shingle kernels: from normalised UTF-8 bytes to hashes of words and shingles, without a Python string.
 
 The rule. White space, controls and plain punctuation (``. , ; : ! ? ( ) [ ] { } " ' ` \\ |``, typographic quotes,
 bullets, the em dash) part words. All other characters make words, so digits, letters of any script and
@@ -19,6 +19,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from corpus.arrays.hashing import DEGSKI, FNV_BASIS, GOLDEN
+from corpus.arrays.hashing_kernels import murmur_finalizer
 from corpus.arrays.numba_cache import forget_outdated
 
 forget_outdated(Path(__file__).parent)
@@ -39,15 +41,11 @@ _IGNORED: Final = np.uint64(3)
 
 _HYPHEN, _SLASH, _POINT, _MU = 0x2D, 0x2F, 0x2E, 0x3BC
 
-# Odd constants with well spread bits: FNV's offset, MurmurHash3's finalizer, and fractions of irrational numbers.
-_BASIS: Final = np.uint64(0xCBF29CE484222325)
-_WORD: Final = np.uint64(0x9E3779B97F4A7C15)  # the factor of a character that makes words
+# Factors are odd and have well spread bits.
+_WORD: Final = GOLDEN  # of a character that makes words
 _SEGMENT: Final = np.uint64(0xC2B2AE3D27D4EB4F)
-_POSITION: Final = np.uint64(0xD6E8FEB86659FD93)
-_LEAVING: Final = np.uint64(pow(0xD6E8FEB86659FD93, SHINGLE_WORDS, 1 << 64))
-_MIX_1: Final = np.uint64(0xFF51AFD7ED558CCD)
-_MIX_2: Final = np.uint64(0xC4CEB9FE1A85EC53)
-_SHIFT: Final = np.uint64(33)
+_POSITION: Final = DEGSKI
+_LEAVING: Final = np.uint64(pow(int(DEGSKI), SHINGLE_WORDS, 1 << 64))
 
 
 def _factors() -> Hashes:
@@ -63,13 +61,6 @@ def _factors() -> Hashes:
 
 
 _FACTORS: Final = _factors()
-
-
-@njit(cache=True, nogil=True)
-def _mix(value: np.uint64) -> np.uint64:
-    value = (value ^ (value >> _SHIFT)) * _MIX_1
-    value = (value ^ (value >> _SHIFT)) * _MIX_2
-    return value ^ (value >> _SHIFT)
 
 
 @njit(cache=True, nogil=True)
@@ -172,17 +163,17 @@ def _combine(segments: Hashes, delimiters: Hashes, count: int, shingles: Hashes)
     rolling, text, word = _NOTHING, _NOTHING, _NOTHING
     for k in range(count):
         delimiter, delimiters[k] = delimiters[k], _NOTHING
-        word = word * _SEGMENT + _mix(segments[k] ^ _BASIS) + delimiter
+        word = word * _SEGMENT + murmur_finalizer(segments[k] ^ FNV_BASIS) + delimiter
         if delimiter == _NOTHING:
             rolling = rolling * _POSITION + word
             if words >= SHINGLE_WORDS:
                 rolling -= segments[words - SHINGLE_WORDS] * _LEAVING
-            shingles[max(words - SHINGLE_WORDS + 1, 0)] = _mix(rolling)
+            shingles[max(words - SHINGLE_WORDS + 1, 0)] = murmur_finalizer(rolling)
             text = text * _POSITION + word
             segments[words] = word  # in the place of a segment already read
             word = _NOTHING
             words += 1
-    return max(words - SHINGLE_WORDS + 1, min(words, 1)), _mix(text)
+    return max(words - SHINGLE_WORDS + 1, min(words, 1)), murmur_finalizer(text)
 
 
 @njit(cache=True, nogil=True)
@@ -273,7 +264,7 @@ def grams(data: Octets, offsets: npt.NDArray[np.int64], size: int) -> tuple[Hash
         rolling, word, words, filled = _NOTHING, _NOTHING, 0, starts[d]
         for k in range(_scan(data, offsets[d], offsets[d + 1], segments, delimiters)):
             delimiter, delimiters[k] = delimiters[k], _NOTHING
-            word = word * _SEGMENT + _mix(segments[k] ^ _BASIS) + delimiter
+            word = word * _SEGMENT + murmur_finalizer(segments[k] ^ FNV_BASIS) + delimiter
             if delimiter == _NOTHING:
                 rolling = rolling * _POSITION + word
                 if words >= size:
@@ -281,7 +272,7 @@ def grams(data: Octets, offsets: npt.NDArray[np.int64], size: int) -> tuple[Hash
                 segments[words], word = word, _NOTHING  # in the place of a segment already read
                 words += 1
                 if words >= size:
-                    hashes[filled] = _mix(rolling)
+                    hashes[filled] = murmur_finalizer(rolling)
                     filled += 1
         starts[d + 1] = filled
     return hashes[: starts[documents]], starts

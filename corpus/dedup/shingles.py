@@ -1,4 +1,4 @@
-"""From texts to shingle sets: Arrow strings in, sorted arrays of 64-bit hashes out.
+"""Shingle sets of texts: Arrow strings in, sorted arrays of 64-bit hashes out.
 
 A shingle is five words in a row; what a word is, is said in `corpus.dedup.shingle_kernels`. A document of one to four
 words has one shingle, of all its words; a document without words has none. The bytes are read in place from the Arrow
@@ -12,10 +12,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from corpus.arrays.columns import string_spans
 from corpus.dedup.lowercase_kernels import lower_one_by_one, lower_plain, small_letters
-from corpus.dedup.shingle_kernels import SHINGLE_WORDS, grams, shingle_documents
-
-__all__ = ["SHINGLE_WORDS", "Shingles", "normalize", "octets", "shingle", "word_grams"]
+from corpus.dedup.shingle_kernels import grams, shingle_documents
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,9 +70,4 @@ def octets(texts: pa.LargeStringArray) -> tuple[npt.NDArray[np.uint8], npt.NDArr
     """Return the bytes of texts and where each begins and ends, in place."""
     assert pa.types.is_large_string(texts.type), f"texts are large_string here, not {texts.type}"
     assert not texts.null_count, "texts have no nulls here"
-    _, offsets, data = texts.buffers()
-    if len(texts) == 0:
-        positions = np.zeros(1, np.int64)
-    else:
-        positions = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
-    return np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(0, np.uint8), positions
+    return string_spans(texts)

@@ -1,4 +1,4 @@
-"""The survivor policy: which of several duplicates stays, as columns of numbers that sort.
+"""Survivor ranks: which of several duplicates stays, as columns of numbers that sort.
 
 Smaller is better, and an earlier column outweighs all later ones: a full text with body; then a citation that is joined
 by its ids to a full text in the corpus; not retracted; published rather than author manuscript; the newest year; the
@@ -11,28 +11,16 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+# Each column, and what a smaller number in it means, for people.
 RANK_COLUMNS: Final = (
-    "no full text",
-    "not joined",
-    "retracted",
-    "manuscript",
-    "-year",
-    "-version",
-    "-length",
-    "doc_key",
-)
-
-
-# What a smaller number in each column means, for people.
-RANK_WORDS: Final = (
-    "has the full text",
-    "is joined to a full text",
-    "is not retracted",
-    "is published, not a manuscript",
-    "is newer",
-    "is a newer version",
-    "is longer",
-    "has the smaller id",
+    ("no full text", "has the full text"),
+    ("not joined", "is joined to a full text"),
+    ("retracted", "is not retracted"),
+    ("manuscript", "is published, not a manuscript"),
+    ("-year", "is newer"),
+    ("-version", "is a newer version"),
+    ("-length", "is longer"),
+    ("doc_key", "has the smaller id"),
 )
 
 

@@ -1,4 +1,4 @@
-"""From candidate pairs to verified ones: exact Jaccard of the shingle sets decides, never a signature.
+"""Verification of candidate pairs: exact Jaccard of the shingle sets decides, never a signature.
 
 Candidates form components; a component is verified whole, so that a link that LSH missed inside it is found as well
 (`plan_blocks` packs components into blocks for workers that read texts again). A pair is verified when its texts

@@ -1,4 +1,4 @@
-"""What the words of two nearly equal texts say when they differ: a contrast, a spelling, or just another word.
+"""Differences between words of nearly equal texts: spellings, plain ones, contrasts and opposites.
 
 Two words *contrast* when swapping them makes another finding: both are index words (numbers, signs, Greek letters,
 single letters, Roman numerals), both belong to one class of `contrasts.txt` and to different poles of it (rat and
@@ -65,7 +65,7 @@ _OPPOSED_BOTH_WAYS: Final = (*_OPPOSED, *((b, a) for a, b in _OPPOSED))
 _MIN_FAMILY_LETTERS: Final = 6  # of a word whose ending names its family
 
 
-class Difference(IntEnum):
+class DifferenceKind(IntEnum):
     """What two words in the same place say of their texts, from nothing to most."""
 
     SAME = 0  # spellings of one word, or words that carry nothing
@@ -153,19 +153,19 @@ def folded(word: str) -> str:
 
 
 @lru_cache(_REMEMBERED)
-def compare(one: str, other: str) -> Difference:
+def compare(one: str, other: str) -> DifferenceKind:
     """Return what it says that one text has `one` where the other has `other`."""
     if one == other or folded(one) == folded(other) or (one in _FILLERS and other in _FILLERS):
-        return Difference.SAME
+        return DifferenceKind.SAME
     if one in _SYNONYMS and other in _SYNONYMS:
-        return Difference.SAME
+        return DifferenceKind.SAME
     if _in_opposition(one, other) or _of_one_series(one, other) or _one_family(one, other, _FAMILIES):
-        return Difference.OPPOSITE
+        return DifferenceKind.OPPOSITE
     if (is_index(one) and is_index(other)) or len(one) == len(other) == 1:
-        return Difference.CONTRAST
+        return DifferenceKind.CONTRAST
     if _one_family(one, other, _LOOSE_FAMILIES) or _are_abbreviations(one, other) or _extends(one, other):
-        return Difference.CONTRAST
-    return Difference.PLAIN
+        return DifferenceKind.CONTRAST
+    return DifferenceKind.PLAIN
 
 
 def _in_opposition(one: str, other: str) -> bool:

@@ -7,7 +7,7 @@ records take a fraction of a second and no Python dicts are made.
 
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import is_dataclass
 from enum import StrEnum
 from functools import cache
@@ -16,7 +16,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
-from msgspec import Struct
+from msgspec import Struct, defstruct
+
+from corpus.errors import CorruptError
 
 Row = TypeVar("Row")
 
@@ -43,12 +45,32 @@ def to_table(rows: Sequence[Any], row: type) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=schema_of(row))
 
 
-def from_batch(batch: pa.RecordBatch | pa.Table, row: type[Row]) -> list[Row]:
-    """Return the rows of a batch as instances of their class; columns that are not there keep their default."""
+def from_batch(
+    batch: pa.RecordBatch | pa.Table, row: type[Row], *, without: Collection[str] = frozenset()
+) -> list[Row]:
+    """Return the rows of a batch as instances of their class; every field is read from its column, but for some.
+
+    The fields in `without` are not there, whether the batch has them or not, so that whoever asks for one meets an
+    AttributeError and not a value that was never read. Raises CorruptError for any other field without a column.
+    """
     hints: dict[str, Any] = _hints(row)  # type: ignore[arg-type]
-    names = [name for name in batch.schema.names if name in hints]
+    names = [name for name in hints if name not in without]
+    if missing := ", ".join(name for name in names if name not in batch.schema.names):
+        raise CorruptError(f"{row.__name__}: rows without the columns {missing}; another version wrote the file")
     columns = [_from_array(_whole(batch.column(name)), hints[name]) for name in names]
-    return [row(**dict(zip(names, values, strict=True))) for values in zip(*columns, strict=True)]
+    made = _narrow(row, tuple(names)) if issubclass(row, Struct) and without else row
+    rows = [made(**dict(zip(names, values, strict=True))) for values in zip(*columns, strict=True)]
+    for name in hints.keys() & without if made is row else ():
+        for one in rows:
+            object.__delattr__(one, name)
+    return rows
+
+
+@cache
+def _narrow(row: type[Row], names: tuple[str, ...]) -> type[Row]:
+    """Return a class like that of a `Struct`, with some of its fields only: those of a frozen one cannot be unset."""
+    made: Any = defstruct(row.__name__, names, frozen=True, kw_only=True)
+    return made
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What of a body is no reading matter: sections about the paper's making, stock paragraphs, headings over nothing.
+"""Boilerplate that `clean` leaves out: sections about the paper's making, stock paragraphs, empty headings.
 
 Publishers put declarations into the body as well as behind it: of 2,400 real articles, 387 have a body section
 "Competing interests", about 600 "Authors' contributions", 186 "Pre-publication history"; 490 headings ("Supporting

@@ -1,4 +1,4 @@
-"""Which pieces of a record are left out of its text: the compiled half of `corpus.text.boilerplate`."""
+"""Boilerplate kernels: which pieces of a record are left out of its text; `corpus.text.boilerplate`, compiled."""
 
 from pathlib import Path
 from typing import Final

@@ -1,4 +1,4 @@
-"""The language a text is written in, decided from its letters: an ISO 639-1 code, or "" when they say too little.
+"""Language identification: from a text to an ISO 639-1 code, or "" when its letters say too little.
 
 PubMed's `Language` speaks of the article, and an article in Polish mostly has an English abstract, so the text
 itself is asked. CLD2 (pycld2, Google's Compact Language Detector 2: n-gram tables inside the wheel, no model to fetch,

@@ -25,7 +25,8 @@ from corpus.errors import UsageError
 from corpus.records import AbstractPart, Block, BlockKind, Float, Record
 from corpus.text.boilerplate import is_stock, left_out
 
-PROFILES = ("clean",)
+# The profiles that are made of records, and the columns that each of them reads.
+RENDERED = {"clean": ("title", "vernacular_title", "abstracts", "body", "floats")}
 
 CAPTIONED = frozenset({"figure", "table", "box"})
 NO_LABEL = frozenset({"", "UNLABELLED", "UNLABELED", "UNASSIGNED", "ABSTRACT"})
@@ -40,8 +41,8 @@ def render(record: Record, profile: str = "clean", *, floats: str = "captions") 
     `floats` says what `clean` keeps of figures and tables: "none", "captions", or "tables" for captions and rows.
     Raises UsageError for a profile that does not exist.
     """
-    if profile not in PROFILES:
-        raise UsageError(f"profile {profile!r}: does not exist; choose one of {', '.join(PROFILES)}")
+    if profile not in RENDERED:
+        raise UsageError(f"profile {profile!r}: does not exist; choose one of {', '.join(RENDERED)}")
     pieces = [_line(record.title or record.vernacular_title)]
     pieces += [_abstract_part(part) for part in record.abstracts if part.type == "main"]
     pieces += _body(record, floats)

@@ -1,4 +1,4 @@
-"""The profile `clean` for a whole batch at once: `corpus.text.render.render` in compiled code.
+"""Rendered texts of a whole batch in profile `clean`: `corpus.text.render.render` in compiled code.
 
 A record becomes a row of pieces (title, parts of the abstract, headings, paragraphs, list items, captions), each a span
 of bytes; one pass writes them with white space made plain. What the pass does not do itself it hands back: text with
@@ -10,13 +10,14 @@ others the two agree byte for byte, which a test shows. A paragraph that begins 
 import unicodedata
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from corpus.arrays.columns import among, equals, list_fields, list_places, list_rows, string_spans
 from corpus.records import BlockKind
 from corpus.text.boilerplate import is_administrative, is_stock
 from corpus.text.boilerplate_kernels import leave_out, stock_suspects
@@ -35,21 +36,25 @@ from corpus.text.render_kernels import (
 )
 
 _BLOCKS: Final = {BlockKind.HEADING: HEADING, BlockKind.LIST_ITEM: ITEM}
+# A piece of a record's text. By place it stands in the record; the other fields are a span of `render_kernels`.
+_PIECE: Final = np.dtype(
+    [(name, "<i8") for name in ("record", "place", "kind", "depth", "start", "end", "label", "label_end")]
+)
 _PLAIN_POINTS: Final = 0x3000  # beyond it, and for marks that combine, `render` is asked
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class CleanTexts:
-    """The texts of a batch; a record with `handed_back` has an empty one here, like one that nobody wants."""
+class RenderedTexts:
+    """The texts of a batch; a record that is handed back or not wanted has an empty one here."""
 
     texts: pa.StringArray  # [num_records]
     num_words: Counts  # [num_records], runs without white space
     handed_back: npt.NDArray[np.bool_]  # [num_records]
 
 
-def clean_texts(
+def render_batch(
     batch: pa.RecordBatch, *, floats: str, wanted: npt.NDArray[np.bool_] | None = None, min_words: int = 0
-) -> CleanTexts:
+) -> RenderedTexts:
     """Return the `clean` text of every record of a batch; floats: "captions" or "none".
 
     Records that are not wanted (bool[num_records]) are not read, and texts of fewer words are counted and left empty.
@@ -62,7 +67,7 @@ def clean_texts(
         pieces.data, pieces.spans, pieces.starts, wanted, min_words, plain, no_labels
     )
     buffers = [None, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(data[: offsets[-1]])]
-    return CleanTexts(
+    return RenderedTexts(
         texts=pa.StringArray.from_buffers(batch.num_rows, buffers[1], buffers[2]), num_words=words, handed_back=bad
     )
 
@@ -92,12 +97,9 @@ class _Spans:
         """Return (starts, ends) of the strings of a column; null counts as empty."""
         if column.null_count:
             column = pc.fill_null(column, "")
-        _, offsets, data = column.buffers()
-        if not len(column) or data is None:
-            return np.zeros(len(column), np.int64), np.zeros(len(column), np.int64)
-        bounds = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1].astype(np.int64)
-        self._buffers.append(np.frombuffer(data, np.uint8)[bounds[0] : bounds[-1]])
-        bounds += self._length - bounds[0]
+        octets, bounds = string_spans(column)
+        self._buffers.append(octets[bounds[0] : bounds[-1]])
+        bounds = bounds.astype(np.int64) + (self._length - int(bounds[0]))
         self._length += len(self._buffers[-1])
         return bounds[:-1], bounds[1:]
 
@@ -112,8 +114,8 @@ def _pieces(batch: pa.RecordBatch, *, captions: bool) -> _Pieces:
     starts, ends = spans.add(title)
     other_starts, other_ends = spans.add(batch.column("vernacular_title"))
     own = ends > starts
-    rows = np.arange(batch.num_rows)
-    tables = [_table(rows, 0, TITLE, np.where(own, starts, other_starts), np.where(own, ends, other_ends))]
+    starts, ends = np.where(own, starts, other_starts), np.where(own, ends, other_ends)
+    tables = [_table(starts, ends, record=np.arange(batch.num_rows), place=0, kind=TITLE)]
     tables.append(_abstract_pieces(batch.column("abstracts"), spans))
     body, lengths = _body_pieces(batch.column("body"), spans)
     tables.append(body)
@@ -121,48 +123,55 @@ def _pieces(batch: pa.RecordBatch, *, captions: bool) -> _Pieces:
         tables.append(_caption_pieces(batch.column("floats"), lengths, spans))
     table = np.concatenate(tables)
     # A caption stands before the block of its position: it sorts there by an odd and the block by an even number.
-    table = table[np.lexsort((np.arange(len(table)), table[:, 1], table[:, 0]))]
-    bounds = np.searchsorted(table[:, 0], np.arange(batch.num_rows + 1))
-    return _Pieces(data=spans.data(), spans=np.ascontiguousarray(table[:, 2:]), starts=bounds)
+    table = table[np.lexsort((np.arange(len(table)), table["place"], table["record"]))]
+    bounds = np.searchsorted(table["record"], np.arange(batch.num_rows + 1))
+    columns = table.view(np.int64).reshape(len(table), _PIECE.itemsize // 8)
+    return _Pieces(data=spans.data(), spans=np.ascontiguousarray(columns[:, 2:]), starts=bounds)
 
 
-def _table(rows: Any, place: Any, kind: Any, starts: Counts, ends: Counts, **more: Any) -> Counts:
-    """Return int64[num_pieces, 8]: record, place in it, and the six columns of a span."""
-    table = np.zeros((len(starts), 8), np.int64)
-    table[:, 0], table[:, 1], table[:, 2], table[:, 3] = rows, place, kind, more.get("depth", 0)
-    table[:, 4], table[:, 5], table[:, 6], table[:, 7] = starts, ends, more.get("label", 0), more.get("label_end", 0)
+def _table(
+    starts: Counts,
+    ends: Counts,
+    *,
+    record: Counts,
+    place: Counts | int,
+    kind: Counts | int,
+    depth: Counts | int = 0,
+    label: Counts | int = 0,
+    label_end: Counts | int = 0,
+) -> np.ndarray:
+    """Return _PIECE[num_pieces]: record, place in it, and the six columns of a span."""
+    table = np.zeros(len(starts), _PIECE)
+    table["record"] = record
+    table["place"] = place
+    table["kind"] = kind
+    table["depth"] = depth
+    table["start"] = starts
+    table["end"] = ends
+    table["label"] = label
+    table["label_end"] = label_end
     return table
 
 
-def _children(lists: pa.ListArray) -> tuple[Counts, dict[str, pa.Array], Counts]:
-    """Return (record, fields, number in its list) of each element of a column of lists of structs."""
-    offsets = np.asarray(lists.offsets).astype(np.int64)
-    values = lists.values.slice(offsets[0], offsets[-1] - offsets[0])
-    counts = np.diff(offsets)
-    rows = np.repeat(np.arange(len(lists)), counts)
-    names = [field.name for field in lists.type.value_type]
-    fields = dict(zip(names, values.flatten(), strict=True))
-    return rows, fields, np.arange(len(rows)) - np.repeat(offsets[:-1] - offsets[0], counts)
-
-
-def _abstract_pieces(column: pa.ListArray, spans: _Spans) -> Counts:
-    rows, fields, _ = _children(column)
+def _abstract_pieces(column: pa.ListArray, spans: _Spans) -> np.ndarray:
+    fields = list_fields(column)
     starts, ends = spans.add(fields["text"])
-    labels, label_ends = spans.add(fields["label"])
-    main = np.asarray(pc.equal(fields["type"], "main").to_numpy(zero_copy_only=False), bool)
-    return _table(rows, 0, PART, starts, ends, label=labels, label_end=label_ends)[main]
+    label, label_end = spans.add(fields["label"])
+    table = _table(starts, ends, record=list_rows(column), place=0, kind=PART, label=label, label_end=label_end)
+    return table[equals(fields["type"], "main")]
 
 
-def _body_pieces(column: pa.ListArray, spans: _Spans) -> tuple[Counts, Counts]:
+def _body_pieces(column: pa.ListArray, spans: _Spans) -> tuple[np.ndarray, Counts]:
     """Return the pieces of the bodies, and the number of blocks of each."""
-    rows, fields, number = _children(column)
+    fields, rows = list_fields(column), list_rows(column)
     starts, ends = spans.add(fields["text"])
     kinds = np.full(len(rows), PARAGRAPH)
     for name, kind in _BLOCKS.items():
-        kinds[np.asarray(pc.equal(fields["kind"], str(name)).to_numpy(zero_copy_only=False), bool)] = kind
+        kinds[equals(fields["kind"], name)] = kind
     headings = np.flatnonzero(kinds == HEADING)
     kinds[headings[_administrative(fields["text"].take(pa.array(headings)))]] = ADMINISTRATIVE
-    table = _table(rows, 2 * number + 2, kinds, starts, ends, depth=fields["depth"].to_numpy())
+    place = 2 * list_places(column) + 2
+    table = _table(starts, ends, record=rows, place=place, kind=kinds, depth=fields["depth"].to_numpy())
     return table, np.bincount(rows, minlength=len(column))
 
 
@@ -173,15 +182,15 @@ def _administrative(headings: pa.Array) -> npt.NDArray[np.bool_]:
     return distinct[coded.indices.fill_null(0).to_numpy()] if len(distinct) else np.zeros(len(headings), np.bool_)
 
 
-def _caption_pieces(column: pa.ListArray, lengths: Counts, spans: _Spans) -> Counts:
-    rows, fields, _ = _children(column)
+def _caption_pieces(column: pa.ListArray, lengths: Counts, spans: _Spans) -> np.ndarray:
+    fields, rows = list_fields(column), list_rows(column)
     starts, ends = spans.add(fields["caption"])
-    labels, label_ends = spans.add(fields["label"])
+    label, label_end = spans.add(fields["label"])
     position = fields["position"].to_numpy()
     inside = (position >= 0) & (position < lengths[rows])
     place = 2 * np.where(inside, position, lengths[rows]) + 1
-    captioned = pc.is_in(fields["kind"], pa.array(sorted(CAPTIONED))).to_numpy(zero_copy_only=False)
-    return _table(rows, place, CAPTION, starts, ends, label=labels, label_end=label_ends)[np.asarray(captioned, bool)]
+    table = _table(starts, ends, record=rows, place=place, kind=CAPTION, label=label, label_end=label_end)
+    return table[among(fields["kind"], sorted(CAPTIONED))]
 
 
 @cache

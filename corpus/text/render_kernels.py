@@ -1,4 +1,4 @@
-"""The compiled half of `corpus.text.render_batch`: spans of bytes in, the bytes of texts out.
+"""Rendering kernels: spans of bytes in, the bytes of texts out; the compiled half of `corpus.text.render_batch`.
 
 What they compile in from other files is watched by `corpus.arrays.numba_cache`.
 """

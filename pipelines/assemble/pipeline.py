@@ -26,7 +26,8 @@ from corpus.stage.withdraw import changes_text
 from corpus.stage.workspace import WORK, Receipt, Workspace, plan_stage
 from corpus.storage.files import base_name, is_remote, remove_tree, sha256_file
 from pipelines.assemble import shard_steps, steps
-from pipelines.assemble.steps import BUCKET, Plan
+from pipelines.assemble.blocks import BUCKET
+from pipelines.assemble.steps import Plan
 from pipelines.beam.exchange import BlockExchange
 from pipelines.beam.metering import metered_step
 from pipelines.beam.runner import is_dry_run, is_embedded

@@ -5,16 +5,16 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import apache_beam as beam
-import numpy as np
 import pyarrow as pa
 from apache_beam.transforms.window import GlobalWindows
 
 from corpus.assemble import facts
-from corpus.assemble.documents import load_arrays
 from corpus.assemble.shards import place, shard_blocks, write_shard
+from corpus.dedup.resolve import Outcome
 from corpus.stage.manifest import SPLITS
 from corpus.stage.workspace import Receipt
-from pipelines.assemble.steps import CONFLICTS, OUTCOME, Blocks, PartStep, Resolved, Step
+from pipelines.assemble.blocks import Blocks
+from pipelines.assemble.steps import CONFLICTS, OUTCOME, PartStep, Resolved, Step
 from pipelines.beam.exchange import read_blocks
 from pipelines.beam.metering import count
 
@@ -28,7 +28,7 @@ class Place(PartStep):
     of two thousand shards.
     """
 
-    _outcome: dict[str, np.ndarray] | None = None
+    _outcome: Outcome | None = None
 
     def start_bundle(self) -> None:
         self._waiting: list[pa.Table] = []
@@ -37,7 +37,7 @@ class Place(PartStep):
     def process(self, element: int, resolved: Resolved) -> Iterator[Any]:
         plan = self._plan
         if self._outcome is None:  # the side input says that it is written; once a worker, not once a part
-            self._outcome = load_arrays(plan.workspace.path(OUTCOME))
+            self._outcome = Outcome.load(plan.workspace.path(OUTCOME))
         receipt, kept = place(
             part=element,
             stem=plan.records.names[element],

@@ -1,24 +1,26 @@
 """The steps of `assemble` as DoFns: each calls one plain function and cuts what it returns into blocks.
 
-Elements are numbers of parts, blocks of fixed-width rows, and receipts. Texts lie in files of their own
+Elements are numbers of parts, blocks (`pipelines.assemble.blocks`) and receipts. Texts lie in files of their own
 (`corpus.assemble.text_store`); those of candidates cross a shuffle on their way to verification, in compressed
 blocks, and what is known of the kept documents does on its way to their shard, with the text only where shards cannot
 read it.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from corpus.arrays.lookup import grouped, places_in
+from corpus.arrays.columns import doc_keys
+from corpus.arrays.hashing import GOLDEN
+from corpus.arrays.lookup import index_in_sorted
 from corpus.assemble import facts
 from corpus.assemble.config import AssembleConfig
 from corpus.assemble.contamination import evaluation_facts
-from corpus.assemble.documents import key_rows, load_arrays, make_documents, save_arrays, work_path
+from corpus.assemble.documents import key_rows, make_documents, work_path
 from corpus.assemble.full_text_join import RANKED_COLUMNS, join_full_texts, rank_table, ranks_of
 from corpus.assemble.id_conflicts import Conflict, conflict_counts, find_conflicts
 from corpus.assemble.inputs import RecordParts
@@ -30,23 +32,30 @@ from corpus.dedup.candidates import distinct_edges
 from corpus.dedup.candidates_bounded import bounded_candidate_edges
 from corpus.dedup.resolve import resolve
 from corpus.dedup.shingles import normalize, shingle
-from corpus.dedup.verify import Edges, plan_blocks, verified_edges
+from corpus.dedup.verify import plan_blocks, verified_edges
 from corpus.records import is_pmc
 from corpus.stage import task_progress
 from corpus.stage.workspace import WORK, Receipt, Workspace
 from corpus.storage import parquet
-from corpus.storage.ipc import from_block, to_block
+from corpus.storage.array_files import load_arrays
 from corpus.storage.schema import to_table
-from pipelines.beam.exchange import BlockRef, read_blocks
+from pipelines.assemble.blocks import (
+    BUCKET,
+    REQUEST,
+    Blocks,
+    gather,
+    gather_pairs,
+    pairs_block,
+    read_verification,
+    read_verified,
+    runs,
+    scatter,
+    texts_block,
+    verified_block,
+)
+from pipelines.beam.exchange import read_blocks
 from pipelines.beam.metering import count
 
-Blocks = Iterable[bytes | BlockRef]
-
-EDGE = np.dtype([("a", "<u8"), ("b", "<u8")])
-VERIFIED = np.dtype([("a", "<u8"), ("b", "<u8"), ("score", "<f8"), ("exact", "?")])
-REQUEST = np.dtype([("key", "<u8"), ("block", "<u4")])
-BUCKET = np.dtype([("hash", "<u8"), ("key", "<u8")])
-EDGES_TAG, TEXTS_TAG = b"E", b"T"
 BLOCK_DOCS = 20_000  # citations whose texts, or as much text, one verification holds at once: about 30 MB
 CONFLICTS = "id_conflicts.parquet"
 OUTCOME = f"{WORK}/outcome.npy"
@@ -97,19 +106,19 @@ class ReadKeys(PartStep):
     def process(self, element: int) -> Iterator[tuple[int, bytes]]:
         keys = key_rows(self._plan.records, part=element, rank=self._plan.ranks[element])
         # Fibonacci hashing: neighbouring PMIDs go to different partitions.
-        mixed = keys["entity"] * np.uint64(0x9E3779B97F4A7C15)
-        yield from _scatter(keys, mixed, self._plan.num_partitions)
+        mixed = keys["entity"] * GOLDEN
+        yield from scatter(keys, mixed, self._plan.num_partitions)
 
 
 class FoldState(beam.DoFn):
     """(partition, KEY blocks) → (part, VERDICT rows); on the output `retracted`: entities that are."""
 
     def process(self, element: tuple[int, Blocks]) -> Iterator[Any]:
-        keys = _gather(element[1], KEY)
+        keys = gather(element[1], KEY)
         verdicts = fold(keys)
         if len(named := retracted_entities(keys, verdicts)):
             yield beam.pvalue.TaggedOutput("retracted", named.tobytes())
-        for part, start, end in _runs(verdicts["part"]):
+        for part, start, end in runs(verdicts["part"]):
             yield part, verdicts[start:end].tobytes()
 
 
@@ -118,7 +127,7 @@ class MakeDocuments(PartStep):
 
     def process(self, element: tuple[int, Blocks], retracted: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
         part, blocks = element
-        verdicts = _gather(blocks, VERDICT)
+        verdicts = gather(blocks, VERDICT)
         verdicts = verdicts[np.argsort(verdicts["row"])]
         plan = self._plan
         make_documents(
@@ -133,11 +142,11 @@ class MakeDocuments(PartStep):
         rows = np.zeros(len(arrays["keys"]), BUCKET)
         rows["hash"], rows["key"] = arrays["hashes"], arrays["keys"]
         count("bucket rows", len(rows))
-        yield from _scatter(rows, rows["hash"], plan.num_partitions)
+        yield from scatter(rows, rows["hash"], plan.num_partitions)
 
 
 class FindCandidates(beam.DoFn):
-    """(partition, BUCKET blocks) → (0, EDGE rows); a partition that does not fit in memory is read in slices."""
+    """(partition, BUCKET blocks) → (0, candidate pairs); a partition that does not fit in memory is read in slices."""
 
     def process(self, element: tuple[int, Blocks]) -> Iterator[tuple[int, bytes]]:
         def rows() -> Iterator[np.ndarray]:
@@ -149,14 +158,14 @@ class FindCandidates(beam.DoFn):
 
 
 class PlanVerification(Step):
-    """(0, EDGE blocks) → (block, edges); on the output `requests`: (part, REQUEST rows)."""
+    """(0, candidate pairs) → (block, its pairs); on the output `requests`: (part, REQUEST rows)."""
 
     def process(self, element: tuple[int, Blocks]) -> Iterator[Any]:
-        edges = distinct_edges(_gather(element[1], np.dtype("<u8")).reshape(-1, 2))
+        edges = distinct_edges(gather_pairs(element[1]))
         count("candidate pairs", len(edges))
         keys, numbers = [np.zeros(0, np.uint64)], [np.zeros(0, np.uint32)]
         for number, block in enumerate(plan_blocks(edges, max_docs=BLOCK_DOCS, weigh=_weights)):
-            yield number, EDGES_TAG + block.tobytes()
+            yield number, pairs_block(block)
             keys.append(np.unique(block))
             numbers.append(np.full(len(keys[-1]), number, np.uint32))
         wanted = np.zeros(sum(map(len, keys)), REQUEST)
@@ -164,7 +173,7 @@ class PlanVerification(Step):
         wanted = wanted[np.argsort(wanted["key"])]
         for part, path in enumerate(self._plan.document_paths()):
             table = parquet.read_table(path, columns=["doc_key"])
-            at = places_in(table.column("doc_key").to_numpy().astype(np.uint64), wanted["key"])
+            at = index_in_sorted(doc_keys(table), wanted["key"])
             here = wanted[np.sort(at[at >= 0])]
             if len(here):
                 yield beam.pvalue.TaggedOutput("requests", (part, here.tobytes()))
@@ -179,35 +188,22 @@ class FetchTexts(PartStep):
         stem, workspace = self._plan.records.names[part], self._plan.workspace
         columns = [*RANKED_COLUMNS, "text_start"]
         table = parquet.read_table(workspace.path(work_path("documents", stem)), columns=columns)
-        keys = table.column("doc_key").to_numpy().astype(np.uint64)
-        table = table.take(pa.array(np.flatnonzero(places_in(keys, wanted["key"]) >= 0))).sort_by("doc_key")
+        keys = doc_keys(table)
+        table = table.take(pa.array(np.flatnonzero(index_in_sorted(keys, wanted["key"]) >= 0))).sort_by("doc_key")
         # Whether a citation is joined is not known yet; ranks only choose whom a large component is compared with.
         ranks = rank_table(table, np.zeros(table.num_rows, bool))
         places = (table.column(name).to_numpy() for name in ("text_start", "length"))
-        own = [
-            pa.array(wanted["key"]),
-            read_texts(workspace.path(work_path("texts", stem)), *places),
-            pa.FixedSizeListArray.from_arrays(ranks.ravel(), ranks.shape[1]),
-        ]
-        texts = pa.table(own, names=["key", "text", "ranks"])
+        texts = read_texts(workspace.path(work_path("texts", stem)), *places)
         for block in np.unique(wanted["block"]).tolist():
-            asked = texts.filter(pa.array(wanted["block"] == block)).combine_chunks()
-            # As a dictionary, a text of many documents goes once: a component of equal texts has no bound.
-            texts_once = asked.column("text").cast(pa.large_string()).dictionary_encode()
-            yield block, TEXTS_TAG + to_block(asked.set_column(1, "text", texts_once))
+            asked = wanted["block"] == block
+            yield block, texts_block(pa.array(wanted["key"][asked]), texts.filter(pa.array(asked)), ranks[asked])
 
 
 class Verify(Step):
-    """(block, edges and texts) → (0, number of twins and VERIFIED rows)."""
+    """(block, its pairs and texts) → (0, verified pairs)."""
 
     def process(self, element: tuple[int, Blocks]) -> Iterator[tuple[int, bytes]]:
-        edges, tables = np.zeros((0, 2), np.uint64), []
-        for block in read_blocks(element[1]):
-            if block[:1] == EDGES_TAG:
-                edges = np.frombuffer(block, "<u8", offset=1).reshape(-1, 2)
-            else:
-                tables.append(from_block(memoryview(block)[1:]))
-        table = pa.concat_tables(tables).unify_dictionaries().combine_chunks()
+        edges, table = read_verification(element[1])
         coded = table.column("text").combine_chunks()
         assert isinstance(coded, pa.DictionaryArray), "one dictionary of all texts"
         found = verified_edges(
@@ -222,27 +218,15 @@ class Verify(Step):
         )
         count("documents verified", table.num_rows)
         task_progress.add(self._plan.workspace.output, "compared", table.num_rows)
-        rows = np.zeros(len(found), VERIFIED)
-        for name in VERIFIED.names or ():
-            rows[name] = getattr(found, name)
-        yield 0, np.uint64(found.num_twins).tobytes() + rows.tobytes()
+        yield 0, verified_block(found)
 
 
 class Resolve(Step):
-    """(0, numbers of twins and VERIFIED rows) → `Resolved`; all fates go to one file."""
+    """(0, verified pairs) → `Resolved`; the outcome goes to one file."""
 
     def process(self, element: tuple[int, Blocks]) -> Iterator[Resolved]:
         plan = self._plan
-        blocks = [block for block in read_blocks(element[1]) if block]
-        num_twins = sum(int(np.frombuffer(block, "<u8", count=1)[0]) for block in blocks)
-        rows = np.unique(np.frombuffer(b"".join(block[8:] for block in blocks), VERIFIED))
-        edges = Edges(
-            a=rows["a"].copy(),
-            b=rows["b"].copy(),
-            score=rows["score"].copy(),
-            exact=rows["exact"].copy(),
-            num_twins=num_twins,
-        )
+        edges = read_verified(element[1])
         paths = plan.document_paths()
         join = join_full_texts(paths if plan.config.profile != "pile" else [])  # The Pile knows no join by id
         keys = np.unique(np.concatenate([edges.a, edges.b]))
@@ -253,13 +237,12 @@ class Resolve(Step):
             citations=join.citations,
             full_texts=join.full_texts,
         )
-        arrays = {item.name: getattr(outcome, item.name) for item in fields(outcome)}
-        save_arrays(plan.workspace.path(OUTCOME), **arrays)
+        outcome.save(plan.workspace.path(OUTCOME))
         conflicts = find_conflicts(paths)
         parquet.write_table(plan.workspace.path(CONFLICTS), to_table(conflicts, Conflict))
         file = plan.workspace.measure(CONFLICTS, role="id_conflicts", rows=len(conflicts))
         plan.workspace.finish(Receipt(task=CONFLICTS, parts=(file,)))
-        shards = plan_shards(paths, arrays, plan.config)
+        shards = plan_shards(paths, outcome, plan.config)
         counts = {
             **conflict_counts(conflicts),
             **evaluation_facts(plan.config),
@@ -274,24 +257,3 @@ class Resolve(Step):
 def _weights(keys: np.ndarray) -> np.ndarray:
     """Return as how many citations the text of each document counts: an article is as long as 25."""
     return np.where(is_pmc(keys), 25, 1)
-
-
-def _scatter(rows: np.ndarray, hashes: np.ndarray, num_partitions: int) -> Iterator[tuple[int, bytes]]:
-    """Yield (partition, rows) by the upper half of a 64-bit hash."""
-    partition = (hashes >> np.uint64(32)) * np.uint64(num_partitions) >> np.uint64(32)
-    order = grouped(partition, num_partitions)
-    for number, start, end in _runs(partition[order]):
-        yield number, rows[order[start:end]].tobytes()
-
-
-def _runs(values: np.ndarray) -> Iterator[tuple[int, int, int]]:
-    """Yield (value, start, end) for each run of equal values."""
-    if not len(values):  # a records part without a row
-        return
-    starts = np.flatnonzero(np.r_[True, values[1:] != values[:-1]])
-    for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(values)], strict=True):
-        yield int(values[start]), start, end
-
-
-def _gather(blocks: Blocks, dtype: np.dtype) -> np.ndarray:
-    return np.frombuffer(b"".join(read_blocks(blocks)), dtype)

@@ -1,4 +1,4 @@
-"""What `assemble` prints below its line: how duplicates were sought, conflicts of ids, evaluation sets, shards."""
+"""The lines that `assemble` prints at its end: the search for duplicates, conflicts of ids, evaluation sets, shards."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final

@@ -20,7 +20,7 @@ from corpus.assemble.decide import Document, decide
 from corpus.assemble.full_text_join import rank_table
 from corpus.assemble.inputs import pile_texts, stored_parts
 from corpus.assemble.updates import VERDICT
-from corpus.dedup.survivor_rank import RANK_WORDS
+from corpus.dedup.survivor_rank import RANK_COLUMNS
 from corpus.errors import UsageError
 from corpus.records import Record
 from corpus.stage.manifest import Manifest, has_manifest, read_manifest
@@ -118,7 +118,7 @@ def _why(row: dict[str, Any], documents: dict[str, Document]) -> str:
     joined = np.array([False, row["reason"] == "full_text_kept"])
     ranks = rank_table(to_table(pair, Document), joined)
     decides = np.flatnonzero(ranks[0] != ranks[1])
-    return f"; the survivor {RANK_WORDS[decides[0]]}" if len(decides) else ""
+    return f"; the survivor {RANK_COLUMNS[decides[0]][1]}" if len(decides) else ""
 
 
 def _records_place(corpus: str, manifest: Manifest, records: str | None) -> str | None:

@@ -17,7 +17,7 @@ import psutil
 
 from corpus import storage
 from corpus.assemble.config import REVISION, AssembleConfig
-from corpus.assemble.decide_batch import unread
+from corpus.assemble.decide import unread_columns
 from corpus.assemble.documents import file_ranks
 from corpus.assemble.inputs import StoredParts
 from corpus.errors import UsageError
@@ -105,7 +105,7 @@ def _reading(parts: RehearsedParts, folder: str) -> dict[str, float]:
                 writer.write_batch(batch)
         stored = StoredParts(paths=(path,), digests=("",))
         start = time.process_time()
-        rows = sum(batch.num_rows for batch in stored.batches(0, without=unread(AssembleConfig())))
+        rows = sum(batch.num_rows for batch in stored.batches(0, without=unread_columns(AssembleConfig())))
         seconds[source] = (time.process_time() - start) / rows
         os.unlink(path)
     return seconds

@@ -32,7 +32,7 @@ from corpus.stage.workspace import Receipt, plan_stage
 from corpus.storage import parquet
 from corpus.synthetic.rehearsal.parts import RehearsedParts
 from corpus.synthetic.rehearsal.statistics import CITATIONS_PER_PART, WITH_ABSTRACT
-from corpus.text.render_batch import clean_texts
+from corpus.text.render_batch import render_batch
 
 GROUP_ROWS = 5000  # as `extract` writes citations
 FEW = 5000  # documents of the run that tells what starting costs; of articles a tenth
@@ -58,7 +58,7 @@ class Documents:
     def texts(self) -> pa.ChunkedArray:
         """Return the texts of the articles, or of the citations that have an abstract, each once."""
         chunks = [
-            clean_texts(batch, floats="captions").texts
+            render_batch(batch, floats="captions").texts
             for number in self._same()
             for batch in self._batches(number, whole=False)
         ]
@@ -96,7 +96,7 @@ def write_records(documents: Documents, folder: Path) -> None:
         table = pa.Table.from_batches(batches)
         with parquet.open_writer(workspace.path(path), table.schema) as writer:
             writer.write_table(table, row_group_size=GROUP_ROWS)
-        text_bytes += sum(clean_texts(batch, floats="captions").texts.nbytes for batch in table.to_batches())
+        text_bytes += sum(render_batch(batch, floats="captions").texts.nbytes for batch in table.to_batches())
         made.append(workspace.measure(path, role="records", rows=table.num_rows))
     total = sum(part.rows for part in made)
     receipt = Receipt(task="extract", parts=tuple(made), books=Books(read=total, kept=total))

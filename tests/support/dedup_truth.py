@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import xxhash
 from scipy.sparse import csr_array
 
-from corpus.arrays.lookup import places_in
+from corpus.arrays.lookup import index_in_sorted
 from corpus.ncbi.jats.reader import read_parts
 from corpus.ncbi.pubmed.reader import read_pubmed
 from corpus.records import Record
@@ -102,7 +102,7 @@ def true_pairs(
     sizes = np.array([len(one) for one in sets])
     shingles, counts = np.unique(np.concatenate([*sets, np.zeros(0, np.uint64)]), return_counts=True)
     shared = shingles[counts > 1]
-    places = [places_in(one, shared) for one in sets]
+    places = [index_in_sorted(one, shared) for one in sets]
     rows = [found[found >= 0] for found in places]
     starts = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
     indices = np.concatenate([*rows, np.zeros(0, np.int64)])

@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
+from corpus.arrays.hashing import GOLDEN, SPLITMIX_1
 from corpus.errors import CorruptError
 from corpus.ncbi.archives import gzip_stream
 
 _KEY = r"^metadata/PMC(?P<pmcid>[1-9][0-9]{0,9})\.(?P<version>[1-9][0-9]{0,4})\.json$"
-_MIX = np.uint64(0x9E3779B97F4A7C15)
 _NIBBLES = np.full(256, 255, np.uint8)
 _NIBBLES[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16)
 PmcIds = npt.NDArray[np.int64]
@@ -64,9 +64,9 @@ class Listing:
 def scatter(pmcids: PmcIds) -> npt.NDArray[np.uint64]:
     """Return a number for each PMC id that depends on it alone and is spread evenly: for samples and machines."""
     mixed = pmcids.astype(np.uint64)
-    mixed *= _MIX
+    mixed *= GOLDEN
     mixed ^= mixed >> np.uint64(29)
-    mixed *= np.uint64(0xBF58476D1CE4E5B9)
+    mixed *= SPLITMIX_1
     mixed ^= mixed >> np.uint64(32)
     return mixed
 

@@ -75,7 +75,7 @@ class ShardPlan:
             if start <= last and first <= end:
                 for batch in parquet.iter_batches(path, batch_size=_BATCH):
                     wanted = batch.filter(pa.array(is_in(batch.column("pmcid").to_numpy(), ids)))
-                    details += from_batch(wanted.drop_columns(["json"]), Detail)
+                    details += from_batch(wanted, Detail, without=("json",))
                     texts.append(wanted.column("json"))
         return details, pa.concat_arrays(texts)
 

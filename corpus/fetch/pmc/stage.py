@@ -186,7 +186,7 @@ class _PmcFetch:
         columns = [one.name for one in dataclasses.fields(Detail) if one.name != "json"]
         passed: list[int] = []
         for batch in parquet.iter_batches(details_path(self.workspace.output, receipt), columns):
-            for detail in from_batch(batch, Detail):
+            for detail in from_batch(batch, Detail, without=("json",)):
                 reason = verdict(detail, self.config)
                 if reason:
                     dropped[reason] += 1

@@ -103,7 +103,7 @@ def _fields(lines: Iterator[str]) -> Iterator[tuple[str, str, str, bool]]:
     first = next(lines, "")
     if "," not in first:  # the date of oa_file_list.txt
         for line in lines:
-            _, _, accession, pmid, code = [*line.rstrip("\r\n").split("\t"), "", "", ""][:5]
+            accession, pmid, code = [*line.rstrip("\r\n").split("\t"), "", "", ""][2:5]
             yield accession, pmid, code, False
         return
     header = [name.strip().lower() for name in next(csv.reader([first]))]

@@ -43,14 +43,16 @@ class BodyReader(InlineReader):
 
     def capture(self, element: int) -> list[Block]:
         """Return the blocks of an element's content, apart from the running text."""
-        saved = (self.blocks, self._buffer, self._depth, self._kind, self._label, self.in_body)
-        self.blocks, self._buffer, self._depth, self._kind, self._label = [], [], 0, BlockKind.PARAGRAPH, ""
-        self.in_body = False
+        blocks, buffer, depth = self.blocks, self._buffer, self._depth
+        kind, label, in_body = self._kind, self._label, self.in_body
+        self.blocks, self._buffer, self._depth = [], [], 0
+        self._kind, self._label, self.in_body = BlockKind.PARAGRAPH, "", False
         try:
             self.read(element)
             return self.blocks
         finally:
-            self.blocks, self._buffer, self._depth, self._kind, self._label, self.in_body = saved
+            self.blocks, self._buffer, self._depth = blocks, buffer, depth
+            self._kind, self._label, self.in_body = kind, label, in_body
 
     def lines(self, element: int) -> list[str]:
         """Return the texts of an element's blocks."""

@@ -44,7 +44,8 @@ class InlineReader:
     def _content(self, element: int) -> None:
         """Add the content of an element to the buffer, without its own tail."""
         doc, append, find_rule = self.doc, self._buffer.append, self.RULES.get
-        text, names, starts, ends, nexts = doc.text, doc.tag_names, doc.starts, doc.ends, doc.nexts
+        text, names = doc.text, doc.tag_names
+        starts, ends, nexts = doc.starts, doc.ends, doc.nexts
         pos, child, stop = starts[element], element + 1, nexts[element]
         while child < stop:
             if pos < (start := starts[child]):

@@ -5,6 +5,7 @@ the others is found here, so that Python looks at those alone.
 """
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,7 +16,25 @@ from corpus.ncbi.markup.kernels import kernel, part
 
 forget_outdated(Path(__file__).parent)
 
-_CONTAINER, _HEAD, _ROW, _CELL, _HEAD_CELL = 1, 2, 3, 4, 5
+# What an element is within a table.
+_CONTAINER = 1
+_HEAD = 2
+_ROW = 3
+_CELL = 4
+_HEAD_CELL = 5
+
+
+class Cells(NamedTuple):
+    """The cells of a table in reading order.
+
+    `places` is int32[5, num_cells]: where the text starts and ends in `doc.text`, the element, whether it holds
+    elements or control characters, whether its start tag may state a span. Rows without cells are left out.
+    """
+
+    places: np.ndarray
+    heads: np.ndarray  # bool[num_cells]
+    bounds: np.ndarray  # int32[num_rows + 1]: at which cell each row starts
+    solid: int  # number of solid characters in all of them
 
 
 def _roles() -> np.ndarray:
@@ -36,15 +55,9 @@ def _roles() -> np.ndarray:
 _ROLES = _roles()
 
 
-def find_cells(doc: Markup, table: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-    """Return the cells of a table (XHTML or CALS) in reading order.
-
-    They are int32[5, num_cells]: where the text starts and ends in `doc.text`, the element, whether it holds elements
-    or control characters, whether its start tag may state a span; bool[num_cells]: whether it is a head; int32[num_rows
-    + 1]: at which cell each row starts; and the number of solid characters in all of them. Rows without cells are left
-    out.
-    """
-    return _cells(np.frombuffer(doc.raw, np.uint8), doc.rows, _ROLES, table)
+def find_cells(doc: Markup, table: int) -> Cells:
+    """Return the cells of a table, XHTML or CALS."""
+    return Cells(*_cells(np.frombuffer(doc.raw, np.uint8), doc.rows, _ROLES, table))
 
 
 @kernel

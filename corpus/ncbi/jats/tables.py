@@ -93,8 +93,9 @@ def _members(reader: BodyReader, element: int, children: list[int]) -> list[int]
 def read_rows(reader: BodyReader, table: int) -> tuple[tuple[Cell, ...], ...]:
     """Return the rows of a table (XHTML or CALS) in reading order."""
     doc = reader.doc
-    places, heads, bounds, solid = find_cells(doc, table)
-    starts, ends, elements, marked, spanning = places.tolist()
+    found = find_cells(doc, table)
+    starts, ends, elements = found.places[:3].tolist()
+    marked, spanning = found.places[3:].tolist()
     text = doc.text
     texts = [text[start:end].strip() for start, end in zip(starts, ends, strict=True)]
     if any(marked):
@@ -112,10 +113,10 @@ def read_rows(reader: BodyReader, table: int) -> tuple[tuple[Cell, ...], ...]:
             for element, special in zip(elements, spanning, strict=True)
         ]
         rowspans, colspans = zip(*spans, strict=True)
-    cells = list(map(Cell, texts, rowspans, colspans, heads.tolist()))
-    if unread := doc.solid(table) - solid:
+    cells = list(map(Cell, texts, rowspans, colspans, found.heads.tolist()))
+    if unread := doc.solid(table) - found.solid:
         reader.accounts.move(UNREAD, unread)
-    return tuple(tuple(cells[start:end]) for start, end in pairwise(bounds.tolist()))
+    return tuple(tuple(cells[start:end]) for start, end in pairwise(found.bounds.tolist()))
 
 
 @lru_cache(maxsize=1 << 12)

@@ -15,7 +15,8 @@ _ALIGNMENTS = {"AlignLeft": "left", "AlignRight": "right", "AlignCenter": "cente
 
 def html_table(table: Block) -> list[str]:
     """Return a table as lines of HTML."""
-    _, caption, aligns, _, header, rows = table
+    caption, aligns = table[1:3]
+    header, rows = table[4:]
     parts = ["<table>"]
     if caption:
         parts.append(f"<caption>{_inlines(caption)}</caption>")

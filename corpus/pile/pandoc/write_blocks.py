@@ -70,7 +70,7 @@ class BlockWriter:
         self._page.blank_line()
 
     def _header(self, block: Block) -> None:
-        _, level, attributes, inlines = block
+        level, attributes, inlines = block[1:]
         text = self.inlines.write(_without_breaks(inlines))
         ident = self._ident(plain_text(inlines))
         mark = "" if attributes[0] in ("", ident) else " " + attributes_text(attributes)

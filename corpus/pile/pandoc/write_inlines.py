@@ -99,7 +99,8 @@ class InlineWriter:
         return "[" + "; ".join([f"@{key}" for key in inline[1]]) + "]"
 
     def _link(self, inline: Inline) -> str:
-        _, attributes, inlines, url, title = inline
+        attributes, inlines = inline[1:3]
+        url, title = inline[3:]
         text = self.write(inlines)
         address = url.removeprefix("mailto:")
         if len(inlines) == 1 and inlines[0][0] == "Str" and percent_encode(inlines[0][1]) == address and is_uri(url):
@@ -108,7 +109,8 @@ class InlineWriter:
         return f"[{text}]({url}{named}){attributes_text(attributes)}"
 
     def _image(self, inline: Inline) -> str:
-        _, attributes, inlines, url, title = inline
+        attributes, inlines = inline[1:3]
+        url, title = inline[3:]
         if not inlines or inlines == [("Str", url)]:
             inlines = [("Str", "")]
         return "!" + self._link(("Link", attributes, inlines, url, title.removeprefix("fig:")))

@@ -16,7 +16,8 @@ _Cell = list[str]
 
 def write_table(table: Block, cell: Callable[[Blocks], _Cell]) -> tuple[list[str], int]:
     """Return the lines of a table, without its caption, and the columns by which they are indented."""
-    _, _, aligns, widths, header, rows = table
+    aligns, widths = table[2:4]
+    header, rows = table[4:]
     cells = [blocks for row in [header, *rows] for blocks in row]
     headless = not any(header)
     simple = all(_is_simple(blocks) for blocks in cells)

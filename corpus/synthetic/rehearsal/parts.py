@@ -6,7 +6,7 @@ again; only one batch is ever in memory.
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,15 @@ Rows = npt.NDArray[np.int64]
 _GOLDEN = 0.6180339887498949
 _LABELS = ("BACKGROUND", "METHODS", "RESULTS", "CONCLUSIONS")
 _JOURNALS = 5000
+
+
+class _Stretch(NamedTuple):
+    """What one part holds: the records of one kind with the numbers `start` to `end` - 1."""
+
+    stem: str
+    kind: str  # citation, update or article
+    start: int
+    end: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,7 +57,7 @@ class RehearsedParts:
     @property
     def names(self) -> tuple[str, ...]:
         """The stems of the parts, in the order in which their files apply."""
-        return tuple(name for name, *_ in self._layout())
+        return tuple(part.stem for part in self._layout())
 
     @property
     def digests(self) -> tuple[str, ...]:
@@ -58,30 +67,31 @@ class RehearsedParts:
     def keys(self, part: int) -> pa.Table:
         """Return the key columns of a part."""
         with metered("make up"):
-            _, kind, start, end = self._layout()[part]
-            columns = self._ids(kind, np.arange(start, end), start)
+            own = self._layout()[part]
+            columns = self._ids(own.kind, np.arange(own.start, own.end), own.start)
             schema = pa.schema([schema_of(Record).field(name) for name in KEY_COLUMNS])
             return pa.Table.from_arrays([columns[name] for name in KEY_COLUMNS], schema=schema)
 
     def batches(self, part: int, *, without: Collection[str] = ()) -> Iterator[pa.RecordBatch]:
         """Yield the records of a part."""
-        _, kind, start, end = self._layout()[part]
-        size = BATCH_ROWS if kind != "article" else 250
-        for first in range(start, end, size):
+        own = self._layout()[part]
+        size = BATCH_ROWS if own.kind != "article" else 250
+        for first in range(own.start, own.end, size):
             with metered("make up"):
-                batch = self._batch(kind, np.arange(first, min(first + size, end)), start)
+                batch = self._batch(own.kind, np.arange(first, min(first + size, own.end)), own.start)
             yield batch.drop_columns(list(without)) if without else batch
 
-    def _layout(self) -> list[tuple[str, str, int, int]]:
-        """Return (stem, kind, first number, end) of every part."""
-        parts: list[tuple[str, str, int, int]] = []
+    def _layout(self) -> list[_Stretch]:
+        """Return what every part holds."""
+        parts: list[_Stretch] = []
         for kind, total in (("citation", self.num_citations), ("update", self.num_updates)):
             for start in range(0, total, statistics.CITATIONS_PER_PART):
                 end = min(start + statistics.CITATIONS_PER_PART, total)
-                parts.append((f"pubmed26n{len(parts) + 1:04d}", kind, start, end))
+                parts.append(_Stretch(f"pubmed26n{len(parts) + 1:04d}", kind, start, end))
         for start in range(0, self.num_articles, statistics.ARTICLES_PER_PART):
             end = min(start + statistics.ARTICLES_PER_PART, self.num_articles)
-            parts.append((f"articles-{start // statistics.ARTICLES_PER_PART:05d}", "article", start, end))
+            stem = f"articles-{start // statistics.ARTICLES_PER_PART:05d}"
+            parts.append(_Stretch(stem, "article", start, end))
         return parts
 
     def _citations_of(self, kind: str, numbers: Rows) -> Rows:

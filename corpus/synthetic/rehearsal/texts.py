@@ -5,6 +5,7 @@ with a second one that replaces some words.
 """
 
 from functools import cache
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -12,16 +13,18 @@ import numpy.typing as npt
 import pyarrow as pa
 from numba import njit
 
+from corpus.arrays.hashing import GOLDEN, splitmix64
+from corpus.arrays.hashing_kernels import splitmix64_of_one
+from corpus.arrays.numba_cache import forget_outdated
 from corpus.synthetic.rehearsal.statistics import EDITED_WORDS
+
+forget_outdated(Path(__file__).parent)
 
 Seeds = npt.NDArray[np.uint64]
 
 _WORDS: Final = 40_000
 _SLOTS: Final = 1 << 16
 _LONGEST: Final = 24
-_STEP: Final = np.uint64(0x9E3779B97F4A7C15)
-_MIX_1: Final = np.uint64(0xBF58476D1CE4E5B9)
-_MIX_2: Final = np.uint64(0x94D049BB133111EB)
 _SYLLABLES: Final = (
     *("car", "dio", "my", "o", "gen", "ase", "immu", "no", "his", "to", "chem", "cyt", "thro", "mb", "pho", "syn"),
     *("the", "pro", "bio", "tic", "na", "par", "ti", "cle", "gra", "phy", "al", "in", "er", "on", "re", "ed"),
@@ -54,10 +57,7 @@ _BEYOND: Final = ("β", "α", "±", "µg", "TNF-α", "β-catenin", "–", "≥",
 def mixed(values: Seeds, salt: int) -> Seeds:
     """Return well mixed 64-bit numbers (SplitMix64) of values and a salt."""
     with np.errstate(over="ignore"):
-        state = values + np.uint64(salt + 1) * _STEP
-        state = (state ^ (state >> np.uint64(30))) * _MIX_1
-        state = (state ^ (state >> np.uint64(27))) * _MIX_2
-    return state ^ (state >> np.uint64(31))
+        return splitmix64(values + np.uint64(salt + 1) * GOLDEN)
 
 
 def units(values: Seeds, salt: int) -> npt.NDArray[np.float64]:
@@ -81,20 +81,13 @@ def _vocabulary() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], npt.NDA
 
 
 @njit(cache=True, nogil=True)
-def _next(state: np.uint64) -> np.uint64:
-    state = (state ^ (state >> np.uint64(30))) * _MIX_1
-    state = (state ^ (state >> np.uint64(27))) * _MIX_2
-    return state ^ (state >> np.uint64(31))
-
-
-@njit(cache=True, nogil=True)
 def _draw(stream: np.uint64, edit: np.uint64, k: int) -> np.uint64:
     """Return the random bits of word number `k` of a text."""
     if edit:
-        other = _next(edit + np.uint64(k + 1) * _STEP)
+        other = splitmix64_of_one(edit + np.uint64(k + 1) * GOLDEN)
         if other < np.uint64(EDITED_WORDS * 2.0**64):
-            return _next(other)
-    return _next(stream + np.uint64(k + 1) * _STEP)
+            return splitmix64_of_one(other)
+    return splitmix64_of_one(stream + np.uint64(k + 1) * GOLDEN)
 
 
 @njit(cache=True, nogil=True)

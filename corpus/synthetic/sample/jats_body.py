@@ -69,7 +69,7 @@ def citation_text(article: Article, numbers: str) -> str:
 
 def formula(article: Article, text: str) -> str:
     """Return a formula as MathML, as TeX in its full wrapper, or as alternatives of both."""
-    _, prefix, declare, link = NAMESPACES[article.dialect.namespaces]
+    prefix, declare, link = NAMESPACES[article.dialect.namespaces][1:]
     math = math_ml(text, prefix=prefix, declare=declare)
     tex = f'<tex-math id="M1">{escape(_TEX_HEAD + text + _TEX_FOOT)}</tex-math>'
     graphic = f'<inline-graphic {link}href="formula.gif"/>'

@@ -5,8 +5,8 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus.arrays.hashing import string_hashes
-from corpus.arrays.lookup import grouped, places_in
+from corpus.arrays.hashing_kernels import string_hashes
+from corpus.arrays.lookup import index_in_sorted, stable_group_order
 
 KEYS = st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 9))
 
@@ -15,7 +15,7 @@ KEYS = st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 9))
 def test_places_are_those_of_a_dictionary(keys: list[int], values: set[int]) -> None:
     ordered = sorted(values)
     place = {value: number for number, value in enumerate(ordered)}
-    found = places_in(np.array(keys, np.uint64), np.array(ordered, np.uint64))
+    found = index_in_sorted(np.array(keys, np.uint64), np.array(ordered, np.uint64))
     assert found.tolist() == [place.get(key, -1) for key in keys]
 
 
@@ -23,7 +23,7 @@ def test_places_are_those_of_a_dictionary(keys: list[int], values: set[int]) -> 
 def test_groups_come_together_in_the_order_of_their_rows(groups: list[int], num_groups: int, kind: type) -> None:
     groups = [group % num_groups for group in groups]
     expected = sorted(range(len(groups)), key=groups.__getitem__)
-    assert grouped(np.array(groups, kind), num_groups).tolist() == expected
+    assert stable_group_order(np.array(groups, kind), num_groups).tolist() == expected
 
 
 @settings(deadline=None)  # the first call compiles

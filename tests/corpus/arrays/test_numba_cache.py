@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from corpus.arrays import numba_cache
 from corpus.arrays.numba_cache import forget_outdated
 
 PART = "from numba import njit\n\n@njit\ndef part(x):\n    return x + {added}\n"
@@ -44,7 +45,10 @@ def test_an_edited_part_is_compiled_again(tmp_path: Path, repository: Path) -> N
     assert result(tmp_path, repository) == (11, 1)
 
 
-def test_only_what_is_older_than_a_source_goes(tmp_path: Path) -> None:
+def test_only_what_is_older_than_a_source_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    monkeypatch.setattr(numba_cache, "_SHARED", shared)
     cache = tmp_path / "__pycache__"
     cache.mkdir()
     now = time.time()
@@ -54,3 +58,6 @@ def test_only_what_is_older_than_a_source_goes(tmp_path: Path) -> None:
     assert forget_outdated(tmp_path) == 1
     assert [path.name for path in cache.iterdir()] == ["new.nbi"]
     assert forget_outdated(tmp_path / "nowhere") == 0
+    (shared / "hashing.py").touch()
+    assert forget_outdated(tmp_path) == 1
+    assert not [*cache.iterdir()]

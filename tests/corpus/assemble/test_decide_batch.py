@@ -8,111 +8,20 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from corpus.assemble.config import AssembleConfig
-from corpus.assemble.decide import Document, EarlyDecision, decide
-from corpus.assemble.decide_batch import decide_batch, unread
+from corpus.assemble.decide import Document, EarlyDecision, decide, unread_columns
+from corpus.assemble.decide_batch import decide_batch
 from corpus.assemble.updates import VERDICT, RevisionStatus
-from corpus.records import AbstractPart, Block, BlockKind, Float, Kind, Record, Source, pmc_doc_id, pubmed_doc_id
-from corpus.storage.schema import from_batch, to_table
+from corpus.records import AbstractPart, Block, BlockKind, Kind, Record, Source
+from corpus.storage.schema import from_batch
 from corpus.text.render import render
-from corpus.text.render_batch import clean_texts
-
-WORDS = st.sampled_from(
-    [
-        *(
-            "a",
-            "the",
-            "word",
-            "p<0.05",
-            "β",
-            "µg",
-            "±",
-            "é",
-            "é",
-            "x­y",
-            "​",
-            "TNF-α",
-            "10⁵",
-            "漢字",
-            "😀",
-            "ſ",
-            "가",
-            "각",
-        ),
-        *(" ", "  ", "\n", " \n ", "\t", "\r", " ", " ", "\x0b", "\x1f", "\x7f", "-", ":", ".", "# ", "- "),
-        "The online version of this article contains supplementary material.",
-        *("The  online", "electronic supplementary material", "Online version of this article"),
-    ]
-)
-TEXT = st.lists(WORDS, max_size=9).map("".join)
-LABEL = st.sampled_from(
-    ["", "METHODS", "Methods: ", "unlabelled", "UNASSIGNED:", " : ", "Abstract ", "ABſTRACT", "a:b "]
-)
-PARTS = st.builds(AbstractPart, type=st.sampled_from(["main", "main", "graphical"]), label=LABEL, text=TEXT)
-ADMINISTRATIVE = st.sampled_from(["Funding", "Competing  interests", "2.1 Authors’ contributions:", "long β " * 300])
-BLOCKS = st.builds(
-    Block,
-    kind=st.sampled_from([*BlockKind, BlockKind.HEADING, BlockKind.HEADING]),
-    depth=st.integers(-1, 8),
-    text=st.one_of(TEXT, ADMINISTRATIVE),
-)
-FLOATS = st.builds(
-    Float,
-    kind=st.sampled_from(["figure", "table", "box", "supplement"]),
-    label=st.sampled_from(["", "Table 1", "Fig. 2.", "Box:", " "]),
-    caption=TEXT,
-    position=st.integers(-1, 5),
-)
-
-
-def lists(items: st.SearchStrategy, size: int) -> st.SearchStrategy:
-    return st.lists(items, max_size=size).map(tuple)
-
-
-@st.composite
-def records(draw: st.DrawFn, number: int) -> Record:
-    kind = draw(st.sampled_from(list(Kind)))
-    pubmed = kind in (Kind.CITATION, Kind.BOOK, Kind.DELETION)
-    part = 2 if kind is Kind.SUB_ARTICLE else 0
-    return Record(
-        doc_id=pubmed_doc_id(number) if pubmed else pmc_doc_id(number, 3, part),
-        source=Source.PUBMED if pubmed else Source.PMC,
-        kind=kind,
-        pmid=number if pubmed else draw(st.sampled_from([None, 5])),
-        pmcid=draw(st.sampled_from([None, 7])) if pubmed else number,
-        version=1 if pubmed else 3,
-        title=draw(TEXT),
-        vernacular_title=draw(TEXT),
-        abstracts=draw(lists(PARTS, 3)),
-        copyright=draw(st.sampled_from(["", "© 2019 Elsevier", "licensed under CC BY 4.0"])),
-        body=() if pubmed else draw(lists(BLOCKS, 9)),
-        floats=() if pubmed else draw(lists(FLOATS, 4)),
-        publication_types=draw(lists(st.sampled_from(["Journal Article", "Published Erratum", "Review"]), 2)),
-        article_type=draw(st.sampled_from(["", "research-article", "correction"])),
-        license=draw(st.sampled_from(["", "CC-BY-4.0", "CC-BY-NC-4.0"])),
-        retracted=draw(st.booleans()),
-        ocr=draw(st.booleans()),
-        text_language=draw(st.sampled_from(["", "en", "de"])),
-    )
-
-
-BATCHES = st.integers(0, 6).flatmap(lambda size: st.tuples(*(records(number) for number in range(1, size + 1))))
-CONFIGS = st.builds(
-    AssembleConfig,
-    floats=st.sampled_from(["captions", "none", "tables"]),
-    min_words=st.integers(0, 6),
-    notice_words=st.integers(0, 6),
-    languages=st.sampled_from([(), ("en",)]),
-    retracted=st.sampled_from(["drop", "tag", "keep"]),
-    ocr=st.sampled_from(["drop", "keep"]),
-    sub_articles=st.sampled_from(["drop", "keep"]),
-    license=st.sampled_from(["any", "open", "commercial"]),
-)
+from corpus.text.render_batch import render_batch
+from tests.support.random_records import BATCHES, CONFIGS, as_batch
 
 
 @settings(deadline=None, max_examples=300)
 @given(BATCHES, st.sampled_from(["captions", "none"]))
 def test_batch_text_is_the_records_text(batch: tuple[Record, ...], floats: str) -> None:
-    made = clean_texts(as_batch(batch), floats=floats)
+    made = render_batch(as_batch(batch), floats=floats)
     for record, text, words, handed_back in zip(
         batch, made.texts.to_pylist(), made.num_words, made.handed_back, strict=True
     ):
@@ -129,7 +38,7 @@ def test_common_text_is_not_handed_back() -> None:
         title="TNF-α and β-catenin (±5 µg, 10⁵)",
         abstracts=(AbstractPart(label="METHODS", text="It was\n seen — “twice” – in naïve cells."),),
     )
-    assert clean_texts(as_batch([plain]), floats="captions").handed_back.tolist() == [False]
+    assert render_batch(as_batch([plain]), floats="captions").handed_back.tolist() == [False]
 
 
 @settings(deadline=None, max_examples=300)
@@ -143,7 +52,7 @@ def test_batch_is_decided_as_each_record(
         live = RevisionStatus.SUPERSEDED if codes[row] is RevisionStatus.DELETION_NOTICE else codes[row]
         verdicts[row] = (0, row, 4, RevisionStatus.DELETION_NOTICE if notice else live)
     expected = [decide(record, row + 10, verdicts[row], config) for row, record in enumerate(batch)]
-    read = as_batch(batch).drop_columns(list(unread(config)))
+    read = as_batch(batch).drop_columns(list(unread_columns(config)))
     documents, early = decide_batch(read, first_row=10, verdicts=verdicts, config=config)
     assert from_batch(documents.sort_by("row"), Document) == [made for made in expected if isinstance(made, Document)]
     assert from_batch(early, EarlyDecision) == [made for made in expected if isinstance(made, EarlyDecision)]
@@ -165,12 +74,6 @@ def test_a_slice_of_a_batch_is_read_as_it_stands(profile: str) -> None:
     assert profile == "clean" or made.column("text").to_pylist() == ["text 2", "text 3", "text 4"]
 
 
-def as_batch(rows: tuple[Record, ...] | list[Record]) -> pa.RecordBatch:
-    table = to_table(rows, Record).combine_chunks()
-    batches = table.to_batches()
-    return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
-
-
 STOCK = "The online version of this article contains supplementary material."
 
 
@@ -180,7 +83,7 @@ def test_stock_sentences_and_short_texts_leave_nothing_between_the_others() -> N
     rows = [replace(base, doc_id=f"pmid:{k}", pmid=k, abstracts=part) for k, part in enumerate(parts, start=1)]
     body = (Block(kind=BlockKind.HEADING, text="Files", depth=1), Block(kind=BlockKind.PARAGRAPH, text=STOCK))
     rows.append(replace(rows[0], doc_id="pmid:5", pmid=5, body=body))
-    made = clean_texts(as_batch(rows), floats="captions")
+    made = render_batch(as_batch(rows), floats="captions")
     assert made.texts.to_pylist() == [render(row) for row in rows]
     assert not made.handed_back.any()
     assert made.texts[1].as_py() == "One two three four"

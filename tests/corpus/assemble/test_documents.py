@@ -10,11 +10,12 @@ import pytest
 
 from corpus.assemble import documents
 from corpus.assemble.config import AssembleConfig
-from corpus.assemble.documents import FILES, load_arrays, make_documents, work_path
+from corpus.assemble.documents import FILES, make_documents, work_path
 from corpus.assemble.inputs import RecordParts
 from corpus.assemble.updates import PMC_ENTITY, PUBMED_ENTITY, VERDICT, RevisionStatus
 from corpus.stage.workspace import Receipt, Workspace, plan_stage
 from corpus.storage import parquet
+from corpus.storage.array_files import load_arrays
 from corpus.synthetic.rehearsal.parts import RehearsedParts
 
 PARTS = RehearsedParts(seed=0, num_citations=1000, num_articles=0)

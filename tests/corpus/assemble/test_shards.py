@@ -11,6 +11,7 @@ from corpus.assemble.decide import Document, EarlyDecision
 from corpus.assemble.documents import work_path, write_documents
 from corpus.assemble.shards import place, shard_blocks, write_shard
 from corpus.assemble.splits import Shards
+from corpus.dedup.resolve import Outcome
 from corpus.reasons import DUPLICATE_REASONS, DropReason
 from corpus.records import doc_id, doc_key
 from corpus.stage.manifest import Books
@@ -44,18 +45,18 @@ def text_of(name: str) -> str:
     return f"{name} " * (1 + int(name[5:]) % 7)
 
 
-def outcome() -> dict[str, np.ndarray]:
+def outcome() -> Outcome:
     """Documents 1 to 1000 form one cluster; 2 to 11 are dropped for 1."""
     dropped = KEYS[1:11]
-    return {
-        "dropped": dropped,
-        "survivor": np.full(len(dropped), KEYS[0]),
-        "matched": np.full(len(dropped), KEYS[0]),
-        "score": np.full(len(dropped), 0.9),
-        "reason": np.full(len(dropped), DUPLICATE_REASONS.index(DropReason.NEAR_DUPLICATE), np.uint8),
-        "member": KEYS[:1000],
-        "cluster": np.full(1000, KEYS[0]),
-    }
+    return Outcome(
+        dropped=dropped,
+        survivor=np.full(len(dropped), KEYS[0]),
+        matched=np.full(len(dropped), KEYS[0]),
+        score=np.full(len(dropped), 0.9),
+        reason=np.full(len(dropped), DUPLICATE_REASONS.index(DropReason.NEAR_DUPLICATE), np.uint8),
+        member=KEYS[:1000],
+        cluster=np.full(1000, KEYS[0]),
+    )
 
 
 def test_every_kept_document_is_in_one_shard_and_every_record_has_a_decision(workspace: Workspace) -> None:

@@ -1,5 +1,6 @@
 """The split stays as the corpus grows, and shards hold equally much text wherever single documents allow it."""
 
+from dataclasses import replace
 from itertools import accumulate
 from typing import Any
 
@@ -10,15 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from corpus.arrays.hashing import GOLDEN, mix
+from corpus.arrays.hashing import GOLDEN, splitmix64
 from corpus.assemble.config import AssembleConfig
-from corpus.assemble.splits import BIN_BITS, Scales, clusters_of, cut, order_of, split_of
-from corpus.dedup.resolve import resolve
+from corpus.assemble.splits import BIN_BITS, Scales, cut, order_of, split_of
+from corpus.dedup.resolve import Outcome, resolve
 from corpus.dedup.verify import Edges
 from corpus.records import doc_key
 from corpus.stage.manifest import SPLITS
 
-NOTHING = {name: np.zeros(0, np.uint64) for name in ("dropped", "member", "cluster")}
+NOTHING = resolve(
+    Edges(a=np.zeros(0, np.uint64), b=np.zeros(0, np.uint64), score=np.zeros(0), exact=np.zeros(0, bool)),
+    doc_keys=np.zeros(0, np.uint64),
+    ranks=np.zeros((0, 1), np.int64),
+    citations=np.zeros(0, np.uint64),
+    full_texts=np.zeros(0, np.uint64),
+)
 SHARES = st.tuples(st.floats(0, 0.45), st.floats(0, 0.45))
 
 
@@ -28,7 +35,7 @@ def pubmed_keys(count: int, first: int = 1) -> np.ndarray:
 
 def test_mix_gives_the_published_values_of_splitmix64() -> None:
     states = np.uint64(1234567) + np.arange(1, 6, dtype=np.uint64) * GOLDEN
-    assert mix(states).tolist() == [
+    assert splitmix64(states).tolist() == [
         6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431, 16408922859458223821,
     ]  # fmt: skip
 
@@ -81,7 +88,7 @@ def test_a_paper_is_held_out_whole(pmcids: list[int], seed: int, joined: bool) -
             members = np.concatenate([versions[which], citations])
             order = np.argsort(members)
             clusters = np.concatenate([citations, citations])[order]
-            outcomes[which] = NOTHING | {"member": members[order], "cluster": clusters}
+            outcomes[which] = replace(NOTHING, member=members[order], cluster=clusters)
     splits = [split_of(keys, outcomes[number % 2], config) for number, keys in enumerate(versions)]
     assert all(np.array_equal(splits[0], other) for other in splits[1:])
     if joined:
@@ -93,7 +100,7 @@ def test_shares_must_leave_something_to_train_on() -> None:
         AssembleConfig(validation=0.5, test=0.5)
 
 
-def world(pairs: list[tuple[int, int]], size: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def world(pairs: list[tuple[int, int]], size: int) -> tuple[np.ndarray, Outcome]:
     """Resolve documents 1 to `size`, the ranks of which are their numbers, of which these pairs resemble each other."""
     keys = pubmed_keys(size)
     ends = np.array(sorted({(min(a, b), max(a, b)) for a, b in pairs if a != b and max(a, b) < size}), np.int64)
@@ -102,8 +109,7 @@ def world(pairs: list[tuple[int, int]], size: int) -> tuple[np.ndarray, dict[str
     edges = Edges(a=keys[ends[:, 0]], b=keys[ends[:, 1]], score=ones, exact=ones.astype(bool))
     involved = np.unique(ends)
     none = np.zeros(0, np.uint64)
-    outcome = resolve(edges, doc_keys=keys[involved], ranks=involved[:, None], citations=none, full_texts=none)
-    return keys, {name: getattr(outcome, name) for name in ("dropped", "member", "cluster")}
+    return keys, resolve(edges, doc_keys=keys[involved], ranks=involved[:, None], citations=none, full_texts=none)
 
 
 @settings(max_examples=200, deadline=None)
@@ -123,16 +129,17 @@ def test_a_document_moves_only_when_its_cluster_gets_another_smallest_id(
     late = growth[1]  # what is there from the beginning: all but the first `late` numbers
     first_pairs = [(a - late, b - late) for a, b in pairs if min(a, b) >= late]
     old_keys, small = world(first_pairs, size - late)
-    small = {name: values + np.uint64(late) for name, values in small.items()}
+    shifted = {name: getattr(small, name) + np.uint64(late) for name in ("dropped", "member", "cluster")}
+    small = replace(small, **shifted)
     old_keys = old_keys + np.uint64(late)
-    before, after = clusters_of(old_keys, small), clusters_of(keys, grown)[late:]
+    before, after = small.clusters_of(old_keys), grown.clusters_of(keys)[late:]
     splits = split_of(old_keys, small, config), split_of(keys, grown, config)
     assert np.array_equal(old_keys, keys[late:])
     moved = splits[0] != splits[1][late:]
     assert np.all(before[moved] != after[moved])
     assert np.all(after <= before), "a smallest id only falls"
-    assert_clusters_are_components(keys, clusters_of(keys, grown), pairs)
-    sides = np.unique(np.column_stack([clusters_of(keys, grown), splits[1]]), axis=0)
+    assert_clusters_are_components(keys, grown.clusters_of(keys), pairs)
+    sides = np.unique(np.column_stack([grown.clusters_of(keys), splits[1]]), axis=0)
     assert len(np.unique(sides[:, 0])) == len(sides), "a cluster is on one side"
 
 
@@ -198,5 +205,5 @@ def test_a_dropped_document_weighs_nothing() -> None:
     keys = pubmed_keys(1000)
     config = AssembleConfig(validation=0.2, test=0.2)
     scales = Scales(config)
-    scales.add(keys, np.full(1000, 10), NOTHING | {"dropped": keys[:400]})
+    scales.add(keys, np.full(1000, 10), replace(NOTHING, dropped=keys[:400]))
     assert sum(map(sum, scales.shards().text_bytes)) == 6000

@@ -86,8 +86,19 @@ def test_file_round_trip_and_same_bytes(tmp_path: Path) -> None:
     assert Path(first).read_bytes() == Path(second).read_bytes()
     assert read_table(first).equals(table)
     assert pa.Table.from_batches(iter_batches(first, batch_size=7)).equals(table)
-    only = from_batch(read_table(first, columns=["doc_id", "source", "kind", "title"]), Record)
-    assert [row.title for row in only] == [row.title for row in sample()]
+
+
+def test_a_column_that_is_not_there_is_an_error_unless_it_is_not_asked_for() -> None:
+    names = ("doc_id", "source", "kind", "title")
+    table = to_table(sample(), Record).select(names)
+    with pytest.raises(CorruptError, match=r"Record: rows without the columns pmid, version, .*position"):
+        from_batch(table, Record)
+    others = [name for name in Record.__struct_fields__ if name not in names]
+    for read in (table, to_table(sample(), Record)):
+        rows = from_batch(read, Record, without=others)
+        assert [row.title for row in rows] == [row.title for row in sample()]
+        with pytest.raises(AttributeError, match="mesh"):
+            _ = rows[0].mesh
 
 
 def test_flipped_byte_in_a_page_is_an_error(tmp_path: Path) -> None:

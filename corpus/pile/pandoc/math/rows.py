@@ -16,7 +16,8 @@ class Exp:
     __slots__ = ("accent", "bare", "fancy", "form", "kind", "pieces", "rows", "sign")
 
     def __init__(self, pieces: Pieces, kind: str = "", *, fancy: bool = False, sign: str = "", form: str = "") -> None:
-        self.pieces, self.kind, self.fancy, self.sign, self.form = pieces, kind, fancy, sign, form
+        self.pieces, self.kind, self.fancy = pieces, kind, fancy
+        self.sign, self.form = sign, form
         self.accent = False
         self.bare: Pieces | None = None  # of fences that are not seen: what they enclose
         self.rows: tuple[str, list[str]] | None = None  # of a table: its columns and its lines
