@@ -48,8 +48,11 @@ from corpus.ncbi.markup.kernels import WORD, inlined, part, put_word, word_at
 from corpus.ncbi.markup.scan_state import BLANK, CHARACTERS, DEPTH, MARKS, OUT, PROVEN, ROOTS, SOLID
 
 _COPIED = PLAIN | SPACE
+# Of the spaces of a word: a byte on, the first of them, and how far the last byte and the last bit of a byte are.
 _BYTE = np.uint64(8)
 _FIRST_BYTE = np.uint64(0x80)
+_LAST_BYTE = np.uint64(56)
+_LAST_BIT = np.uint64(7)
 _CDATA_BYTES = 9  # of <![CDATA[
 _CDATA = word(b"<![CDATA")  # as far as a word goes
 
@@ -60,55 +63,69 @@ def copy(raw, i, stop, text, at, verbatim):  # type: ignore[no-untyped-def]
 
     Any run of white space becomes one space, unless `verbatim`.
     """
+    while i >= 0 and i < stop and raw[i] != LT and raw[i] != AMPERSAND:
+        if not verbatim:
+            i = _copy_plain(raw, i, stop, text, at)
+        if i < stop and raw[i] != LT and raw[i] != AMPERSAND:
+            i = _copy_character(raw, i, stop, text, at, verbatim)
+    return i
+
+
+@inlined
+def _copy_plain(raw, i, stop, text, at):  # type: ignore[no-untyped-def]
+    """Copy white space and plain ASCII up to anything else or to `stop`; return where that is."""
     out, characters = at[OUT], at[CHARACTERS]
     solid, blank = at[SOLID], at[BLANK]
-    if CLASS[raw[i]] & SPACE and not verbatim:  # a line break and its indent, as it parts most tags
+    if CLASS[raw[i]] & SPACE:  # a line break and its indent, as it parts most tags
         text[out] = BLANK_SPACE
         out, characters, blank = out + 1 - blank, characters + 1 - blank, 1
         i = behind_spaces(raw, i + 1)
-    while i < stop:
-        while not verbatim and i + WORD <= stop:
-            octets = word_at(raw, i)
-            spaces = plain_word(octets)
-            if spaces == NOT_PLAIN or (spaces & (spaces << _BYTE | _FIRST_BYTE * np.uint64(blank))):
-                break
-            put_word(text, out, octets)
-            i, out, characters = i + WORD, out + WORD, characters + WORD
-            solid += WORD - np.int64((spaces >> np.uint64(7)) * ONES >> np.uint64(56))
-            blank = np.int64(spaces >> np.uint64(63))
-        byte = raw[i]
-        kind = CLASS[byte] if not verbatim else 0
-        # Words end too often and too irregularly for a branch on white space.
-        while kind & _COPIED and i < stop:
-            space = (kind & SPACE) >> SPACE_BIT
-            text[out] = BLANK_SPACE if space else byte
-            step = 1 - (space & blank)
-            out, characters, solid = out + step, characters + step, solid + 1 - space
-            blank, i = space, i + 1
-            byte = raw[i]
-            kind = CLASS[byte]
-        if i >= stop or byte == LT or byte == AMPERSAND:  # noqa: SIM109  numba compiles no `in` here
+    while i + WORD <= stop:
+        octets = word_at(raw, i)
+        spaces = plain_word(octets)
+        if spaces == NOT_PLAIN or spaces & (spaces << _BYTE | _FIRST_BYTE * np.uint64(blank)):
             break
-        code, width = character_at(raw, i) if byte >= NOT_ASCII else (np.int64(byte), 1)
-        if width == 0 or (byte < BLANK_SPACE and not CLASS[byte] & SPACE):
-            return -1
-        space = is_space(code) or byte == RETURN
-        if space and not verbatim:
-            text[out] = BLANK_SPACE
-            out, characters, blank = out + 1 - blank, characters + 1 - blank, 1
-        else:
-            if byte == GT and i > 1 and raw[i - 1] == CLOSE_BRACKET and raw[i - 2] == CLOSE_BRACKET:
-                at[PROVEN] = 0
-            text[out] = NEWLINE if byte == RETURN else byte  # XML reads CR LF and CR as LF
-            i += byte == RETURN and i + 1 < stop and raw[i + 1] == NEWLINE
-            for j in range(1, width):
-                text[out + j] = raw[i + j]
-            out, characters, blank = out + width, characters + 1, 0
-            solid += space == 0
-        i += width
+        put_word(text, out, octets)
+        i, out, characters = i + WORD, out + WORD, characters + WORD
+        solid += WORD - np.int64((spaces >> _LAST_BIT) * ONES >> _LAST_BYTE)
+        blank = np.int64(spaces >> _LAST_BYTE >> _LAST_BIT)
+    byte = raw[i]
+    # Words end too often and too irregularly for a branch on white space.
+    while CLASS[byte] & _COPIED and i < stop:
+        space = (CLASS[byte] & SPACE) >> SPACE_BIT
+        text[out] = BLANK_SPACE if space else byte
+        step = 1 - (space & blank)
+        out, characters, solid = out + step, characters + step, solid + 1 - space
+        blank, i = space, i + 1
+        byte = raw[i]
     at[OUT], at[CHARACTERS] = out, characters
     at[SOLID], at[BLANK] = solid, blank
     return i
+
+
+@part
+def _copy_character(raw, i, stop, text, at, verbatim):  # type: ignore[no-untyped-def]
+    """Copy any one character but `<` and `&`; return the index behind it, -1 for what is none."""
+    byte = raw[i]
+    code, width = character_at(raw, i) if byte >= NOT_ASCII else (np.int64(byte), 1)
+    if width == 0 or (byte < BLANK_SPACE and not CLASS[byte] & SPACE):
+        return -1
+    space = is_space(code) or byte == RETURN
+    if space and not verbatim:
+        if at[BLANK] == 0:
+            put_space(text, at)
+        return i + width
+    if byte == GT and i > 1 and raw[i - 1] == CLOSE_BRACKET and raw[i - 2] == CLOSE_BRACKET:
+        at[PROVEN] = 0
+    out = at[OUT]
+    text[out] = NEWLINE if byte == RETURN else byte  # XML reads CR LF and CR as LF
+    for j in range(1, width):
+        text[out + j] = raw[i + j]
+    at[OUT] = out + width
+    at[CHARACTERS] += 1
+    at[SOLID] += not space
+    at[BLANK] = 0
+    return i + width + (byte == RETURN and i + 1 < stop and raw[i + 1] == NEWLINE)
 
 
 @part
