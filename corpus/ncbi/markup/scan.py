@@ -20,6 +20,7 @@ import numpy as np
 from corpus.ncbi.markup.characters import BANG, CLASS, GT, LT, QUESTION, SLASH, SPACE
 from corpus.ncbi.markup.kernels import inlined, is_same, kernel, part
 from corpus.ncbi.markup.scan_namespaces import MOST_PREFIXES, is_declared, leave_scopes
+from corpus.ncbi.markup.scan_sections import take_section
 from corpus.ncbi.markup.scan_state import (
     BLANK,
     CHARACTERS,
@@ -53,7 +54,7 @@ from corpus.ncbi.markup.scan_tags import (
     read_attributes,
     read_name,
 )
-from corpus.ncbi.markup.scan_text import copy_content, put_mark, put_space, take_section
+from corpus.ncbi.markup.scan_text import copy_content, put_mark, put_space
 
 COLUMNS = 11  # of the rows
 STACKS = 3  # more columns, for the scan's own use: of every open element its row, and place and size of its name

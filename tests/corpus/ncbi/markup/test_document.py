@@ -1,5 +1,6 @@
 """The scan against libxml2: same text, same elements, for every document that libxml2 accepts."""
 
+import re
 import string
 
 import pytest
@@ -150,3 +151,11 @@ def test_names_and_prefixes() -> None:
     assert doc.find(0, "b") == 1
     assert doc.find(-1, "b") == -1
     assert doc.children(-1) == []
+
+
+@given(st.text(st.sampled_from("abcdefgh  ~\t\n\r\u00e9\u2003>]\x7f"), max_size=80))
+def test_every_run_of_white_space_is_one_space_wherever_it_stands(text: str) -> None:
+    markup = scan(f"<x>{text}</x>".encode(), Vocabulary(["x"]))
+    assert markup is not None
+    assert markup.text == re.sub(r"[ \t\n\r\u2003]+", " ", text)
+    assert markup.solid(0) == len("".join(text.split()))

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from corpus.ncbi.markup.characters import PADDING
+from corpus.ncbi.markup.document import scan, scan_records
 from corpus.ncbi.pubmed.split import Damage, split
 from corpus.ncbi.pubmed.vocabulary import VOCABULARY
 from corpus.reasons import RejectReason
@@ -144,6 +146,34 @@ def test_a_record_beyond_the_cap_is_one_dead_letter(size: int) -> None:
     assert damage.sha256 == hashlib.sha256(bad).hexdigest()
     assert isinstance(first, Piece)
     assert isinstance(last, Piece)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"<PubmedArticle><PubmedArticleLike/></PubmedArticle>",
+        b"<PubmedArticle><!-- c --></PubmedArticle>",
+        b"<PubmedArticle><a>x</PubmedArticle>",
+        b"<PubmedArticle><a>\xff</a></PubmedArticle>",
+        b"<PubmedArticle><x:a/></PubmedArticle>",
+        b"<PubmedArticle a='>'>x</PubmedArticle>",
+        b"<PubmedArticle>" + b"<b>" * 250 + b"</b>" * 250 + b"</PubmedArticle>",
+        b"<Other/>",
+        b"x",
+    ],
+)
+def test_a_scan_of_records_ends_before_the_first_that_needs_a_closer_look(bad: bytes) -> None:
+    article, deletion = b"<PubmedArticle><PMID>1</PMID>\n</PubmedArticle>", b"<DeleteCitation/>"
+    raw = article + b" " + deletion + b"\n" + bad + article + b"<" + PADDING
+    found = scan_records(raw, 0, len(raw) - len(PADDING) - 1, VOCABULARY, most=9, cap=1000)
+    assert found is not None
+    markup, bounds, elements = found
+    assert [raw[begin:end] for begin, end in bounds] == [article, deletion]
+    assert [markup.name(element) for element in elements] == ["PubmedArticle", "DeleteCitation"]
+    alone = scan(article, VOCABULARY)
+    assert alone is not None
+    assert markup.own_text(0) == alone.own_text(0)
+    assert len(markup.tags) == len(alone.tags) + 1, "no trace of what follows"
 
 
 def test_reasons_name_the_fault() -> None:
