@@ -136,8 +136,8 @@ def train(
 
 
 app.command(cls=options_of("train.export.config:ExportConfig"))(export)
-for verb in (generate, plan):
-    app.command()(verb)
+app.command()(generate)
+app.command()(plan)
 
 
 @app.command()
@@ -187,8 +187,8 @@ def demo(
     typer.echo(run_demo(output))
 
 
-for verb in (verify, inspect, report, account, compare, rehearse):
-    app.command()(verb)
+for look in (verify, inspect, report, account, compare, rehearse):
+    app.command()(look)
 
 
 @app.command()
