@@ -40,6 +40,11 @@ def test_a_reader_that_has_gone_is_no_fault() -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+def test_a_closed_output_is_no_fault() -> None:
+    done = subprocess.run(f"{' '.join(COMMAND)} --version >&-", shell=True, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs Linux's /dev/full")
 def test_output_that_cannot_be_written_is_a_fault() -> None:
     with open("/dev/full", "w") as full:
