@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import apache_beam as beam
 
 from corpus.errors import UsageError
-from corpus.extract.config import ExtractConfig
+from corpus.extract.config import REVISION, ExtractConfig
 from corpus.extract.inputs import InputTask, find_inputs
 from corpus.extract.task import conclude, extract_task, reuse_extracted
 from corpus.stage.lock import running_stage
@@ -37,6 +37,7 @@ def extract(
         workspace, finished = plan_stage(
             output,
             stage=STAGE,
+            revision=REVISION,
             config=config.identity(),
             inputs=inputs,
             update=reuse_extracted if update and not is_dry_run(beam_args) else None,

@@ -1,4 +1,4 @@
-"""The configurations of `tokenizer` and `pack`; light, so that the command line can import them.
+"""Configurations of the stages `tokenizer` and `pack`; light, so that the command line can import them.
 
 The defaults are BioMedLM's (arXiv 2403.18421, table 2 and `tokenize/train_bpe.py`): byte-level BPE with
 28,896 entries learned from PubMed abstracts alone, minimum frequency 2, rows of 1024 tokens.
@@ -13,7 +13,7 @@ NUM_BYTES = 256
 
 
 class TokenizerConfig(StageConfig):
-    """Corpus shards to tokenizer.json."""
+    """Configuration of `tokenizer`: corpus shards to tokenizer.json."""
 
     vocab_size: int = setting(
         28896, "entries of the vocabulary, <|endoftext|> included", ge=NUM_BYTES + 1, le=1 << 16, group="output"
@@ -29,7 +29,7 @@ class TokenizerConfig(StageConfig):
 
 
 class PackConfig(StageConfig):
-    """Corpus shards to token shards."""
+    """Configuration of `pack`: corpus shards to token shards."""
 
     seq_length: int = setting(1024, "tokens in a row", group="output", ge=2, le=1 << 20)
     check_sample: int = runtime(

@@ -7,6 +7,8 @@ from pydantic import Field, ValidationInfo, field_validator
 from corpus.config import StageConfig, Workers, runtime, setting
 from corpus.licenses import Use
 
+REVISION = 1  # raise it when the same input gives other bytes, those in `_work` that an update reuses too
+
 LanguageCode = Annotated[str, Field(pattern="^[a-z]{2}$")]
 
 

@@ -44,8 +44,8 @@ class Contamination:
     file: str  # base name of the evaluation file
     item: str  # the item's own id, else its line number
     by: str  # pmid, pmcid, doi or ngram
-    found: int  # runs of words of the item's text that the document holds; 0 when found by id
-    of: int  # runs of words of that text
+    found: int  # of the item's text that the document holds; 0 when found by id [runs of words]
+    of: int  # of that text [runs of words]
     text: str  # the beginning of that text
 
 

@@ -12,7 +12,8 @@ import numpy as np
 from corpus.assemble.config import AssembleConfig
 from corpus.assemble.rules import reason_to_drop, tagged
 from corpus.assemble.updates import DROP_REASONS, OUTDATED, RevisionStatus
-from corpus.pile import rules
+from corpus.pile.pile_text import PileText
+from corpus.reasons import DropReason
 from corpus.records import Kind, Record, Source, doc_key, pmc_doc_id
 from corpus.text.render import render
 
@@ -24,7 +25,7 @@ class Document:
     doc_id: str
     source: str  # pubmed or pmc
     kind: str
-    text: str
+    text: str  # what a model reads, by the profile
     license: str
     year: int | None
     journal: str
@@ -39,7 +40,7 @@ class Document:
     pmc_id_anywhere: bool
     id_conflict: str
     full_text: bool  # an article with a body
-    length: int  # of the text, in UTF-8 bytes
+    length: int  # of the text, in UTF-8 [bytes]
 
 
 # What a corpus shard keeps of a document.
@@ -58,16 +59,15 @@ class EarlyDecision:
     survivor: str  # of an outdated record: the document id of the record that is alive; else ""
 
 
-def decide(record: Record, row: int, verdict: np.void, config: AssembleConfig) -> Document | EarlyDecision:
-    """Return what one record becomes; row: its place in its part, verdict: what the fold says of it."""
+def decide(
+    record: Record, row: int, verdict: np.void, config: AssembleConfig, pile: PileText | None = None
+) -> Document | EarlyDecision:
+    """Return what one record becomes; row: its place in its part, verdict: of the fold, pile: of profile pile."""
     code = RevisionStatus(verdict["code"])
     reason: Any = DROP_REASONS.get(code)
-    text = ""
     if reason is None:
-        text = render(record, config.profile, floats=config.floats)
-        pile = config.profile == "pile"
-        reason = rules.reason_to_drop(record) if pile else reason_to_drop(record, text, config)
-    if reason is not None:
+        text, reason = _text_of(record, config) if pile is None else (pile.text, pile.reason)
+    if reason:
         return EarlyDecision(
             row=row,
             doc_id=record.doc_id,
@@ -76,7 +76,6 @@ def decide(record: Record, row: int, verdict: np.void, config: AssembleConfig) -
             reason=str(reason),
             survivor=_live_id(record, int(verdict["live_version"])) if code in OUTDATED else "",
         )
-    text = text if config.profile == "pile" else tagged(record, text, config)
     return Document(
         doc_id=record.doc_id,
         source=str(record.source),
@@ -98,6 +97,13 @@ def decide(record: Record, row: int, verdict: np.void, config: AssembleConfig) -
         full_text=record.kind == Kind.ARTICLE and any(block.text for block in record.body),
         length=len(text.encode()),
     )
+
+
+def _text_of(record: Record, config: AssembleConfig) -> tuple[str, DropReason | None]:
+    """Return the text of a live record, and why it is dropped, None when it is kept."""
+    text = render(record, config.profile, floats=config.floats)
+    reason = reason_to_drop(record, text, config)
+    return text if reason else tagged(record, text, config), reason
 
 
 def _live_id(record: Record, live_version: int) -> str:

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from corpus.assemble.config import AssembleConfig
 from corpus.assemble.decide import SHARD_COLUMNS, Document, EarlyDecision, decide
+from corpus.assemble.inputs import pile_texts
 from corpus.assemble.rules import NOTICE_ARTICLE_TYPES, NOTICE_PUBLICATION_TYPES
 from corpus.assemble.updates import DROP_REASONS, OUTDATED, RevisionStatus
 from corpus.reasons import DropReason
@@ -42,7 +43,7 @@ Mask = npt.NDArray[np.bool_]
 
 def unread(config: AssembleConfig) -> tuple[str, ...]:
     """Return the columns of records that `decide_batch` does without."""
-    return _UNREAD if config.profile == "pile" else (*_UNREAD, "pile", "pile_drop")
+    return _UNREAD
 
 
 def decide_batch(
@@ -52,7 +53,8 @@ def decide_batch(
 
     Decisions are in row order; documents are not: those looked at one by one come last, as putting them between the
     others would copy the texts of all.
-    batch: the columns of `Record`; verdicts: VERDICT[num_records] of these rows; first_row: of the batch in its part.
+    batch: the columns of `Record`, and for profile pile those of `pile_texts`; verdicts: VERDICT[num_records] of these
+    rows; first_row: of the batch in its part.
     """
     live = verdicts["code"] == RevisionStatus.LIVE
     documents, early = [], [_outdated(batch, np.flatnonzero(~live), first_row, verdicts)]
@@ -169,8 +171,9 @@ def _asked(
         return schema_of(Document).empty_table(), schema_of(EarlyDecision).empty_table()
     documents: list[Document] = []
     early: list[EarlyDecision] = []
-    for row, record in zip(rows.tolist(), from_batch(batch.take(pa.array(rows)), Record), strict=True):
-        made = decide(record, row + first_row, verdicts[row], config)
+    taken = batch.take(pa.array(rows))
+    for row, record, pile in zip(rows.tolist(), from_batch(taken, Record), pile_texts(taken), strict=True):
+        made = decide(record, row + first_row, verdicts[row], config, pile)
         (documents if isinstance(made, Document) else early).append(made)  # type: ignore[arg-type]
     return to_table(documents, Document), to_table(early, EarlyDecision)
 

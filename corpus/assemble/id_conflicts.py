@@ -47,7 +47,7 @@ class ConflictKind(StrEnum):
 class Conflict:
     """One id that belongs to more than it should."""
 
-    kind: str
+    kind: str  # what is wrong
     id: str  # the id in question
     documents: str  # who claims it, with what; joined by "; "
 

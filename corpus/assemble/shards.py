@@ -23,8 +23,8 @@ from corpus.assemble.splits import Shards, clusters_of, order_of, split_of
 from corpus.assemble.text_store import gather_texts, read_texts
 from corpus.reasons import DUPLICATE_REASONS
 from corpus.records import doc_id
+from corpus.stage import task_progress
 from corpus.stage.manifest import SPLITS, Books
-from corpus.stage.task_progress import tell
 from corpus.stage.workspace import Receipt, Workspace
 from corpus.storage import parquet
 from corpus.storage.files import is_remote
@@ -39,8 +39,8 @@ class Decision:
     doc_id: str
     source: str
     kind: str
-    kept: bool
-    reason: str  # "" when kept, else a `corpus.assemble.rules.DropReason`
+    kept: bool  # in a shard
+    reason: str  # "" when kept, else a `corpus.reasons.DropReason`
     survivor: str  # the kept document that stands for a duplicate, the newer record for an outdated one; else ""
     matched: str  # the document that `score` compares with: the survivor, or the citation its full text stands for
     score: float | None  # exact Jaccard similarity of word 5-shingles with `matched`
@@ -87,7 +87,7 @@ def place(
         parts.append(report)
         counts |= found
     receipt = Receipt(task=f"decisions/{part:05d}", parts=tuple(parts), books=_books(decisions), facts=counts)
-    tell(workspace.output, "decided", decisions.num_rows)
+    task_progress.add(workspace.output, "decided", decisions.num_rows)
     order = order_of(keys, config.seed)
     kept = table.append_column("order", pa.array(order))
     kept = kept.append_column("shard", pa.array(shards.numbers(order, split))).filter(pa.array(lost < 0))
@@ -138,7 +138,7 @@ def write_shard(
         table = table.append_column(_TEXT, gather_texts(paths, *places))
     table = table.select(SHARD_COLUMNS)
     parquet.write_table(workspace.path(name), table)
-    tell(workspace.output, "in shards", table.num_rows)
+    task_progress.add(workspace.output, "in shards", table.num_rows)
     counts = {facts.documents(split): table.num_rows, facts.text_bytes(split): _num_bytes(table)}
     for source in ("pubmed", "pmc"):
         counts[facts.documents(split, source)] = pc.sum(pc.equal(table.column("source"), source)).as_py() or 0

@@ -2,6 +2,8 @@
 
 from corpus.config import StageConfig, Workers, runtime, setting
 
+REVISION = 1  # raise it when the same input gives other bytes
+
 
 class ExtractConfig(StageConfig):
     """Raw NCBI files to records. The inputs' own hashes are part of the fingerprint, their paths are not."""

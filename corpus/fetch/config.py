@@ -1,4 +1,4 @@
-"""What can be asked of `corpuscle fetch`: the configurations of its two sources."""
+"""Configurations of `corpuscle fetch`: one for each of its two sources."""
 
 import hashlib
 from typing import Annotated, Any, Literal

@@ -12,11 +12,11 @@ from apache_beam.transforms.window import GlobalWindows
 from corpus.assemble import facts
 from corpus.assemble.documents import load_arrays
 from corpus.assemble.shards import place, shard_blocks, write_shard
-from corpus.stage.cpu_meter import count
 from corpus.stage.manifest import SPLITS
 from corpus.stage.workspace import Receipt
 from pipelines.assemble.steps import CONFLICTS, OUTCOME, Blocks, PartStep, Resolved, Step
 from pipelines.beam.exchange import read_blocks
+from pipelines.beam.metering import count
 
 BLOCKS_BYTES = 64 << 20  # of kept documents that wait in a worker until they are cut by shard
 

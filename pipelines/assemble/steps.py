@@ -32,13 +32,13 @@ from corpus.dedup.resolve import resolve
 from corpus.dedup.shingles import normalize, shingle
 from corpus.dedup.verify import Edges, plan_blocks, verified_edges
 from corpus.records import is_pmc
-from corpus.stage.cpu_meter import count
-from corpus.stage.task_progress import tell
+from corpus.stage import task_progress
 from corpus.stage.workspace import WORK, Receipt, Workspace
 from corpus.storage import parquet
 from corpus.storage.ipc import from_block, to_block
 from corpus.storage.schema import to_table
 from pipelines.beam.exchange import BlockRef, read_blocks
+from pipelines.beam.metering import count
 
 Blocks = Iterable[bytes | BlockRef]
 
@@ -221,7 +221,7 @@ class Verify(Step):
             ranks=np.stack(table.column("ranks").to_numpy()),
         )
         count("documents verified", table.num_rows)
-        tell(self._plan.workspace.output, "compared", table.num_rows)
+        task_progress.add(self._plan.workspace.output, "compared", table.num_rows)
         rows = np.zeros(len(found), VERIFIED)
         for name in VERIFIED.names or ():
             rows[name] = getattr(found, name)

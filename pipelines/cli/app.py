@@ -42,9 +42,9 @@ def corpuscle(
 ) -> None:
     """Turn NCBI's PubMed and PubMed Central files into a deduplicated corpus, a tokenizer, and a trained GPT."""
     if version:
-        from corpus.stage.manifest import PACKAGE_VERSION
+        from corpus.stage.manifest import package_version
 
-        typer.echo(f"corpuscle {PACKAGE_VERSION}")
+        typer.echo(f"corpuscle {package_version()}")
     elif context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
@@ -187,8 +187,8 @@ def demo(
     typer.echo(run_demo(output))
 
 
-for look in (verify, inspect, report, account, compare, rehearse):
-    app.command()(look)
+for view in (verify, inspect, report, account, compare, rehearse):
+    app.command()(view)
 
 
 @app.command()

@@ -3,7 +3,7 @@
 Rooms are imported when a verb is called.
 """
 
-from typing import Annotated, get_args
+from typing import Annotated
 
 import typer
 
@@ -39,9 +39,9 @@ def export(
     Every format but faithful has the attention scale of the layers inside its weights, so that every runtime agrees.
     """
     refuse_beam_arguments(context)
-    from train.export.config import ExportFormat
+    from train.export.config import FORMATS
 
-    wanted = [*get_args(ExportFormat)] if formats and "all" in formats else formats or ["folded"]
+    wanted = [*FORMATS] if formats and "all" in formats else formats or ["folded"]
     config = config_of(context, formats=tuple(dict.fromkeys(wanted)))
     from train.export.stage import export
     from train.generate.score_export import check_lines

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import jinja2
+from rich.filesize import decimal
 
 from corpus import storage
 from corpus.errors import UsageError
@@ -17,7 +18,7 @@ from corpus.stage.manifest import Manifest
 from corpus.stage.progress import say
 from corpus.storage import parquet
 from pipelines.inspection.stages import stages_below
-from pipelines.inspection.summaries import PAGE, books_text, number, size, stage_text
+from pipelines.inspection.summaries import PAGE, books_text, number, stage_text
 from pipelines.report import plots
 from pipelines.report.corpus_section import corpus_contents
 from pipelines.report.elements import ReportFigure, ReportSection, ReportTable
@@ -46,7 +47,7 @@ def write_report(base: str, output: str | None = None) -> str:
     with storage.write_atomic(path) as sink:
         sink.write(page)
     num_figures = sum(len(section.figures) for section in sections)
-    return f"report: {len(sections)} stages, {num_figures} figures, {size(len(page))} in {path}"
+    return f"report: {len(sections)} stages, {num_figures} figures, {decimal(len(page))} in {path}"
 
 
 def _section(base: str, folder: str, manifest: Manifest) -> ReportSection:

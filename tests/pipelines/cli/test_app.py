@@ -79,7 +79,7 @@ def test_mistakes_are_one_line_and_exit_2(argv: str, message: str, capsys: pytes
 
 def finished(stage: str) -> Manifest:
     books = Books(read=3, kept=2, dropped={"bad_xml": 1})
-    return Manifest(stage=stage, fingerprint="f", config={}, inputs=(), parts=(), books=books, summary={})
+    return Manifest(stage=stage, revision=1, fingerprint="f", config={}, inputs=(), parts=(), books=books, summary={})
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_paths_workers_and_beam_flags_reach_the_stage(
     assert run(*argv.split()) == 0
     expected = ExtractConfig(pubmed=("a", "b", "d"), pmc=("c",), workers=3)
     assert extract_calls == [{"config": expected, "output": "o", "beam_args": ("--experiments=x",), "update": True}]
-    assert capsys.readouterr().out == "extract: 3 read = 2 kept + 1 dropped (bad_xml 1); 0 files of 0 B in o\n"
+    assert capsys.readouterr().out == "extract: 3 read = 2 kept + 1 dropped (bad_xml 1); 0 files of 0 bytes in o\n"
 
 
 @pytest.mark.slow
