@@ -21,6 +21,7 @@ from corpus.stage.manifest import MANIFEST, Manifest, has_manifest, read_manifes
 from corpus.storage import parquet
 from pipelines.inspection.rejects import are_dead_letters, describe_dead_letters, letter_lines, printable
 from pipelines.inspection.summaries import books_text, number, road_order, stage_text
+from tokenizer.hf_json import TOKENIZER
 from train.checkpoint import store
 
 ROWS_SHOWN = 3
@@ -52,7 +53,7 @@ def inspect_path(path: str, document: str | None = None, records: str | None = N
         from pipelines.inspection.tokens import describe_index
 
         return describe_index(path.removesuffix(".bin").removesuffix(".idx") + ".idx")
-    if name == "tokenizer.json":
+    if name == TOKENIZER:
         from pipelines.inspection.tokens import describe_tokenizer
 
         return describe_tokenizer(path)
