@@ -136,8 +136,8 @@ def train(
 
 
 app.command(cls=options_of("train.export.config:ExportConfig"))(export)
-for verb in (generate, plan):
-    app.command()(verb)
+app.command()(generate)
+app.command()(plan)
 
 
 @app.command()

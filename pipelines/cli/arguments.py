@@ -19,7 +19,7 @@ DEBUG_FLAG = "--debug"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CommandLine:
-    """A command line in its parts: our own arguments, Beam's, and whether tracebacks are wanted."""
+    """Parts of a command line: our own arguments, Beam's, and whether tracebacks are wanted."""
 
     own: tuple[str, ...]
     beam: tuple[str, ...]

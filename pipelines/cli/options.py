@@ -102,7 +102,8 @@ def _parameter(name: str, field: Any) -> inspect.Parameter:
     is_tuple = get_origin(kind) is tuple
     item = _plain(get_args(kind)[0]) if is_tuple else kind
     choices = "|".join(map(str, get_args(item))) if get_origin(item) is Literal else None
-    names = [facts["option"]] if "option" in facts else ["--" + name.replace("_", "-")] if kind is bool else []
+    flag = "--" + name.replace("_", "-")  # alone, where Typer would add a --no-… of what is off already
+    names = [facts["option"]] if "option" in facts else [flag] if kind is bool and not field.default else []
     option = typer.Option(
         *names,
         help=_sentence(field.description, repeatable=is_tuple),

@@ -26,7 +26,7 @@ _BLOCKS = frozenset(["p", "list", "fig", "table-wrap", "table", "supplementary-m
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Piece:
-    """A stretch of the article: its element, its source, the accounts it went to and what was kept."""
+    """Piece of the article: its element, its source, the accounts it went to and what was kept."""
 
     path: str
     source: str

@@ -35,7 +35,7 @@ _SIDES = ("clean", "pile", "only clean", "only pile")
 
 @dataclass(kw_only=True, slots=True)
 class TextSize:
-    """How much text there is."""
+    """Size of some texts: their number, characters, UTF-8 bytes, words and tokens."""
 
     documents: int = 0
     characters: int = 0

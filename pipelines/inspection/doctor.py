@@ -34,7 +34,7 @@ EXTRAS = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """One line of the doctor's: `level` is ok, warn or fail; `advice` is the next command."""
+    """Finding about this machine, one line: `level` is ok, warn or fail; `advice` is the next command."""
 
     level: str
     subject: str

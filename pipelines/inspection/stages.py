@@ -21,11 +21,12 @@ from corpus.stage.manifest import MANIFEST, Manifest, has_manifest, read_manifes
 from corpus.storage import parquet
 from pipelines.inspection.rejects import are_dead_letters, describe_dead_letters, letter_lines, printable
 from pipelines.inspection.summaries import books_text, number, road_order, stage_text
+from tokenizer.hf_json import TOKENIZER
+from train.checkpoint import store
 
 ROWS_SHOWN = 3
 TEXT_SHOWN = 400
 FILES_SHOWN = 5
-CHECKPOINT = "checkpoint.json"
 
 
 def inspect_path(path: str, document: str | None = None, records: str | None = None) -> str:
@@ -42,8 +43,8 @@ def inspect_path(path: str, document: str | None = None, records: str | None = N
     name = storage.base_name(path)
     if has_manifest(path):
         return describe_stage(path, read_manifest(path))
-    if storage.exists(storage.join(path, CHECKPOINT)):
-        return describe_json(storage.join(path, CHECKPOINT))
+    if storage.exists(storage.join(path, store.DESCRIPTION)):
+        return describe_json(storage.join(path, store.DESCRIPTION))
     if not storage.is_remote(path) and os.path.isdir(path):
         return _describe_directory(path)
     if name.endswith(".parquet"):
@@ -52,7 +53,7 @@ def inspect_path(path: str, document: str | None = None, records: str | None = N
         from pipelines.inspection.tokens import describe_index
 
         return describe_index(path.removesuffix(".bin").removesuffix(".idx") + ".idx")
-    if name == "tokenizer.json":
+    if name == TOKENIZER:
         from pipelines.inspection.tokens import describe_tokenizer
 
         return describe_tokenizer(path)

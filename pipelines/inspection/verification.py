@@ -34,7 +34,7 @@ ORPHANS_SHOWN = 10
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Findings:
-    """What a verification found: one line a stage and a line for everything noteworthy."""
+    """Findings of a verification: one line a stage and a line for everything noteworthy."""
 
     lines: tuple[str, ...]
     num_stages: int

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReportFigure:
-    """An SVG element and the words below it."""
+    """Figure of a page: an SVG element and the words below it."""
 
     svg: str
     caption: str = ""
@@ -14,7 +14,7 @@ class ReportFigure:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReportTable:
-    """A table; the first column is text, the others are numbers."""
+    """Table of a page; the first column is text, the others are numbers."""
 
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -23,7 +23,7 @@ class ReportTable:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReportSection:
-    """What a page shows of one stage."""
+    """Section of a page: what it shows of one stage."""
 
     stage: str
     folder: str

@@ -32,7 +32,7 @@ Scores = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SampledShards:
-    """Some shards of a corpus; mappings are by source."""
+    """Texts of some shards of a corpus, measured; mappings are by source."""
 
     num_shards: int  # read
     num_documents: int
@@ -44,7 +44,7 @@ class SampledShards:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DecisionCounts:
-    """The decisions on all records."""
+    """Decisions on all records, counted."""
 
     by_source: Mapping[str, Mapping[str, int]]  # records by source, then by reason; kept ones under "kept"
     scores: Scores  # [near duplicates], exact Jaccard similarity with the matched document

@@ -27,7 +27,7 @@ SECTIONS_WITH_WORKERS = ("extract", "assemble", "pack")
 
 
 class TrainSection(StageConfig):
-    """Training: a preset or a file, and what replaces it."""
+    """Section `train`: a preset or a file of settings, and what replaces them."""
 
     name: str = Field("default", pattern=r"^[\w.-]+$", description="name of the run: <work>/runs/<name>")
     config: str = Field("tiny", description="a preset (tiny, biomedlm-2.7b) or a YAML file of training settings")
@@ -41,14 +41,14 @@ class TrainSection(StageConfig):
 
 
 class FetchSection(StageConfig):
-    """What is fetched first, below <work>/raw, and added to what `extract` reads."""
+    """Section `fetch`: what is fetched first, below <work>/raw, and added to what `extract` reads."""
 
     pubmed: FetchPubmedConfig | None = Field(None, description="PubMed's files; {} for all of them")
     pmc: FetchPmcConfig | None = Field(None, description="PMC's articles; {} for all of them")
 
 
 class RunConfig(StageConfig):
-    """A run from NCBI files to a trained model."""
+    """Run file as a whole: from NCBI files to a trained model."""
 
     work: str = Field(description="directory below which every stage writes")
     workers: Workers = runtime(1, "local worker processes of every stage that does not name its own")

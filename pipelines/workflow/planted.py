@@ -22,7 +22,7 @@ KEPT = "kept"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Comparison:
-    """How decisions agree with what was planted: records by outcome, and a line for each document that differs."""
+    """Agreement of decisions with what was planted: records by outcome, and a line for each document that differs."""
 
     num_records: int
     outcomes: Mapping[str, int]

@@ -23,7 +23,7 @@ _UNITS: Final = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rehearsal:
-    """A rehearsal: how many documents, and what `assemble` took for them."""
+    """Result of a rehearsal: how many documents, and what `assemble` took for them."""
 
     documents: int
     articles: int

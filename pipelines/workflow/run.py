@@ -22,7 +22,7 @@ from pipelines.workflow.config import FetchSection, RunConfig, TrainSection
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Places:
-    """Where the stages of a run write; None for a stage that it does not have."""
+    """Directories that the stages of a run write into; None for a stage that it does not have."""
 
     fetch_pubmed: str | None
     fetch_pmc: str | None
@@ -41,7 +41,7 @@ class Places:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Road:
-    """A finished run: the manifest of each stage, in the order of the road."""
+    """Finished run: the manifest of each stage, in the order of the road."""
 
     places: Places
     manifests: Mapping[str, Manifest]

@@ -18,7 +18,7 @@ KeyPath = tuple[str | int, ...]
 
 @dataclass(kw_only=True, slots=True)
 class YamlSource:
-    """The data of a YAML file, its places, and the problems met while reading it (as finished lines)."""
+    """Data of a YAML file, the places of its keys, and the problems met while reading it (as finished lines)."""
 
     name: str
     data: dict[str, Any] = field(default_factory=dict)

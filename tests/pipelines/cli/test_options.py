@@ -134,11 +134,13 @@ def test_a_variable_names_the_server_and_the_option_wins(monkeypatch: pytest.Mon
 def test_a_new_field_of_a_stage_is_an_option_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     class Grown(AssembleConfig):
         flavour: Literal["sweet", "sour"] = setting("sweet", "taste of the text", group="text")
+        warm: bool = setting(True, "temperature of the text", group="text")
 
     monkeypatch.setattr(StageCommand, "model", lambda self: Grown)
     command, context = verb_of("assemble")
     lines = " ".join(command.get_help(context).split())
     assert "--flavour sweet|sour Taste of the text. [default: sweet]" in lines
+    assert "--warm / --no-warm Temperature of the text. [default: warm]" in lines
 
 
 def test_a_verb_imports_its_own_configuration_alone() -> None:
