@@ -112,6 +112,12 @@ def test_commands_are_commands(page: str, words: list[str], shown: list[str]) ->
         assert f"\n{words[1]}:" in (REPOSITORY / "Makefile").read_text()
 
 
+def test_commands_of_all_pages_are_found_and_a_wrong_one_is_seen() -> None:
+    assert sum(words[:1] == ["corpuscle"] for _, words, _ in COMMANDS) >= 30
+    with pytest.raises(Exception, match="no-such-option"):
+        _check_verb(["train", "--no-such-option"])
+
+
 def _check_verb(words: list[str]) -> None:
     """Parse a command line as the front door would, without running it."""
     line = split_command_line(words)

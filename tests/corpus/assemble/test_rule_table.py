@@ -73,13 +73,13 @@ def test_rules_renderers_and_documents_read_no_column_that_they_do_not_name(
 class MadeUp(StrEnum):
     """A word that no rule has."""
 
-    ANIMALS = "animals"
+    SPOILED = "spoiled"
 
 
-ANIMALS = DropRule(
-    reason=MadeUp.ANIMALS,  # type: ignore[arg-type]  # not on the page of reasons
-    columns=("mesh",),
-    drops=lambda record, text, config: "Animals" in record.mesh,
+SPOILED = DropRule(
+    reason=MadeUp.SPOILED,  # type: ignore[arg-type]  # not on the page of reasons
+    columns=("file",),
+    drops=lambda record, text, config: record.file == "spoiled.xml",
 )
 
 
@@ -96,30 +96,30 @@ def decided(records: list[Record], config: AssembleConfig) -> tuple[list[Any], l
 @pytest.mark.parametrize("place", [0, 3, len(RULES)])
 def test_a_rule_made_up_on_the_spot_drops(place: int, floats: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     long = (AbstractPart(text="word " * 30),)
-    mouse = Record(doc_id="pmid:1", source=Source.PUBMED, kind=Kind.CITATION, pmid=1, title="T", abstracts=long)
-    mouse = structs.replace(mouse, mesh=("Animals", "Mice"))
+    first = Record(doc_id="pmid:1", source=Source.PUBMED, kind=Kind.CITATION, pmid=1, title="T", abstracts=long)
+    first = structs.replace(first, file="spoiled.xml")
     others = [
-        structs.replace(mouse, doc_id="pmid:2", pmid=2, mesh=("Humans",)),
-        structs.replace(mouse, doc_id="pmid:3", pmid=3),
+        structs.replace(first, doc_id="pmid:2", pmid=2, file="good.xml"),
+        structs.replace(first, doc_id="pmid:3", pmid=3),
     ]
-    others.append(structs.replace(mouse, doc_id="pmid:4", pmid=4, abstracts=()))
+    others.append(structs.replace(first, doc_id="pmid:4", pmid=4, abstracts=()))
     config = AssembleConfig(floats=floats)
-    alone, together = decided([mouse, *others], config)
+    alone, together = decided([first, *others], config)
     assert alone == together
     assert [getattr(made, "reason", "") for made in together] == ["", "", "", "no_text"]
-    assert "mesh" in unread_columns(config)
+    assert "file" in unread_columns(config)
 
-    monkeypatch.setattr(rules, "RULES", (*RULES[:place], ANIMALS, *RULES[place:]))
-    assert "mesh" not in unread_columns(config)
-    alone, together = decided([mouse, *others], config)
+    monkeypatch.setattr(rules, "RULES", (*RULES[:place], SPOILED, *RULES[place:]))
+    assert "file" not in unread_columns(config)
+    alone, together = decided([first, *others], config)
     assert alone == together
-    last = "animals" if place == 0 else "no_text"
-    assert [getattr(made, "reason", "") for made in together] == ["animals", "", "animals", last]
+    last = "spoiled" if place == 0 else "no_text"
+    assert [getattr(made, "reason", "") for made in together] == ["spoiled", "", "spoiled", last]
 
 
 def test_a_rule_that_hides_a_column_is_an_error_and_not_silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    record = Record(doc_id="pmid:1", source=Source.PUBMED, kind=Kind.CITATION, pmid=1, mesh=("Animals",))
+    record = Record(doc_id="pmid:1", source=Source.PUBMED, kind=Kind.CITATION, pmid=1, file="spoiled.xml")
     record = structs.replace(record, abstracts=(AbstractPart(text="word " * 30),))
-    monkeypatch.setattr(rules, "RULES", (*RULES, replace(ANIMALS, columns=())))
-    with pytest.raises(AttributeError, match="mesh"):
+    monkeypatch.setattr(rules, "RULES", (*RULES, replace(SPOILED, columns=())))
+    with pytest.raises(AttributeError, match="file"):
         decide_batch(as_batch([record]), first_row=0, verdicts=LIVE[:1], config=AssembleConfig())

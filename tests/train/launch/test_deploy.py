@@ -1,4 +1,4 @@
-"""The container file, the Slurm script and README's command lines: parsed, and run as far as one machine can."""
+"""The container file and the Slurm script: parsed, and run as far as one machine can."""
 
 import os
 import re
@@ -56,22 +56,6 @@ def parse(words: list[str]) -> None:
         verb = group.get_command(context, line.own[0])  # type: ignore[attr-defined]
         assert verb is not None, f"no verb {line.own[0]}"
         verb.make_context(line.own[0], list(line.own[1:]), parent=context, obj=line.beam)
-
-
-def command_lines(text: str) -> list[list[str]]:
-    """The words of every `$ corpuscle …` in a README, without comments, `…` and what is shown after it."""
-    joined = re.sub(r"\\\n\s*", " ", text)
-    lines = re.findall(r"^\$ corpuscle (.+)$", joined, re.MULTILINE)
-    return [[word for word in shlex.split(line, comments=True) if word != "…"] for line in lines]
-
-
-def test_readme_shows_commands_that_parse(repository: Path) -> None:
-    lines = command_lines((repository / "README.md").read_text(encoding="utf-8"))
-    assert len(lines) >= 15
-    for words in lines:
-        parse(words)
-    with pytest.raises(Exception, match="no-such-option"):
-        parse(["train", "--no-such-option"])
 
 
 def test_the_container_installs_what_this_repository_pins(deploy: Path, repository: Path) -> None:
