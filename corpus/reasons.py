@@ -11,14 +11,14 @@ from typing import Final
 class RejectReason(StrEnum):
     """Why a piece of input is a dead letter."""
 
-    BAD_XML = "bad_xml"
-    BAD_ROOT = "bad_root"
-    BAD_RECORD = "bad_record"
-    ENTITY_DECLARATION = "entity_declaration"
-    TOO_LARGE = "too_large"
-    NO_ID = "no_id"
-    STRAY_BYTES = "stray_bytes"
-    BAD_FILE = "bad_file"
+    BAD_XML = "bad_xml"  # not well-formed, or not UTF-8
+    BAD_ROOT = "bad_root"  # another root than that of an article
+    BAD_RECORD = "bad_record"  # well-formed, but no article, several, or nested too deeply
+    ENTITY_DECLARATION = "entity_declaration"  # declares entities, which NCBI's files do not
+    TOO_LARGE = "too_large"  # more bytes or tags than a record may have
+    NO_ID = "no_id"  # no PMID or PMC id, so no identity
+    STRAY_BYTES = "stray_bytes"  # between two records, where none belong
+    BAD_FILE = "bad_file"  # a file of an archive that cannot be read
 
 
 class DropReason(StrEnum):
@@ -30,16 +30,16 @@ class DropReason(StrEnum):
     DELETION_NOTICE = "deletion_notice"  # the row of the DeleteCitation itself
     NOTICE = "notice"  # correction, retraction notice or the like: a standard paragraph about another paper
     NO_TEXT = "no_text"  # neither abstract nor body
-    TOO_SHORT = "too_short"
-    RETRACTED = "retracted"
+    TOO_SHORT = "too_short"  # fewer words than `min_words`
+    RETRACTED = "retracted"  # by PubMed, the bucket or the XML
     OCR = "ocr"  # read from page scans
-    SUB_ARTICLE = "sub_article"
+    SUB_ARTICLE = "sub_article"  # a review, response or translation inside an article
     LICENSE = "license"  # does not allow the use asked for
     LANGUAGE = "language"  # clearly in a language not asked for
     CONTAMINATED = "contaminated"  # holds an item of an evaluation set
     FULL_TEXT_KEPT = "full_text_kept"  # an abstract whose full text is in the corpus
-    EXACT_DUPLICATE = "exact_duplicate"
-    NEAR_DUPLICATE = "near_duplicate"
+    EXACT_DUPLICATE = "exact_duplicate"  # the same words as the survivor's
+    NEAR_DUPLICATE = "near_duplicate"  # as similar to the survivor as `threshold` says, verified
 
 
 # What makes a document a duplicate; `dedup.resolve.Outcome.reason` holds positions in this order.
@@ -50,9 +50,9 @@ class PileDrop(StrEnum):
     """Why The Pile's scripts leave a record out."""
 
     BOOK = "pile_book"  # a PubmedBookArticle: the script looks only for <PubmedArticle>
-    NO_ABSTRACT = "pile_no_abstract"
-    NO_TITLE = "pile_no_title"
-    NO_PMID = "pile_no_pmid"
+    NO_ABSTRACT = "pile_no_abstract"  # no <Abstract> in it
+    NO_TITLE = "pile_no_title"  # no <ArticleTitle> in it
+    NO_PMID = "pile_no_pmid"  # no <PMID> in it
     PMC_OVERLAP = "pile_pmc_overlap"  # a PMC id anywhere in the record, be it that of a cited paper
     PANDOC_FAILED = "pile_pandoc_failed"  # pandoc ends with an error, which the script swallows
     SUB_ARTICLE = "pile_sub_article"  # part of its article's text

@@ -1,1 +1,1 @@
-"""Thin Beam stages that wire the pure logic of `corpus` and `tokenizer`, and the front door `corpuscle`."""
+"""Thin Beam stages that wire the pure logic of `corpus` and `tokenizer`, and the command line `corpuscle`."""

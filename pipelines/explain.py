@@ -1,4 +1,4 @@
-"""From an exception to the one line and the exit code that a user sees.
+"""Error messages and exit codes: an exception to the one line and the code that a user sees.
 
 Our own errors carry their exit code (`pipelines.beam.runner` restores those that Beam's workers raised). A full
 disk is exit 5 in whatever library it shows, even when all that is left of it is the text of a worker's

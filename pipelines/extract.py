@@ -1,11 +1,11 @@
-"""`extract`: NCBI files to Parquet records, one element a file; the commit is the last step of the pipeline."""
+"""Pipeline of `extract`: NCBI files to Parquet records, one element a file; its last step is the commit."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import apache_beam as beam
 
 from corpus.errors import UsageError
-from corpus.extract.config import ExtractConfig
+from corpus.extract.config import REVISION, ExtractConfig
 from corpus.extract.inputs import InputTask, find_inputs
 from corpus.extract.task import conclude, extract_task, reuse_extracted
 from corpus.stage.lock import running_stage
@@ -37,6 +37,7 @@ def extract(
         workspace, finished = plan_stage(
             output,
             stage=STAGE,
+            revision=REVISION,
             config=config.identity(),
             inputs=inputs,
             update=reuse_extracted if update and not is_dry_run(beam_args) else None,
@@ -57,28 +58,15 @@ def build(pipeline: beam.Pipeline, tasks: Sequence[InputTask], workspace: Worksp
         pipeline
         | "Files" >> beam.Create(list(tasks))
         | "Spread" >> beam.Reshuffle()
-        | "Extract" >> beam.ParDo(ExtractFile(workspace, config))
+        | "Extract" >> beam.Map(_extract_file, workspace, config)
         | "Together" >> beam.GroupByKey()
-        | "Commit" >> beam.ParDo(Commit(workspace, config))
+        | "Commit" >> beam.Map(_commit, workspace, config)
     )
 
 
-class ExtractFile(beam.DoFn):
-    """Runs one extract task."""
-
-    def __init__(self, workspace: Workspace, config: ExtractConfig) -> None:
-        self._workspace, self._config = workspace, config
-
-    def process(self, element: InputTask) -> Iterator[tuple[int, Receipt]]:
-        yield 0, extract_task(element, self._workspace, self._config)
+def _extract_file(task: InputTask, workspace: Workspace, config: ExtractConfig) -> tuple[int, Receipt]:
+    return 0, extract_task(task, workspace, config)
 
 
-class Commit(beam.DoFn):
-    """Writes the manifest from all receipts."""
-
-    def __init__(self, workspace: Workspace, config: ExtractConfig) -> None:
-        self._workspace, self._config = workspace, config
-
-    def process(self, element: tuple[int, Iterable[Receipt]]) -> None:
-        receipts = sorted(element[1], key=lambda receipt: receipt.task)
-        conclude(receipts, self._workspace, self._config)
+def _commit(grouped: tuple[int, Iterable[Receipt]], workspace: Workspace, config: ExtractConfig) -> None:
+    conclude(sorted(grouped[1], key=lambda receipt: receipt.task), workspace, config)

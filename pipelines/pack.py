@@ -1,7 +1,6 @@
-"""`pack`: corpus shards to Megatron token shards, one element a shard; the commit is the last step of the pipeline."""
+"""Pipeline of `pack`: corpus shards to Megatron token shards, one element a shard; its last step is the commit."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
 import apache_beam as beam
 
@@ -19,9 +18,8 @@ def pack(
     """Encode an assembled corpus below `output`; returns the committed manifest, or None after a dry run."""
     with running_stage(output):
         workspace, finished, tasks = plan_pack(config, corpus=corpus, tokenizer=tokenizer, output=output)
-        plan = Plan(workspace=workspace, config=config, tokenizer=tokenizer, tasks=tuple(tasks))
         return run_stage(
-            lambda pipeline: build(pipeline, plan),
+            lambda pipeline: build(pipeline, tasks, workspace, config, tokenizer),
             workspace=workspace,
             finished=finished,
             num_tasks=len(tasks),
@@ -30,55 +28,32 @@ def pack(
         )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
-    """What every step knows."""
-
-    workspace: Workspace
-    config: PackConfig
-    tokenizer: str
-    tasks: tuple[PackTask, ...]
-
-
-def build(pipeline: beam.Pipeline, plan: Plan) -> None:
+def build(
+    pipeline: beam.Pipeline, tasks: Sequence[PackTask], workspace: Workspace, config: PackConfig, tokenizer: str
+) -> None:
     """Wire the pipeline: corpus shards → receipts → one commit."""
     (
         pipeline
-        | "Shards" >> beam.Create(list(plan.tasks))
+        | "Shards" >> beam.Create(list(tasks))
         | "Spread" >> beam.Reshuffle()
-        | "Pack" >> beam.ParDo(PackShard(plan))
+        | "Pack" >> beam.Map(_pack_shard, workspace, config, tokenizer)
         | "Together" >> beam.GroupByKey()
-        | "Commit" >> beam.ParDo(Commit(plan))
+        | "Commit" >> beam.Map(_commit, workspace, config, tokenizer, tuple(tasks))
     )
 
 
-class PackShard(beam.DoFn):
-    """Encodes one corpus shard."""
-
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
-
-    def process(self, element: PackTask) -> Iterator[tuple[int, Receipt]]:
-        plan = self._plan
-        yield (
-            0,
-            pack_shard(
-                element.corpus_shard,
-                tokenizer=plan.tokenizer,
-                stem=element.stem,
-                workspace=plan.workspace,
-                role=element.role,
-                config=plan.config,
-            ),
-        )
+def _pack_shard(task: PackTask, workspace: Workspace, config: PackConfig, tokenizer: str) -> tuple[int, Receipt]:
+    receipt = pack_shard(
+        task.corpus_shard, tokenizer=tokenizer, stem=task.stem, workspace=workspace, role=task.role, config=config
+    )
+    return 0, receipt
 
 
-class Commit(beam.DoFn):
-    """Writes the ledger and the manifest from all receipts."""
-
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
-
-    def process(self, element: tuple[int, Iterable[Receipt]]) -> None:
-        plan = self._plan
-        finish_pack(plan.workspace, element[1], plan.config, tokenizer=plan.tokenizer, tasks=plan.tasks)
+def _commit(
+    grouped: tuple[int, Iterable[Receipt]],
+    workspace: Workspace,
+    config: PackConfig,
+    tokenizer: str,
+    tasks: tuple[PackTask, ...],
+) -> None:
+    finish_pack(workspace, grouped[1], config, tokenizer=tokenizer, tasks=tasks)

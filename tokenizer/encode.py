@@ -1,16 +1,16 @@
-"""Text to token ids and back: `gigatoken` does the work, `tokenizers` is the oracle it is compared with.
+"""Encoder and decoder of a byte-level BPE: texts to token ids and back.
 
-In: a tokenizer.json as the `tokenizer` stage wrote it. Out: flat uint16 ids and the length of each text.
-Corpus text is not trusted: the letters `<|endoftext|>` inside a text are encoded as text, never as the
-special id. gigatoken remembers every distinct word it meets (206 MB after 0.5 million words, 344 MB after
-3 million, measured), so the encoder starts afresh after RENEW_BYTES of text.
+In: a tokenizer.json as the `tokenizer` stage wrote it. Out: flat uint16 ids and the length of each text. `gigatoken`
+does the work, and `tokenizers` is the oracle that it is compared with. Corpus text is not trusted: the letters
+`<|endoftext|>` inside a text are encoded as text, never as the special id. gigatoken remembers every distinct word it
+meets (206 MB after 0.5 million words, 344 MB after 3 million, measured), so the encoder starts afresh after
+RENEW_BYTES of text.
 """
 
 import json
 from collections.abc import Sequence
 from typing import Any
 
-import awkward
 import gigatoken
 import numpy as np
 import numpy.typing as npt
@@ -19,18 +19,15 @@ import tokenizers
 from corpus import storage
 from corpus.errors import CorruptError
 from corpus.stage.manifest import read_manifest
+from tokenizer.arrays import TokenCounts, TokenIds
 from tokenizer.config import END_OF_TEXT
-from tokenizer.hf_json import without_special
+from tokenizer.hf_json import TOKENIZER, without_special
 
 RENEW_BYTES = 2 << 30
-TOKENIZER = "tokenizer.json"
-
-Ids = npt.NDArray[np.uint16]
-Lengths = npt.NDArray[np.int64]
 
 
 class Encoder:
-    """Encodes and decodes with one tokenizer.json; `eot` is the id of `<|endoftext|>`, always the last."""
+    """Encoder and decoder of one tokenizer.json; `eot` is the id of `<|endoftext|>`, always the last."""
 
     def __init__(self, text: str, *, parallel: bool = False, renew_bytes: int = RENEW_BYTES) -> None:
         """Take the text of a tokenizer.json; `parallel` lets one call use all cores."""
@@ -52,12 +49,14 @@ class Encoder:
         """
         return cls(read_tokenizer(directory), parallel=parallel)
 
-    def encode(self, texts: Sequence[str]) -> tuple[Ids, Lengths]:
+    def encode(self, texts: Sequence[str]) -> tuple[TokenIds, TokenCounts]:
         """Return the ids of all texts behind one another, and each text's number of ids; no special ids."""
         if not texts:
             return np.empty(0, np.uint16), np.empty(0, np.int64)
         if self._seen > self._renew_bytes:
             self._renew()
+        import awkward  # a quarter of a second to import; only who encodes needs it
+
         encoded = self._tokenizer.encode_batch(list(texts), parallel=self._parallel)
         flat = np.asarray(awkward.flatten(encoded)).astype(np.uint16)
         self._seen += sum(map(len, texts))

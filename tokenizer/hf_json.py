@@ -12,6 +12,7 @@ from typing import Any
 
 from tokenizer.config import END_OF_TEXT
 
+TOKENIZER = "tokenizer.json"  # the file's name in every directory that holds one
 Merge = tuple[bytes, bytes]
 
 
@@ -69,6 +70,13 @@ def token_lengths(text: str) -> list[int]:
     lengths |= {token["id"]: 0 for token in content["added_tokens"]}
     assert sorted(lengths) == list(range(len(lengths))), "ids have no gaps"
     return [lengths[number] for number in range(len(lengths))]
+
+
+def tokens_by_id(text: str) -> list[str]:
+    """Return the tokens of a tokenizer.json in the order of their ids, spelled as there; special ones too."""
+    content = json.loads(text)
+    vocab = content["model"]["vocab"] | {token["content"]: token["id"] for token in content["added_tokens"]}
+    return sorted(vocab, key=vocab.__getitem__)
 
 
 def without_special(text: str) -> str:

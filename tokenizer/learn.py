@@ -1,4 +1,4 @@
-"""`tokenizer`: corpus shards to tokenizer.json, with a report of what it does to text it has not learned from.
+"""Stage `tokenizer`: BPE learned from corpus shards to tokenizer.json, with a report on held-out text.
 
 BPE merges are learned from the training documents of one source, GPT-2's split, every document on its own.
 256 bytes, the merges and `<|endoftext|>` are the vocabulary; a corpus too small to fill it gives a smaller
@@ -24,12 +24,13 @@ from corpus.stage.progress import progress, say
 from corpus.stage.workspace import WORK, Receipt, Workspace, plan_stage
 from corpus.storage import parquet
 from tokenizer.config import NUM_BYTES, TokenizerConfig
-from tokenizer.encode import TOKENIZER, Encoder
-from tokenizer.hf_json import tokenizer_json, transformers_files
+from tokenizer.encode import Encoder
+from tokenizer.hf_json import TOKENIZER, tokenizer_json, transformers_files
 from tokenizer.merges import SEPARATOR, learn_merges
 from tokenizer.report import Report, as_json, as_markdown, measure, split_words
 
 STAGE = "tokenizer"
+REVISION = 1  # raise it when the same input gives other bytes
 
 
 def learn(config: TokenizerConfig, *, corpus: str, output: str) -> Manifest:
@@ -41,7 +42,9 @@ def learn(config: TokenizerConfig, *, corpus: str, output: str) -> Manifest:
     assembled = read_manifest(corpus, "assemble")
     with running_stage(output):
         inputs = [Input(name="assemble", fingerprint=assembled.fingerprint)]
-        workspace, manifest = plan_stage(output, stage=STAGE, config=config.identity(), inputs=inputs)
+        workspace, manifest = plan_stage(
+            output, stage=STAGE, revision=REVISION, config=config.identity(), inputs=inputs
+        )
         if manifest is not None:
             say(f"{output}: up to date ({STAGE}, {manifest.fingerprint[:12]})")
             return manifest
@@ -155,7 +158,7 @@ def _summary(report: Report) -> dict[str, Any]:
 
 @contextmanager
 def _scratch(workspace: Workspace) -> Iterator[str]:
-    """Yield a local folder that goes afterwards: in the output where that is local, for its room."""
+    """Yield a temporary local folder: inside the output where that is local, since its disk has the space."""
     parent = None
     if not storage.is_remote(workspace.output):
         parent = workspace.path(WORK)

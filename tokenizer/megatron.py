@@ -1,4 +1,4 @@
-"""Token shards on disk: `<stem>.bin`, the ids, and `<stem>.idx`, where each document lies; Megatron's layout.
+"""Megatron's token shards: `<stem>.bin`, the ids, and `<stem>.idx`, where each document lies.
 
     .bin   ids, two bytes each, little endian; documents behind one another, each ended by <|endoftext|>
     .idx   b"MMIDIDX\\0\\0", version uint64 = 1, dtype code uint8, documents uint64, documents + 1 uint64,
@@ -13,12 +13,14 @@ that fits is written as code 3 and a larger one, up to 65,536, as code 8, for Me
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from corpus import storage
 from corpus.errors import CorruptError
+from tokenizer.arrays import TokenCounts, TokenIds
 
 MAGIC = b"MMIDIDX\0\0"
 VERSION = 1
@@ -28,12 +30,22 @@ ITEM_BYTES = 2
 _HEADER = struct.Struct("<9sQBQQ")
 
 
+class _Header(NamedTuple):
+    """Header of an index, in the order of its fields; `ends` is documents + 1."""
+
+    magic: bytes
+    version: int
+    dtype_code: int
+    documents: int
+    ends: int
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Index:
-    """Where the documents of a shard lie: lengths in ids, `<|endoftext|>` included, and starts in ids."""
+class ShardIndex:
+    """Index of a shard: each document's length and start, in ids; lengths include `<|endoftext|>`."""
 
     dtype_code: int
-    lengths: npt.NDArray[np.int64]
+    lengths: TokenCounts
     starts: npt.NDArray[np.int64]
 
     @property
@@ -42,9 +54,7 @@ class Index:
         return int(self.lengths.sum())
 
 
-def write_shard(
-    stem: str, batches: Iterable[tuple[npt.NDArray[np.uint16], npt.NDArray[np.int64]]], *, eot: int
-) -> tuple[int, int]:
+def write_shard(stem: str, batches: Iterable[tuple[TokenIds, TokenCounts]], *, eot: int) -> tuple[int, int]:
     """Write `<stem>.bin` and `<stem>.idx` from batches of (flat ids, length of each document).
 
     Appends `eot`, the last id of the vocabulary, to every document; returns (ids written, documents).
@@ -65,8 +75,8 @@ def write_shard(
     return int(sizes.sum()), len(sizes)
 
 
-def read_index(path: str) -> Index:
-    """Read `<stem>.idx` and hold it against itself and against the size of `<stem>.bin`.
+def read_index(path: str) -> ShardIndex:
+    """Return the index in `<stem>.idx`, checked against itself and against the size of `<stem>.bin`.
 
     Raises CorruptError when either is damaged, cut short, or not in this layout.
     """
@@ -74,13 +84,16 @@ def read_index(path: str) -> Index:
         raw = source.read()
     if len(raw) < _HEADER.size:
         raise _corrupt(path, f"{len(raw)} bytes are less than a header")
-    magic, version, code, count, count_and_end = _HEADER.unpack_from(raw)
-    if magic != MAGIC or version != VERSION:
-        raise _corrupt(path, f"it starts with {magic!r} version {version}, not {MAGIC!r} version {VERSION}")
-    if code not in (INT16, UINT16):
-        raise _corrupt(path, f"dtype code {code}, expected {INT16} (int16) or {UINT16} (uint16)")
+    header = _Header._make(_HEADER.unpack_from(raw))
+    count = header.documents
+    if header.magic != MAGIC or header.version != VERSION:
+        raise _corrupt(
+            path, f"it starts with {header.magic!r} version {header.version}, not {MAGIC!r} version {VERSION}"
+        )
+    if header.dtype_code not in (INT16, UINT16):
+        raise _corrupt(path, f"dtype code {header.dtype_code}, expected {INT16} (int16) or {UINT16} (uint16)")
     size = _HEADER.size + 12 * count + 8 * (count + 1)
-    if count_and_end != count + 1 or len(raw) != size:
+    if header.ends != count + 1 or len(raw) != size:
         raise _corrupt(path, f"{len(raw)} bytes, {size} expected for {count} documents")
     lengths = np.frombuffer(raw, "<i4", count, _HEADER.size).astype(np.int64)
     offsets = np.frombuffer(raw, "<i8", count, _HEADER.size + 4 * count)
@@ -92,10 +105,10 @@ def read_index(path: str) -> Index:
     found = f"{storage.size(ids)} bytes" if storage.exists(ids) else "missing"
     if found != (expected := f"{int(lengths.sum()) * ITEM_BYTES} bytes"):
         raise _corrupt(ids, f"{found}, the index says {expected}")
-    return Index(dtype_code=code, lengths=lengths, starts=starts)
+    return ShardIndex(dtype_code=header.dtype_code, lengths=lengths, starts=starts)
 
 
-def _end_documents(ids: npt.NDArray[np.uint16], counts: npt.NDArray[np.int64], eot: int) -> npt.NDArray[np.uint16]:
+def _end_documents(ids: TokenIds, counts: TokenCounts, eot: int) -> TokenIds:
     """Return the ids with `eot` after every document."""
     assert int(counts.sum()) == len(ids), "the lengths cover the ids"
     out = np.empty(len(ids) + len(counts), np.uint16)
@@ -106,7 +119,7 @@ def _end_documents(ids: npt.NDArray[np.uint16], counts: npt.NDArray[np.int64], e
     return out
 
 
-def _starts(lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _starts(lengths: TokenCounts) -> npt.NDArray[np.int64]:
     return np.cumsum(lengths) - lengths
 
 

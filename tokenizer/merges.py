@@ -1,4 +1,4 @@
-"""Byte-pair merges from a file of texts: gigatoken learns, `min_frequency` is applied afterwards.
+"""BPE merges from a file of texts: gigatoken learns them, `min_frequency` is applied afterwards.
 
 In: texts, each ended by the byte 0xFF, which UTF-8 never holds. Out: merges in the order learned, equal to
 those of Hugging Face's BpeTrainer with the same minimum frequency (tested). gigatoken has no such limit and
@@ -24,7 +24,7 @@ CHUNK_BYTES = 4 << 20
 
 
 def learn_merges(path: str, *, num_merges: int, min_frequency: int) -> list[Merge]:
-    """Learn at most `num_merges` merges from a file of texts; fewer when the texts hold no more frequent pairs."""
+    """Return at most `num_merges` merges learned from a file of texts, fewer where no more pairs are frequent."""
     if num_merges == 0:
         return []
     with _quiet():

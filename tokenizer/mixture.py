@@ -1,30 +1,29 @@
-"""Rows by source in chosen shares, as a pure function of the step, like the plain order that it is built from.
+"""Data mixture: training rows by source in chosen shares, as a pure function of the step.
 
-A weight says how often a source's rows are seen in one pass: 1 is once, 2 twice, 0.5 every other row (the other
-half in the next pass). A pass is a keyed permutation of all the slots of all sources; within its source a slot
-takes the next row of that source's own endless order, so no row comes again before its source is through.
+It is built from the plain order (`tokenizer.order`), and like it has no state. A weight says how often a source's rows
+are seen in one pass: 1 is once, 2 twice, 0.5 every other row (the other half in the next pass). A pass is a keyed
+permutation of all the slots of all sources; within its source a slot takes the next row of that source's own endless
+order, so no row comes again before its source is through.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from corpus.errors import UsageError
+from tokenizer.arrays import RowIndices
 from tokenizer.order import rows_at, rows_for_step
 from tokenizer.sources import SOURCES
 from tokenizer.token_rows import TokenRows
 
-Rows = npt.NDArray[np.int64]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Mixture:
-    """The order of training rows; `rows` are those of each source, `slots` how many of them one pass has."""
+    """Order of training rows; `rows` are those of each source, `slots` how many of them one pass has."""
 
     num_rows: int
-    rows: tuple[Rows, ...] = ()
+    rows: tuple[RowIndices, ...] = ()
     slots: tuple[int, ...] = ()
 
     @property
@@ -32,29 +31,28 @@ class Mixture:
         """Rows in one pass."""
         return sum(self.slots) if self.slots else self.num_rows
 
-    def rows_for_step(self, step: int, *, seed: int, batch_rows: int) -> Rows:
+    def rows_for_step(self, step: int, *, seed: int, batch_rows: int) -> RowIndices:
         """Return the rows of a step's global batch, int64[batch_rows]."""
         if not self.slots:
             return rows_for_step(step, seed=seed, num_rows=self.num_rows, batch_rows=batch_rows)
         positions = np.arange(batch_rows, dtype=np.int64) + step * batch_rows
         passes = positions // self.pass_rows
-        places = rows_at(positions, seed=seed, num_rows=self.pass_rows)
+        shuffled = rows_at(positions, seed=seed, num_rows=self.pass_rows)
         out = np.empty(batch_rows, np.int64)
         start = 0
         for number, (rows, slots) in enumerate(zip(self.rows, self.slots, strict=True)):
-            own = (places >= start) & (places < start + slots)
+            own = (shuffled >= start) & (shuffled < start + slots)
             if own.any():
-                stream = passes[own] * slots + places[own] - start
+                stream = passes[own] * slots + shuffled[own] - start
                 out[own] = rows[rows_at(stream, seed=seed + (number + 1 << 48), num_rows=len(rows))]
             start += slots
         return out
 
 
 def plan_mixture(rows: TokenRows, weights: Mapping[str, float] | None) -> Mixture:
-    """Return the order for source weights; None or equal weights of 1 give the plain order. A row counts for the
-    source of its first token.
+    """Return the mixture for source weights; without weights it is the plain order.
 
-    Raises UsageError for an unknown source, or when nothing is left.
+    A row counts for the source of its first token. Raises UsageError for an unknown source, or when nothing is left.
     """
     if weights is None:
         return Mixture(num_rows=len(rows))

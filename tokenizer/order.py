@@ -1,4 +1,4 @@
-"""The order of training rows as a pure function: (seed, epoch, position) → row, with no state and no index file.
+"""Shuffled order of training rows: a keyed permutation, (seed, epoch, position) → row, without state or index file.
 
 Every epoch is another permutation of all rows. It is a keyed bijection: a balanced Feistel network over the
 smallest domain of 4^h ≥ num_rows values, walked along its cycle until the value is a row (Black and Rogaway,
@@ -12,13 +12,14 @@ import numpy.typing as npt
 
 from corpus.arrays.hashing import GOLDEN, UInt64s, splitmix64
 from corpus.errors import UsageError
+from tokenizer.arrays import RowIndices
 
 ROUNDS = 8  # 4 give a pseudorandom permutation; the small domains of small corpora want more
 
 _MASK = (1 << 64) - 1
 
 
-def rows_for_step(step: int, *, seed: int, num_rows: int, batch_rows: int) -> npt.NDArray[np.int64]:
+def rows_for_step(step: int, *, seed: int, num_rows: int, batch_rows: int) -> RowIndices:
     """Return the rows of a step's global batch, int64[batch_rows]; batches run on across the end of an epoch.
 
     Raises UsageError when there is no row.
@@ -27,22 +28,15 @@ def rows_for_step(step: int, *, seed: int, num_rows: int, batch_rows: int) -> np
     return rows_at(positions, seed=seed, num_rows=num_rows)
 
 
-def row_at(seed: int, epoch: int, i: int, num_rows: int) -> int:
-    """Return the row at place `i` of an epoch, 0 ≤ i < num_rows."""
-    assert 0 <= i < num_rows, "a place lies inside its epoch"
-    positions = np.array([epoch * num_rows + i], dtype=np.int64)
-    return int(rows_at(positions, seed=seed, num_rows=num_rows)[0])
-
-
-def rows_at(positions: npt.NDArray[np.int64], *, seed: int, num_rows: int) -> npt.NDArray[np.int64]:
+def rows_at(positions: npt.NDArray[np.int64], *, seed: int, num_rows: int) -> RowIndices:
     """Return the rows at positions of the endless stream of epochs, int64 of the same shape."""
     if num_rows < 1:
         raise UsageError("the training split has no full row; give more text, or pack with a smaller --seq-length")
     assert positions.size == 0 or int(positions.min()) >= 0, "positions count from 0"
-    epochs, places = np.divmod(positions, num_rows)
+    epochs, offsets = np.divmod(positions, num_rows)
     keys = splitmix64(epochs.astype(np.uint64) * GOLDEN + splitmix64(np.array([seed & _MASK], np.uint64)))
     half_bits = max(1, ((num_rows - 1).bit_length() + 1) // 2)
-    rows = _permute(places.astype(np.uint64), keys, half_bits)
+    rows = _permute(offsets.astype(np.uint64), keys, half_bits)
     while (outside := rows >= num_rows).any():
         rows[outside] = _permute(rows[outside], keys[outside], half_bits)
     return rows.astype(np.int64)

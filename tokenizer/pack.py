@@ -1,4 +1,4 @@
-"""`pack`: corpus shards to token shards, one task a shard, and the ledger of every token.
+"""Stage `pack`: corpus shards to token shards, one task a shard, with a ledger that accounts for every token.
 
 In: an assembled corpus and a tokenizer. Out: `<split>-00000.bin/.idx` for each corpus shard, documents in its
 order, and their sources as `.src`; the tokenizer, so that training needs this directory alone; and a ledger in
@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow.compute as pc
 
 from corpus import storage
@@ -21,13 +20,15 @@ from corpus.errors import DataError
 from corpus.stage.manifest import SPLITS, Books, Input, Manifest, read_manifest
 from corpus.stage.workspace import Receipt, Workspace, plan_stage
 from corpus.storage import parquet
+from tokenizer.arrays import SourceCodes, TokenCounts, TokenIds
 from tokenizer.config import PackConfig
-from tokenizer.encode import TOKENIZER, Encoder, Ids, Lengths, read_tokenizer
-from tokenizer.hf_json import transformers_files
+from tokenizer.encode import Encoder, read_tokenizer
+from tokenizer.hf_json import TOKENIZER, transformers_files
 from tokenizer.megatron import ITEM_BYTES, write_shard
 from tokenizer.sources import SOURCES, write_sources
 
 STAGE = "pack"
+REVISION = 1  # raise it when the same input gives other bytes
 BATCH_ROWS = 512
 
 _LOADED = threading.local()
@@ -44,14 +45,14 @@ class PackTask:
 
 
 @dataclass(kw_only=True, slots=True)
-class Tally:
+class ShardCounts:
     """Counts of one shard while it is packed; tokens include the `<|endoftext|>` of each document."""
 
     read: int = 0
     text_bytes: int = 0
     documents: Counter[str] = field(default_factory=Counter)  # by source
     tokens: Counter[str] = field(default_factory=Counter)  # by source
-    codes: list[npt.NDArray[np.uint8]] = field(default_factory=list)  # source of each document kept
+    codes: list[SourceCodes] = field(default_factory=list)  # source of each document kept
 
 
 def plan_pack(
@@ -66,7 +67,7 @@ def plan_pack(
         Input(name="assemble", fingerprint=assembled.fingerprint),
         Input(name="tokenizer", fingerprint=learned.fingerprint),
     ]
-    workspace, manifest = plan_stage(output, stage=STAGE, config=config.identity(), inputs=inputs)
+    workspace, manifest = plan_stage(output, stage=STAGE, revision=REVISION, config=config.identity(), inputs=inputs)
     tasks = []
     for role in SPLITS:
         parts = [part for part in assembled.parts if part.role == role]
@@ -94,28 +95,28 @@ def pack_shard(
     if (receipt := workspace.finished(task)) is not None:
         return receipt
     encoder = _encoder(tokenizer, workspace.fingerprint)
-    tally = Tally()
-    batches = _encoded_batches(corpus_shard, encoder, tally, config.check_sample)
+    counts = ShardCounts()
+    batches = _encoded_batches(corpus_shard, encoder, counts, config.check_sample)
     num_tokens, num_documents = write_shard(workspace.path(stem), batches, eot=encoder.eot)
-    write_sources(workspace.path(stem), tally.codes)
+    write_sources(workspace.path(stem), counts.codes)
     parts = (
         workspace.measure(f"{stem}.bin", role=role, rows=num_tokens),
         workspace.measure(f"{stem}.idx", role=f"{role}_index", rows=num_documents),
         workspace.measure(f"{stem}.src", role=f"{role}_sources", rows=num_documents),
     )
-    if num_tokens != tally.tokens.total() or parts[0].bytes != num_tokens * ITEM_BYTES:
+    if num_tokens != counts.tokens.total() or parts[0].bytes != num_tokens * ITEM_BYTES:
         raise DataError(
             f"{workspace.path(stem)}.bin: {parts[0].bytes} bytes for {num_tokens} tokens written and "
-            f"{tally.tokens.total()} counted; nothing was committed, please report this"
+            f"{counts.tokens.total()} counted; nothing was committed, please report this"
         )
-    empty = tally.read - num_documents
-    books = Books(read=tally.read, kept=num_documents, dropped={"empty": empty} if empty else {})
+    empty = counts.read - num_documents
+    books = Books(read=counts.read, kept=num_documents, dropped={"empty": empty} if empty else {})
     facts = {
         "split": role,
-        "text_bytes": tally.text_bytes,
+        "text_bytes": counts.text_bytes,
         "tokens": num_tokens,
-        "documents_by_source": dict(sorted(tally.documents.items())),
-        "tokens_by_source": dict(sorted(tally.tokens.items())),
+        "documents_by_source": dict(sorted(counts.documents.items())),
+        "tokens_by_source": dict(sorted(counts.tokens.items())),
     }
     return workspace.finish(Receipt(task=task, parts=parts, books=books, facts=facts))
 
@@ -196,12 +197,14 @@ def _encoder(tokenizer: str, fingerprint: str) -> Encoder:
     return encoder
 
 
-def _encoded_batches(shard: str, encoder: Encoder, tally: Tally, sample: int) -> Iterator[tuple[Ids, Lengths]]:
+def _encoded_batches(
+    shard: str, encoder: Encoder, counts: ShardCounts, sample: int
+) -> Iterator[tuple[TokenIds, TokenCounts]]:
     """Yield (flat ids, lengths) of the documents that have text, and count them."""
     for batch in parquet.iter_batches(shard, ["source", "text"], BATCH_ROWS):
-        tally.read += batch.num_rows
+        counts.read += batch.num_rows
         texts = pc.fill_null(batch.column("text"), "")
-        tally.text_bytes += pc.sum(pc.binary_length(texts)).as_py() or 0
+        counts.text_bytes += pc.sum(pc.binary_length(texts)).as_py() or 0
         filled = pc.greater(pc.binary_length(texts), 0)
         documents, sources = texts.filter(filled).to_pylist(), batch.column("source").filter(filled).to_pylist()
         encoder.check(documents[:sample])
@@ -210,9 +213,9 @@ def _encoded_batches(shard: str, encoder: Encoder, tally: Tally, sample: int) ->
         names, which = np.unique(np.array(sources, dtype=str), return_inverse=True)
         for number, name in enumerate(names.tolist()):
             own = lengths[which == number]
-            tally.documents[name] += len(own)
-            tally.tokens[name] += int(own.sum()) + len(own)
-        tally.codes.append(np.array([SOURCES.index(name) for name in names.tolist()], np.uint8)[which])
+            counts.documents[name] += len(own)
+            counts.tokens[name] += int(own.sum()) + len(own)
+        counts.codes.append(np.array([SOURCES.index(name) for name in names.tolist()], np.uint8)[which])
         yield ids, lengths
 
 

@@ -1,4 +1,4 @@
-"""Byte-pair encoding as plainly as it can be written: the slow oracle that the tests hold the fast code to.
+"""Reference BPE, learning and encoding: slow and plain, the oracle of the tests for the fast code.
 
 Follows Sennrich, Haddow and Birch (arXiv 1508.07909) on bytes, with GPT-2's split into words and Hugging
 Face's rule for ties: of the pairs seen most often, the one whose two ids are lowest. Written from the
@@ -19,11 +19,11 @@ _CONTRACTIONS = ("'s", "'t", "'re", "'ve", "'m", "'ll", "'d")
 
 def split_words(text: str) -> list[str]:
     r"""Split as GPT-2 does: 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+ ."""
-    words, place = [], 0
-    while place < len(text):
-        end = _word_end(text, place)
-        words.append(text[place:end])
-        place = end
+    words, start = [], 0
+    while start < len(text):
+        end = _word_end(text, start)
+        words.append(text[start:end])
+        start = end
     return words
 
 

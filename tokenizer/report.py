@@ -1,4 +1,4 @@
-"""What a tokenizer does to text it has not learned from: bytes per token, tokens per word, and ten words.
+"""Report on a tokenizer: bytes per token and tokens per word of held-out text by source, and ten words split.
 
 The words are those of BioMedLM's table 3 (arXiv 2403.18421), each one token in its vocabulary and several in
 GPT-2's. The paper does not say whether a space stands before them, so both forms are shown. A word, as a
@@ -32,12 +32,12 @@ BATCH_ROWS = 512
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fertility:
-    """Numbers of one source's documents; adding two adds every count."""
+    """Counts of documents, bytes, words and tokens of one source; adding two adds every count."""
 
-    documents: int = 0
-    bytes: int = 0
-    words: int = 0
-    tokens: int = 0
+    documents: int = 0  # encoded [documents]
+    bytes: int = 0  # of text, in UTF-8 [bytes]
+    words: int = 0  # pieces between white space [words]
+    tokens: int = 0  # without <|endoftext|> [tokens]
 
     def __add__(self, other: "Fertility") -> "Fertility":
         return Fertility(
@@ -60,30 +60,32 @@ class Fertility:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WordSplit:
-    """The tokens of one word at the start of a text and after a space."""
+    """Tokens of one word, at the start of a text and after a space."""
 
-    word: str
-    alone: tuple[str, ...]
-    after_space: tuple[str, ...]
+    word: str  # one of BioMedLM's table 3
+    alone: tuple[str, ...]  # its tokens at the start of a text
+    after_space: tuple[str, ...]  # its tokens behind a space
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
-    """The report on one tokenizer; `measured_on` is the split of the corpus that the fertility is of."""
+    """Report on one tokenizer; `measured_on` is the split of the corpus that the fertility is of."""
 
-    vocab_size: int
-    asked_vocab_size: int
-    end_of_text: int
-    training_documents: int
-    training_bytes: int
-    measured_on: str
-    checked_documents: int = 0  # encoded by `tokenizers` too, with equal ids
-    fertility: dict[str, Fertility] = field(default_factory=dict)
-    words: tuple[WordSplit, ...] = ()
+    vocab_size: int  # entries there are [tokens]
+    asked_vocab_size: int  # entries asked for [tokens]
+    end_of_text: int  # id of <|endoftext|>
+    training_documents: int  # learned from [documents]
+    training_bytes: int  # of text learned from [bytes]
+    measured_on: str  # split of the corpus that `fertility` is of
+    checked_documents: int = 0  # encoded by `tokenizers` too, with equal ids [documents]
+    fertility: dict[str, Fertility] = field(
+        default_factory=dict
+    )  # by source; in the file also bytes_per_token and tokens_per_word
+    words: tuple[WordSplit, ...] = ()  # how BioMedLM's ten words are split
 
 
 def measure(encoder: Encoder, shards: Sequence[str]) -> tuple[dict[str, Fertility], int]:
-    """Encode the documents of shards; returns numbers by source, and how many `tokenizers` confirmed.
+    """Return the fertility of shards' documents by source, and how many documents `tokenizers` confirmed.
 
     Raises CorruptError when gigatoken and tokenizers disagree on one of the first CHECK_BYTES of a source.
     """
@@ -102,7 +104,7 @@ def measure(encoder: Encoder, shards: Sequence[str]) -> tuple[dict[str, Fertilit
 
 
 def split_words(encoder: Encoder) -> tuple[WordSplit, ...]:
-    """Return how the paper's words are split."""
+    """Return the tokens of each of the paper's words."""
     return tuple(
         WordSplit(word=word, alone=_pieces(encoder, word), after_space=_pieces(encoder, f" {word}"))
         for word in PAPER_WORDS
@@ -110,7 +112,7 @@ def split_words(encoder: Encoder) -> tuple[WordSplit, ...]:
 
 
 def as_json(report: Report) -> str:
-    """Return the report for programs."""
+    """Return the report as JSON."""
     content = asdict(report)
     for source, numbers in report.fertility.items():
         rates = {"bytes_per_token": numbers.bytes_per_token, "tokens_per_word": numbers.tokens_per_word}
@@ -119,7 +121,7 @@ def as_json(report: Report) -> str:
 
 
 def as_markdown(report: Report) -> str:
-    """Return the report for people."""
+    """Return the report as Markdown."""
     missing = report.asked_vocab_size - report.vocab_size
     lines = [
         "# Tokenizer",
@@ -155,14 +157,14 @@ def _fertility(encoder: Encoder, texts: list[str]) -> Fertility:
     )
 
 
-def _check(encoder: Encoder, texts: list[str], room: int) -> int:
+def _check(encoder: Encoder, texts: list[str], max_bytes: int) -> int:
     """Check the texts that start within the bytes left; returns how many."""
     chosen = []
     for text in texts:
-        if room <= 0:
+        if max_bytes <= 0:
             break
         chosen.append(text)
-        room -= len(text.encode())
+        max_bytes -= len(text.encode())
     encoder.check(chosen)
     return len(chosen)
 

@@ -1,31 +1,29 @@
-"""Which source each document of a token shard is from: `<stem>.src`, one byte a document, in the shard's order.
+"""Source of each document of a token shard: `<stem>.src`, one byte a document, in the shard's order.
 
-Megatron's index has no room for it, and losses by source and source weights need it. A byte is the place of the
+Megatron's index has no room for it, and losses by source and source weights need it. A byte is the index of the
 source in `SOURCES`; that order is part of the format.
 """
 
 from collections.abc import Iterable
 
 import numpy as np
-import numpy.typing as npt
 
 from corpus import storage
 from corpus.errors import CorruptError
+from tokenizer.arrays import SourceCodes
 
 SOURCES = ("pubmed", "pmc")
 
-Codes = npt.NDArray[np.uint8]
 
-
-def write_sources(stem: str, batches: Iterable[Codes]) -> None:
+def write_sources(stem: str, batches: Iterable[SourceCodes]) -> None:
     """Write `<stem>.src` from the codes of the documents, in batches."""
     with storage.write_atomic(stem + ".src") as sink:
         for codes in batches:
             sink.write(codes.tobytes())
 
 
-def read_sources(path: str, documents: int) -> Codes:
-    """Return the code of each document, uint8[documents]; raises CorruptError when the file is none of that length."""
+def read_sources(path: str, documents: int) -> SourceCodes:
+    """Return the source code of each document, uint8[documents]; raises CorruptError when the file does not fit."""
     with storage.open_read(path) as source:
         codes = np.frombuffer(source.read(), np.uint8)
     if len(codes) != documents or (codes >= len(SOURCES)).any():

@@ -1,4 +1,4 @@
-"""The rows of one split of a finished `pack`: a read-only view over memory-mapped token shards.
+"""Dataset of token rows: one split of a finished `pack`, a read-only view over memory-mapped token shards.
 
 Row i is the window [i · seq_length, (i + 1) · seq_length) of the split's shards behind one another, so a row
 may start in one document, or one shard, and end in another. Sizes are checked against the manifest when the
@@ -13,13 +13,13 @@ import numpy.typing as npt
 from corpus import storage
 from corpus.errors import CorruptError, UsageError
 from corpus.stage.manifest import read_manifest
-from tokenizer.encode import Ids
+from tokenizer.arrays import SourceCodes, TokenIds
 from tokenizer.megatron import ITEM_BYTES, read_index
-from tokenizer.sources import SOURCES, Codes, read_sources
+from tokenizer.sources import SOURCES, read_sources
 
 
 class TokenRows:
-    """All rows of one split; `fingerprint` is that of the pack stage, which a resumed run must find again."""
+    """Rows of one split; `fingerprint` is that of the pack stage, which a resumed run must find again."""
 
     def __init__(self, tokens: str, split: str) -> None:
         """Open the split ("train", "validation" or "test") of a tokens directory.
@@ -49,23 +49,23 @@ class TokenRows:
     def __len__(self) -> int:
         return self.num_tokens // self.seq_length
 
-    def row(self, i: int) -> Ids:
+    def row(self, i: int) -> TokenIds:
         """Return row i, uint16[seq_length], as a copy; raises IndexError outside [0, len)."""
         return self.rows(np.array([i]))[0]
 
-    def rows(self, indices: npt.ArrayLike) -> Ids:
+    def rows(self, indices: npt.ArrayLike) -> TokenIds:
         """Return rows by index, uint16[n, seq_length], as a copy; raises IndexError outside [0, len)."""
         wanted = np.asarray(indices, dtype=np.int64)
         if wanted.size and not 0 <= int(wanted.min()) <= int(wanted.max()) < len(self):
             raise IndexError(f"rows {int(wanted.min())} to {int(wanted.max())} of {len(self)}")
         out = np.empty((len(wanted), self.seq_length), np.uint16)
-        for place, row in enumerate(wanted.tolist()):
-            self._fill(out[place], row * self.seq_length)
+        for number, row in enumerate(wanted.tolist()):
+            self._fill(out[number], row * self.seq_length)
         return out
 
     @cached_property
     def document_starts(self) -> npt.NDArray[np.int64]:
-        """The position of each document's first token in the split's stream, ascending; reads all indices."""
+        """Position of each document's first token in the split's stream, int64, ascending; reads all indices."""
         indices = [read_index(path.removesuffix(".bin") + ".idx") for path in self._paths]
         shifted = [index.starts + start for index, start in zip(indices, self._ends[:-1], strict=True)]
         return np.concatenate([np.empty(0, np.int64), *shifted])
@@ -76,21 +76,21 @@ class TokenRows:
         return len(self._source_paths) == len(self._paths)
 
     @cached_property
-    def document_sources(self) -> Codes:
-        """The source of each document, a place in SOURCES, in the order of `document_starts`."""
+    def document_sources(self) -> SourceCodes:
+        """Source of each document, an index of SOURCES, in the order of `document_starts`."""
         codes = [
             read_sources(path, len(read_index(path.removesuffix(".src") + ".idx").lengths))
             for path in self._source_paths
         ]
         return np.concatenate([np.empty(0, np.uint8), *codes])
 
-    def sources_at(self, positions: npt.NDArray[np.int64]) -> Codes:
+    def sources_at(self, positions: npt.NDArray[np.int64]) -> SourceCodes:
         """Return the source of the document at each position of the split's stream, same shape."""
         documents = np.searchsorted(self.document_starts, positions, side="right") - 1
         return self.document_sources[documents]
 
     def check_ledger(self) -> dict[str, int]:
-        """Count the tokens of each source from indices and sources, and hold them against the ledger.
+        """Return the tokens of each source, counted from indices and sources and equal to the ledger.
 
         Raises CorruptError when they differ. Reads 13 bytes a document and no tokens.
         """
@@ -104,7 +104,7 @@ class TokenRows:
             )
         return found
 
-    def _fill(self, out: Ids, start: int) -> None:
+    def _fill(self, out: TokenIds, start: int) -> None:
         """Copy the stream from `start` on into a row, across the ends of shards."""
         done = 0
         shard = int(np.searchsorted(self._ends, start, side="right")) - 1
@@ -115,7 +115,7 @@ class TokenRows:
             done, shard = done + len(piece), shard + 1
 
 
-def _map(path: str, size: int) -> Ids:
+def _map(path: str, size: int) -> TokenIds:
     """Map a shard into memory after checking its size in bytes; an empty file cannot be mapped."""
     if not storage.exists(path) or storage.size(path) != size:
         found = f"{storage.size(path)} bytes" if storage.exists(path) else "missing"

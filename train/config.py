@@ -1,4 +1,4 @@
-"""The configuration of `train`: sizes, recipe, DeepSpeed options; two presets and files of the same form.
+"""Configuration of `train`: model sizes, recipe, layout on ranks, DeepSpeed options; presets and files of their form.
 
 A preset is a commented YAML file in `train/presets/`; a user's own file has the same form. The *recipe* is
 what must not change when a run is resumed; `steps`, the evaluation rhythm and the layout on processes may.
@@ -15,7 +15,7 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from corpus.config import StageConfig, runtime
+from corpus.config import StageConfig, read_assignment, runtime
 from corpus.errors import UsageError
 
 LENGTHS: dict[str, Any] = {"steps": 0, "epochs": None}  # the two ways to state how long to train, each when left out
@@ -24,7 +24,7 @@ PADDING = 128  # embedding rows are padded to a multiple: 28,896 is no multiple 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelShape:
-    """A model's sizes with nothing left open; `vocab_size` is the tokenizer's, without padding rows."""
+    """Sizes of a model, with nothing left open; `vocab_size` is the tokenizer's, without padding rows."""
 
     layers: int
     heads: int
@@ -54,7 +54,7 @@ class ModelShape:
 
 
 class ModelConfig(BaseModel):
-    """A GPT-2 style model; sizes left out are taken from the tokens."""
+    """Configuration of a GPT-2 style model; sizes left out are taken from the tokens."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -93,7 +93,7 @@ class ModelConfig(BaseModel):
 
 
 class TrainConfig(StageConfig):
-    """Tokens to checkpoints."""
+    """Configuration of `train`: tokens to checkpoints."""
 
     model: ModelConfig
     steps: int = Field(0, ge=0, description="optimizer steps; also the horizon of the cosine; 0: from `epochs`")
@@ -172,7 +172,7 @@ class TrainConfig(StageConfig):
         return self.batch_rows // together
 
     def recipe(self) -> dict[str, Any]:
-        """Return what a resumed run must keep: everything that decides weights, but for the layout and `steps`."""
+        """Return the settings that a resumed run must keep: all that decide weights, but for the layout and `steps`."""
         may_change = {"steps", "zero_stage", "micro_batch", "eval_every", "eval_rows"}
         return {name: value for name, value in self.identity().items() if name not in may_change}
 
@@ -217,26 +217,25 @@ def with_settings(config: TrainConfig, assignments: Iterable[str]) -> TrainConfi
     """Return a configuration with `a.b=c` replaced, c as YAML; raises UsageError, listing every mistake."""
     content = config.model_dump()
     for assignment in assignments:
-        key, mark, text = assignment.partition("=")
-        *path, last = key.split(".")
-        place = content
-        for name in path:
-            place = place.get(name) if isinstance(place, dict) else None  # type: ignore[assignment]
-        if not mark or not isinstance(place, dict):
-            raise UsageError(f"--set {assignment}: expected SETTING=VALUE, such as zero_stage=2 or model.dropout=0")
-        place[last] = yaml.safe_load(text)
-        if key in LENGTHS:
-            content |= other_length(key)
+        (*above, last), value = read_assignment(assignment, "zero_stage=2 or model.dropout=0")
+        place: Any = content
+        for name in above:
+            place = place.get(name) if isinstance(place, dict) else None
+        if not isinstance(place, dict):
+            raise UsageError(f"--set {assignment}: there is no setting {'.'.join(above)} with settings in it")
+        place[last] = value
+        if not above and last in LENGTHS:
+            content |= other_length(last)
     return checked(content, "--set")
 
 
 def other_length(given: str) -> dict[str, Any]:
-    """Return what takes the other one of `steps` and `epochs` back: a later setting replaces an earlier one."""
+    """Return the settings that reset the other one of `steps` and `epochs`: a later setting replaces an earlier one."""
     return {name: value for name, value in LENGTHS.items() if name != given}
 
 
 def replaced(*, steps: int | None, ranks: int | None) -> dict[str, Any]:
-    """Return the settings that a command's own `steps` and `ranks`, where given, replace."""
+    """Return the settings that stand for a command's own `steps` and `ranks`, where given."""
     changes: dict[str, Any] = {} if ranks is None else {"ranks": ranks}
     return changes if steps is None else {**changes, "steps": steps, **other_length("steps")}
 

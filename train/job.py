@@ -1,7 +1,8 @@
-"""A training job: what the launcher hands to every rank, as one JSON file in the output directory.
+"""Contract between launcher and ranks: the job file, the names of logs, and the errors that ranks leave.
 
 The launcher checks everything that can be checked without torch and writes the job; the ranks only read it.
-Under another launcher (`torchrun … -m train.loop.rank OUTPUT` on many nodes) the same file is read.
+Under another launcher (`torchrun … -m train.loop.rank OUTPUT` on many nodes) the same file is read. All of `train`
+may import this module, which imports none of the rooms.
 """
 
 import json
@@ -9,22 +10,30 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from corpus import storage
+from corpus.errors import CorpuscleError, CorruptError, DataError, DiskError, RetryError, UsageError
+from corpus.stage.workspace import WORK
 from train.config import ModelShape, TrainConfig
 
-JOB = "job.json"
+JOB = "job.json"  # written by the launcher, read by every rank
+LOGS = "logs"  # folder of what ranks, launcher and conversion print
+LAUNCHER_LOG = f"{LOGS}/launcher.log"
+UNIVERSAL_LOG = f"{LOGS}/universal.log"
+CONSOLE_FD = "CORPUSCLE_CONSOLE"  # environment: file descriptor of the user's terminal, for rank 0
+
+_ERRORS = {error.exit_code: error for error in (UsageError, DataError, CorruptError, DiskError, RetryError)}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
-    """One run of training on given tokens; `resume` names the verified checkpoint to go on from."""
+    """Training job on given tokens; `resume` names the verified checkpoint to go on from."""
 
-    config: TrainConfig
-    shape: ModelShape
-    tokens: str
-    tokens_fingerprint: str
-    output: str
-    resume: str | None
-    resume_step: int
+    config: TrainConfig  # the whole configuration; see [train.md](train.md)
+    shape: ModelShape  # sizes of the model
+    tokens: str  # directory of the `pack`
+    tokens_fingerprint: str  # of that `pack`
+    output: str  # directory of the run; not in the file
+    resume: str | None  # name of the checkpoint to go on from
+    resume_step: int  # its step; 0 without one [steps]
     universal: bool = False  # load the universal copy made of it, for other ranks or another ZeRO stage
 
     @property
@@ -33,7 +42,7 @@ class Job:
         return self.config.batch_rows * self.shape.seq_length
 
     def recipe(self) -> dict[str, Any]:
-        """Return what a checkpoint must share with this job, the model with its sizes from the tokens."""
+        """Return the recipe that a checkpoint must share with this job, the model with its sizes from the tokens."""
         return {**self.config.recipe(), "model": asdict(self.shape)}
 
 
@@ -52,3 +61,29 @@ def read_job(output: str) -> Job:
     content["config"] = TrainConfig.model_validate(content["config"])
     content["shape"] = ModelShape(**content["shape"])
     return Job(**content, output=output)
+
+
+def log_path(output: str, rank: int) -> str:
+    """Return the path of the log of what a rank prints."""
+    return storage.join(output, LOGS, f"rank-{rank}.log")
+
+
+def error_path(output: str, rank: int) -> str:
+    """Return the path of the error that ended a rank."""
+    return storage.join(output, WORK, f"error-{rank}.json")
+
+
+def write_error(output: str, rank: int, error: CorpuscleError) -> None:
+    """Write the error that ends a rank, for the launcher to raise."""
+    with storage.write_atomic(error_path(output, rank)) as sink:
+        sink.write(json.dumps({"exit_code": error.exit_code, "message": str(error)}).encode())
+
+
+def read_error(output: str, rank: int) -> CorpuscleError | None:
+    """Return the error that ended a rank; None when it left none."""
+    path = error_path(output, rank)
+    if not storage.exists(path):
+        return None
+    with storage.open_read(path) as source:
+        content = json.loads(source.read())
+    return _ERRORS.get(content["exit_code"], CorpuscleError)(content["message"])

@@ -4,8 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from corpus.config import StageConfig, Workers, runtime
+from corpus.config import StageConfig, Workers, runtime, setting
 from corpus.licenses import Use
+
+REVISION = 1  # raise it when the same input gives other bytes, those in `_work` that an update reuses too
 
 LanguageCode = Annotated[str, Field(pattern="^[a-z]{2}$")]
 
@@ -13,56 +15,85 @@ LanguageCode = Annotated[str, Field(pattern="^[a-z]{2}$")]
 class AssembleConfig(StageConfig):
     """Records to deduplicated corpus shards."""
 
-    profile: Literal["clean", "pile"] = Field(
-        "clean", description="rendering profile; pile: The Pile's text and selection, of records extracted with `pile`"
+    profile: Literal["clean", "pile"] = setting(
+        "clean",
+        "rendering profile; pile: The Pile's text and selection, of records extracted with `pile`",
+        group="text",
     )
-    floats: Literal["captions", "tables", "none"] = Field(
-        "captions", description="what the text holds of figures and tables: captions, captions and rows, or nothing"
+    floats: Literal["captions", "tables", "none"] = setting(
+        "captions",
+        "what the text holds of figures and tables: captions, captions and rows, or nothing",
+        group="text",
     )
-    threshold: float = Field(
-        0.8, gt=0, le=1, description="Jaccard similarity of word 5-shingles that makes a duplicate"
+    threshold: float = setting(
+        0.8, "Jaccard similarity of word 5-shingles that makes a duplicate", group="duplicates", gt=0, le=1
     )
-    containment: float | None = Field(
+    containment: float | None = setting(
         None,
+        "also a duplicate: this share of the smaller text's word 5-shingles stands in the larger, of pairs that the "
+        "bands propose; off when not given",
+        group="duplicates",
         gt=0,
         le=1,
-        description="also a duplicate: this share of the smaller text's word 5-shingles stands in the larger, of pairs "
-        "that the bands propose; off when not given",
     )
-    validation: float = Field(0.005, ge=0, lt=1, description="share of clusters held out for validation")
-    test: float = Field(0.005, ge=0, lt=1, description="share of clusters held out as test: packed, never trained on")
-    seed: int = Field(0, ge=0, description="seed of the shard order and of the split")
-    min_words: int = Field(10, ge=0, description="documents with fewer words are dropped as too_short")
-    notice_words: int = Field(
-        400, ge=0, description="errata, retraction notices and the like with fewer words are dropped as notice"
+    validation: float = setting(0.005, "share of clusters held out for validation", group="output", ge=0, lt=1)
+    test: float = setting(
+        0.005, "share of clusters held out as test: packed, never trained on", group="output", ge=0, lt=1
     )
-    languages: tuple[LanguageCode, ...] = Field(
-        ("en",), description="ISO 639-1 codes; a text clearly in another language is dropped as language; empty: any"
+    seed: int = setting(0, "seed of the shard order and of the split", group="output", ge=0)
+    min_words: int = setting(10, "documents with fewer words are dropped as too_short", group="filters", ge=0)
+    notice_words: int = setting(
+        400,
+        "errata, retraction notices and the like with fewer words are dropped as notice",
+        group="filters",
+        ge=0,
     )
-    retracted: Literal["drop", "tag", "keep"] = Field(
-        "drop", description="retracted papers: tag begins their text with the line [Retracted Publication]"
+    languages: tuple[LanguageCode, ...] = setting(
+        ("en",),
+        "ISO 639-1 codes; a text clearly in another language is dropped as language; empty: any",
+        group="filters",
+        metavar="CODE",
     )
-    ocr: Literal["drop", "keep"] = Field("drop", description="text that was read from page scans")
-    sub_articles: Literal["keep", "drop"] = Field(
-        "keep", description="reviews, responses, translations inside articles"
+    retracted: Literal["drop", "tag", "keep"] = setting(
+        "drop",
+        "retracted papers: tag begins their text with the line [Retracted Publication]",
+        group="filters",
     )
-    license: Use = Field(
-        "any", description="keep what allows this use: commercial (CC0, BY, BY-SA, BY-ND), open (BY-NC too), any"
+    ocr: Literal["drop", "keep"] = setting("drop", "text that was read from page scans", group="filters")
+    sub_articles: Literal["keep", "drop"] = setting(
+        "keep", "reviews, responses, translations inside articles", group="filters"
+    )
+    license: Use = setting(
+        "any",
+        "keep what allows this use: commercial (CC0, BY, BY-SA, BY-ND), open (BY-NC too), any",
+        group="filters",
     )
     evaluation: tuple[str, ...] = runtime(
-        (), "evaluation sets (JSONL, or JSON of BioASQ or PubMedQA), looked for in the corpus"
+        (),
+        "evaluation sets (JSONL, or JSON of BioASQ or PubMedQA), looked for in the corpus",
+        group="evaluation",
+        metavar="FILE",
     )
-    contaminated: Literal["report", "remove"] = Field(
-        "report", description="documents that hold an evaluation item: only report them, or drop them as contaminated"
+    contaminated: Literal["report", "remove"] = setting(
+        "report",
+        "documents that hold an evaluation item: only report them, or drop them as contaminated",
+        group="evaluation",
     )
-    evaluation_words: int | None = Field(
-        None, ge=1, description="n of the n-grams of evaluation texts; by GPT-3's rule (8 to 13) when not given"
+    evaluation_words: int | None = setting(
+        None,
+        "length of the n-grams of evaluation texts, in words; by GPT-3's rule (8 to 13) when not given",
+        group="evaluation",
+        ge=1,
     )
-    evaluation_share: float = Field(
-        0.5, gt=0, le=1, description="share of an evaluation text's n-grams from which a document holds it"
+    evaluation_share: float = setting(
+        0.5,
+        "share of an evaluation text's n-grams from which a document holds it",
+        group="evaluation",
+        gt=0,
+        le=1,
     )
-    shard_mb: int = Field(128, ge=1, description="aimed-at text per shard, 10^6 bytes")
-    workers: Workers = runtime(1, "local worker processes")
+    shard_mb: int = setting(128, "aimed-at text per shard, 10^6 bytes", group="output", ge=1)
+    workers: Workers = runtime(1, "local worker processes", group="running")
 
     @field_validator("test")
     @classmethod

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from corpus import storage
 from corpus.arrays.columns import among
 from corpus.arrays.lookup import index_in_sorted
+from corpus.assemble import facts
 from corpus.assemble.config import AssembleConfig
 from corpus.assemble.evaluation_sets import Item, all_items
 from corpus.dedup.shingles import normalize, word_grams
@@ -43,8 +44,8 @@ class Contamination:
     file: str  # base name of the evaluation file
     item: str  # the item's own id, else its line number
     by: str  # pmid, pmcid, doi or ngram
-    found: int  # runs of words of the item's text that the document holds; 0 when found by id
-    of: int  # runs of words of that text
+    found: int  # of the item's text that the document holds; 0 when found by id [runs of words]
+    of: int  # of that text [runs of words]
     text: str  # the beginning of that text
 
 
@@ -110,8 +111,11 @@ def evaluation_facts(config: AssembleConfig) -> dict[str, int]:
     if not config.evaluation:
         return {}
     index = load_index(config.evaluation, config.evaluation_words)
-    names = ("evaluation_items", "evaluation_items_by_id_only", "evaluation_words")
-    return dict(zip(names, (len(index.items), index.num_short, index.words), strict=True))
+    return {
+        facts.EVALUATION_ITEMS: len(index.items),
+        facts.EVALUATION_ITEMS_BY_ID_ONLY: index.num_short,
+        facts.EVALUATION_WORDS: index.words,
+    }
 
 
 def find_contamination(table: pa.Table, index: EvaluationIndex, *, share: float) -> pa.Table:
@@ -191,9 +195,9 @@ def place_report(part: int, stem: str, workspace: Workspace) -> tuple[Part, dict
     name = f"contamination/part-{part:05d}.parquet"
     parquet.write_table(workspace.path(name), found)
     by_id = found.filter(pc.not_equal(found.column("by"), "ngram"))
-    facts = {
-        "contamination_pairs_by_id": by_id.num_rows,
-        "contamination_pairs_by_ngram": found.num_rows - by_id.num_rows,
-        "contaminated_documents": pc.count_distinct(found.column("doc_id")).as_py(),
+    counts = {
+        facts.CONTAMINATION_PAIRS_BY_ID: by_id.num_rows,
+        facts.CONTAMINATION_PAIRS_BY_NGRAM: found.num_rows - by_id.num_rows,
+        facts.CONTAMINATED_DOCUMENTS: pc.count_distinct(found.column("doc_id")).as_py(),
     }
-    return workspace.measure(name, role="contamination", rows=found.num_rows), facts
+    return workspace.measure(name, role="contamination", rows=found.num_rows), counts

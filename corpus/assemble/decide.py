@@ -11,7 +11,8 @@ import numpy as np
 from corpus.assemble.config import AssembleConfig
 from corpus.assemble.rules import reason_to_drop, rule_columns, tagged
 from corpus.assemble.updates import DROP_REASONS, OUTDATED, RevisionStatus
-from corpus.pile import rules
+from corpus.pile.pile_text import PileText
+from corpus.reasons import DropReason
 from corpus.records import Kind, Record, Source, doc_key, pmc_doc_id
 from corpus.text.render import RENDERED, render
 
@@ -23,7 +24,7 @@ class Document:
     doc_id: str
     source: str  # pubmed or pmc
     kind: str
-    text: str
+    text: str  # what a model reads, by the profile
     license: str
     year: int | None
     journal: str
@@ -38,14 +39,14 @@ class Document:
     pmc_id_anywhere: bool
     id_conflict: str
     full_text: bool  # an article with a body
-    length: int  # of the text, in UTF-8 bytes
+    length: int  # of the text, in UTF-8 [bytes]
 
 
 # What a corpus shard keeps of a document.
 SHARD_COLUMNS = ("doc_id", "source", "kind", "text", "license", "year", "journal", "pmid", "pmcid", "doi", "retracted")
 
 
-_RECORD: Final = tuple(field.name for field in fields(Record))
+_RECORD: Final = Record.__struct_fields__
 # What goes from a record into its document as it is.
 CARRIED: Final = tuple(field.name for field in fields(Document) if field.name in _RECORD)
 
@@ -67,22 +68,21 @@ def unread_columns(config: AssembleConfig) -> tuple[str, ...]:
 
     `decide` does without them: a record made from a batch has these fields unset.
     """
-    # The body says whether a document is a full text.
-    rules_read = ("pile_drop",) if config.profile == "pile" else rule_columns()
-    read = {*CARRIED, "body", *RENDERED[config.profile], *rules_read}
+    read = {*CARRIED, "body"}  # the body says whether a document is a full text
+    if config.profile != "pile":  # its text and its reasons stand beside the records
+        read |= {*RENDERED[config.profile], *rule_columns()}
     return tuple(name for name in _RECORD if name not in read)
 
 
-def decide(record: Record, row: int, verdict: np.void, config: AssembleConfig) -> Document | EarlyDecision:
-    """Return what one record becomes; row: its place in its part, verdict: what the fold says of it."""
+def decide(
+    record: Record, row: int, verdict: np.void, config: AssembleConfig, pile: PileText | None = None
+) -> Document | EarlyDecision:
+    """Return what one record becomes; row: its place in its part, verdict: of the fold, pile: of profile pile."""
     code = RevisionStatus(verdict["code"])
     reason: Any = DROP_REASONS.get(code)
-    text = ""
     if reason is None:
-        text = render(record, config.profile, floats=config.floats)
-        pile = config.profile == "pile"
-        reason = rules.reason_to_drop(record) if pile else reason_to_drop(record, text, config)
-    if reason is not None:
+        text, reason = _text_of(record, config) if pile is None else (pile.text, pile.reason)
+    if reason:
         return EarlyDecision(
             row=row,
             doc_id=record.doc_id,
@@ -91,7 +91,6 @@ def decide(record: Record, row: int, verdict: np.void, config: AssembleConfig) -
             reason=str(reason),
             survivor=_live_id(record, int(verdict["live_version"])) if code in OUTDATED else "",
         )
-    text = text if config.profile == "pile" else tagged(record, text, config)
     return Document(
         doc_id=record.doc_id,
         source=str(record.source),
@@ -113,6 +112,13 @@ def decide(record: Record, row: int, verdict: np.void, config: AssembleConfig) -
         full_text=record.kind == Kind.ARTICLE and any(block.text for block in record.body),
         length=len(text.encode()),
     )
+
+
+def _text_of(record: Record, config: AssembleConfig) -> tuple[str, DropReason | None]:
+    """Return the text of a live record, and why it is dropped, None when it is kept."""
+    text = render(record, config.profile, floats=config.floats)
+    reason = reason_to_drop(record, text, config)
+    return text if reason else tagged(record, text, config), reason
 
 
 def _live_id(record: Record, live_version: int) -> str:

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from corpus.arrays.columns import Rows, equals, numbers, string_spans
 from corpus.assemble.config import AssembleConfig
 from corpus.assemble.decide import CARRIED, Document, EarlyDecision, decide, unread_columns
+from corpus.assemble.inputs import pile_texts
 from corpus.assemble.rules import are_tagged, have_body, screen
 from corpus.assemble.updates import DROP_REASONS, OUTDATED, RevisionStatus
 from corpus.reasons import DropReason
@@ -31,8 +32,8 @@ def decide_batch(
 
     Decisions are in row order; documents are not: those looked at one by one come last, as putting them between the
     others would copy the texts of all.
-    batch: the columns of `Record`, those in `unread_columns` or not; verdicts: VERDICT[num_records] of these rows;
-    first_row: of the batch in its part.
+    batch: the columns of `Record`, those in `unread_columns` or not, and for profile pile those of `pile_texts`;
+    verdicts: VERDICT[num_records] of these rows; first_row: of the batch in its part.
     """
     live = verdicts["code"] == RevisionStatus.LIVE
     documents, early = [], [_outdated(batch, np.flatnonzero(~live), first_row, verdicts)]
@@ -118,8 +119,9 @@ def _one_by_one(
     early: list[EarlyDecision] = []
     unread = unread_columns(config)
     read = batch.select([name for name in batch.schema.names if name not in unread]).take(pa.array(rows))
-    for row, record in zip(rows.tolist(), from_batch(read, Record, without=unread), strict=True):
-        made = decide(record, row + first_row, verdicts[row], config)
+    records = from_batch(read, Record, without=unread)
+    for row, record, pile in zip(rows.tolist(), records, pile_texts(read), strict=True):
+        made = decide(record, row + first_row, verdicts[row], config, pile)
         (documents if isinstance(made, Document) else early).append(made)  # type: ignore[arg-type]
     return to_table(documents, Document), to_table(early, EarlyDecision)
 

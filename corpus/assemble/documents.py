@@ -28,14 +28,13 @@ from corpus.dedup.notices import are_notices
 from corpus.dedup.shingles import normalize
 from corpus.reasons import DropReason
 from corpus.records import Kind, doc_key, part_number
-from corpus.stage.task_progress import tell
+from corpus.stage import task_progress
 from corpus.stage.workspace import WORK, Receipt, Workspace
 from corpus.storage import parquet
 from corpus.storage.array_files import save_arrays
 from corpus.storage.schema import schema_of, to_table
 
 FILES = ("documents", "texts", "early", "buckets", "contamination")
-LAYOUT = "texts apart, plain arrays, XXH3"  # of the intermediate files: those of an earlier version are not taken up
 PIECE_ROWS = 4096  # documents that are signed at once: what they need in between stays near the processor
 WORK_LEVEL = 1  # of zstd: what the stage removes at its end is written at twice the speed and a fifth larger
 
@@ -99,11 +98,11 @@ def make_documents(
     facts["evaluation"] = evaluation_digest(config.evaluation)
     marked = retracted_rows(parts.keys(part), retracted) if len(retracted) else np.zeros(len(verdicts), bool)
     facts["retractions"] = hashlib.sha256(marked.tobytes()).hexdigest()
-    of = " ".join([LAYOUT, *facts.values()])
+    of = " ".join(facts.values())
     if done := workspace.finished(task, of=of):
         return done
     table, decided = _decided(parts, part, verdicts, marked, config)
-    tell(workspace.output, "records read", len(verdicts))
+    task_progress.add(workspace.output, "records read", len(verdicts))
     found = _contamination(table, config)
     if config.contaminated == "remove" and found.num_rows:
         table, decided = _without(table, decided, found.column("doc_id"))

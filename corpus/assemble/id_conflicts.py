@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from corpus.arrays.columns import doc_keys, equals, filled, numbers
 from corpus.arrays.hashing_kernels import string_hashes
 from corpus.arrays.lookup import index_in_sorted
+from corpus.assemble import facts
 from corpus.records import Kind, Source
 from corpus.storage import parquet
 
@@ -47,7 +48,7 @@ class ConflictKind(StrEnum):
 class Conflict:
     """One id that belongs to more than it should."""
 
-    kind: str
+    kind: str  # what is wrong
     id: str  # the id in question
     documents: str  # who claims it, with what; joined by "; "
 
@@ -162,7 +163,7 @@ def _stated(table: pa.Table) -> Iterator[Conflict]:
 
 def conflict_counts(conflicts: Iterable[Conflict]) -> dict[str, int]:
     """Return the number of conflicts of each kind, for the manifest; kinds without one are 0."""
-    counts = dict.fromkeys((f"id_conflicts_{kind}" for kind in ConflictKind), 0)
+    counts = dict.fromkeys((facts.id_conflicts(kind) for kind in ConflictKind), 0)
     for conflict in conflicts:
-        counts[f"id_conflicts_{conflict.kind}"] += 1
+        counts[facts.id_conflicts(conflict.kind)] += 1
     return counts

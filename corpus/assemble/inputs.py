@@ -10,10 +10,13 @@ from typing import Protocol
 import pyarrow as pa
 
 from corpus import storage
+from corpus.errors import CorruptError, UsageError
+from corpus.pile.pile_text import PileText
 from corpus.stage.manifest import Manifest
 from corpus.storage import parquet
 
 KEY_COLUMNS = ("doc_id", "kind", "pmid", "pmcid", "version", "position", "retracted")
+_PILE_COLUMNS = ("text", "reason")
 BATCH_ROWS = 4000
 BATCH_BYTES = 16 << 20  # of records before they are compressed: some 240 articles
 
@@ -38,10 +41,14 @@ class RecordParts(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredParts:
-    """The records parts that a manifest names, in its order."""
+    """The records parts that a manifest names, in its order; The Pile's side tables with them when they are asked for.
+
+    Batches then have two columns more, which `pile_texts` reads. A side table of a file has some 45 MB at most.
+    """
 
     paths: tuple[str, ...]
     digests: tuple[str, ...]
+    pile_paths: tuple[str, ...] = ()  # one for each part, or none
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -55,12 +62,46 @@ class StoredParts:
     def batches(self, part: int, *, without: Collection[str] = ()) -> Iterator[pa.RecordBatch]:
         """Yield the batches of a part; raises CorruptError."""
         path = self.paths[part]
-        return parquet.iter_batches(path, without=without, batch_size=BATCH_ROWS, batch_bytes=BATCH_BYTES)
+        batches = parquet.iter_batches(path, without=without, batch_size=BATCH_ROWS, batch_bytes=BATCH_BYTES)
+        return _beside(batches, self.pile_paths[part]) if self.pile_paths else batches
 
 
-def stored_parts(base: str, manifest: Manifest) -> StoredParts:
-    """Return the records parts of a finished `extract` below `base`."""
+def stored_parts(base: str, manifest: Manifest, *, pile: bool = False) -> StoredParts:
+    """Return the records parts of a finished `extract` below `base`, with The Pile's text when `pile` asks for it.
+
+    Raises UsageError when it is asked for and was not extracted.
+    """
     own = [part for part in manifest.parts if part.role == "records"]
+    tables = [part for part in manifest.parts if part.role == "pile"] if pile else []
+    if pile and [storage.base_name(part.path) for part in tables] != [storage.base_name(part.path) for part in own]:
+        raise UsageError(
+            f"{base}: was extracted without The Pile's text, which is asked for; extract the files again with "
+            "`corpuscle extract --pile … --output` and a new directory"
+        )
+    together = zip(own, tables, strict=True) if pile else zip(own, strict=True)
     return StoredParts(
-        paths=tuple(storage.join(base, part.path) for part in own), digests=tuple(part.sha256 for part in own)
+        paths=tuple(storage.join(base, part.path) for part in own),
+        digests=tuple(" ".join(part.sha256 for part in parts) for parts in together),
+        pile_paths=tuple(storage.join(base, part.path) for part in tables),
     )
+
+
+def _beside(batches: Iterator[pa.RecordBatch], path: str) -> Iterator[pa.RecordBatch]:
+    """Yield batches of records with the text and reason of the same rows of The Pile's side table."""
+    table, first = parquet.read_table(path), 0
+    for batch in batches:
+        rows = table.slice(first, batch.num_rows)
+        if not rows.column("doc_id").combine_chunks().equals(batch.column("doc_id")):
+            raise CorruptError(f"{path}: its rows are not those of the records; extract the files again")
+        for name in _PILE_COLUMNS:
+            batch = batch.append_column(f"pile_{name}", rows.column(name).combine_chunks())
+        first += batch.num_rows
+        yield batch
+
+
+def pile_texts(batch: pa.RecordBatch) -> list[PileText | None]:
+    """Return The Pile's text of each record of a batch; None for all where it was not asked for."""
+    if f"pile_{_PILE_COLUMNS[0]}" not in batch.schema.names:
+        return [None] * batch.num_rows
+    columns = [batch.column(f"pile_{name}").to_pylist() for name in _PILE_COLUMNS]
+    return [PileText(text=text, reason=reason) for text, reason in zip(*columns, strict=True)]

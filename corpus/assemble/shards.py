@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from corpus.arrays.columns import doc_keys
 from corpus.arrays.lookup import stable_group_order
+from corpus.assemble import facts
 from corpus.assemble.config import AssembleConfig
 from corpus.assemble.contamination import place_report
 from corpus.assemble.decide import SHARD_COLUMNS, Document, EarlyDecision
@@ -24,8 +25,8 @@ from corpus.assemble.text_store import gather_texts, read_texts
 from corpus.dedup.resolve import Outcome
 from corpus.reasons import DUPLICATE_REASONS
 from corpus.records import doc_id
+from corpus.stage import task_progress
 from corpus.stage.manifest import SPLITS, Books
-from corpus.stage.task_progress import tell
 from corpus.stage.workspace import Receipt, Workspace
 from corpus.storage import parquet
 from corpus.storage.files import is_remote
@@ -40,7 +41,7 @@ class Decision:
     doc_id: str
     source: str
     kind: str
-    kept: bool
+    kept: bool  # in a shard
     reason: str  # "" when kept, else a `corpus.reasons.DropReason`
     survivor: str  # the kept document that stands for a duplicate, the newer record for an outdated one; else ""
     matched: str  # the document that `score` compares with: the survivor, or the citation its full text stands for
@@ -78,13 +79,13 @@ def place(
     parquet.write_table(workspace.path(path), decisions.combine_chunks())
     parts = [workspace.measure(path, role="decisions", rows=decisions.num_rows)]
     lost_to_pile = table.filter(kept).column("pmc_id_anywhere")
-    facts = {"abstracts_the_pile_rule_drops": pc.sum(lost_to_pile).as_py() or 0}
+    counts = {facts.ABSTRACTS_THE_PILE_RULE_DROPS: pc.sum(lost_to_pile).as_py() or 0}
     if config.evaluation:
         report, found = place_report(part, stem, workspace)
         parts.append(report)
-        facts |= found
-    receipt = Receipt(task=f"decisions/{part:05d}", parts=tuple(parts), books=_books(decisions), facts=facts)
-    tell(workspace.output, "decided", decisions.num_rows)
+        counts |= found
+    receipt = Receipt(task=f"decisions/{part:05d}", parts=tuple(parts), books=_books(decisions), facts=counts)
+    task_progress.add(workspace.output, "decided", decisions.num_rows)
     order = order_of(keys, config.seed)
     placed = table.append_column("order", pa.array(order))
     placed = placed.append_column("shard", pa.array(shards.numbers(order, split))).filter(kept)
@@ -135,12 +136,12 @@ def write_shard(
         table = table.append_column(_TEXT, gather_texts(paths, *places))
     table = table.select(SHARD_COLUMNS)
     parquet.write_table(workspace.path(path), table)
-    tell(workspace.output, "in shards", table.num_rows)
-    facts = {f"{split}_documents": table.num_rows, f"{split}_text_bytes": _num_bytes(table)}
+    task_progress.add(workspace.output, "in shards", table.num_rows)
+    counts = {facts.documents(split): table.num_rows, facts.text_bytes(split): _num_bytes(table)}
     for source in ("pubmed", "pmc"):
-        facts[f"{split}_documents_{source}"] = pc.sum(pc.equal(table.column("source"), source)).as_py() or 0
+        counts[facts.documents(split, source)] = pc.sum(pc.equal(table.column("source"), source)).as_py() or 0
     part = workspace.measure(path, role=split, rows=table.num_rows)
-    return workspace.finish(Receipt(task=task, parts=(part,), facts=facts))
+    return workspace.finish(Receipt(task=task, parts=(part,), facts=counts))
 
 
 def _document_decisions(table: pa.Table, outcome: Outcome, split: np.ndarray) -> pa.Table:

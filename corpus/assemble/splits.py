@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from corpus.arrays.columns import doc_keys
 from corpus.arrays.hashing import GOLDEN, splitmix64
+from corpus.assemble import facts
 from corpus.assemble.config import AssembleConfig
 from corpus.dedup.resolve import Outcome
 from corpus.records import article_keys, paper_keys
@@ -67,8 +68,9 @@ class Shards:
         found: dict[str, int] = {}
         for split, sizes in zip(SPLITS, self.text_bytes, strict=True):
             if sizes:
-                found |= {f"{split}_shards": len(sizes), f"{split}_shard_bytes_max": max(sizes)}
-                found[f"{split}_shard_bytes_min"] = min(sizes)
+                found[facts.shards(split)] = len(sizes)
+                found[facts.shard_bytes(split, "min")] = min(sizes)
+                found[facts.shard_bytes(split, "max")] = max(sizes)
         return found
 
 

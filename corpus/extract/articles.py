@@ -1,4 +1,4 @@
-"""JATS articles out of tars and trees, in order, one result an article.
+"""Articles of a JATS task: tars, loose files and stores in, what became of every article out, in order.
 
 An `InputTask` comes in; a `Record` or a `Reject` for every article goes out, in member order for a tar and in the
 task's order for loose files. A tar is read twice: first to its very end, so that a cut or damaged archive is an
@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from corpus import storage
 from corpus.errors import CorruptError, UsageError
-from corpus.extract.inputs import JATS_STORE, JATS_TAR, LOOSE_SUFFIXES, InputTask, metadata_path, stem
+from corpus.extract.inputs import LOOSE_SUFFIXES, InputTask, JatsTar, StorePiece, metadata_path, stem
 from corpus.ncbi.archives import gzip_stream, tar_stream
 from corpus.ncbi.archives.article_metadata import ArticleMetadata, read_metadata
 from corpus.ncbi.archives.article_store import read_rows
@@ -25,7 +25,6 @@ from corpus.ncbi.archives.fetched import piece_rows
 from corpus.ncbi.archives.file_lists import list_for
 from corpus.ncbi.jats.reader import read_parts, reject
 from corpus.ncbi.markup.parse import BYTE_CAP
-from corpus.pile.rules import with_pile
 from corpus.reasons import RejectReason
 from corpus.records import RAW_LIMIT, Record, Reject
 
@@ -41,32 +40,45 @@ _AGAIN = "the file is damaged or was cut off; download it again"
 
 # What the metadata said about an article: facts, or why they could not be read.
 _Facts = dict[str, ArticleMetadata | str]
+# What became of one article (its record and those of its sub-articles, or one reject), and its XML.
+_Article = tuple[list[Record | Reject], bytes]
 
 
-def read_articles(task: InputTask, *, pile: bool = False) -> Iterator[Record | Reject]:
-    """Yield what became of every article of a JATS task; `pile` fills in the text for The Pile.
+def read_articles(task: InputTask) -> Iterator[Record | Reject]:
+    """Yield what became of every article of a JATS task.
 
     Raises CorruptError, before anything is yielded, when a tar is damaged or ends early.
     """
-    if task.kind == JATS_TAR:
-        yield from _read_tar(task.paths[0], pile=pile)
-    elif task.kind == JATS_STORE:
-        yield from _read_store(task, pile=pile)
+    return (item for item, _ in read_articles_xml(task))
+
+
+def read_articles_xml(task: InputTask) -> Iterator[tuple[Record | Reject, bytes]]:
+    """Yield what `read_articles` yields, each with the bytes of its article; the article's for a sub-article too."""
+    for items, xml in _articles(task):
+        for item in items:
+            yield item, xml
+
+
+def _articles(task: InputTask) -> Iterator[_Article]:
+    if isinstance(task, JatsTar):
+        yield from _read_tar(task.paths[0])
+    elif isinstance(task, StorePiece):
+        yield from _read_store(task)
     else:
-        for path in task.paths:
-            yield from _read_loose(path, pile=pile)
+        yield from map(_read_loose, task.paths)
 
 
-def _read_store(task: InputTask, *, pile: bool) -> Iterator[Record | Reject]:
+def _read_store(task: StorePiece) -> Iterator[_Article]:
     """Yield the articles of a piece of a fetched store, each checked against the index and its metadata."""
-    shard, index = task.paths
-    for position, (row, json, xml) in enumerate(read_rows(shard, piece_rows(index, *task.rows)), task.rows[0]):
+    [shard] = task.paths
+    rows = piece_rows(task.index, task.first, task.last)
+    for position, (row, json, xml) in enumerate(read_rows(shard, rows), task.first):
         file, name = storage.base_name(shard), f"{row.doc_id}.xml"
         facts = _parse_facts(json)
-        yield from _read_one(xml, facts, file=file, offset=row.offset, position=position, name=name, pile=pile)
+        yield _read_one(xml, facts, file=file, offset=row.offset, position=position, name=name), xml
 
 
-def _read_loose(path: str, *, pile: bool) -> list[Record | Reject]:
+def _read_loose(path: str) -> _Article:
     with storage.open_read(path) as source:
         raw = source.read(BYTE_CAP + 1)
     place = metadata_path(path)
@@ -77,11 +89,11 @@ def _read_loose(path: str, *, pile: bool) -> list[Record | Reject]:
     elif listed := list_for(path):
         facts = listed.about(path)
     name = storage.base_name(path)
-    return _read_one(raw, facts, file=name, offset=0, position=0, name=name, pile=pile)
+    return _read_one(raw, facts, file=name, offset=0, position=0, name=name), raw
 
 
 def _read_one(
-    raw: bytes, facts: ArticleMetadata | str | None, *, file: str, offset: int, position: int, name: str, pile: bool
+    raw: bytes, facts: ArticleMetadata | str | None, *, file: str, offset: int, position: int, name: str
 ) -> list[Record | Reject]:
     """Return the records of one article and its sub-articles after checking it against its metadata."""
     if isinstance(facts, str):
@@ -92,17 +104,16 @@ def _read_one(
         if found != facts.xml_md5:
             detail = f"the MD5 of the XML is {found}, its metadata says {facts.xml_md5}: cut off or changed on the way"
             return [reject(raw, file=file, offset=offset, reason=RejectReason.BAD_RECORD, detail=detail, name=name)]
-    parts = read_parts(raw, file=file, offset=offset, position=position, metadata=facts, name=name)
-    return with_pile(parts, raw) if pile else parts
+    return read_parts(raw, file=file, offset=offset, position=position, metadata=facts, name=name)
 
 
-def _read_tar(path: str, *, pile: bool) -> Iterator[Record | Reject]:
+def _read_tar(path: str) -> Iterator[_Article]:
     facts, listed = _scan(path), list_for(path)
     file, position = storage.base_name(path), 0
     with _open_tar(path) as (archive, _):
         for member in _members(archive, LOOSE_SUFFIXES):
             about = facts.get(stem(member.name)) or (listed.about(member.name) if listed else None)
-            yield from _read_member(archive, member, about, file=file, position=position, pile=pile)
+            yield _read_member(archive, member, about, file=file, position=position)
             position += 1
 
 
@@ -140,21 +151,21 @@ def _read_member(
     *,
     file: str,
     position: int,
-    pile: bool,
-) -> list[Record | Reject]:
+) -> _Article:
     """Return what became of one member that is named like an article."""
     bad, offset, name = RejectReason.BAD_RECORD, member.offset, storage.base_name(member.name)
     if not member.isreg() or member.issparse():  # the holes of one sparse member can be terabytes
         detail = f"member {member.name[:200]!r} is a link, a device or a sparse file, no plain file"
-        return [reject(b"", file=file, offset=offset, reason=bad, detail=detail, name=name)]
+        return [reject(b"", file=file, offset=offset, reason=bad, detail=detail, name=name)], b""
     if member.name.startswith("/") or ".." in member.name.split("/"):
         detail = f"member {member.name[:200]!r} names a place outside the archive"
-        return [reject(b"", file=file, offset=offset, reason=bad, detail=detail, name=name)]
+        return [reject(b"", file=file, offset=offset, reason=bad, detail=detail, name=name)], b""
     content = archive.extractfile(member)
     assert content is not None, "a regular member has content"
     if member.size > BYTE_CAP:
-        return [_too_large(content, file=file, offset=offset, size=member.size)]
-    return _read_one(content.read(), facts, file=file, offset=offset, position=position, name=name, pile=pile)
+        return [_too_large(content, file=file, offset=offset, size=member.size)], b""
+    raw = content.read()
+    return _read_one(raw, facts, file=file, offset=offset, position=position, name=name), raw
 
 
 def _too_large(content: IO[bytes], *, file: str, offset: int, size: int) -> Reject:

@@ -1,18 +1,25 @@
 """The configuration of `extract`."""
 
-from pydantic import Field
+from corpus.config import StageConfig, Workers, runtime, setting
 
-from corpus.config import StageConfig, Workers, runtime
+REVISION = 1  # raise it when the same input gives other bytes
 
 
 class ExtractConfig(StageConfig):
     """Raw NCBI files to records. The inputs' own hashes are part of the fingerprint, their paths are not."""
 
-    pubmed: tuple[str, ...] = runtime((), "PubMed files (.xml, .xml.gz), directories or globs")
-    pmc: tuple[str, ...] = runtime((), "JATS files, directories, globs, tars, or an unpacked pmc-oa-opendata tree")
-    articles_per_part: int = Field(500, ge=1, description="JATS articles in one Parquet part of a tar or tree")
-    max_reject_rate: float = Field(
-        0.001, ge=0, le=1, description="share of rejected records above which the stage fails"
+    pubmed: tuple[str, ...] = runtime(
+        (), "PubMed files (.xml, .xml.gz), directories or globs", group="input", metavar="PATH..."
     )
-    pile: bool = Field(False, description="also make the text that The Pile's scripts made, for `profile: pile`")
-    workers: Workers = runtime(1, "local worker processes")
+    pmc: tuple[str, ...] = runtime(
+        (),
+        "JATS files, directories, globs, tars, or an unpacked pmc-oa-opendata tree",
+        group="input",
+        metavar="PATH...",
+    )
+    articles_per_part: int = setting(500, "JATS articles in one Parquet part of a tar or tree", group="output", ge=1)
+    max_reject_rate: float = setting(
+        0.001, "share of rejected records above which the stage fails", group="running", ge=0, le=1
+    )
+    pile: bool = setting(False, "also make the text that The Pile's scripts made, for `profile: pile`", group="output")
+    workers: Workers = runtime(1, "local worker processes", group="running")

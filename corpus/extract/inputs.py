@@ -1,4 +1,4 @@
-"""From the paths a user gives to the tasks that read them.
+"""The inputs of `extract`: from the paths a user gives to the tasks that read them.
 
 Files, directories, globs, tars of JATS and unpacked trees come in; `InputTask`s go out: one PubMed file, one tar,
 or one chunk of loose JATS files each. A task's name and fingerprint depend on base names and contents alone, so
@@ -9,57 +9,114 @@ import glob
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Final
 
 from corpus import storage
 from corpus.errors import UsageError
 from corpus.ncbi.archives.article_store import STAGE
-from corpus.ncbi.archives.fetched import PUBMED_STAGE, fetched, pieces, pubmed_files
+from corpus.ncbi.archives.fetched import PUBMED_STAGE, fetched, pieces, pubmed_files, stated_digests
 from corpus.ncbi.archives.file_lists import list_path
 from corpus.stage.manifest import Manifest
-
-PUBMED, JATS_TAR, JATS_FILES, JATS_STORE = "pubmed", "jats_tar", "jats_files", "jats_store"
+from corpus.stage.progress import progress
 
 _PUBMED_SUFFIXES = (".xml", ".xml.gz")
 _TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz")
 LOOSE_SUFFIXES = (".xml", ".nxml", ".xml.gz", ".nxml.gz")
 _PMC_NAME = re.compile(r"PMC\d", re.IGNORECASE)
+_HASHERS: Final = 8  # threads that hash files: a bucket answers eight as fast as one
+_AT_ONCE: Final = 32  # files given to them together; between such runs progress is shown
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InputTask:
-    """What one call of a reader reads: one file, or one chunk of loose articles in sorted order."""
+    """What one call of a reader reads: one of the classes below."""
 
     name: str  # unique stem of the output
-    kind: str  # pubmed, jats_tar, jats_files or jats_store
-    paths: tuple[str, ...]  # of a store: the shard and its index
+    paths: tuple[str, ...]  # what holds the XML
     bytes: int
-    fingerprint: str  # SHA-256 over names and contents, metadata JSON included
-    rows: tuple[int, int] = (0, 0)  # of a store's index: first, and behind the last
+    fingerprint: str  # SHA-256 over names and contents, metadata JSON and lists included
+
+
+class PubmedFile(InputTask):
+    """One PubMed file."""
+
+
+class JatsTar(InputTask):
+    """One tar of JATS articles."""
+
+
+class JatsFiles(InputTask):
+    """One chunk of loose JATS articles, in sorted order."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StorePiece(InputTask):
+    """A run of articles of one shard of a fetched store: rows `first` to `last` - 1 of its index."""
+
+    index: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Found:
+    """A task before its files are hashed: `contents` are the names and files that its fingerprint is made of."""
+
+    task: type[InputTask]
+    name: str
+    paths: tuple[str, ...]
+    contents: tuple[tuple[str, str], ...]
+
+    def hashed(self, digests: Mapping[str, str]) -> InputTask:
+        """Return the task; `digests`: the SHA-256 of each file."""
+        listing = "".join(f"{digests[path]}  {name}\n" for name, path in self.contents)
+        return self.task(
+            name=self.name,
+            paths=self.paths,
+            bytes=sum(map(storage.size, self.paths)),
+            fingerprint=hashlib.sha256(listing.encode()).hexdigest(),
+        )
 
 
 def find_inputs(*, pubmed: Sequence[str], pmc: Sequence[str], articles_per_part: int) -> list[InputTask]:
     """Return the tasks for the paths given, largest first, then by name.
 
-    Raises UsageError for paths that name no usable file (all of them at once), and for two different files that
-    would get the same name.
+    Files are hashed for it, but for those whose hash a fetched mirror's manifest states. Raises UsageError for paths
+    that name no usable file (all of them at once), and for two different files that would get the same name.
     """
     missing: list[str] = []
     stores = {path: manifest for path in pmc if (manifest := fetched(path)) and manifest.stage == STAGE}
     pmc = [path for path in pmc if path not in stores]
-    citations = _collect(pubmed, _PUBMED_SUFFIXES, "PubMed files (.xml, .xml.gz)", missing)
-    articles = _collect(pmc, _TAR_SUFFIXES + LOOSE_SUFFIXES, "JATS (.xml, .nxml, or .tar, .tar.gz, .tar.xz)", missing)
+    known: dict[str, str] = {}
+    citations = _collect(pubmed, _PUBMED_SUFFIXES, "PubMed files (.xml, .xml.gz)", missing, known)
+    jats = "JATS (.xml, .nxml, or .tar, .tar.gz, .tar.xz)"
+    articles = _collect(pmc, _TAR_SUFFIXES + LOOSE_SUFFIXES, jats, missing, known)
     if missing:
         raise UsageError("no input there:\n  " + "\n  ".join(missing) + "\nCheck the paths (and the mount).")
     tars = [path for path in articles if path.lower().endswith(_TAR_SUFFIXES)]
     loose = [path for path in articles if not path.lower().endswith(_TAR_SUFFIXES)]
-    tasks = [_file_task(path, PUBMED) for path in citations]
-    tasks += [_file_task(path, JATS_TAR) for path in tars]
-    tasks += _loose_tasks(loose, articles_per_part)
+    found = [_of_file(PubmedFile, path) for path in citations] + [_of_file(JatsTar, path) for path in tars]
+    found += _of_loose(loose, articles_per_part)
+    digests = _digests({path for one in found for _, path in one.contents}, known)
+    tasks = [one.hashed(digests) for one in found]
     tasks += [task for path, manifest in stores.items() for task in _store_tasks(path, manifest, articles_per_part)]
-    _check_unique([(task.name, path) for task in tasks if task.kind != JATS_FILES for path in task.paths[:1]])
+    _check_unique([(task.name, task.paths[0]) for task in tasks if not isinstance(task, JatsFiles)])
     return sorted(tasks, key=lambda task: (-task.bytes, task.name))
+
+
+def _digests(paths: Collection[str], known: Mapping[str, str]) -> dict[str, str]:
+    """Return the SHA-256 of each file: the one that is known, else that of its bytes."""
+    digests = {path: known[path] for path in paths if path in known}
+    unknown = sorted(path for path in paths if path not in known)
+    with progress("hashing inputs", len(unknown)) as shown, ThreadPoolExecutor(_HASHERS) as pool:
+        for start in range(0, len(unknown), _AT_ONCE):  # a tree may hold millions of articles
+            some = unknown[start : start + _AT_ONCE]
+            digests |= zip(some, pool.map(storage.sha256_file, some), strict=True)
+            shown.advance(len(some))
+    return digests
 
 
 def metadata_path(path: str) -> str | None:
@@ -73,11 +130,16 @@ def metadata_path(path: str) -> str | None:
     return next((candidate for candidate in candidates if storage.exists(candidate)), None)
 
 
-def _collect(arguments: Sequence[str], suffixes: tuple[str, ...], what: str, missing: list[str]) -> list[str]:
-    """Return the usable files behind the arguments, each once; arguments without any go to `missing`."""
+def _collect(
+    arguments: Sequence[str], suffixes: tuple[str, ...], what: str, missing: list[str], known: dict[str, str]
+) -> list[str]:
+    """Return the usable files behind the arguments, each once.
+
+    Arguments without any go to `missing`, the SHA-256 that mirrors state of their files to `known`.
+    """
     found: dict[str, str] = {}
     for argument in arguments:
-        files, named = _expand(argument)
+        files, named = _expand(argument, known)
         usable = [path for path in files if path.lower().endswith(suffixes) and not _hidden(path, argument)]
         if not usable and not named:
             missing.append(f"{argument}: " + (f"holds no {what}" if files else "nothing is there"))
@@ -89,9 +151,10 @@ def _collect(arguments: Sequence[str], suffixes: tuple[str, ...], what: str, mis
     return sorted(found.values())
 
 
-def _expand(argument: str) -> tuple[list[str], bool]:
+def _expand(argument: str, known: dict[str, str]) -> tuple[list[str], bool]:
     """Return the files an argument stands for, and whether it names one file that exists."""
     if (mirror := fetched(argument)) and mirror.stage == PUBMED_STAGE:
+        known |= stated_digests(argument, mirror)
         return pubmed_files(argument, mirror), False
     if storage.is_remote(argument):
         return _expand_remote(argument)
@@ -126,50 +189,36 @@ def _hidden(path: str, argument: str) -> bool:
 
 def _store_tasks(path: str, manifest: Manifest, articles: int) -> list[InputTask]:
     return [
-        InputTask(
+        StorePiece(
             name=piece.name,
-            kind=JATS_STORE,
-            paths=(piece.shard, piece.index),
+            paths=(piece.shard,),
             bytes=piece.bytes,
             fingerprint=piece.fingerprint,
-            rows=(piece.first, piece.last),
+            index=piece.index,
+            first=piece.first,
+            last=piece.last,
         )
         for piece in pieces(path, manifest, articles)
     ]
 
 
-def _file_task(path: str, kind: str) -> InputTask:
-    name = storage.base_name(path)
-    return InputTask(
-        name=stem(path),
-        kind=kind,
-        paths=(path,),
-        bytes=storage.size(path),
-        fingerprint=_fingerprint([(name, storage.sha256_file(path)), *_listed([path] if kind == JATS_TAR else [])]),
-    )
+def _of_file(task: type[InputTask], path: str) -> _Found:
+    contents = [(storage.base_name(path), path), *(_lists([path]) if task is JatsTar else ())]
+    return _Found(task=task, name=stem(path), paths=(path,), contents=tuple(contents))
 
 
-def _loose_tasks(paths: Iterable[str], articles_per_part: int) -> list[InputTask]:
+def _of_loose(paths: Iterable[str], articles_per_part: int) -> list[_Found]:
     """Return tasks of at most `articles_per_part` loose articles, in the order of base names, then folders."""
     named = sorted((storage.base_name(path), _identity(path), path) for path in paths)
     _check_unique([(identity, path) for _, identity, path in named])
-    tasks = []
+    found = []
     for start in range(0, len(named), articles_per_part):
-        chunk = named[start : start + articles_per_part]
-        contents = [(name, file) for name, _, path in chunk for file in (path, metadata_path(path)) if file]
-        tasks.append(
-            InputTask(
-                name=f"articles-{start // articles_per_part:05d}",
-                kind=JATS_FILES,
-                paths=tuple(path for *_, path in chunk),
-                bytes=sum(storage.size(path) for *_, path in chunk),
-                fingerprint=_fingerprint(
-                    [(name, storage.sha256_file(file)) for name, file in contents]
-                    + _listed([path for *_, path in chunk if not metadata_path(path)])
-                ),
-            )
-        )
-    return tasks
+        chunk = [(name, path, metadata_path(path)) for name, _, path in named[start : start + articles_per_part]]
+        contents = [(name, file) for name, path, metadata in chunk for file in (path, metadata) if file]
+        contents += _lists(path for _, path, metadata in chunk if not metadata)
+        name, files = f"articles-{start // articles_per_part:05d}", tuple(path for _, path, _ in chunk)
+        found.append(_Found(task=JatsFiles, name=name, paths=files, contents=tuple(contents)))
+    return found
 
 
 def _identity(path: str) -> str:
@@ -204,12 +253,6 @@ def _check_unique(named: list[tuple[str, str]]) -> None:
         )
 
 
-def _listed(paths: Iterable[str]) -> list[tuple[str, str]]:
-    """Return names and contents of the lists that go with some files."""
-    places = sorted({place for path in paths if (place := list_path(path))})
-    return [(storage.base_name(place), storage.sha256_file(place)) for place in places]
-
-
-def _fingerprint(contents: list[tuple[str, str]]) -> str:
-    listing = "".join(f"{digest}  {name}\n" for name, digest in contents)
-    return hashlib.sha256(listing.encode()).hexdigest()
+def _lists(paths: Iterable[str]) -> list[tuple[str, str]]:
+    """Return names and paths of the lists that go with some files."""
+    return [(storage.base_name(place), place) for place in sorted(filter(None, {list_path(path) for path in paths}))]

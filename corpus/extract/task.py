@@ -1,5 +1,6 @@
-"""One extract task: an input file (or chunk of loose files) in, Parquet parts of records and rejects out.
+"""Extract task: an input file (or chunk of loose files) in, Parquet parts of records and rejects out.
 
+With `pile`, each part of records has a side table in `pile/`, row for row, of the text that The Pile's scripts made.
 Plain functions, run by a Beam worker or by a test. Records are written in row groups as they are read,
 so memory does not grow with the file. A file that is damaged as a whole gives no record at all.
 """
@@ -16,15 +17,16 @@ import pyarrow.compute as pc
 
 from corpus import storage
 from corpus.errors import CorruptError, DataError
-from corpus.extract.articles import read_articles
+from corpus.extract.articles import read_articles_xml
 from corpus.extract.config import ExtractConfig
-from corpus.extract.inputs import InputTask
-from corpus.ncbi.pubmed.reader import read_pubmed
+from corpus.extract.inputs import InputTask, JatsTar, PubmedFile
+from corpus.ncbi.pubmed.reader import read_pubmed_xml
+from corpus.pile.side_table import PileRow, pile_row
 from corpus.records import Kind, Record, Reject
+from corpus.stage import task_progress
 from corpus.stage.manifest import Books, Manifest, Part
 from corpus.stage.progress import say
-from corpus.stage.task_progress import tell
-from corpus.stage.withdraw import said_of
+from corpus.stage.withdraw import changes_text
 from corpus.stage.workspace import Receipt, Workspace, receipt_of
 from corpus.storage import parquet
 from corpus.storage.schema import schema_of, to_table
@@ -46,11 +48,11 @@ def extract_task(task: InputTask, workspace: Workspace, config: ExtractConfig) -
     name = f"extract/{task.name}"
     if done := workspace.finished(name, of=task.fingerprint):
         return done
-    sink = _PartSink(workspace=workspace, task=task, rows_per_part=_rows_per_part(task, config))
+    sink = _PartSink(workspace=workspace, task=task, rows_per_part=_rows_per_part(task, config), pile=config.pile)
     try:
         with sink:
-            for item in _read(task, config):
-                sink.add(item)
+            for item, xml in _read(task):
+                sink.add(item, xml)
             parts = sink.finish()
     except CorruptError as error:
         return Receipt(task=name, parts=(), facts={"corrupt": str(error)})
@@ -117,37 +119,39 @@ def reuse_extracted(workspace: Workspace, manifest: Manifest) -> list[str]:
     reused = [receipt for receipt in receipts if receipt.task.removeprefix("extract/") in same]
     for receipt in reused:
         workspace.finish(receipt, of=now[receipt.task.removeprefix("extract/")])
+    changes = {"new": now.keys() - before, "changed": (now.keys() & before) - same, "gone": before.keys() - now}
     say(
         f"{workspace.output}: {len(reused)} of {len(now)} inputs are unchanged and not read again; "
-        + said_of({"new": now.keys() - before, "changed": (now.keys() & before) - same, "gone": before.keys() - now})
+        + changes_text(changes)
     )
     return [part.path for receipt in reused for part in receipt.parts]
 
 
 def _rows_per_part(task: InputTask, config: ExtractConfig) -> int | None:
-    return config.articles_per_part if task.kind == "jats_tar" else None
+    return config.articles_per_part if isinstance(task, JatsTar) else None
 
 
-def _read(task: InputTask, config: ExtractConfig) -> Iterator[Record | Reject]:
-    if task.kind == "pubmed":
-        return read_pubmed(task.paths[0], pile=config.pile)
-    return read_articles(task, pile=config.pile)
+def _read(task: InputTask) -> Iterator[tuple[Record | Reject, bytes]]:
+    return read_pubmed_xml(task.paths[0]) if isinstance(task, PubmedFile) else read_articles_xml(task)
 
 
 @dataclass(kw_only=True)
 class _PartSink:
-    """Collects records and rejects of one task into Parquet parts."""
+    """Collects records and rejects of one task into Parquet parts, and The Pile's text into a table beside each."""
 
     workspace: Workspace
     task: InputTask
     rows_per_part: int | None
+    pile: bool
     rejects: list[Reject] = field(default_factory=list)
     num_records: int = 0
     facts: Counter[str] = field(default_factory=Counter)
     _pending: list[Record] = field(default_factory=list)
+    _pending_pile: list[PileRow] = field(default_factory=list)
     _parts: list[Part] = field(default_factory=list)
+    _num_parts: int = 0
     _open: ExitStack = field(default_factory=ExitStack)
-    _writer: Any = None
+    _writers: dict[str, Any] = field(default_factory=dict)  # by role
     _rows_in_part: int = 0
 
     def __enter__(self) -> "_PartSink":
@@ -156,16 +160,18 @@ class _PartSink:
     def __exit__(self, *raised: Any) -> None:
         self._open.__exit__(*raised)  # the part being written appears under its name only without an error
 
-    def add(self, item: Record | Reject) -> None:
-        """Take one record or reject."""
+    def add(self, item: Record | Reject, xml: bytes) -> None:
+        """Take one record, with the XML that it was read from, or one reject."""
         if isinstance(item, Reject):
             self.rejects.append(item)
             if len(self.rejects) > MAX_REJECTS:
                 raise CorruptError(f"{self.task.paths[0]}: more than {MAX_REJECTS:,} dead letters; fetch it again")
             return
         self._pending.append(item)
+        if self.pile:
+            self._pending_pile.append(pile_row(item, xml))
         self.num_records += 1
-        group = CITATION_ROWS if self.task.kind == "pubmed" else ARTICLE_ROWS
+        group = CITATION_ROWS if isinstance(self.task, PubmedFile) else ARTICLE_ROWS
         part_full = self.rows_per_part is not None and self._rows_in_part + len(self._pending) == self.rows_per_part
         if len(self._pending) == group or part_full:
             self._flush()
@@ -175,7 +181,7 @@ class _PartSink:
     def finish(self) -> list[Part]:
         """Write what is left and return the parts."""
         self._flush()
-        if self._writer is not None or not self._parts:
+        if self._writers or not self._parts:
             self._end_part()
         if self.rejects:
             name = f"rejects/{self.task.name}.parquet"
@@ -197,25 +203,30 @@ class _PartSink:
                 self.facts.update(_account_facts(record))
         self.facts["text_bytes"] += _text_bytes(table)
         self._open_part()
-        self._writer.write_table(table, row_group_size=max(1, table.num_rows))
+        for role, writer in self._writers.items():
+            rows = table if role == "records" else to_table(self._pending_pile, PileRow)
+            writer.write_table(rows, row_group_size=max(1, rows.num_rows))
         self._rows_in_part += table.num_rows
-        self._pending = []
-        tell(self.workspace.output, "records read", table.num_rows)
+        self._pending, self._pending_pile = [], []
+        task_progress.add(self.workspace.output, "records read", table.num_rows)
 
     def _open_part(self) -> None:
-        if self._writer is None:
-            path = self.workspace.path(self._part_name())
-            self._writer = self._open.enter_context(parquet.open_writer(path, schema_of(Record)))
+        if not self._writers:
+            for role, row in {"records": Record, **({"pile": PileRow} if self.pile else {})}.items():
+                path = self.workspace.path(self._part_name(role))
+                self._writers[role] = self._open.enter_context(parquet.open_writer(path, schema_of(row)))
 
-    def _part_name(self) -> str:
-        suffix = "" if self.rows_per_part is None else f"-{len(self._parts):05d}"
-        return f"records/{self.task.name}{suffix}.parquet"
+    def _part_name(self, role: str) -> str:
+        suffix = "" if self.rows_per_part is None else f"-{self._num_parts:05d}"
+        return f"{role}/{self.task.name}{suffix}.parquet"
 
     def _end_part(self) -> None:
         self._open_part()
         self._open.close()
-        self._parts.append(self.workspace.measure(self._part_name(), role="records", rows=self._rows_in_part))
-        self._writer, self._rows_in_part = None, 0
+        for role in self._writers:
+            self._parts.append(self.workspace.measure(self._part_name(role), role=role, rows=self._rows_in_part))
+        self._writers, self._rows_in_part = {}, 0
+        self._num_parts += 1
 
 
 def _with_languages(table: pa.Table, records: list[Record]) -> pa.Table:

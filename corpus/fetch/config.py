@@ -1,17 +1,19 @@
-"""What can be asked of `corpuscle fetch`: the configurations of its two sources."""
+"""Configurations of `corpuscle fetch`: one for each of its two sources."""
 
 import hashlib
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from corpus.config import StageConfig, runtime
+from corpus.config import StageConfig, runtime, setting
 from corpus.errors import UsageError
 from corpus.ids import parse_number, parse_pmcid
 from corpus.licenses import Use
 
 PUBMED_SOURCE = "https://ftp.ncbi.nlm.nih.gov/pubmed"
 PMC_SOURCE = "https://pmc-oa-opendata.s3.us-east-1.amazonaws.com"
+# The address of another server than NCBI's, for mirrors and tests; the option wins over it.
+PUBMED_VARIABLE, PMC_VARIABLE = "CORPUSCLE_PUBMED_SOURCE", "CORPUSCLE_PMC_SOURCE"
 VERSIONS = 100_000  # what versions of an article stay below, so that id and version fit one number
 
 Kind = Literal["published", "manuscript", "ocr"]
@@ -71,20 +73,32 @@ class FetchConfig(StageConfig):
     """What both sources share; none of it changes a byte of the output."""
 
     source: str = runtime("", "address of the server's files")
-    connections: int = runtime(128, "requests in flight, at most", ge=1, le=1024)
-    proxy: str | None = runtime(None, "HTTP proxy; none is used unless it is named here")
-    verify: bool = runtime(False, "check the hashes of what is there, not the sizes alone; fetch what is damaged again")
-    spool: str | None = runtime(None, "local directory for unfinished work of a remote output")
+    connections: int = runtime(128, "requests in flight, at most", group="server", ge=1, le=1024)
+    proxy: str | None = runtime(None, "HTTP proxy; none is used unless it is named here", group="server", metavar="URL")
+    verify: bool = runtime(
+        False,
+        "check the hashes of what is there, not the sizes alone; fetch what is damaged again",
+        group="running",
+    )
+    spool: str | None = runtime(
+        None, "local directory for unfinished work of a remote output", group="output", metavar="DIR"
+    )
 
 
 class FetchPubmedConfig(FetchConfig):
     """PubMed's baseline and update files."""
 
-    source: str = runtime(PUBMED_SOURCE, "address above baseline/ and updatefiles/")
-    connections: int = runtime(4, "files at once, at most", ge=1, le=16)
-    baseline: bool = Field(True, description="the yearly baseline")
-    updates: bool = Field(True, description="the update files after it")
-    files: Span | None = Field(None, description="numbers of the files, as 1-10")
+    source: str = runtime(
+        PUBMED_SOURCE,
+        "address above baseline/ and updatefiles/; no other server is contacted",
+        group="server",
+        metavar="URL",
+        envvar=PUBMED_VARIABLE,
+    )
+    connections: int = runtime(4, "files at once, at most", group="server", ge=1, le=16)
+    baseline: bool = setting(True, "the yearly baseline", group="filters")
+    updates: bool = setting(True, "the update files after it", group="filters")
+    files: Span | None = setting(None, "numbers of the files, as 1-10", group="filters", metavar="A-B")
 
     @model_validator(mode="after")
     def _something_is_asked_for(self) -> "FetchPubmedConfig":
@@ -96,19 +110,39 @@ class FetchPubmedConfig(FetchConfig):
 class FetchPmcConfig(FetchConfig):
     """Articles of PMC's bucket."""
 
-    source: str = runtime(PMC_SOURCE, "address of the bucket")
-    inventory: str | None = runtime(None, "date of the S3 Inventory, as 2026-11-23; the newest without it")
-    license: Use = Field("any", description="commercial, open (any CC), or any")
-    article_types: tuple[Kind, ...] = Field((), description="published, manuscript, ocr; all of them when empty")
-    years: Span | None = Field(None, description="years of publication, as 2015-2024")
-    ids: Annotated[tuple[PmcId, ...], BeforeValidator(_ids_of)] = Field(
-        (), description="PMC ids, as '123' or for one version '123.2', or a file with one a line; all when empty"
+    source: str = runtime(
+        PMC_SOURCE,
+        "address of the bucket; no other server is contacted",
+        group="server",
+        metavar="URL",
+        envvar=PMC_VARIABLE,
     )
-    limit: int | None = Field(None, ge=1, description="so many articles, drawn evenly over all ids")
-    shard: str | None = Field(None, pattern=r"^[1-9]\d*/[1-9]\d*$", description="part i/n of all ids, one a machine")
-    articles_per_shard: int = Field(4096, ge=1, le=100_000, description="articles in one file")
-    metadata_per_part: int = Field(8192, ge=1, le=1_000_000, description="JSON files in one Parquet file")
-    max_missing_rate: float = runtime(0.001, "share of articles that the source may fail to give", ge=0, le=1)
+    inventory: str | None = runtime(
+        None, "date of the S3 Inventory, as 2026-11-23; the newest without it", group="server", metavar="DATE"
+    )
+    license: Use = setting("any", "what the licence must allow: commercial, open (any CC), or any", group="filters")
+    article_types: tuple[Kind, ...] = setting(
+        (), "kinds of articles; all of them when empty", group="filters", option="--article-type"
+    )
+    years: Span | None = setting(None, "years of publication, as 2015-2024", group="filters", metavar="A-B")
+    ids: Annotated[tuple[PmcId, ...], BeforeValidator(_ids_of)] = setting(
+        (),
+        "PMC ids, as '123' or for one version '123.2', or a file with one a line; all when empty",
+        group="filters",
+    )
+    limit: int | None = setting(None, "so many articles, drawn evenly over all ids", group="filters", ge=1)
+    shard: str | None = setting(
+        None,
+        "part i/n of all ids, one a machine",
+        group="filters",
+        metavar="I/N",
+        pattern=r"^[1-9]\d*/[1-9]\d*$",
+    )
+    articles_per_shard: int = setting(4096, "articles in one file", group="output", ge=1, le=100_000)
+    metadata_per_part: int = setting(8192, "JSON files in one Parquet file", group="output", ge=1, le=1_000_000)
+    max_missing_rate: float = runtime(
+        0.001, "share of articles that the source may fail to give", group="running", ge=0, le=1
+    )
 
     def identity(self) -> dict[str, Any]:
         """Return what decides the bytes; a list of ids by its hash, for it can be long."""

@@ -1,4 +1,4 @@
-"""`--dry-run`: how many, how large, how long, and what each filter takes away, before anything is stored.
+"""Estimate of a fetch (`--dry-run`): how many, how large, how long, and what each filter takes away.
 
 PMC: the inventory is read whole (and archived in the spool); metadata and sizes come from an even sample of the
 candidates, and are exact when the candidates are no more than the sample. PubMed: sizes by HEAD-like requests for a
@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+from rich.filesize import decimal
 
 from corpus.errors import RetryError
 from corpus.fetch.config import FetchPmcConfig, FetchPubmedConfig
-from corpus.fetch.http.client import Client, Fault, Source
+from corpus.fetch.http.client import Client, Fault, Host
 from corpus.fetch.http.pace import Pace
-from corpus.fetch.http.tally import Tally, duration, size_text
+from corpus.fetch.http.tally import FetchTally, duration
 from corpus.fetch.pmc.candidates import ROUND_SLACK, find_candidates
 from corpus.fetch.pmc.inventory import archive, find_inventory
 from corpus.fetch.pmc.inventory_rows import Listing, scatter
@@ -32,7 +33,7 @@ Config = TypeVar("Config", FetchPmcConfig, FetchPubmedConfig)
 
 SAMPLE = 400
 _CPU_SECONDS = 0.0006  # of one article, metadata and XML, measured: docs/benchmarks.md
-_LINE = 50e6  # bytes a second assumed of the network; the line may be faster or slower
+_LINE = 50_000_000  # bytes a second assumed of the network; the line may be faster or slower
 _STORED = 0.26  # bytes of the store for one of XML and JSON, measured
 
 
@@ -57,8 +58,8 @@ def estimate_pubmed(config: FetchPubmedConfig, *, pace: Pace | None = None) -> s
 
 def _run(config: Config, pace: Pace, work: Callable[[Client, Config, str], Awaitable[str]]) -> str:
     async def inside(folder: str) -> str:
-        tally = Tally(f"{folder}/log")
-        async with Client(Source(base=config.source), pace=pace, tally=tally, proxy=config.proxy) as client:
+        tally = FetchTally(f"{folder}/log")
+        async with Client(Host(base=config.source), pace=pace, tally=tally, proxy=config.proxy) as client:
             try:
                 return await work(client, config, folder)
             except Fault as fault:
@@ -109,10 +110,10 @@ def _outlook(found: Sampled, num_asked: int, num_sampled: int, config: FetchPmcC
     return [
         *lines,
         f"  = articles         {about + format(articles, ','):>18}",
-        f"to fetch: {about}{size_text(total)} ({articles:,} XML of {size_text(mean)}, {metadata:,} JSON); "
-        f"stored: about {size_text(total * _STORED)}",
+        f"to fetch: {about}{decimal(int(total))} ({articles:,} XML of {decimal(int(mean))}, {metadata:,} JSON); "
+        f"stored: about {decimal(int(total * _STORED))}",
         f"time: about {duration(seconds)}: {found.latency * 1000:.0f} ms a request, {config.connections} in flight, "
-        f"{size_text(_LINE)}/s, {_CPU_SECONDS * 1000:.1f} ms of CPU an article",
+        f"{decimal(_LINE)}/s, {_CPU_SECONDS * 1000:.1f} ms of CPU an article",
     ]
 
 
@@ -129,7 +130,7 @@ async def _sample(client: Client, listing: Listing, config: FetchPmcConfig) -> S
             seconds.append(time.monotonic() - start)
             reason = verdict(read_detail(pmcid, version, etag, raw), config)
             if not reason:
-                sizes.append(await _length(client, client.source.url(xml_key(pmcid, version))))
+                sizes.append(await _length(client, client.host.url(xml_key(pmcid, version))))
             verdicts[reason] += 1
         except Fault as fault:
             if fault.kind not in GONE_FOR_GOOD:
@@ -158,14 +159,14 @@ async def _estimate_pubmed(client: Client, config: FetchPubmedConfig, _folder: s
     files = await wanted_files(client, config)
     step = max(1, math.ceil(len(files) / 40))
     sampled: Sequence[PubmedFile] = files[::step]
-    sizes = [await _length(client, client.source.url(file.path)) for file in sampled]
+    sizes = [await _length(client, client.host.url(file.path)) for file in sampled]
     total = sum(sizes) / len(sizes) * len(files)
     about = "" if step == 1 else "about "
     counts = Counter(file.folder for file in files)
     return "\n".join(
         [
             *(f"{folder}: {count:,} files of 20{files[0].year}" for folder, count in sorted(counts.items())),
-            f"to fetch: {len(files):,} files, {about}{size_text(total)}",
-            f"time: about {duration(total / _LINE)} at {size_text(_LINE)}/s, {config.connections} files at once",
+            f"to fetch: {len(files):,} files, {about}{decimal(int(total))}",
+            f"time: about {duration(total / _LINE)} at {decimal(_LINE)}/s, {config.connections} files at once",
         ]
     )

@@ -15,20 +15,21 @@ from dataclasses import dataclass, replace
 from corpus import storage
 from corpus.errors import RetryError, UsageError
 from corpus.fetch.config import FetchPubmedConfig, span_of
-from corpus.fetch.http.client import Answer, Client, Fault, Source
+from corpus.fetch.http.client import Answer, Client, Fault, Host
 from corpus.fetch.http.download import Wanted, download
 from corpus.fetch.http.pace import Pace
-from corpus.fetch.http.tally import Tally
-from corpus.fetch.pmc.previous_store import Previous, damage_text
+from corpus.fetch.http.tally import FetchTally
+from corpus.fetch.pmc.previous_store import PreviousStore, damage_text
 from corpus.fetch.spool import mark_unfinished, recorded, spool_folder
 from corpus.ncbi.archives.fetched import BASELINE, UPDATES
 from corpus.ncbi.archives.fetched import PUBMED_STAGE as STAGE
 from corpus.ncbi.archives.gzip_stream import read_md5
 from corpus.stage.lock import running_stage
-from corpus.stage.manifest import Books, Input, Manifest, Part, fingerprint, has_manifest, read_manifest
+from corpus.stage.manifest import Books, Input, Manifest, Part, has_manifest, read_manifest
 from corpus.stage.progress import say
-from corpus.stage.workspace import Receipt, Workspace, difference
+from corpus.stage.workspace import Receipt, Workspace, difference, open_workspace
 
+REVISION = 1  # raise it when the same input gives other bytes
 _HREF = re.compile(r"""href\s*=\s*["']?(?:\./)?(pubmed(\d\d)n(\d{4,5})\.xml\.gz(\.md5)?)["'\s>]""", re.IGNORECASE)
 _LISTING_CAP, _SIDECAR_CAP = 50_000_000, 4096
 Mirrored = tuple["PubmedFile", list[Part]]
@@ -61,14 +62,14 @@ def fetch_pubmed(config: FetchPubmedConfig, *, output: str, pace: Pace | None = 
         return asyncio.run(_fetch(config, output, pace or Pace(connections=config.connections), tally))
 
 
-async def _fetch(config: FetchPubmedConfig, output: str, pace: Pace, tally: Tally) -> Manifest:
+async def _fetch(config: FetchPubmedConfig, output: str, pace: Pace, tally: FetchTally) -> Manifest:
     there = read_manifest(output, STAGE) if has_manifest(output) else None
     storage.remove_temporary(output)
-    async with Client(Source(base=config.source), pace=pace, tally=tally, proxy=config.proxy) as client:
+    async with Client(Host(base=config.source), pace=pace, tally=tally, proxy=config.proxy) as client:
         try:
             files = await with_md5(client, await wanted_files(client, config))
             workspace = _workspace(config, output, files)
-            previous = Previous(output, there, verify=config.verify)
+            previous = PreviousStore(output, there, verify=config.verify)
             if there is not None and there.fingerprint == workspace.fingerprint:
                 if not (damaged := await asyncio.to_thread(previous.damaged)):
                     say(f"{output}: up to date, {len(files):,} files")
@@ -98,16 +99,16 @@ async def _fetch(config: FetchPubmedConfig, output: str, pace: Pace, tally: Tall
 async def wanted_files(client: Client, config: FetchPubmedConfig) -> list[PubmedFile]:
     """Return the files to mirror, by number; raises RetryError for a listing that is not whole."""
     baseline = await _list_folder(client, BASELINE)
-    _check_whole(baseline, client.source.url(BASELINE + "/"), first=1)
+    _check_whole(baseline, client.host.url(BASELINE + "/"), first=1)
     files = list(baseline) if config.baseline else []
     if config.updates:
         updates = await _list_folder(client, UPDATES)
         if updates and updates[0].year != baseline[0].year:
             raise RetryError(
-                f"{client.source.base}: the baseline is of 20{baseline[0].year}, the updates are of "
+                f"{client.host.base}: the baseline is of 20{baseline[0].year}, the updates are of "
                 f"20{updates[0].year}: NLM is changing the year; try again when it has done so"
             )
-        _check_whole(updates, client.source.url(UPDATES + "/"), first=baseline[-1].number + 1)
+        _check_whole(updates, client.host.url(UPDATES + "/"), first=baseline[-1].number + 1)
         files += updates
     if config.files is not None:
         first, last = span_of(config.files)
@@ -129,12 +130,12 @@ async def _ask_md5(client: Client, file: PubmedFile) -> PubmedFile:
             raise Fault("unexpected", f"no MD5 of {file.name}: {answer.body[:60]!r}")
         return replace(file, md5=digest)
 
-    return await client.get(client.source.url(f"{file.path}.md5"), check, cap=_SIDECAR_CAP)
+    return await client.get(client.host.url(f"{file.path}.md5"), check, cap=_SIDECAR_CAP)
 
 
 async def _list_folder(client: Client, folder: str) -> list[PubmedFile]:
     return await client.get(
-        client.source.url(folder + "/"), lambda answer: read_listing(answer, folder), cap=_LISTING_CAP
+        client.host.url(folder + "/"), lambda answer: read_listing(answer, folder), cap=_LISTING_CAP
     )
 
 
@@ -173,7 +174,7 @@ class _Mirror:
     """Where the files go, and what an earlier run left there."""
 
     workspace: Workspace
-    previous: Previous
+    previous: PreviousStore
     spool: str
 
     async def fetch_all(self, client: Client, files: Sequence[PubmedFile]) -> list[Mirrored]:
@@ -215,7 +216,7 @@ class _Mirror:
         """Have one file and its sidecar in the output, and return their parts."""
         output = self.workspace.output
         local = self.spool if storage.is_remote(output) else output
-        wanted = Wanted(url=client.source.url(file.path), path=os.path.join(local, file.path), md5=file.md5)
+        wanted = Wanted(url=client.host.url(file.path), path=os.path.join(local, file.path), md5=file.md5)
         try:
             size = await download(client, wanted)
         except Fault as fault:
@@ -248,18 +249,15 @@ def _upload(local: str, path: str) -> None:
 
 
 def _workspace(config: FetchPubmedConfig, output: str, files: Sequence[PubmedFile]) -> Workspace:
-    inputs = tuple(sorted((Input(name=file.name, fingerprint=file.md5) for file in files), key=lambda item: item.name))
-    identity = config.identity()
-    return Workspace(
-        output=output, stage=STAGE, fingerprint=fingerprint(STAGE, identity, inputs), config=identity, inputs=inputs
-    )
+    inputs = (Input(name=file.name, fingerprint=file.md5) for file in files)
+    return open_workspace(output, stage=STAGE, revision=REVISION, config=config.identity(), inputs=inputs)
 
 
 def _check_same_mirror(workspace: Workspace, there: Manifest | None, files: Sequence[PubmedFile]) -> None:
-    """Refuse a directory of other settings, or of another year: a new baseline replaces the old one."""
+    """Refuse a directory of other settings, another revision, or another year: a new baseline replaces the old one."""
     if there is None:
         return
-    if dict(there.config) != dict(workspace.config):
+    if not workspace.made_alike(there):
         raise UsageError(difference(workspace, there))
     if there.summary["year"] != 2000 + files[0].year:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""Where a fetch keeps what is unfinished, and its log."""
+"""Spool of a fetch: the folder of its unfinished work, and its log."""
 
 import hashlib
 import os
@@ -10,7 +10,7 @@ import isal
 
 from corpus import storage
 from corpus.fetch.config import FetchConfig
-from corpus.fetch.http.tally import LOG, Tally
+from corpus.fetch.http.tally import LOG, FetchTally
 from corpus.ncbi.archives.fetched import UNFINISHED
 from corpus.stage.lock import held
 from corpus.stage.progress import say
@@ -33,7 +33,7 @@ def mark_unfinished(workspace: Workspace) -> None:
 
 
 @contextmanager
-def recorded(config: FetchConfig, output: str) -> Iterator[Tally]:
+def recorded(config: FetchConfig, output: str) -> Iterator[FetchTally]:
     """Yield the run's tally; its log lies in the output when the block ends.
 
     The spool of a remote output is held meanwhile: raises RetryError when another process of this machine has it.
@@ -42,11 +42,11 @@ def recorded(config: FetchConfig, output: str) -> Iterator[Tally]:
         yield from _recorded(config, output)
 
 
-def _recorded(config: FetchConfig, output: str) -> Iterator[Tally]:
+def _recorded(config: FetchConfig, output: str) -> Iterator[FetchTally]:
     remote = storage.is_remote(output)
     # Beside the spool, which is removed when the store is finished.
     path = f"{spool_folder(config, output).rstrip('/')}.{LOG}" if remote else os.path.join(output, LOG)
-    tally = Tally(path)
+    tally = FetchTally(path)
     tally.note("start", source=config.source, settings=config.identity(), isal=isal.__version__)
     try:
         yield tally

@@ -1,1 +1,1 @@
-"""The text that The Pile's scripts made of PubMed and PMC files, faults included: what BioMedLM was trained on."""
+"""The Pile's text: what its scripts made of PubMed and PMC files, faults included, and BioMedLM was trained on."""

@@ -1,4 +1,4 @@
-"""A JATS article as The Pile's script had pandoc write it: markdown without title, abstract and references.
+"""The Pile's text of a JATS article: the markdown of pandoc 2.9, without title, abstract and references.
 
 Bytes come in; the text goes out, with the lines that begin with `:::` deleted as The Pile did. Where pandoc ends with
 an error (text that is not UTF-8, such as a gzip file under the name of an XML file) there is no text.
@@ -42,12 +42,12 @@ def pile_article(article: bytes | etree._Element) -> PileText:
     if isinstance(article, bytes):
         parsed = _parse(article)
         if parsed is None:
-            return PileText(drop=PileDrop.PANDOC_FAILED)
+            return PileText(reason=PileDrop.PANDOC_FAILED)
         element = parsed
     assert not isinstance(element, bytes)
     root = read_tree(element)
     if _is_deep(root):
-        return PileText(drop=PileDrop.TOO_DEEP)
+        return PileText(reason=PileDrop.TOO_DEEP)
     reader = BlockReader()
     blocks = reader.block(root)
     notes = [note for field in ("author", "title") for note in reader.front_notes.get(field, ())]

@@ -1,4 +1,4 @@
-"""A PubMed citation as The Pile's script read it, faults included.
+"""The Pile's text of a PubMed citation: title and abstract, one line each, faults included.
 
 Bytes or the element of one record come in; its title and abstract, one line each, go out, or the reason for which the
 script left it out. It read XML as HTML and took the first element of a name anywhere in the record: labels of
@@ -21,7 +21,7 @@ def pile_citation(record: bytes | etree._Element) -> PileText:
     """Return the text that The Pile's script made of a PubmedArticle; raises BadXmlError for bytes that are no XML."""
     element = parse(record) if isinstance(record, bytes) else record
     if local_name(element.tag) != "PubmedArticle":
-        return PileText(drop=PileDrop.BOOK)
+        return PileText(reason=PileDrop.BOOK)
     first: dict[str, etree._Element] = {}
     overlap = False
     for inner in element.iter():
@@ -36,9 +36,9 @@ def pile_citation(record: bytes | etree._Element) -> PileText:
         ("PMID", PileDrop.NO_PMID),
     ):
         if name not in first:
-            return PileText(drop=reason)
+            return PileText(reason=reason)
     text = f"{_line(first['ArticleTitle'])}\n{_line(first['Abstract'])}"
-    return PileText(text=text, drop=PileDrop.PMC_OVERLAP if overlap else "")
+    return PileText(text=text, reason=PileDrop.PMC_OVERLAP if overlap else "")
 
 
 def _line(element: etree._Element) -> str:

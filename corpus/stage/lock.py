@@ -1,4 +1,4 @@
-"""A stage while it runs: alone in its directory, and measured.
+"""Lock of an output directory for one running stage, and `run.json`, what the run cost.
 
 `run.json` beside the manifest holds what the run cost: times and memory depend on the machine and so
 have no place in the manifest.
@@ -12,6 +12,7 @@ import resource
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 
 from corpus import storage
 from corpus.errors import RetryError
@@ -19,6 +20,18 @@ from corpus.stage.manifest import MANIFEST, has_manifest
 
 RUN_FACTS = "run.json"
 LOCK = ".lock"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunFacts:
+    """What a run cost, on this machine."""
+
+    wall_seconds: float  # from start to commit [seconds]
+    cpu_seconds: float  # of this process and of its children that have ended [seconds]
+    peak_memory_mb: int  # of the largest single process [10^6 bytes]
+    cores: int | None  # of the machine
+    python: str  # version
+    platform: str  # system, kernel and processor
 
 
 @contextmanager
@@ -32,16 +45,16 @@ def running_stage(output: str) -> Iterator[None]:
         wall, cpu = time.monotonic(), _cpu_seconds()
         yield
         if _committed(output) not in (None, before):
-            facts = {
-                "wall_seconds": round(time.monotonic() - wall, 2),
-                "cpu_seconds": round(_cpu_seconds() - cpu, 2),
-                "peak_memory_mb": round(max(_usage(who).ru_maxrss for who in _WHO) / 1e3),
-                "cores": os.cpu_count(),
-                "python": platform.python_version(),
-                "platform": platform.platform(),
-            }
+            facts = RunFacts(
+                wall_seconds=round(time.monotonic() - wall, 2),
+                cpu_seconds=round(_cpu_seconds() - cpu, 2),
+                peak_memory_mb=round(max(_usage(who).ru_maxrss for who in _WHO) / 1e3),
+                cores=os.cpu_count(),
+                python=platform.python_version(),
+                platform=platform.platform(),
+            )
             with storage.write_atomic(storage.join(output, RUN_FACTS)) as sink:
-                sink.write(json.dumps(facts, indent=1).encode() + b"\n")
+                sink.write(json.dumps(asdict(facts), indent=1).encode() + b"\n")
 
 
 def _committed(output: str) -> bytes | None:

@@ -1,4 +1,4 @@
-"""What this machine has, as far as it can be asked without a library."""
+"""Memory of this machine, or what its container may use, asked without a library."""
 
 import os
 from pathlib import Path

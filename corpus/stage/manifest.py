@@ -1,4 +1,4 @@
-"""The manifest is the commit: what a stage wrote, from what, and where every record went.
+"""Manifest of a stage, which is its commit: files and their hashes, settings, inputs, and where every record went.
 
 `manifest.json` is written last. Readers take their files from it and never list a directory. It holds
 no times, paths or machine facts, so the same inputs give the same bytes anywhere; `run.json` beside it
@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from typing import Any, Final
 
 from corpus import storage
@@ -16,7 +17,18 @@ from corpus.errors import CorruptError, DataError, UsageError
 
 MANIFEST = "manifest.json"
 SPLITS: Final = ("train", "validation", "test")  # roles of the parts that hold documents or tokens
-PACKAGE_VERSION = "0.1.0"
+PACKAGE: Final = "corpuscle"
+
+
+@cache
+def package_version() -> str:
+    """Return the version of the installed package, "unknown" where its modules run without an installation."""
+    from importlib import metadata  # 20 ms, and most commands never ask
+
+    try:
+        return metadata.version(PACKAGE)
+    except metadata.PackageNotFoundError:
+        return "unknown"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,19 +36,19 @@ class Part:
     """One committed file: `role` says what it is (records, rejects, train, validation, test, decisions, tokens, …)."""
 
     path: str  # relative to the manifest
-    role: str
-    rows: int
-    bytes: int
-    sha256: str
+    role: str  # what the file is: records, rejects, train, decisions, …
+    rows: int  # rows, documents or tokens, by role; 0 where nothing is counted
+    bytes: int  # size [bytes]
+    sha256: str  # of the content, hexadecimal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Books:
     """Records read, kept and dropped by reason; adding two books adds every count."""
 
-    read: int = 0
-    kept: int = 0
-    dropped: Mapping[str, int] = field(default_factory=dict)
+    read: int = 0  # what the stage was given [records]
+    kept: int = 0  # what it passed on [records]
+    dropped: Mapping[str, int] = field(default_factory=dict)  # by reason; read = kept + their sum [records]
 
     def __add__(self, other: "Books") -> "Books":
         reasons = sorted({*self.dropped, *other.dropped})
@@ -57,35 +69,40 @@ class Books:
 class Input:
     """One input of a stage by name and content: a file's SHA-256, or an earlier stage's fingerprint."""
 
-    name: str
-    fingerprint: str
+    name: str  # base name of the file, or the stage
+    fingerprint: str  # SHA-256 (PubMed's own MD5 in `fetch`) of the content, or the stage's fingerprint
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Manifest:
     """The committed result of one stage."""
 
-    stage: str
-    fingerprint: str
-    config: Mapping[str, Any]
-    inputs: tuple[Input, ...]
-    parts: tuple[Part, ...]
-    books: Books
-    summary: Mapping[str, Any]
-    version: str = PACKAGE_VERSION
+    stage: str  # the verb that wrote it
+    revision: int  # of the stage's code; raised when the same input gives other bytes
+    fingerprint: str  # SHA-256 of stage, revision, configuration and inputs: the identity of the output
+    config: Mapping[str, Any]  # the settings that decide the bytes; see [cli.md](cli.md)
+    inputs: tuple[Input, ...]  # what the stage read
+    parts: tuple[Part, ...]  # every file of the output, in the order of their paths
+    books: Books  # where every record went
+    summary: Mapping[str, Any]  # numbers of the stage; `corpuscle inspect DIR` prints them
+    version: str = field(default_factory=package_version)  # of the package that wrote it; a fact alone
 
     def paths(self, base: str, role: str) -> list[str]:
         """Return the full paths of the parts of one role, in manifest order."""
         return [storage.join(base, part.path) for part in self.parts if part.role == role]
 
 
-def fingerprint(stage: str, config: Mapping[str, Any], inputs: Iterable[Input]) -> str:
-    """Return the identity of a stage's output: stage, identity config, inputs and code version."""
+def fingerprint(stage: str, config: Mapping[str, Any], inputs: Iterable[Input], *, revision: int) -> str:
+    """Return the identity of a stage's output: stage, identity config, inputs, and revision of the stage's code.
+
+    The revision is the constant `REVISION` of the stage's room: raised when the same input gives other bytes. The
+    version of the package is no part of it, for most releases change most stages not at all.
+    """
     content = {
         "stage": stage,
+        "revision": revision,
         "config": config,
         "inputs": sorted([item.name, item.fingerprint] for item in inputs),
-        "version": PACKAGE_VERSION,
     }
     return hashlib.sha256(_canonical(content)).hexdigest()
 
@@ -146,7 +163,7 @@ def _from_json(content: dict[str, Any]) -> Manifest:
     content["inputs"] = tuple(Input(**item) for item in content["inputs"])
     content["parts"] = tuple(Part(**item) for item in content["parts"])
     content["books"] = Books(**content["books"])
-    return Manifest(**content)
+    return Manifest(**{"revision": 1, **content})  # what was made before revisions were counted
 
 
 def _canonical(content: Any) -> bytes:

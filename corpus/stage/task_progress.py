@@ -1,4 +1,4 @@
-"""How far a stage is inside its tasks: each process counts what it did in a small file, and a watcher adds them up.
+"""Progress inside a task, across worker processes: each counts in a small file, and the launcher adds them up.
 
 A receipt says that a task is done; a single large file may take many minutes until then. Counts are those of one run.
 """
@@ -20,8 +20,8 @@ _done: defaultdict[str, Counter[str]] = defaultdict(Counter)  # of this process,
 _written_at: dict[str, float] = {}
 
 
-def tell(output: str, what: str, number: int) -> None:
-    """Count what this process did for the stage at work in `output`; nothing is told of a remote one."""
+def add(output: str, what: str, number: int) -> None:
+    """Add to a count of what this process did for the stage at work in `output`; none is kept for a remote one."""
     done = _done[output]
     done[what] += number
     now = time.monotonic()
@@ -37,8 +37,8 @@ def tell(output: str, what: str, number: int) -> None:
         os.replace(f"{path}.new", path)
 
 
-def told(output: str) -> str:
-    """Return what all processes did so far, as `12,500 records read, 700 compared`; empty before the first word."""
+def summary(output: str) -> str:
+    """Return the counts of all processes, as `12,500 records read, 700 compared`; empty before the first."""
     folder = storage.join(output, FOLDER)
     total: Counter[str] = Counter()
     if not storage.is_remote(output) and os.path.isdir(folder):
@@ -49,8 +49,8 @@ def told(output: str) -> str:
     return ", ".join(f"{number:,} {what}" for what, number in total.items())
 
 
-def begin(output: str) -> None:
-    """Forget what was told by an earlier run."""
+def reset(output: str) -> None:
+    """Forget the counts of an earlier run."""
     _done.pop(output, None)
     _written_at.pop(output, None)
     if not storage.is_remote(output):

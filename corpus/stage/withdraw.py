@@ -1,4 +1,4 @@
-"""A finished stage is taken back, to be finished again with other inputs: what stays true is kept, the rest goes.
+"""Withdrawal of a finished stage, to be finished again with other inputs: what stays true is kept, the rest goes.
 
 The order makes it safe to be killed anywhere: the list of what will go is on disk before the manifest goes, and it is
 the last to go. No reader ever sees a manifest whose files are not there.
@@ -35,7 +35,7 @@ def finish_withdrawal(base: str) -> None:
     storage.remove_file(path)
 
 
-def said_of(changes: Mapping[str, Iterable[str]], shown: int = 5) -> str:
+def changes_text(changes: Mapping[str, Iterable[str]], shown: int = 5) -> str:
     """Return `2 new (a, b), 1 changed (c)` for the names behind each word, `nothing else` when there are none."""
     phrases = []
     for word, found in changes.items():

@@ -1,4 +1,4 @@
-"""A stage at work in its output directory: what is done already, what is left, and the commit at the end.
+"""Workspace of a stage: its output directory while it runs, receipts of finished tasks, and the commit at the end.
 
 A stage is a set of named tasks. A finished task leaves a receipt in `_receipts/` that lists its files with
 their hashes and its books; a killed stage, run again, reuses the tasks whose receipt and files are intact.
@@ -8,7 +8,7 @@ The manifest is written last, from the receipts; then the receipts and `_work/` 
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -25,7 +25,6 @@ from corpus.stage.manifest import (
     write_manifest,
 )
 from corpus.stage.withdraw import finish_withdrawal, withdraw
-from corpus.storage.failpoints import reach
 
 RECEIPTS = "_receipts"
 WORK = "_work"
@@ -65,9 +64,14 @@ class Workspace:
 
     output: str
     stage: str
+    revision: int
     fingerprint: str
     config: Mapping[str, Any]
     inputs: tuple[Input, ...]
+
+    def made_alike(self, manifest: Manifest) -> bool:
+        """Say whether a finished stage was made by the same revision with the same settings, of whatever inputs."""
+        return (manifest.revision, dict(manifest.config)) == (self.revision, dict(self.config))
 
     def path(self, name: str) -> str:
         """Return the full path of a file of the output."""
@@ -117,6 +121,7 @@ class Workspace:
         parts = sorted((part for receipt in receipts for part in receipt.parts), key=lambda part: part.path)
         manifest = Manifest(
             stage=self.stage,
+            revision=self.revision,
             fingerprint=self.fingerprint,
             config=self.config,
             inputs=self.inputs,
@@ -134,13 +139,7 @@ class Workspace:
         files |= {file.path for receipt in keep for file in receipt.work}
         files |= {self._receipt_path(receipt.task).removeprefix(self.path("")) for receipt in keep}
         for folder in (RECEIPTS, WORK):
-            reach(f"clean:{folder}")
-            if not files:
-                storage.remove_tree(self.path(folder))
-                continue
-            for name in storage.walk_files(self.path(folder)) if storage.exists(self.path(folder)) else ():
-                if f"{folder}/{name}" not in files:
-                    storage.remove_file(self.path(f"{folder}/{name}"))
+            self._clean_folder(folder, files)
 
     def receipts(self, kind: str) -> dict[str, Receipt]:
         """Return the receipts of the tasks `kind/…` by task, whether or not their files are intact."""
@@ -156,10 +155,18 @@ class Workspace:
             return 0
         return len(os.listdir(folder))
 
+    def _clean_folder(self, folder: str, keep: Collection[str]) -> None:
+        if not keep:
+            storage.remove_tree(self.path(folder))
+            return
+        for name in storage.walk_files(self.path(folder)) if storage.exists(self.path(folder)) else ():
+            if f"{folder}/{name}" not in keep:
+                storage.remove_file(self.path(f"{folder}/{name}"))
+
     def _task_fingerprint(self, of: str | None) -> str:
         if of is None:
             return self.fingerprint
-        return fingerprint(self.stage, self.config, [Input(name="task", fingerprint=of)])
+        return fingerprint(self.stage, self.config, [Input(name="task", fingerprint=of)], revision=self.revision)
 
     def _read_receipt(self, path: str) -> tuple[Receipt, str]:
         """Return a receipt and the fingerprint of what its task read."""
@@ -175,10 +182,26 @@ class Workspace:
         return storage.join(self.output, RECEIPTS, f"{readable}-{tag}.json")
 
 
+def open_workspace(
+    output: str, *, stage: str, revision: int, config: Mapping[str, Any], inputs: Iterable[Input]
+) -> Workspace:
+    """Return the workspace of a stage; `revision` is that of its code."""
+    inputs = tuple(sorted(inputs, key=lambda item: (item.name, item.fingerprint)))
+    return Workspace(
+        output=str(output),
+        stage=stage,
+        revision=revision,
+        fingerprint=fingerprint(stage, config, inputs, revision=revision),
+        config=dict(config),
+        inputs=inputs,
+    )
+
+
 def plan_stage(
     output: str,
     *,
     stage: str,
+    revision: int,
     config: Mapping[str, Any],
     inputs: Iterable[Input],
     update: Callable[[Workspace, Manifest], Iterable[str]] | None = None,
@@ -192,14 +215,7 @@ def plan_stage(
     Raises UsageError, printing the difference, when the directory holds a finished stage that differs,
     or files that are no stage's.
     """
-    inputs = tuple(sorted(inputs, key=lambda item: (item.name, item.fingerprint)))
-    workspace = Workspace(
-        output=str(output),
-        stage=stage,
-        fingerprint=fingerprint(stage, config, inputs),
-        config=dict(config),
-        inputs=inputs,
-    )
+    workspace = open_workspace(output, stage=stage, revision=revision, config=config, inputs=inputs)
     storage.remove_temporary(workspace.output)
     finish_withdrawal(workspace.output)
     if has_manifest(workspace.output):
@@ -216,7 +232,8 @@ def plan_stage(
 
 
 def _same_but_inputs(workspace: Workspace, manifest: Manifest) -> bool:
-    return fingerprint(workspace.stage, workspace.config, manifest.inputs) == manifest.fingerprint
+    with_those = fingerprint(workspace.stage, workspace.config, manifest.inputs, revision=workspace.revision)
+    return with_those == manifest.fingerprint
 
 
 def difference(workspace: Workspace, manifest: Manifest, *, can_update: bool = False) -> str:
@@ -224,6 +241,8 @@ def difference(workspace: Workspace, manifest: Manifest, *, can_update: bool = F
     lines = [f"{workspace.output}: holds a finished `{manifest.stage}` made with something else:"]
     if manifest.stage != workspace.stage:
         lines.append(f"  stage: {manifest.stage} there, {workspace.stage} asked for")
+    elif manifest.revision != workspace.revision:
+        lines.append(f"  code: revision {manifest.revision} there, now {workspace.revision}, which gives other bytes")
     for name in sorted({*manifest.config, *workspace.config}):
         old, new = manifest.config.get(name), workspace.config.get(name)
         if old != new:
@@ -234,7 +253,7 @@ def difference(workspace: Workspace, manifest: Manifest, *, can_update: bool = F
     changes += [f"  input only asked for: {name} {digest[:12]}" for name, digest in sorted(asked - there)]
     lines += changes[:10] + ([f"  … and {len(changes) - 10} more inputs"] if len(changes) > 10 else [])
     if len(lines) == 1:
-        lines.append(f"  code version: {manifest.version} there")
+        lines.append(f"  code: that of version {manifest.version}, before its revisions were counted")
     advice = "Add --update to bring it up to date, choose" if can_update else "Choose"
     lines.append(f"{advice} another --output, or remove that directory.")
     return "\n".join(lines)

@@ -16,7 +16,6 @@ from typing import IO, Any
 import xxhash
 
 from corpus.errors import DiskError
-from corpus.storage import failpoints
 
 CHUNK = 1 << 20
 TEMPORARY = ".tmp-"  # starts the name of a file that is being written
@@ -122,10 +121,7 @@ def write_atomic(path: str) -> Iterator[IO[bytes]]:
             yield sink
             sink.flush()
             os.fsync(sink.fileno())
-        failpoints.reach_file(path, "written")
-        os.replace(temporary, path)
-        sync_folder(folder)
-        failpoints.reach_file(path, "renamed")
+        publish(temporary, path)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
             raise DiskError(f"cannot write {path}: {error.strerror}; free space or choose another --output") from error
@@ -156,9 +152,15 @@ def _hashed(path: str, digest: Any) -> str:
     return str(digest.hexdigest())
 
 
-def sync_folder(folder: str) -> None:
-    """Make a rename in a folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def publish(temporary: str, path: str) -> None:
+    """Give a local file that is written and synced its name, in the same folder, for good."""
+    os.replace(temporary, path)
+    sync_path(os.path.dirname(path) or ".")
+
+
+def sync_path(path: str) -> None:
+    """Make the bytes of a local file, or the names in a local folder, survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -1,14 +1,14 @@
-"""Dataclasses as Arrow tables and back: the schema of a file is the dataclass of its row.
+"""Row classes as Arrow tables and back: the schema of a file is the dataclass, or `msgspec.Struct`, of its row.
 
 A field's type hint decides its column: str, int, float, bool, bytes, StrEnum, `X | None`, `tuple[X, ...]` and
-nested dataclasses or named tuples. The conversion is columnar (one flat child array a nested field), so that 30,000
+nested row classes. The conversion is columnar (one flat child array a nested field), so that 30,000
 records take a fraction of a second and no Python dicts are made.
 """
 
 import types
 import typing
 from collections.abc import Collection, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import is_dataclass
 from enum import StrEnum
 from functools import cache
 from itertools import accumulate, pairwise
@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct
 
 from corpus.errors import CorruptError
 
@@ -32,14 +33,14 @@ _SCALARS: dict[type, pa.DataType] = {
 
 @cache
 def schema_of(row: type) -> pa.Schema:
-    """Return the Arrow schema of a dataclass."""
+    """Return the Arrow schema of a row class."""
     return pa.schema(
         [pa.field(name, _arrow_type(hint), nullable=_is_optional(hint)) for name, hint in _hints(row).items()]
     )
 
 
 def to_table(rows: Sequence[Any], row: type) -> pa.Table:
-    """Return dataclass instances as a table with one column a field."""
+    """Return rows of one class as a table with one column a field."""
     columns = [_to_array([getattr(item, name) for item in rows], hint) for name, hint in _hints(row).items()]
     return pa.Table.from_arrays(columns, schema=schema_of(row))
 
@@ -47,7 +48,7 @@ def to_table(rows: Sequence[Any], row: type) -> pa.Table:
 def from_batch(
     batch: pa.RecordBatch | pa.Table, row: type[Row], *, without: Collection[str] = frozenset()
 ) -> list[Row]:
-    """Return the rows of a batch as dataclass instances; every field is read from its column, but for some.
+    """Return the rows of a batch as instances of their class; every field is read from its column, but for some.
 
     The fields in `without` have a default, which nobody sees: they are left unset, whether the batch has them or not,
     so that whoever asks for one meets an AttributeError and not a value that was never read. Raises CorruptError for
@@ -59,23 +60,21 @@ def from_batch(
         raise CorruptError(f"{row.__name__}: rows without the columns {missing}; another version wrote the file")
     columns = [_from_array(_whole(batch.column(name)), hints[name]) for name in names]
     rows = [row(**dict(zip(names, values, strict=True))) for values in zip(*columns, strict=True)]
-    for name in hints.keys() & without:
+    for slot in (getattr(row, name) for name in hints if name in without):
         for made in rows:
-            object.__delattr__(made, name)
+            slot.__delete__(made)
     return rows
 
 
 @cache
 def _hints(row: type) -> dict[str, Any]:
-    hints = typing.get_type_hints(row)
-    names = [field.name for field in fields(row)] if is_dataclass(row) else row._fields  # type: ignore[attr-defined]
-    return {name: hints[name] for name in names}
+    return typing.get_type_hints(row)  # of the fields, in their order
 
 
 @cache
 def _is_row(hint: Any) -> bool:
-    """Say whether a hint is a class with fields: a dataclass or a named tuple."""
-    return isinstance(hint, type) and (is_dataclass(hint) or hasattr(hint, "_fields"))
+    """Say whether a hint is a class with fields."""
+    return isinstance(hint, type) and (is_dataclass(hint) or issubclass(hint, Struct))
 
 
 def _is_optional(hint: Any) -> bool:

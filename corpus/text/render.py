@@ -1,6 +1,6 @@
 """Rendering profiles: from a `Record` to the text a model reads. A pure function; nothing is looked up or invented.
 
-`pile` is the text that The Pile's scripts made, which `extract` kept when it was asked to (`corpus.pile`). `clean`:
+`clean`, the only one that is made of records (that of The Pile is made of the XML, `corpus.pile`):
 
     title                               as NLM writes it, brackets of translated titles included
     LABEL: abstract part                the main abstract only; other languages and types stay in the record
@@ -25,8 +25,8 @@ from corpus.errors import UsageError
 from corpus.records import AbstractPart, Block, BlockKind, Float, Record
 from corpus.text.boilerplate import is_stock, left_out
 
-# The profiles, and the columns of records that each of them reads.
-RENDERED = {"clean": ("title", "vernacular_title", "abstracts", "body", "floats"), "pile": ("pile",)}
+# The profiles made from records, and the columns that each of them reads.
+RENDERED = {"clean": ("title", "vernacular_title", "abstracts", "body", "floats")}
 
 CAPTIONED = frozenset({"figure", "table", "box"})
 NO_LABEL = frozenset({"", "UNLABELLED", "UNLABELED", "UNASSIGNED", "ABSTRACT"})
@@ -43,8 +43,6 @@ def render(record: Record, profile: str = "clean", *, floats: str = "captions") 
     """
     if profile not in RENDERED:
         raise UsageError(f"profile {profile!r}: does not exist; choose one of {', '.join(RENDERED)}")
-    if profile == "pile":
-        return record.pile
     pieces = [_line(record.title or record.vernacular_title)]
     pieces += [_abstract_part(part) for part in record.abstracts if part.type == "main"]
     pieces += _body(record, floats)

@@ -14,15 +14,15 @@ from typing import Any
 
 import apache_beam as beam
 
-from corpus.assemble.config import AssembleConfig
+from corpus.assemble.config import REVISION, AssembleConfig
 from corpus.assemble.contamination import load_index
 from corpus.assemble.documents import file_ranks
-from corpus.assemble.inputs import stored_parts
+from corpus.assemble.inputs import StoredParts, stored_parts
 from corpus.errors import UsageError
 from corpus.stage.lock import running_stage
 from corpus.stage.manifest import Input, Manifest, read_manifest
 from corpus.stage.progress import say
-from corpus.stage.withdraw import said_of
+from corpus.stage.withdraw import changes_text
 from corpus.stage.workspace import WORK, Receipt, Workspace, plan_stage
 from corpus.storage.files import base_name, is_remote, remove_tree, sha256_file
 from pipelines.assemble import shard_steps, steps
@@ -51,18 +51,15 @@ def assemble(
     source = read_manifest(records, "extract")
     if not source.books.kept:
         raise UsageError(f"{records}: holds no records, so there is nothing to assemble; check the inputs of extract")
-    if config.profile == "pile" and not source.config.get("pile"):
-        raise UsageError(
-            f"{records}: was extracted without The Pile's text, which profile pile needs; extract the files again with "
-            "`corpuscle extract --pile … --output` and a new directory"
-        )
+    parts = stored_parts(records, source, pile=config.profile == "pile")
     update = update and not is_dry_run(beam_args)
     with running_stage(output):
         inputs = [Input(name="extract", fingerprint=source.fingerprint), *_evaluation_inputs(config)]
+        reuse = _nothing_committed if update else None
         workspace, finished = plan_stage(
-            output, stage=STAGE, config=config.identity(), inputs=inputs, update=_nothing_committed if update else None
+            output, stage=STAGE, revision=REVISION, config=config.identity(), inputs=inputs, update=reuse
         )
-        plan = plan_assemble(config, source, records=records, workspace=workspace)
+        plan = plan_assemble(config, source, parts, workspace=workspace)
         before = workspace.receipts("documents")
         with _spill_folder(workspace, beam_args) as spill:
             return run_stage(
@@ -104,7 +101,8 @@ def _kept_for_update(workspace: Workspace, plan: Plan, before: Mapping[str, Rece
         elif changed := [name for name in reasons if old.facts[name] != receipt.facts[name]]:
             changes[reasons[changed[0]]].append(stem)
     made = sum(map(len, changes.values()))
-    say(f"{workspace.output}: documents of {len(own) - made} of {len(own)} records parts reused; {said_of(changes)}")
+    reused = f"documents of {len(own) - made} of {len(own)} records parts reused"
+    say(f"{workspace.output}: {reused}; {changes_text(changes)}")
     return own
 
 
@@ -122,9 +120,8 @@ def _spill_folder(workspace: Workspace, beam_args: Sequence[str]) -> Iterator[st
         yield folder
 
 
-def plan_assemble(config: AssembleConfig, source: Manifest, *, records: str, workspace: Workspace) -> Plan:
+def plan_assemble(config: AssembleConfig, source: Manifest, parts: StoredParts, *, workspace: Workspace) -> Plan:
     """Return what every step knows: the records parts in order, and the number of partitions."""
-    parts = stored_parts(records, source)
     return Plan(
         workspace=workspace,
         config=config,

@@ -8,13 +8,15 @@ import apache_beam as beam
 import pyarrow as pa
 from apache_beam.transforms.window import GlobalWindows
 
+from corpus.assemble import facts
 from corpus.assemble.shards import place, shard_blocks, write_shard
 from corpus.dedup.resolve import Outcome
-from corpus.stage.cpu_meter import count
+from corpus.stage.manifest import SPLITS
 from corpus.stage.workspace import Receipt
 from pipelines.assemble.blocks import Blocks
 from pipelines.assemble.steps import CONFLICTS, OUTCOME, PartStep, Resolved, Step
 from pipelines.beam.exchange import read_blocks
+from pipelines.beam.metering import count
 
 BLOCKS_BYTES = 64 << 20  # of kept documents that wait in a worker until they are cut by shard
 
@@ -73,9 +75,8 @@ class WriteShard(Step):
         full = (block for block in read_blocks(blocks) if block)
         plan = self._plan
         receipt = write_shard(number, full, shards=resolved.shards, workspace=plan.workspace, stems=plan.records.names)
-        count(
-            "text bytes in shards", sum(receipt.facts[name] for name in receipt.facts if name.endswith("_text_bytes"))
-        )
+        names = map(facts.text_bytes, SPLITS)
+        count("text bytes in shards", sum(receipt.facts.get(name, 0) for name in names))
         if not self._plan.keep_shards:
             for part in receipt.parts:
                 os.unlink(self._plan.workspace.path(part.path))

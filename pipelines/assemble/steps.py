@@ -17,6 +17,7 @@ import pyarrow as pa
 from corpus.arrays.columns import doc_keys
 from corpus.arrays.hashing import GOLDEN
 from corpus.arrays.lookup import index_in_sorted
+from corpus.assemble import facts
 from corpus.assemble.config import AssembleConfig
 from corpus.assemble.contamination import evaluation_facts
 from corpus.assemble.documents import key_rows, make_documents, work_path
@@ -33,8 +34,7 @@ from corpus.dedup.resolve import resolve
 from corpus.dedup.shingles import normalize, shingle
 from corpus.dedup.verify import plan_blocks, verified_edges
 from corpus.records import is_pmc
-from corpus.stage.cpu_meter import count
-from corpus.stage.task_progress import tell
+from corpus.stage import task_progress
 from corpus.stage.workspace import WORK, Receipt, Workspace
 from corpus.storage import parquet
 from corpus.storage.array_files import load_arrays
@@ -54,6 +54,7 @@ from pipelines.assemble.blocks import (
     verified_block,
 )
 from pipelines.beam.exchange import read_blocks
+from pipelines.beam.metering import count
 
 BLOCK_DOCS = 20_000  # citations whose texts, or as much text, one verification holds at once: about 30 MB
 CONFLICTS = "id_conflicts.parquet"
@@ -216,7 +217,7 @@ class Verify(Step):
             ranks=np.stack(table.column("ranks").to_numpy()),
         )
         count("documents verified", table.num_rows)
-        tell(self._plan.workspace.output, "compared", table.num_rows)
+        task_progress.add(self._plan.workspace.output, "compared", table.num_rows)
         yield 0, verified_block(found)
 
 
@@ -242,15 +243,15 @@ class Resolve(Step):
         file = plan.workspace.measure(CONFLICTS, role="id_conflicts", rows=len(conflicts))
         plan.workspace.finish(Receipt(task=CONFLICTS, parts=(file,)))
         shards = plan_shards(paths, outcome, plan.config)
-        facts = {
+        counts = {
             **conflict_counts(conflicts),
             **evaluation_facts(plan.config),
             **shards.facts(),
-            "verified_pairs": len(edges),
-            "twins_kept_apart": edges.num_twins,
-            **{f"full_text_found_by_{name}": number for name, number in join.found_by.items()},
+            facts.VERIFIED_PAIRS: len(edges),
+            facts.TWINS_KEPT_APART: edges.num_twins,
+            **{facts.full_text_found_by(name): found for name, found in join.found_by.items()},
         }
-        yield Resolved(facts=facts, shards=shards)
+        yield Resolved(facts=counts, shards=shards)
 
 
 def _weights(keys: np.ndarray) -> np.ndarray:

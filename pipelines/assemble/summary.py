@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from corpus.assemble import facts
 from corpus.dedup.minhash import bands_for, collision_probability
 from corpus.stage.manifest import SPLITS, Manifest
 
 SIMILARITIES: Final = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95)
-_CONFLICTS: Final = "id_conflicts_"
 
 
 def report_lines(manifest: Manifest) -> Iterator[str]:
@@ -15,20 +15,22 @@ def report_lines(manifest: Manifest) -> Iterator[str]:
     numbers = manifest.summary
     if manifest.config["profile"] != "pile":
         yield curve_line(manifest.config["threshold"])
-        yield f"  {numbers['verified_pairs']:,} pairs verified, {numbers['twins_kept_apart']:,} of twins kept apart"
-        lost = numbers["abstracts_the_pile_rule_drops"]
+        verified, twins = numbers[facts.VERIFIED_PAIRS], numbers[facts.TWINS_KEPT_APART]
+        yield f"  {verified:,} pairs verified, {twins:,} of twins kept apart"
+        lost = numbers[facts.ABSTRACTS_THE_PILE_RULE_DROPS]
         yield f"  {lost:,} of the abstracts kept would be lost by The Pile's rule (a PMC id anywhere in the record)"
-    conflicts = {name.removeprefix(_CONFLICTS): count for name, count in numbers.items() if name.startswith(_CONFLICTS)}
+    prefix = facts.ID_CONFLICTS
+    conflicts = {name.removeprefix(prefix): count for name, count in numbers.items() if name.startswith(prefix)}
     some = ", ".join(f"{name} {count:,}" for name, count in conflicts.items() if count)
     yield f"  {sum(conflicts.values()):,} conflicts of ids{f' ({some}): id_conflicts.parquet' if some else ''}"
-    if "contaminated_documents" in numbers:
+    if facts.CONTAMINATED_DOCUMENTS in numbers:
         done = "removed" if manifest.config["contaminated"] == "remove" else "reported and kept"
         yield (
-            f"  {numbers['contaminated_documents']:,} documents hold evaluation items ({done}): "
-            f"{numbers['contamination_pairs_by_id']:,} pairs by id, "
-            f"{numbers['contamination_pairs_by_ngram']:,} by runs of {numbers['evaluation_words']} words; "
-            f"{numbers['evaluation_items']:,} items sought, "
-            f"{numbers['evaluation_items_by_id_only']:,} of them by id only; contamination/"
+            f"  {numbers[facts.CONTAMINATED_DOCUMENTS]:,} documents hold evaluation items ({done}): "
+            f"{numbers[facts.CONTAMINATION_PAIRS_BY_ID]:,} pairs by id, "
+            f"{numbers[facts.CONTAMINATION_PAIRS_BY_NGRAM]:,} by runs of {numbers[facts.EVALUATION_WORDS]} words; "
+            f"{numbers[facts.EVALUATION_ITEMS]:,} items sought, "
+            f"{numbers[facts.EVALUATION_ITEMS_BY_ID_ONLY]:,} of them by id only; contamination/"
         )
 
     yield shards_line(numbers)
@@ -38,11 +40,11 @@ def shards_line(numbers: Mapping[str, Any]) -> str:
     """Return the shards and documents of each split, and how far its shards are apart; numbers: of the manifest."""
     splits = []
     for split in SPLITS:
-        if count := numbers.get(f"{split}_shards"):
-            least, most = (numbers[f"{split}_shard_bytes_{which}"] for which in ("min", "max"))
+        if count := numbers.get(facts.shards(split)):
+            least, most = numbers[facts.shard_bytes(split, "min")], numbers[facts.shard_bytes(split, "max")]
             apart = f" within {most / least - 1:.1%}" if count > 1 and least else ""
             size = f"{count:,} shard{'s' if count > 1 else ''} of {most / 1e6:,.1f} MB{apart}"
-            splits.append(f"{split} {numbers[f'{split}_documents']:,} documents in {size}")
+            splits.append(f"{split} {numbers[facts.documents(split)]:,} documents in {size}")
     return f"  {'; '.join(splits)}"
 
 

@@ -16,9 +16,7 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.transforms.window import GlobalWindows
 
-from corpus.stage.cpu_meter import count
-from corpus.storage.failpoints import reach
-from pipelines.beam.metering import metered_step
+from pipelines.beam.metering import count, metered_step
 
 FLUSH_BYTES = 64 << 20  # of blocks that wait in a worker, to be written partition by partition
 _LENGTH = struct.Struct("<I")
@@ -124,4 +122,3 @@ class Spill(beam.DoFn):
             yield partition, BlockRef(path=self._sink.name, offset=offset, length=length)
         if self._sink is not None:
             self._sink.flush()  # references may be read before the bundle ends
-        reach("spill:flushed")

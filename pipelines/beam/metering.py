@@ -1,16 +1,37 @@
-"""Beam steps whose CPU seconds are counted, for `rehearse`: all else of the pipeline stays as it is."""
+"""Counters that Beam shows beside a step, and CPU seconds of steps for `rehearse`.
 
+A count is a Beam metric, so Dataflow and Flink show it too. Seconds are of one process, and counted here: Beam's own
+are samples of wall time.
+"""
+
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import apache_beam as beam
+from apache_beam.metrics.metric import Metrics, MetricsFilter
 
-from corpus.stage.cpu_meter import Meter
+from corpus.stage.cpu_meter import is_metering, metered
+
+NAMESPACE = "corpuscle"  # of the counters
+
+
+def count(name: str, number: int) -> None:
+    """Add to a counter: of rows, pairs or bytes that the step at work handled."""
+    Metrics.counter(NAMESPACE, name).inc(int(number))
+
+
+def counters_of(result: Any) -> dict[str, int]:
+    """Return the counters of a pipeline that ended, by name, summed over its steps."""
+    counters: Counter[str] = Counter()
+    for found in result.metrics().query(MetricsFilter().with_namespace(NAMESPACE))["counters"]:
+        counters[found.key.metric.name] += found.result or 0
+    return dict(counters)
 
 
 def metered_step(step: beam.DoFn) -> beam.DoFn:
     """Return the step, or one that counts its seconds when a rehearsal is on."""
-    return Metered(step) if Meter.on else step
+    return Metered(step) if is_metering() else step
 
 
 class Metered(beam.DoFn):
@@ -38,11 +59,8 @@ class Metered(beam.DoFn):
         """Yield the results, with the time between two of them left to those that use them."""
         iterator, end = iter(results or ()), object()
         while True:
-            before = Meter.switch(name)
-            try:
+            with metered(name):
                 found = next(iterator, end)
-            finally:
-                Meter.switch(before)
             if found is end:
                 return
             yield found

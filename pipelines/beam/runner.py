@@ -6,19 +6,20 @@ over them turns that into an error with exit code 75 within seconds.
 """
 
 import logging
-import os
 import re
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 
 import apache_beam as beam
+import psutil
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from corpus import errors
 from corpus.errors import CorpuscleError, RetryError, UsageError
+from pipelines.beam.metering import counters_of
 
 EMBEDDED = "FnApiRunner"
 GRACE_SECONDS = 3.0
@@ -42,8 +43,8 @@ def run_pipeline(
     workers: int,
     beam_args: Sequence[str],
     shown: AbstractContextManager[None] | None = None,
-) -> None:
-    """Build and run a pipeline to its end, showing progress.
+) -> dict[str, int]:
+    """Build and run a pipeline to its end, showing progress; returns the embedded runner's counters, by name.
 
     Raises the CorpuscleError that a worker raised, and RetryError when a worker process died.
     """
@@ -60,11 +61,11 @@ def run_pipeline(
         raise UsageError(f"Beam refuses its flags: {error}; correct what follows `--`") from error
     build(pipeline)
     with shown or nullcontext():
-        _run_watched(pipeline, watch=is_embedded(beam_args) and workers > 1)
+        return _run_watched(pipeline, embedded=is_embedded(beam_args), watch=is_embedded(beam_args) and workers > 1)
 
 
-def _run_watched(pipeline: beam.Pipeline, *, watch: bool) -> None:
-    outcome: list[BaseException | None] = []
+def _run_watched(pipeline: beam.Pipeline, *, embedded: bool, watch: bool) -> dict[str, int]:
+    outcome: list[dict[str, int] | BaseException] = []
     done, died = threading.Event(), threading.Event()
 
     def work() -> None:
@@ -75,7 +76,7 @@ def _run_watched(pipeline: beam.Pipeline, *, watch: bool) -> None:
             # A dry run returns no result: the graph was built and validated, nothing more.
             if result is not None:
                 result.wait_until_finish()
-            outcome.append(None)
+            outcome.append(counters_of(result) if embedded else {})
         except BaseException as error:  # noqa: BLE001 - carried to the caller's thread
             outcome.append(error)
         finally:
@@ -87,17 +88,18 @@ def _run_watched(pipeline: beam.Pipeline, *, watch: bool) -> None:
             while not done.wait(0.2) and not died.is_set():
                 continue
         except KeyboardInterrupt:
-            _kill(_worker_pids())
+            _kill_workers()
             raise
         if watch and died.is_set():
             done.wait(GRACE_SECONDS)  # Beam may notice, and then stops the other workers itself
-            _kill(_worker_pids())
+            _kill_workers()
             raise RetryError(
                 "a worker process died, probably for lack of memory; finished parts are kept: run the same command "
                 "again, with fewer --workers if it happens again"
             )
-    if outcome[0] is not None:
+    if isinstance(outcome[0], BaseException):
         raise _translated(outcome[0])
+    return outcome[0]
 
 
 @contextmanager
@@ -132,32 +134,10 @@ def _translated(error: BaseException) -> BaseException:
     return error
 
 
-def _worker_pids() -> list[int]:
-    """Return the ids of the Beam worker processes below this process, shells included (Linux; none elsewhere)."""
-    parents = dict(_worker_processes())
-    own = {os.getpid()}
-    while found := {pid for pid, parent in parents.items() if parent in own} - own:
-        own |= found
-    return sorted(own - {os.getpid()})
-
-
-def _worker_processes() -> Iterator[tuple[int, int]]:
-    """Yield (process id, parent id) of every Beam worker on this machine."""
-    for entry in os.listdir("/proc") if os.path.isdir("/proc/self") else ():
-        if not entry.isdigit():
-            continue
-        try:
-            with open(f"/proc/{entry}/stat", "rb") as stat, open(f"/proc/{entry}/cmdline", "rb") as command:
-                if b"sdk_worker_main" in command.read():
-                    yield int(entry), int(stat.read().rsplit(b")", 1)[1].split()[1])
-        except (FileNotFoundError, ProcessLookupError, PermissionError):
-            continue
-
-
-def _kill(pids: Sequence[int]) -> None:
-    for pid in pids:
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
+def _kill_workers() -> None:
+    """Kill the Beam worker processes below this one, the shells that started them included."""
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            if any("sdk_worker_main" in word for word in process.cmdline()):
+                process.kill()
     time.sleep(0.1)

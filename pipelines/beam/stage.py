@@ -1,4 +1,4 @@
-"""What every Beam stage does around its pipeline: up to date or reused, progress, dry run, clean-up."""
+"""Stage on Beam: what each does around its pipeline, from up to date or reused to progress, dry run and clean-up."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -31,19 +31,27 @@ def run_stage(
         workspace.clean(keep=keep())  # a kill between commit and clean leaves files behind
         say(f"{workspace.output}: up to date ({workspace.stage}, {finished.fingerprint[:12]})")
         return finished
-    reused = workspace.num_finished()
-    if reused:
-        say(f"{workspace.output}: an earlier run finished {reused} of {num_tasks} tasks; those intact are reused")
-    task_progress.begin(workspace.output)
-    run_pipeline(
-        build,
-        workers=workers,
-        beam_args=beam_args,
-        shown=watched(
-            workspace.stage, num_tasks, workspace.num_finished, "tasks", lambda: task_progress.told(workspace.output)
-        ),
-    )
+    run_tasks(build, workspace=workspace, num_tasks=num_tasks, workers=workers, beam_args=beam_args)
     if is_dry_run(beam_args):
         return None
     workspace.clean(keep=keep())
-    return read_manifest(workspace.output, workspace.stage)
+    return read_manifest(workspace.output, workspace.stage)  # committed by a worker, which may be on another machine
+
+
+def run_tasks(
+    build: Callable[[beam.Pipeline], None],
+    *,
+    workspace: Workspace,
+    num_tasks: int,
+    workers: int,
+    beam_args: Sequence[str],
+) -> dict[str, int]:
+    """Run a stage's pipeline, showing how many of its tasks are done; returns the pipeline's counters."""
+    reused = workspace.num_finished()
+    if reused:
+        say(f"{workspace.output}: an earlier run finished {reused} of {num_tasks} tasks; those intact are reused")
+    task_progress.reset(workspace.output)
+    shown = watched(
+        workspace.stage, num_tasks, workspace.num_finished, "tasks", lambda: task_progress.summary(workspace.output)
+    )
+    return run_pipeline(build, workers=workers, beam_args=beam_args, shown=shown)

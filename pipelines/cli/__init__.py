@@ -1,1 +1,1 @@
-"""The command line `corpuscle`."""
+"""Command line `corpuscle`: verbs, their options, what they print at their end."""

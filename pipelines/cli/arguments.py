@@ -1,4 +1,4 @@
-"""The command line before Typer sees it: plain functions of `argv`.
+"""Command line outside of Typer: `argv` split before it, and Beam's arguments handed to the verb.
 
 Three things a command-line parser does not do for us. What stands after `--` is Beam's and is split off.
 `--pubmed a b c` (what a shell makes of a glob) becomes `--pubmed a --pubmed b --pubmed c`. `--debug` may
@@ -8,6 +8,10 @@ nearest known one as a suggestion, for options, verbs, keys of the YAML file and
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+import typer
+
+from corpus.errors import UsageError
 
 MULTI_VALUE_FLAGS = ("--pubmed", "--pmc")
 DEBUG_FLAG = "--debug"
@@ -48,3 +52,19 @@ def spread_values(words: Iterable[str]) -> list[str]:
             spread.append(word)
             has_value = True
     return spread
+
+
+def beam_arguments(context: typer.Context) -> tuple[str, ...]:
+    """Return what stood after `--`, checked; the check imports Beam, so only when there is something."""
+    arguments: tuple[str, ...] = context.obj or ()
+    if arguments:
+        from pipelines.cli.beam_arguments import check_beam_arguments
+
+        check_beam_arguments(arguments)
+    return arguments
+
+
+def refuse_beam_arguments(context: typer.Context) -> None:
+    """Raise UsageError when something stood after `--`: for the verbs that run no Beam pipeline."""
+    if context.obj:
+        raise UsageError(f"{context.info_name}: runs no Beam pipeline, so {' '.join(context.obj)} cannot follow --")

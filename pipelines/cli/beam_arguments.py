@@ -1,4 +1,4 @@
-"""Beam's own flags, checked: what stands after `--` on the command line.
+"""Check of Beam's own flags, which stand after `--` on the command line.
 
 Beam only warns of a flag it does not know ("Discarding unparseable args") and goes on with its default,
 so a misspelled `--runner` runs on the wrong machine. Here the flags are parsed with the parsers of all

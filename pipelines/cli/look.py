@@ -1,4 +1,4 @@
-"""The verbs of the front door that only look and measure: from `verify` and `inspect` to `report` and `rehearse`.
+"""Verbs of the command line that look and measure: from `verify` and `inspect` to `report` and `rehearse`.
 
 Rooms are imported when a verb is called.
 """
@@ -7,13 +7,8 @@ from typing import Annotated
 
 import typer
 
-from corpus.errors import CorruptError, UsageError
-
-
-def no_beam(context: typer.Context) -> None:
-    """Refuse arguments for Beam behind `--`; raises UsageError."""
-    if context.obj:
-        raise UsageError(f"{context.info_name}: runs no Beam pipeline, so {' '.join(context.obj)} cannot follow --")
+from corpus.errors import CorruptError
+from pipelines.cli.arguments import refuse_beam_arguments
 
 
 def verify(
@@ -21,7 +16,7 @@ def verify(
     directory: Annotated[str, typer.Argument(metavar="DIR", help="A stage's directory, or one above several.")],
 ) -> None:
     """Check finished stages: hashes, books, lineage."""
-    no_beam(context)
+    refuse_beam_arguments(context)
     from pipelines.inspection.verification import verify_directory
 
     findings = verify_directory(directory)
@@ -41,7 +36,7 @@ def inspect(
     ] = None,
 ) -> None:
     """Show what a directory or file of a stage holds."""
-    no_beam(context)
+    refuse_beam_arguments(context)
     from pipelines.inspection.stages import inspect_path
 
     typer.echo(inspect_path(path, document, records))
@@ -54,7 +49,7 @@ def account(
     full: Annotated[bool, typer.Option("--full", help="Show long pieces whole.")] = False,
 ) -> None:
     """Show where every character of an article went, beside its XML."""
-    no_beam(context)
+    refuse_beam_arguments(context)
     from pipelines.inspection.accounting import account_text
 
     typer.echo(account_text(path, document, full=full))
@@ -68,7 +63,7 @@ def report(
     ] = None,
 ) -> None:
     """Write one HTML page about finished stages: funnel, years, lengths, duplicates, losses, texts to read."""
-    no_beam(context)
+    refuse_beam_arguments(context)
     from pipelines.report.page import write_report
 
     typer.echo(write_report(directory, output))
@@ -80,10 +75,10 @@ def compare(
     tokenizer: Annotated[str, typer.Option(metavar="FILE", help="The tokenizer.json to count tokens with.")],
 ) -> None:
     """Compare the profiles clean and pile: documents, bytes, words and tokens of the same records."""
-    no_beam(context)
-    from pipelines.inspection.comparison import compare as compared
+    refuse_beam_arguments(context)
+    from pipelines.inspection.comparison import compare
 
-    typer.echo(compared(records, tokenizer))
+    typer.echo(compare(records, tokenizer))
 
 
 def rehearse(
@@ -97,7 +92,7 @@ def rehearse(
 
     Takes about 1 kB of disk a document while it runs, and leaves a report, `rehearsal.json`.
     """
-    no_beam(context)
-    from pipelines.workflow.rehearse import rehearse as rehearsed
+    refuse_beam_arguments(context)
+    from pipelines.workflow.rehearse import rehearse
 
-    typer.echo(rehearsed(documents, output=output, articles=articles, seed=seed).text())
+    typer.echo(rehearse(documents, output=output, articles=articles, seed=seed).text())

@@ -1,4 +1,4 @@
-"""The verbs of the front door around a trained model: `export`, `generate`, and `plan` before one is.
+"""Verbs of the command line around a trained model: `export`, `generate`, and `plan` before one is.
 
 Rooms are imported when a verb is called.
 """
@@ -7,13 +7,18 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.look import no_beam
+from pipelines.cli.arguments import refuse_beam_arguments
+from pipelines.cli.messages import print_summary
+from pipelines.cli.options import Output, config_of
 
 
 def export(
     context: typer.Context,
-    run: Annotated[str, typer.Argument(metavar="RUN", help="Result of `corpuscle train`, finished or not.")],
-    output: Annotated[str, typer.Option(metavar="DIR", help="Directory of the result; one stage, one directory.")],
+    run: Annotated[
+        str,
+        typer.Argument(metavar="RUN", help="Result of `corpuscle train`, finished or not.", rich_help_panel="input"),
+    ],
+    output: Output,
     formats: Annotated[
         list[str] | None,
         typer.Option(
@@ -22,8 +27,6 @@ def export(
             help="folded (transformers), faithful, gguf-f16, gguf-q8_0, ct2-int8, ct2-float32, or all; repeatable.",
         ),
     ] = None,
-    dtype: Annotated[str, typer.Option(help="Numbers in safetensors: float32, bfloat16 or float16.")] = "float32",
-    name: Annotated[str, typer.Option(help="Name of the model in its files and its card.")] = "corpuscle",
     check: Annotated[
         int | None, typer.Option(min=1, metavar="TOKENS", help="Score every format on so many held-out tokens.")
     ] = None,
@@ -35,21 +38,19 @@ def export(
 
     Every format but faithful has the attention scale of the layers inside its weights, so that every runtime agrees.
     """
-    no_beam(context)
-    from train.export.config import PLACES, ExportConfig
+    refuse_beam_arguments(context)
+    from train.export.config import FORMATS
 
-    wanted = [*PLACES] if formats and "all" in formats else formats or ["folded"]
-    config = ExportConfig.model_validate({"formats": tuple(dict.fromkeys(wanted)), "dtype": dtype, "name": name})
-    from pipelines.inspection.summaries import summary_line
-    from train.export.stage import export as stage
+    wanted = [*FORMATS] if formats and "all" in formats else formats or ["folded"]
+    config = config_of(context, formats=tuple(dict.fromkeys(wanted)))
+    from train.export.stage import export
     from train.generate.score_export import check_lines
 
-    manifest = stage(config, run=run, output=output)
-    typer.echo(summary_line(manifest, output))
-    for line in (
-        check_lines(config, manifest, run=run, output=output, num_tokens=check, tokens=held_out) if check else ()
-    ):
-        typer.echo(line)
+    manifest = export(config, run=run, output=output)
+    print_summary(manifest, output)
+    if check:
+        for line in check_lines(config, manifest, run=run, output=output, num_tokens=check, tokens=held_out):
+            typer.echo(line)
 
 
 def generate(
@@ -71,7 +72,7 @@ def generate(
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: all cores.")] = None,
 ) -> None:
     """Write text with a trained model on the CPU, and print tokens a second and memory."""
-    no_beam(context)
+    refuse_beam_arguments(context)
     import os
     import sys
 
@@ -101,7 +102,7 @@ def plan(
     price: Annotated[float | None, typer.Option(min=0, help="Price of a GPU-hour, for the cost.")] = None,
 ) -> None:
     """Print what a training run takes: steps, passes, FLOPs, memory by ZeRO stage, days, cost, sizes on disk."""
-    no_beam(context)
+    refuse_beam_arguments(context)
     from train.plan.forecast import make_plan, plan_text
 
     typer.echo(plan_text(make_plan(config, tokens=tokens, gpu=gpu, gpus=gpus, mfu_percent=mfu, price=price)))

@@ -1,1 +1,1 @@
-"""What a finished stage holds: verify, inspect, account, compare, doctor."""
+"""Inspection of finished stages and of the machine: verify, inspect, account, compare, doctor."""

@@ -1,4 +1,4 @@
-"""`account FILE`: where every character of one article's XML went, beside the XML itself.
+"""Accounting of one article, `account FILE`: where every character of its XML went, beside the XML.
 
 The bytes of an article come in, lines of text go out: a table with the source of each piece on the left and its fate on
 the right (the field and the text that was kept, or the reason why it was dropped), then the sums.

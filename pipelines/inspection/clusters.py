@@ -1,4 +1,4 @@
-"""A cluster of duplicates for reading: its members, their fates and scores, the texts and where they differ.
+"""Cluster of duplicates as text: its members, their fates and scores, the texts and where they differ.
 
 The corpus holds the decisions and the texts that were kept; what was dropped is rendered again from the records that
 `assemble` read, found beside the corpus by their fingerprint or given.
@@ -18,6 +18,7 @@ from corpus import storage
 from corpus.assemble.config import AssembleConfig
 from corpus.assemble.decide import Document, decide
 from corpus.assemble.full_text_join import rank_table
+from corpus.assemble.inputs import pile_texts, stored_parts
 from corpus.assemble.updates import VERDICT
 from corpus.dedup.survivor_rank import RANK_COLUMNS
 from corpus.errors import UsageError
@@ -141,14 +142,16 @@ def _documents(records: str, manifest: Manifest, ids: set[str]) -> dict[str, Doc
     config = AssembleConfig(**settings)
     live = np.zeros(1, VERDICT)[0]
     found: dict[str, Document] = {}
-    for path in read_manifest(records, "extract").paths(records, "records"):
+    parts = stored_parts(records, read_manifest(records, "extract"), pile=config.profile == "pile")
+    wanted = pa.array(sorted(ids))
+    for part, path in enumerate(parts.paths):
         table = parquet.read_table(path, columns=["doc_id"])
-        if not pc.any(pc.is_in(table.column("doc_id"), pa.array(sorted(ids)))).as_py():
+        if not pc.any(pc.is_in(table.column("doc_id"), wanted)).as_py():
             continue
-        for batch in parquet.iter_batches(path):
-            rows = batch.filter(pc.is_in(batch.column("doc_id"), pa.array(sorted(ids))))
-            for record in from_batch(rows, Record):
-                made = decide(record, 0, live, config)
+        for batch in parts.batches(part):
+            rows = batch.filter(pc.is_in(batch.column("doc_id"), wanted))
+            for record, pile in zip(from_batch(rows, Record), pile_texts(rows), strict=True):
+                made = decide(record, 0, live, config, pile)
                 if isinstance(made, Document):
                     found[made.doc_id] = made
     return dict(islice(found.items(), MEMBERS_SHOWN))

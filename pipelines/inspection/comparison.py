@@ -1,4 +1,4 @@
-"""`compare`: what the profiles `clean` and `pile` make of the same records, in documents, bytes, words and tokens.
+"""Comparison of profiles, `compare`: documents, bytes, words and tokens of `clean` and `pile` from the same records.
 
 A finished `extract --pile` and a tokenizer.json come in; a table by source and its last line go out. Both sides see
 the live records only, and each applies its own rules for a record alone; joins by id and duplicates are not
@@ -14,18 +14,19 @@ import numpy as np
 from corpus import storage
 from corpus.assemble.config import AssembleConfig
 from corpus.assemble.documents import file_ranks, key_rows
-from corpus.assemble.inputs import stored_parts
+from corpus.assemble.inputs import StoredParts, pile_texts, stored_parts
 from corpus.assemble.retractions import mark_retracted, retracted_entities, retracted_rows
 from corpus.assemble.rules import reason_to_drop
 from corpus.assemble.updates import KEY, RevisionStatus, fold
 from corpus.errors import UsageError
-from corpus.pile import rules
+from corpus.pile.pile_text import PileText
 from corpus.records import Kind, Record
-from corpus.stage.manifest import Manifest, read_manifest
+from corpus.stage.manifest import read_manifest
 from corpus.stage.progress import progress
 from corpus.storage.schema import from_batch
 from corpus.text.render import render
-from tokenizer.encode import TOKENIZER, Encoder
+from tokenizer.encode import Encoder
+from tokenizer.hf_json import TOKENIZER
 
 BATCH_ROWS = 1000
 _MEASURES = ("documents", "characters", "bytes", "words", "tokens")
@@ -33,7 +34,7 @@ _SIDES = ("clean", "pile", "only clean", "only pile")
 
 
 @dataclass(kw_only=True, slots=True)
-class Size:
+class TextSize:
     """How much text there is."""
 
     documents: int = 0
@@ -51,7 +52,7 @@ class Size:
         self.tokens += tokens
 
 
-Sizes = dict[tuple[str, str], Size]  # by source and side
+TextSizes = dict[tuple[str, str], TextSize]  # by source and side
 
 
 def compare(records: str, tokenizer: str) -> str:
@@ -61,14 +62,10 @@ def compare(records: str, tokenizer: str) -> str:
     """
     encoder = _encoder(tokenizer)
     manifest = read_manifest(records, "extract")
-    if not manifest.config.get("pile"):
-        raise UsageError(
-            f"{records}: was extracted without The Pile's text; extract the files again with "
-            "`corpuscle extract --pile … --output` and a new directory"
-        )
-    sizes: Sizes = {}
+    parts = stored_parts(records, manifest, pile=True)
+    sizes: TextSizes = {}
     with progress("compare", manifest.books.kept, "records") as shown:
-        for batch, num_rows in _live_records(records, manifest):
+        for batch, num_rows in _live_records(parts):
             _measure(batch, encoder, sizes)
             shown.advance(num_rows)
     return "\n".join([*_table(sizes), _summary(sizes)])
@@ -89,9 +86,8 @@ def _encoder(path: str) -> Encoder:
             ) from error
 
 
-def _live_records(records: str, manifest: Manifest) -> Iterator[tuple[list[Record], int]]:
-    """Yield the records that are alive, some at a time, and the number of rows gone through."""
-    parts = stored_parts(records, manifest)
+def _live_records(parts: StoredParts) -> Iterator[tuple[list[tuple[Record, PileText]], int]]:
+    """Yield the records that are alive with The Pile's text, some at a time, and the number of rows gone through."""
     ranks = file_ranks(parts.names)
     keys = [key_rows(parts, part=part, rank=ranks[part]) for part in range(len(parts.names))]
     everything = np.concatenate([np.zeros(0, KEY), *keys])
@@ -104,42 +100,42 @@ def _live_records(records: str, manifest: Manifest) -> Iterator[tuple[list[Recor
             first += batch.num_rows
             batch = mark_retracted(batch, retracted_rows(batch, retracted))
             alive = [
-                record
-                for record, code in zip(from_batch(batch, Record), codes.tolist(), strict=True)
-                if code == RevisionStatus.LIVE and record.kind is not Kind.DELETION
+                (record, text)
+                for record, text, code in zip(from_batch(batch, Record), pile_texts(batch), codes.tolist(), strict=True)
+                if code == RevisionStatus.LIVE and record.kind is not Kind.DELETION and text is not None
             ]
             yield alive, batch.num_rows
 
 
-def _measure(records: list[Record], encoder: Encoder, sizes: Sizes) -> None:
+def _measure(records: list[tuple[Record, PileText]], encoder: Encoder, sizes: TextSizes) -> None:
     config: Any = AssembleConfig()
     kept: list[tuple[str, str, str]] = []
-    for record in records:
+    for record, pile in records:
         texts: dict[str, str] = {}
         clean = render(record, "clean")
         if reason_to_drop(record, clean, config) is None:
             texts["clean"] = clean
-        if rules.reason_to_drop(record) is None:
-            texts["pile"] = render(record, "pile")
+        if not pile.reason:
+            texts["pile"] = pile.text
         kept += [(str(record.source), side, text) for side, text in texts.items()]
         if len(texts) == 1:
             kept += [(str(record.source), f"only {side}", text) for side, text in texts.items()]
     _, lengths = encoder.encode([text for _, _, text in kept])
     for (source, side, text), tokens in zip(kept, lengths.tolist(), strict=True):
-        sizes.setdefault((source, side), Size()).add(text, tokens)
+        sizes.setdefault((source, side), TextSize()).add(text, tokens)
 
 
-def _table(sizes: Sizes) -> Iterator[str]:
+def _table(sizes: TextSizes) -> Iterator[str]:
     yield f"{'source':<8} {'profile':<12}" + "".join([f"{name:>16}" for name in _MEASURES])
     for source in sorted({source for source, _ in sizes}):
-        found = {side: astuple(sizes.get((source, side), Size())) for side in _SIDES}
+        found = {side: astuple(sizes.get((source, side), TextSize())) for side in _SIDES}
         for side in _SIDES:
             yield f"{source:<8} {side:<12}" + "".join([f"{value:>16,}" for value in found[side]])
         difference = [pile - clean for clean, pile in zip(found["clean"], found["pile"], strict=True)]
         yield f"{source:<8} {'difference':<12}" + "".join([f"{value:>+16,}" for value in difference])
 
 
-def _summary(sizes: Sizes) -> str:
+def _summary(sizes: TextSizes) -> str:
     clean, pile = (sum(size.tokens for (_, name), size in sizes.items() if name == side) for side in _SIDES[:2])
     share = f" ({100 * (pile - clean) / clean:+.2f} %)" if clean else ""
     return f"compare: {clean:,} tokens clean, {pile:,} tokens pile, {pile - clean:+,}{share}"

@@ -1,4 +1,4 @@
-"""`doctor`: can this machine run the road, and if not, which command helps?
+"""Check of this machine, `doctor`: what the stages need and it lacks, and the command that helps.
 
 Each check gives one line: ok, warn (something optional or tight is missing) or fail (a stage cannot run),
 with the next command. The versions to expect are those that the installed distribution itself declares.

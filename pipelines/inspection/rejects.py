@@ -1,4 +1,4 @@
-"""Dead letters as text for a person: how many of which reason, then each with its place, its fault and its bytes.
+"""Dead letters (rejected pieces of input) as text: how many of which reason, then each with its place and bytes.
 
 A Parquet file of rejects comes in, lines go out. What is not printable is escaped, so that no control sequence and no
 right-to-left mark of damaged input reaches the terminal. Where the parser named a line and a column, the

@@ -1,4 +1,4 @@
-"""`inspect PATH`: what a stage's directory or one of its files holds, as text for a person.
+"""Description of a stage's directory or of one of its files as text, `inspect PATH`.
 
 A directory shows its manifest: configuration, inputs, books, files by role. A Parquet part shows its columns
 and first rows, a file of rejects its dead letters (`pipelines.inspection.rejects`), a token shard its numbers, a
@@ -13,12 +13,14 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from rich.filesize import decimal
+
 from corpus import storage
 from corpus.errors import UsageError
 from corpus.stage.manifest import MANIFEST, Manifest, has_manifest, read_manifest
 from corpus.storage import parquet
 from pipelines.inspection.rejects import are_dead_letters, describe_dead_letters, letter_lines, printable
-from pipelines.inspection.summaries import books_text, number, road_order, size, stage_text
+from pipelines.inspection.summaries import books_text, number, road_order, stage_text
 
 ROWS_SHOWN = 3
 TEXT_SHOWN = 400
@@ -61,7 +63,8 @@ def inspect_path(path: str, document: str | None = None, records: str | None = N
 
 def describe_stage(path: str, manifest: Manifest) -> str:
     """Return the content of a manifest for reading."""
-    lines = [f"{path}: `{manifest.stage}`, fingerprint {manifest.fingerprint[:16]}, corpuscle {manifest.version}"]
+    code = f"revision {manifest.revision} of corpuscle {manifest.version}"
+    lines = [f"{path}: `{manifest.stage}`, fingerprint {manifest.fingerprint[:16]}, {code}"]
     lines += ["configuration", *(f"  {name}: {value}" for name, value in manifest.config.items())]
     inputs = [f"  {item.name} {item.fingerprint[:16]}" for item in manifest.inputs]
     lines += [f"{len(inputs)} inputs", *_shortened(inputs, 8)]
@@ -69,11 +72,11 @@ def describe_stage(path: str, manifest: Manifest) -> str:
         lines += [f"books: {books_text(manifest.books)}"]
     lines += ["numbers", *(f"  {name}: {_value(value)}" for name, value in manifest.summary.items())]
     roles = Counter(part.role for part in manifest.parts)
-    lines.append(f"{len(manifest.parts)} files, {size(sum(part.bytes for part in manifest.parts))}")
+    lines.append(f"{len(manifest.parts)} files, {decimal(sum(part.bytes for part in manifest.parts))}")
     for role in sorted(roles):
         parts = [part for part in manifest.parts if part.role == role]
         rows, num_bytes = sum(part.rows for part in parts), sum(part.bytes for part in parts)
-        lines.append(f"  {role}: {len(parts)} files, {rows:,} rows, {size(num_bytes)}: {parts[0].path} …")
+        lines.append(f"  {role}: {len(parts)} files, {rows:,} rows, {decimal(num_bytes)}: {parts[0].path} …")
     return "\n".join(lines)
 
 
@@ -82,7 +85,7 @@ def describe_parquet(path: str) -> str:
     batch = next(parquet.iter_batches(path, batch_size=ROWS_SHOWN), None)
     if batch is not None and are_dead_letters(batch.schema.names):
         return "\n".join(describe_dead_letters(path))
-    lines = [f"{path}: {parquet.num_rows(path):,} rows, {size(storage.size(path))}"]
+    lines = [f"{path}: {parquet.num_rows(path):,} rows, {decimal(storage.size(path))}"]
     if batch is None:
         return lines[0]
     lines += ["columns", *(f"  {field.name}: {str(field.type)[:100]}" for field in batch.schema)]

@@ -1,4 +1,4 @@
-"""What a run did, in numbers, from the manifests alone: the line of a stage and the funnel of a whole run.
+"""Summary line of a stage and funnel of a whole run, from the manifests alone.
 
 Every record read is in one line of the funnel: kept, or dropped with its reason.
 """
@@ -6,10 +6,11 @@ Every record read is in one line of the funnel: kept, or dropped with its reason
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.filesize import decimal
+
 from corpus.stage.manifest import SPLITS, Books, Manifest
 
 ROAD = ("fetch-pubmed", "fetch-pmc", "extract", "assemble", "tokenizer", "pack", "train", "export")
-UNITS = ("B", "kB", "MB", "GB", "TB")
 PAGE = "report.html"  # what `report` writes into the directory it is about
 
 
@@ -17,7 +18,7 @@ def summary_line(manifest: Manifest | None, output: str) -> str:
     """Return the one line that ends a verb; a dry run has no manifest."""
     if manifest is None:
         return f"dry run: the pipeline is valid; nothing was written to {output}"
-    files = f"{len(manifest.parts)} files of {size(sum(part.bytes for part in manifest.parts))}"
+    files = f"{len(manifest.parts)} files of {decimal(sum(part.bytes for part in manifest.parts))}"
     return f"{manifest.stage}: {stage_text(manifest)}; {files} in {output}"
 
 
@@ -54,14 +55,6 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
-def size(num_bytes: int) -> str:
-    """Return a number of bytes in decimal units."""
-    value, unit = float(num_bytes), 0
-    while value >= 1000 and unit < len(UNITS) - 1:
-        value, unit = value / 1000, unit + 1
-    return f"{value:.0f} B" if unit == 0 else f"{value:.1f} {UNITS[unit]}"
-
-
 def road_order(stage: str) -> int:
     """Return a stage's place on the road, to sort by."""
     return ROAD.index(stage) if stage in ROAD else len(ROAD)
@@ -95,5 +88,5 @@ def _train_text(summary: Mapping[str, Any]) -> str:
 
 
 def _export_text(summary: Mapping[str, Any]) -> str:
-    sizes = ", ".join(f"{kind} {size(num_bytes)}" for kind, num_bytes in summary["format_bytes"].items())
+    sizes = ", ".join(f"{kind} {decimal(num_bytes)}" for kind, num_bytes in summary["format_bytes"].items())
     return f"{summary['parameters']:,} parameters of step {summary['step']:,} as {sizes}"

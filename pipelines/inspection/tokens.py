@@ -1,4 +1,4 @@
-"""What a token shard and a tokenizer say about themselves, for `inspect`."""
+"""Description of a token shard and of a tokenizer as text, for `inspect`."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""`verify DIR`: is every finished stage below a directory what its manifest says, and do the stages belong together?
+"""Verification of all stages below a directory against their manifests and each other, `verify DIR`.
 
 Checked for each manifest found: its own hash, size and SHA-256 of every part, the books, the checkpoints of a
 training run, and that each earlier stage it names is one that lies below the same directory. A directory with
@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from rich.filesize import decimal
+
 from corpus import storage
 from corpus.errors import CorpuscleError, UsageError
 from corpus.fetch.http.tally import LOG as FETCH_LOG
@@ -18,10 +20,9 @@ from corpus.stage.lock import LOCK, RUN_FACTS
 from corpus.stage.manifest import MANIFEST, Manifest, read_manifest, verify_parts
 from corpus.stage.progress import progress
 from corpus.stage.workspace import RECEIPTS, WORK
-from pipelines.inspection.summaries import PAGE, books_text, road_order, size
+from pipelines.inspection.summaries import PAGE, books_text, road_order
 from train.checkpoint import store
-from train.job import JOB
-from train.launch.processes import LOGS
+from train.job import JOB, LOGS
 from train.loop.metrics import EVENTS, TIMING
 
 # What a stage's directory holds beside its parts: the commit, facts of the run, a lock, a page; for training also logs.
@@ -75,7 +76,7 @@ def _verify_stage(base: str, shown_as: str) -> tuple[str, list[str], Manifest | 
         faults = [*verify_parts(base, manifest), *_checkpoint_faults(base, manifest)]
     except CorpuscleError as error:
         return f"WRONG   {shown_as}", [str(error)], None
-    num_bytes = size(sum(part.bytes for part in manifest.parts))
+    num_bytes = decimal(sum(part.bytes for part in manifest.parts))
     books = f", {books_text(manifest.books)}" if manifest.books.read else ""
     what = f"{manifest.stage:<10} {shown_as}: {len(manifest.parts)} files of {num_bytes}{books}"
     return f"{'WRONG' if faults else 'ok':<7} {what}", faults, manifest

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Figure:
+class ReportFigure:
     """An SVG element and the words below it."""
 
     svg: str
@@ -13,7 +13,7 @@ class Figure:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Table:
+class ReportTable:
     """A table; the first column is text, the others are numbers."""
 
     head: Sequence[str]
@@ -22,13 +22,13 @@ class Table:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Section:
+class ReportSection:
     """What a page shows of one stage."""
 
     stage: str
     folder: str
     fingerprint: str
     line: str
-    figures: Sequence[Figure] = ()
-    tables: Mapping[str, Table] | None = None
+    figures: Sequence[ReportFigure] = ()
+    tables: Mapping[str, ReportTable] | None = None
     texts: Sequence[tuple[str, str]] = ()  # (heading, text) of documents to read

@@ -1,4 +1,4 @@
-"""What a report says of one assembled corpus: what is in it, and what became of the rest.
+"""Measurement of an assembled corpus for a report: counts of its decisions, and texts of a sample of its shards.
 
 Decisions are read whole, but for the few columns that count. Texts are measured on some shards only: a shard is a
 range of a hash of the ids, so a few of them are a random sample of the corpus, and a corpus of 120 GB has a report in a
@@ -31,7 +31,7 @@ Scores = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sampled:
+class SampledShards:
     """Some shards of a corpus; mappings are by source."""
 
     num_shards: int  # read
@@ -43,7 +43,7 @@ class Sampled:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Decided:
+class DecisionCounts:
     """The decisions on all records."""
 
     by_source: Mapping[str, Mapping[str, int]]  # records by source, then by reason; kept ones under "kept"
@@ -52,7 +52,7 @@ class Decided:
     examples: Sequence[Mapping[str, Any]]  # some decisions of each reason
 
 
-def sample_shards(base: str, manifest: Manifest) -> Sampled:
+def sample_shards(base: str, manifest: Manifest) -> SampledShards:
     """Measure the texts of `SHARDS_SAMPLED` training shards (all, if there are fewer), evenly chosen."""
     paths = manifest.paths(base, "train")
     chosen = [paths[int(k)] for k in np.unique(np.linspace(0, len(paths) - 1, SHARDS_SAMPLED).astype(int))]
@@ -72,7 +72,7 @@ def sample_shards(base: str, manifest: Manifest) -> Sampled:
                     missing = EXAMPLES_OF_A_SOURCE - sum(row["source"] == source for row in examples)
                     examples += [_cut(row) for row in rows.slice(0, missing).to_pylist()]
             shown.advance()
-    return Sampled(
+    return SampledShards(
         num_shards=len(chosen),
         num_documents=sum(map(len, (piece for pieces in lengths.values() for piece in pieces))),
         years={source: np.concatenate(pieces) for source, pieces in sorted(years.items())},
@@ -82,7 +82,7 @@ def sample_shards(base: str, manifest: Manifest) -> Sampled:
     )
 
 
-def read_decisions(base: str, manifest: Manifest) -> Decided:
+def read_decisions(base: str, manifest: Manifest) -> DecisionCounts:
     """Count the decisions of a corpus by source and reason, and collect what is known of duplicates."""
     by_source: dict[str, Counter[str]] = {}
     scores, clusters = [np.zeros(0)], [pa.array([], pa.string())]
@@ -103,7 +103,7 @@ def read_decisions(base: str, manifest: Manifest) -> Decided:
             clusters.extend(duplicates.column("cluster").chunks)
             shown.advance()
     sizes = pc.value_counts(pa.concat_arrays(clusters)).field("counts").to_numpy() + 1
-    return Decided(
+    return DecisionCounts(
         by_source={source: {name or "kept": counts[name] for name in counts} for source, counts in by_source.items()},
         scores=np.concatenate(scores),
         cluster_sizes=np.sort(sizes),

@@ -1,4 +1,4 @@
-"""`report DIR`: the finished stages below a directory as one HTML page that opens offline.
+"""HTML page of `report DIR`: the finished stages below a directory, to be opened offline.
 
 Nothing is asked of a network (a content policy in the page forbids it, and scripts), text of the corpus is escaped, and
 the page is a function of the stages alone: the same ones give the same bytes.
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import jinja2
+from rich.filesize import decimal
 
 from corpus import storage
 from corpus.errors import UsageError
@@ -17,8 +18,10 @@ from corpus.stage.manifest import Manifest
 from corpus.stage.progress import say
 from corpus.storage import parquet
 from pipelines.inspection.stages import stages_below
-from pipelines.inspection.summaries import PAGE, books_text, number, size, stage_text
-from pipelines.report.elements import Figure, Section, Table
+from pipelines.inspection.summaries import PAGE, books_text, number, stage_text
+from pipelines.report import plots
+from pipelines.report.corpus_section import corpus_contents
+from pipelines.report.elements import ReportFigure, ReportSection, ReportTable
 
 TEMPLATE: Final = Path(__file__).with_name("page.html.j2")
 LETTERS_SHOWN: Final = 12
@@ -44,27 +47,25 @@ def write_report(base: str, output: str | None = None) -> str:
     with storage.write_atomic(path) as sink:
         sink.write(page)
     num_figures = sum(len(section.figures) for section in sections)
-    return f"report: {len(sections)} stages, {num_figures} figures, {size(len(page))} in {path}"
+    return f"report: {len(sections)} stages, {num_figures} figures, {decimal(len(page))} in {path}"
 
 
-def _section(base: str, folder: str, manifest: Manifest) -> Section:
+def _section(base: str, folder: str, manifest: Manifest) -> ReportSection:
     """Return what the page shows of a stage; every stage has its numbers, some have figures and texts."""
     say(f"report: {manifest.stage} {folder}")
     tables = {"settings that make it what it is": _settings(manifest)}
-    figures: Sequence[Figure] = ()
+    figures: Sequence[ReportFigure] = ()
     texts: Sequence[tuple[str, str]] = ()
     if manifest.stage == "extract":
         tables |= _dead_letters(base, manifest)
     elif manifest.stage == "assemble":
-        from pipelines.report.corpus_section import corpus_parts
-
-        figures, found, texts = corpus_parts(base, manifest)
-        tables = found | tables
+        figures, own, texts = corpus_contents(base, manifest)
+        tables = own | tables
     elif manifest.stage == "train":
         figures = _training_figures(base, manifest)
     elif manifest.stage == "pack":
         tables = {"tokens": _tokens(manifest)} | tables
-    return Section(
+    return ReportSection(
         stage=manifest.stage,
         folder=folder,
         fingerprint=manifest.fingerprint[:16],
@@ -75,28 +76,28 @@ def _section(base: str, folder: str, manifest: Manifest) -> Section:
     )
 
 
-def _settings(manifest: Manifest) -> Table:
+def _settings(manifest: Manifest) -> ReportTable:
     rows = [(name, json.dumps(value, ensure_ascii=False)) for name, value in sorted(manifest.config.items())]
     inputs = [(f"input {item.name}", item.fingerprint[:16]) for item in manifest.inputs]
-    return Table(head=("setting", "value"), rows=[*rows, *inputs], text=True)
+    return ReportTable(head=("setting", "value"), rows=[*rows, *inputs], text=True)
 
 
-def _numbers(manifest: Manifest) -> Table:
+def _numbers(manifest: Manifest) -> ReportTable:
     rows = [(name, number(value)) for name, value in sorted(manifest.summary.items()) if isinstance(value, int | float)]
-    return Table(head=("what", "number"), rows=rows)
+    return ReportTable(head=("what", "number"), rows=rows)
 
 
-def _tokens(manifest: Manifest) -> Table:
+def _tokens(manifest: Manifest) -> ReportTable:
     rows = []
     for split, numbers in sorted(manifest.summary["splits"].items()):
         for source, tokens in sorted(numbers["tokens_by_source"].items()):
             share = f"{100 * tokens / numbers['tokens']:.1f} %"
             documents = numbers["documents_by_source"][source]
             rows.append((f"{split}, {source}", f"{documents:,}", f"{tokens:,}", share, f"{tokens / documents:,.0f}"))
-    return Table(head=("split, source", "documents", "tokens", "share", "tokens a document"), rows=rows)
+    return ReportTable(head=("split, source", "documents", "tokens", "share", "tokens a document"), rows=rows)
 
 
-def _dead_letters(base: str, manifest: Manifest) -> dict[str, Table]:
+def _dead_letters(base: str, manifest: Manifest) -> dict[str, ReportTable]:
     """Return the first dead letters, each with its place, reason and bytes."""
     rows: list[tuple[str, ...]] = []
     for letter in _letters(manifest.paths(base, "rejects")):
@@ -108,7 +109,7 @@ def _dead_letters(base: str, manifest: Manifest) -> dict[str, Table]:
         )
     total = sum(part.rows for part in manifest.parts if part.role == "rejects")
     head = ("file", "offset", "id", "reason", "detail", "bytes")
-    return {f"dead letters ({total:,})": Table(head=head, rows=rows, text=True)} if rows else {}
+    return {f"dead letters ({total:,})": ReportTable(head=head, rows=rows, text=True)} if rows else {}
 
 
 def _letters(paths: Sequence[str]) -> Iterator[Mapping[str, Any]]:
@@ -117,10 +118,8 @@ def _letters(paths: Sequence[str]) -> Iterator[Mapping[str, Any]]:
             yield from batch.to_pylist()
 
 
-def _training_figures(base: str, manifest: Manifest) -> list[Figure]:
-    from pipelines.report import plots
-
+def _training_figures(base: str, manifest: Manifest) -> list[ReportFigure]:
     (path,) = manifest.paths(base, "metrics")
     with storage.open_read(path) as source:
         metrics = [json.loads(line) for line in source.read().splitlines()]
-    return [Figure(svg=plots.loss_figure(metrics)), Figure(svg=plots.norm_figure(metrics))]
+    return [ReportFigure(svg=plots.loss_figure(metrics)), ReportFigure(svg=plots.norm_figure(metrics))]

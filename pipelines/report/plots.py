@@ -1,4 +1,4 @@
-"""The figures of a report, drawn by matplotlib as SVG that stands in the page: no script, no other file, no font."""
+"""Figures of a report, drawn by matplotlib as SVG that stands in the page: no script, no other file, no font."""
 
 import io
 import re
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from corpus.dedup.minhash import bands_for, collision_curve
-from pipelines.report.measure import Decided, Sampled
+from pipelines.report.measure import DecisionCounts, SampledShards
 
 COLORS: Final = {"pubmed": "#c0504d", "pmc": "#4f81bd", "training": "#9db4c8", "all": "#222222"}
 SMOOTH_POINTS: Final = 400  # of a training loss of many steps
@@ -33,7 +33,7 @@ _STYLE: Final[Any] = {
 Draw = Callable[[Axes], None]
 
 
-def funnel_figure(decided: Decided) -> str:
+def funnel_figure(decided: DecisionCounts) -> str:
     """Return bars of the reasons why records were dropped, by source."""
     counts = decided.by_source
     reasons = sorted(
@@ -58,7 +58,7 @@ def funnel_figure(decided: Decided) -> str:
     return _svg("records by fate", draw, height=0.25 * len(rows) + 0.9)
 
 
-def years_figure(sampled: Sampled) -> str:
+def years_figure(sampled: SampledShards) -> str:
     """Return documents by year of publication and source."""
 
     def draw(axes: Axes) -> None:
@@ -79,7 +79,7 @@ def years_figure(sampled: Sampled) -> str:
     return _svg("documents by year", draw)
 
 
-def lengths_figure(sampled: Sampled) -> str:
+def lengths_figure(sampled: SampledShards) -> str:
     """Return the share of documents of each source by the length of the text."""
 
     def draw(axes: Axes) -> None:
@@ -111,7 +111,7 @@ def collision_figure(threshold: float) -> str:
     return _svg("which pairs MinHash proposes", draw)
 
 
-def duplicates_figure(decided: Decided) -> str:
+def duplicates_figure(decided: DecisionCounts) -> str:
     """Return the sizes of clusters; what was dropped alone counts as a pair."""
     edges = (2, 3, 4, 6, 11, 101, 1001)
     names = ("2", "3", "4–5", "6–10", "11–100", "101–1,000", "> 1,000")
@@ -126,7 +126,7 @@ def duplicates_figure(decided: Decided) -> str:
     return _svg("clusters of duplicates", draw)
 
 
-def scores_figure(decided: Decided, threshold: float) -> str:
+def scores_figure(decided: DecisionCounts, threshold: float) -> str:
     """Return the exact similarities of the near-duplicates that were dropped."""
 
     def draw(axes: Axes) -> None:

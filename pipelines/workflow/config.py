@@ -1,4 +1,4 @@
-"""One YAML file that configures a whole run: a working directory and a section a stage.
+"""Run file: the YAML file of `run`, a working directory and a section a stage, read and checked.
 
 The sections are the stages' own configurations; this module adds the file around them. Everything is
 checked before any work: all errors at once, each with its line and column, misspelled keys with a

@@ -1,4 +1,4 @@
-"""`demo`: a made sample of NCBI files taken to a trained model in minutes, and held against what was planted in it.
+"""Workflow `demo`: a made sample of NCBI files to a trained model, compared with what was planted in it.
 
 The sample and every stage are seeded, so anyone who runs it gets the same corpus, byte for byte.
 """

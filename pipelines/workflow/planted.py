@@ -1,4 +1,4 @@
-"""Is what `assemble` decided what the sample's author planted? Record by record.
+"""Comparison of the decisions of `assemble` with what the author of a sample planted, record by record.
 
 In: the decisions of a run and `planted.json`, which says for every record what may become of it. A document
 may have several records (revisions, versions, deletions); its decisions and its fates must match one to

@@ -1,10 +1,10 @@
-"""What a rehearsal cost, step by step, and what all of PubMed and PMC would by the same figures."""
+"""Report of a rehearsal: its cost step by step, and that of all of PubMed and PMC by the same figures."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from corpus.synthetic.rehearsal import statistics as known
+from corpus.synthetic.rehearsal.statistics import FULL_ARTICLES, FULL_CITATIONS, FULL_UPDATES
 
 MAKING: Final = "make up"  # not part of assemble
 _TITLES: Final = {"rest": "Beam, grouping, planning"}
@@ -64,11 +64,11 @@ class Rehearsal:
 
     def _units(self) -> dict[str, tuple[float, float]]:
         """Return (number here, number in all of PubMed and PMC) of each thing that seconds grow with."""
-        citations = known.FULL_CITATIONS * (1 + known.FULL_UPDATES)
+        citations = FULL_CITATIONS * (1 + FULL_UPDATES)
         by_citation = citations / self.citation_records
-        articles = known.FULL_ARTICLES / max(1, self.articles)
+        articles = FULL_ARTICLES / max(1, self.articles)
         # An article brings as many bucket rows as a citation, and as much text as thirty.
-        records = (citations + known.FULL_ARTICLES) / self.records
+        records = (citations + FULL_ARTICLES) / self.records
         text = self.counts.get(_TEXT, 0)
         article_text = min(text, self.articles * ARTICLE_TEXT_BYTES)
         full_text = (text - article_text) * by_citation + article_text * articles
@@ -76,7 +76,7 @@ class Rehearsal:
         text_share = full_text / text if text else records
         return {
             _CITATIONS: (self.citation_records, citations),
-            _ARTICLES: (self.articles, known.FULL_ARTICLES),
+            _ARTICLES: (self.articles, FULL_ARTICLES),
             _RECORDS: (self.records, self.records * records),
             _BUCKET_ROWS: (self.counts.get(_BUCKET_ROWS, 0), self.counts.get(_BUCKET_ROWS, 0) * records),
             _VERIFIED: (self.counts.get(_VERIFIED, 0), self.counts.get(_VERIFIED, 0) * records),
@@ -97,7 +97,7 @@ class Rehearsal:
         lost = ", ".join(f"{count:,} {reason}" for reason, count in self.dropped.items())
         yield f"kept {self.kept:,} in {self.shards} shards; dropped {lost}"
         yield ""
-        full = f"{known.FULL_CITATIONS / 1e6:.0f} M + {known.FULL_ARTICLES / 1e6:.0f} M"
+        full = f"{FULL_CITATIONS / 1e6:.0f} M + {FULL_ARTICLES / 1e6:.0f} M"
         yield f"{'step':28}{'CPU s':>10}{'µs/document':>13}{'peak MB':>9}   grows with{'':16}{full + ', h':>14}"
         projected = self._projected()
         for step, seconds in sorted(self._steps().items(), key=lambda item: -item[1]):
@@ -109,7 +109,7 @@ class Rehearsal:
         yield f"{'assemble':28}{total:10.1f}{total / self.documents * 1e6:13.2f}{'':38}{self.core_hours():14.2f}"
         yield f"{'(making up the records)':28}{self.seconds.get(MAKING, 0):10.1f}"
         yield ""
-        yield f"peak memory of the process tree {self.peak_bytes / 1e6:,.0f} MB; wall {self.wall:,.0f} s"
+        yield f"peak memory of the process {self.peak_bytes / 1e6:,.0f} MB; wall {self.wall:,.0f} s"
         spill = self.counts.get("spill bytes", 0)
         yield f"spilled {spill / 1e6:,.0f} MB; intermediate and spill files together {self.disk_bytes / 1e6:,.0f} MB"
         yield "counted: " + ", ".join(f"{count:,} {name}" for name, count in sorted(self.counts.items()))

@@ -1,4 +1,4 @@
-"""`rehearse`: made-up records of PubMed's and PMC's statistics through the real `assemble`, with what it cost.
+"""Workflow `rehearse`: made-up records of PubMed's and PMC's statistics through `assemble`, and what it cost.
 
 The records are made when a step reads them and never stored (`corpus.synthetic.rehearsal`); their making is counted
 apart. All steps run in this one process, so that the seconds of each are known. Shards are written, hashed and
@@ -9,25 +9,27 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import psutil
+
 from corpus import storage
-from corpus.assemble.config import AssembleConfig
+from corpus.assemble.config import REVISION, AssembleConfig
 from corpus.assemble.decide import unread_columns
 from corpus.assemble.documents import file_ranks
 from corpus.assemble.inputs import StoredParts
 from corpus.errors import UsageError
-from corpus.stage.cpu_meter import Meter
+from corpus.stage.cpu_meter import Meter, metering
 from corpus.stage.lock import running_stage
-from corpus.stage.manifest import SPLITS, Input, Manifest
-from corpus.stage.workspace import WORK, Receipt, Workspace, plan_stage
+from corpus.stage.manifest import SPLITS, Input, read_manifest
+from corpus.stage.workspace import WORK, plan_stage
 from corpus.storage import parquet
 from corpus.synthetic.rehearsal.parts import RehearsedParts
 from pipelines.assemble.pipeline import build, num_partitions, num_shards
 from pipelines.assemble.steps import Plan
-from pipelines.beam.stage import run_stage
+from pipelines.beam.stage import run_tasks
 from pipelines.workflow.rehearsal_report import Rehearsal
 
 REPORT = "rehearsal.json"
@@ -52,13 +54,12 @@ def rehearse(documents: int, *, output: str, articles: int | None = None, seed: 
     folder = storage.join(output, "rehearsal")
     storage.remove_tree(folder)  # of a rehearsal that was stopped
     try:
-        with running_stage(folder), _watched_memory() as memory:
+        with running_stage(folder):
             reading = _reading(parts, folder)
-            Meter.start()
             wall = time.monotonic()
-            manifest = _assemble(parts, folder)
-            Meter.stop()
-            rehearsal = _report(parts, manifest, reading, memory, wall=time.monotonic() - wall, folder=folder)
+            with metering() as meter, _watched_memory(meter) as memory:
+                counts = _assemble(parts, folder)
+            rehearsal = _report(parts, folder, reading, meter, memory, counts, wall=time.monotonic() - wall)
     finally:
         storage.remove_tree(folder)
     with storage.write_atomic(storage.join(output, REPORT)) as sink:
@@ -66,11 +67,14 @@ def rehearse(documents: int, *, output: str, articles: int | None = None, seed: 
     return rehearsal
 
 
-def _assemble(parts: RehearsedParts, folder: str) -> Manifest:
-    """Run the pipeline of `assemble` on made-up parts, by the very steps that run on stored ones."""
+def _assemble(parts: RehearsedParts, folder: str) -> dict[str, int]:
+    """Run the pipeline of `assemble` on made-up parts, by the very steps that run on stored ones; return its counters.
+
+    The intermediate files stay: their size is part of the report.
+    """
     config = AssembleConfig()
     inputs = [Input(name="rehearsal", fingerprint=digest) for digest in parts.digests[:1]]
-    workspace, _ = plan_stage(folder, stage="assemble", config=config.identity(), inputs=inputs)
+    workspace, _ = plan_stage(folder, stage="assemble", revision=REVISION, config=config.identity(), inputs=inputs)
     text_bytes = parts.num_citations * TEXT_PER_CITATION + parts.num_articles * TEXT_PER_ARTICLE
     plan = Plan(
         workspace=workspace,
@@ -81,23 +85,13 @@ def _assemble(parts: RehearsedParts, folder: str) -> Manifest:
         keep_shards=False,
     )
     spill = workspace.path(f"{WORK}/spill")
-    manifest = run_stage(
+    return run_tasks(
         lambda pipeline: build(pipeline, plan, spill),
-        workspace=_Uncleaned(**{name: getattr(workspace, name) for name in workspace.__slots__}),
-        finished=None,
+        workspace=workspace,
         num_tasks=2 * len(parts.names) + num_shards(text_bytes, config) + 1,
         workers=1,
         beam_args=(),
     )
-    assert manifest is not None, "no dry run"
-    return manifest
-
-
-class _Uncleaned(Workspace):
-    """Keeps the intermediate files, whose size is part of the report."""
-
-    def clean(self, *, keep: Iterable[Receipt] = ()) -> None:
-        """Leave all as it is."""
 
 
 def _reading(parts: RehearsedParts, folder: str) -> dict[str, float]:
@@ -118,26 +112,26 @@ def _reading(parts: RehearsedParts, folder: str) -> dict[str, float]:
 
 
 @dataclass(kw_only=True)
-class Memory:
-    """The largest resident memory of this process and its children seen so far, and during each step, in bytes."""
+class MemoryPeak:
+    """Largest resident memory of this process seen so far, and during each step, in bytes."""
 
     peak: int = 0
     by_step: dict[str, int] = field(default_factory=dict)
 
-    def look(self) -> None:
-        """Take one sample."""
-        used = sum(map(_resident, _tree(os.getpid())))
+    def add(self, step: str, used: int) -> None:
+        """Take in one sample."""
         self.peak = max(self.peak, used)
-        self.by_step[Meter.step] = max(self.by_step.get(Meter.step, 0), used)
+        self.by_step[step] = max(self.by_step.get(step, 0), used)
 
 
 @contextmanager
-def _watched_memory() -> Iterator[Memory]:
-    memory, stop = Memory(), threading.Event()
+def _watched_memory(meter: Meter) -> Iterator[MemoryPeak]:
+    """Yield the memory of this process, sampled while the block runs; the embedded runner's one worker is in it."""
+    memory, stop, process = MemoryPeak(), threading.Event(), psutil.Process()
 
     def watch() -> None:
         while not stop.wait(SAMPLE_SECONDS):
-            memory.look()
+            memory.add(meter.step, process.memory_info().rss)
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
@@ -148,30 +142,17 @@ def _watched_memory() -> Iterator[Memory]:
         thread.join()
 
 
-def _tree(pid: int) -> list[int]:
-    """Return a process and all below it (Linux; elsewhere the process alone)."""
-    found = [pid]
-    try:
-        for task in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{task}/children") as source:
-                for child in source.read().split():
-                    found += _tree(int(child))
-    except (FileNotFoundError, ProcessLookupError):
-        return found
-    return found
-
-
-def _resident(pid: int) -> int:
-    try:
-        with open(f"/proc/{pid}/statm") as source:
-            return int(source.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-
-
 def _report(
-    parts: RehearsedParts, manifest: Manifest, reading: dict[str, float], memory: Memory, *, wall: float, folder: str
+    parts: RehearsedParts,
+    folder: str,
+    reading: dict[str, float],
+    meter: Meter,
+    memory: MemoryPeak,
+    counts: dict[str, int],
+    *,
+    wall: float,
 ) -> Rehearsal:
+    manifest = read_manifest(folder, "assemble")
     work = sum(storage.size(storage.join(folder, name)) for name in storage.walk_files(folder))
     return Rehearsal(
         documents=parts.num_citations + parts.num_articles,
@@ -179,8 +160,8 @@ def _report(
         records=parts.num_records,
         kept=manifest.books.kept,
         dropped=dict(manifest.books.dropped),
-        seconds=dict(sorted(Meter.seconds.items(), key=lambda item: -item[1])),
-        counts=dict(Meter.counts),
+        seconds=dict(sorted(meter.seconds.items(), key=lambda item: -item[1])),
+        counts=counts,
         reading=reading,
         peak_bytes=memory.peak,
         peak_by_step=memory.by_step,

@@ -1,4 +1,4 @@
-"""The road: the stages one after another, each into its place below one working directory.
+"""Workflow `run`: the stages one after another, each into its directory below one working directory.
 
     <work>/raw/{pubmed,pmc}   <work>/records   <work>/corpus/<profile>   <work>/tokenizer   <work>/tokens/<profile>
     <work>/runs/<name>
@@ -104,27 +104,28 @@ def run_road(config: RunConfig, *, beam_args: Sequence[str] = ()) -> Road:
 
 def _fetch(section: FetchSection, at: Places) -> dict[str, Manifest]:
     """Fetch what is asked for. What is there already stays as it is, whatever the servers have by now."""
-    from corpus.fetch.pmc.stage import fetch_pmc
-    from corpus.fetch.pubmed import fetch_pubmed
+    from corpus.fetch import pubmed
+    from corpus.fetch.pmc import stage as pmc
 
     done = {}
     if section.pubmed and at.fetch_pubmed:
         say(f"0 fetch pubmed → {at.fetch_pubmed}")
-        there = _fetched(section.pubmed, at.fetch_pubmed, "pubmed")
-        done["fetch-pubmed"] = there or fetch_pubmed(section.pubmed, output=at.fetch_pubmed)
+        there = _fetched(section.pubmed, at.fetch_pubmed, "pubmed", pubmed.REVISION)
+        done["fetch-pubmed"] = there or pubmed.fetch_pubmed(section.pubmed, output=at.fetch_pubmed)
     if section.pmc and at.fetch_pmc:
         say(f"0 fetch pmc → {at.fetch_pmc}")
-        done["fetch-pmc"] = _fetched(section.pmc, at.fetch_pmc, "pmc") or fetch_pmc(section.pmc, output=at.fetch_pmc)
+        there = _fetched(section.pmc, at.fetch_pmc, "pmc", pmc.REVISION)
+        done["fetch-pmc"] = there or pmc.fetch_pmc(section.pmc, output=at.fetch_pmc)
     return done
 
 
-def _fetched(config: FetchConfig, place: str, name: str) -> Manifest | None:
-    """Return the manifest of a fetch that was finished with these settings.
+def _fetched(config: FetchConfig, place: str, name: str, revision: int) -> Manifest | None:
+    """Return the manifest of a fetch that this revision finished with these settings.
 
     A newer listing would make it another input, and every stage behind it another one.
     """
     there = read_manifest(place, f"fetch-{name}") if has_manifest(place) else None
-    if there is None or dict(there.config) != config.identity():
+    if there is None or (there.revision, dict(there.config)) != (revision, config.identity()):
         return None
     say(f"{place}: fetched ({there.stage}, {there.fingerprint[:12]}); `corpuscle fetch {name}` looks for what is new")
     return there

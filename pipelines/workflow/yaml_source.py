@@ -1,4 +1,4 @@
-"""A YAML file with the place of every key, so that an error can name its line.
+"""YAML file as plain data and the place of every key, so that an error can name its line.
 
 In: a path and `a.b=c` overrides. Out: plain data, and for each key path where it was written:
 `file:line:column`, or `--set a.b`. A key given twice is a problem, where YAML lets the last one win.
@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from corpus.config import read_assignment, yaml_fault
 from corpus.errors import UsageError
 
 KeyPath = tuple[str | int, ...]
@@ -32,26 +33,21 @@ class YamlSource:
 
     def override(self, assignment: str) -> None:
         """Replace one value by `a.b=c`; `c` is read as YAML, so that numbers, lists and null keep their types."""
-        name, equals, text = assignment.partition("=")
-        keys = name.strip().split(".")
-        if not equals or not all(keys):
-            self.problems.append(f"--set {assignment}: expected a.b=value, for example --set assemble.threshold=0.85")
-            return
         try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            self.problems.append(f"--set {name}: not valid YAML: {_first_line(error)}")
+            keys, value = read_assignment(assignment, "assemble.threshold=0.85")
+        except UsageError as error:
+            self.problems.append(str(error))
             return
+        name = ".".join(keys)
         target = self.data
         for depth, key in enumerate(keys[:-1], start=1):
             if not isinstance(target.get(key), dict):
                 target[key] = {}
-                self.places[tuple(keys[:depth])] = f"--set {name}"
+                self.places[keys[:depth]] = f"--set {name}"
             target = target[key]
         target[keys[-1]] = value
-        path: KeyPath = tuple(keys)
-        self.places = {known: place for known, place in self.places.items() if known[: len(path)] != path}
-        self.places[path] = f"--set {name}"
+        self.places = {known: place for known, place in self.places.items() if known[: len(keys)] != keys}
+        self.places[keys] = f"--set {name}"
 
 
 def read_yaml(path: str) -> YamlSource:
@@ -66,7 +62,7 @@ def read_yaml(path: str) -> YamlSource:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else path
-        raise UsageError(f"{place}: not valid YAML: {_first_line(error)}") from error
+        raise UsageError(f"{place}: not valid YAML: {yaml_fault(error)}") from error
     if not isinstance(data, dict):
         raise UsageError(f"{path}: expected sections such as `work:` and `extract:`, found {type(data).__name__}")
     source = YamlSource(name=path, data=data)
@@ -101,7 +97,3 @@ def _keys(node: yaml.Node | None, path: KeyPath) -> Iterator[tuple[KeyPath, yaml
         for index, item in enumerate(items):
             yield (*path, index), item.start_mark, False
             yield from _keys(item, (*path, index))
-
-
-def _first_line(error: yaml.YAMLError) -> str:
-    return str(getattr(error, "problem", None) or error).splitlines()[0]

@@ -89,7 +89,7 @@ def with_abstract(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 def write_records(documents: Documents, folder: Path) -> None:
     """Commit the records as the result of `extract`."""
-    workspace, _ = plan_stage(str(folder), stage="extract", config={"pile": False}, inputs=[])
+    workspace, _ = plan_stage(str(folder), stage="extract", revision=1, config={"pile": False}, inputs=[])
     made, text_bytes = [], 0
     for name, batches in documents.batches():
         path = f"records/{name}.parquet"

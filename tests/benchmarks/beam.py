@@ -32,7 +32,7 @@ output, pubmed, pmc, processes = sys.argv[1:]
 config = ExtractConfig(pubmed=(pubmed,), pmc=(pmc,) if pmc else ())
 tasks = find_inputs(pubmed=config.pubmed, pmc=config.pmc, articles_per_part=config.articles_per_part)
 inputs = [Input(name=task.name, fingerprint=task.fingerprint) for task in tasks]
-workspace, _ = plan_stage(output, stage="extract", config=config.identity(), inputs=inputs)
+workspace, _ = plan_stage(output, stage="extract", revision=1, config=config.identity(), inputs=inputs)
 work = partial(extract_task, workspace=workspace, config=config)
 if processes == "1":
     receipts = list(map(work, tasks))

@@ -26,7 +26,7 @@ from train.config import ModelShape, TrainConfig, load_preset
 from train.launch.processes import environment
 from train.plan.forecast import Gpu, load_gpus
 from train.plan.memory import activation_bytes, model_memory
-from train.plan.roofline import Part, best_tokens_per_second, step_parts
+from train.plan.roofline import StepPart, best_tokens_per_second, step_parts
 
 VOCAB, TINY_VOCAB, TINY_ROW = 28_896, 4_096, 128
 PARTS = ("matmul", "attention", "elementwise", "loss", "optimizer", "data")
@@ -236,7 +236,7 @@ def bound_table(shape: ModelShape, gpu: Gpu, micro_batch: int, accumulation: int
     yield ""
 
 
-def bound_row(part: Part) -> str:
+def bound_row(part: StepPart) -> str:
     """Return the row of one part."""
     intensity = part.flops / part.num_bytes
     figures = f"{part.flops / 1e12:,.2f} | {part.num_bytes / 1e9:,.2f} | {intensity:,.0f} | {part.seconds * 1e3:,.2f}"

@@ -23,11 +23,11 @@ from torch.profiler import ProfilerActivity, profile, record_function
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from train.config import ModelShape, TrainConfig
-from train.data.prefetch import Prefetch
+from train.data.prefetch import prefetch
 from train.launch.processes import free_port
 from train.loop.deepspeed_config import build_optimizer, deepspeed_config
 from train.loop.engine import build_engine, set_learning_rate, start_distributed
-from train.model.attention import documents_of
+from train.model.attention import document_numbers
 from train.model.gpt import next_token_targets
 
 MATMULS = ("aten::mm", "aten::addmm", "aten::bmm", "aten::linear", "aten::_addmm_activation", "mkldnn", "triton_tem")
@@ -77,8 +77,8 @@ def main(file: str) -> None:
     )
     set_learning_rate(engine, 1e-5)
     steps, warm = asked["steps"], asked["warm_up"]
-    batches = Prefetch(lambda step: made_up(step, config, shape), range(warm + steps + 1))
-    one = stepper(engine, config, shape, device, iter(batches))
+    batches = prefetch(lambda step: made_up(step, config, shape), range(warm + steps + 1))
+    one = stepper(engine, config, shape, device, batches)
     began = time.monotonic()
     for _ in range(warm):
         loss = one()
@@ -132,7 +132,7 @@ def stepper(
         for batch in rows:
             with record_function(DATA):
                 ids = torch.from_numpy(batch.astype(np.int64)).to(device, non_blocking=True)
-            told = {"documents_BT": documents_of(ids, shape.vocab_size - 1)} if config.document_mask else {}
+            told = {"documents_BT": document_numbers(ids, shape.vocab_size - 1)} if config.document_mask else {}
             loss: Tensor = engine(ids, next_token_targets(ids), **told)
             engine.backward(loss)
             with record_function(OPTIMIZER):

@@ -26,7 +26,7 @@ from corpus.stage.workspace import Receipt, plan_stage
 from tests.support.small_run import write_run
 from tests.support.small_tokens import learn
 from train.config import ModelShape, load_preset
-from train.export.config import PLACES, ExportConfig, ExportFormat
+from train.export.config import FORMATS, ExportConfig, ExportFormat
 from train.export.ctranslate2 import write_ct2
 from train.export.stage import export
 from train.export.weights import EMBEDDING
@@ -35,7 +35,7 @@ from train.model.gpt import GPT, build_model
 VOCAB, TOKENS, PROMPT_WORDS = 28_896, 64, 24
 THREADS = (1, 2)
 SIZES = {"125m": (12, 12, 768), "2.7b": (32, 20, 2560)}
-FORMATS: dict[str, tuple[ExportFormat, ...]] = {
+COMPARED: dict[str, tuple[ExportFormat, ...]] = {
     "125m": ("folded", "ct2-float32", "ct2-int8"),
     "2.7b": ("ct2-int8",),
 }
@@ -67,12 +67,12 @@ def main() -> None:
     arguments = parser.parse_args()
     place = arguments.folder / arguments.shape
     shape = _shape(arguments.shape)
-    _make(place, shape, FORMATS[arguments.shape])
+    _make(place, shape, COMPARED[arguments.shape])
     print(f"{shape.num_parameters:,} parameters, {TOKENS} tokens after a prompt of {PROMPT_WORDS} words")
     print(
         "| format | MB on disk | threads | load s | tokens/s | CPU ms/token | peak MB |\n|---|---|---|---|---|---|---|"
     )
-    for row in _rows(place, FORMATS[arguments.shape]):
+    for row in _rows(place, COMPARED[arguments.shape]):
         print("| " + " | ".join(row) + " |", flush=True)
 
 
@@ -94,11 +94,11 @@ def _make(place: Path, shape: ModelShape, formats: tuple[ExportFormat, ...]) -> 
         export(ExportConfig(formats=formats), run=str(place / "run"), output=str(place / "out"))
         return
     # The int8 file of a large model straight from random numbers: its run would be 10 GB.
-    folder = place / "out" / PLACES["ct2-int8"]
+    folder = place / "out" / FORMATS["ct2-int8"].path
     plain = dataclasses.replace(shape, scale_attn_by_inverse_layer_idx=False)
     write_ct2(str(folder), RandomWeights(plain), plain, tokenizer=learn(texts, VOCAB).to_str(), quantization="int8")
     config = ExportConfig(formats=formats).identity()
-    workspace, _ = plan_stage(str(place / "out"), stage="export", config=config, inputs=[])
+    workspace, _ = plan_stage(str(place / "out"), stage="export", revision=1, config=config, inputs=[])
     names = [f"{folder.name}/{path.name}" for path in sorted(folder.iterdir())]
     parts = tuple(workspace.measure(name, role="ct2-int8", rows=1) for name in names)
     sizes = {"ct2-int8": sum(part.bytes for part in parts)}
@@ -135,7 +135,7 @@ def _rows(place: Path, formats: tuple[ExportFormat, ...]) -> Iterator[tuple[str,
             yield _row(kind, sizes[kind], threads, [*ours, *options])
     if "folded" in formats:
         for threads in THREADS:
-            command = [sys.executable, "-c", PEER, str(place / "out" / PLACES["folded"]), str(threads), prompt]
+            command = [sys.executable, "-c", PEER, str(place / "out" / FORMATS["folded"].path), str(threads), prompt]
             size = storage.size(str(place / "out/folded/model.safetensors"))
             yield _row("transformers (peer)", size, threads, [*command, str(TOKENS)])
 

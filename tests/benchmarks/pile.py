@@ -69,7 +69,7 @@ def measure(data: Path, *, num_articles: int, program: str, seed: int) -> Agreem
             made = pile_article(found[name])
             agreement.own_seconds += time.process_time() - start
             if done.returncode:
-                agreement.failed += made.drop == PileDrop.PANDOC_FAILED
+                agreement.failed += made.reason == PileDrop.PANDOC_FAILED
                 continue
             lines = done.stdout.decode().split("\n")
             agreement.add(name, "\n".join(line for line in lines if not line.startswith(":::")), made.text)

@@ -28,8 +28,9 @@ from tokenizer.sources import SOURCES
 from tokenizer.token_rows import TokenRows
 from train.checkpoint import store
 from train.config import TrainConfig
+from train.data.tokens import evenly_spaced_rows
 from train.generate.backends import load_model
-from train.loop.evaluate import ALL, chosen_rows, figures
+from train.loop.evaluate import ALL, figures
 from train.loop.metrics import read_metrics
 from train.model.gpt import next_token_targets
 from train.model.head import IGNORE
@@ -48,7 +49,7 @@ def main() -> None:
     if arguments.svg:
         write_plot(arguments.run, Path(arguments.svg))
     held_out = TokenRows(arguments.tokens, "validation")
-    chosen = chosen_rows(len(held_out), arguments.rows)
+    chosen = evenly_spaced_rows(len(held_out), arguments.rows)
     rows = held_out.rows(chosen).astype(np.int64)
     found = model_figures(arguments.run, held_out, chosen, rows)
     print(f"{len(rows):,} held-out rows of {held_out.seq_length} tokens, bits a byte:")

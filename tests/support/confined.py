@@ -20,6 +20,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import asdict
+
 MAX_ADDRESSES, MAX_CPU = 8 << 30, 20
 MOST_CPU, MOST_MEMORY = 5.0, 600_000_000  # what a hostile file may cost before it is refused
 LOOKED_AT = 4_000_000  # characters of a result that are searched for a secret
@@ -104,7 +107,7 @@ def _extract(path: str) -> Iterable[Any]:
     where = {"pubmed": [], "pmc": [path]} if ".tar" in path or "PMC" in path else {"pubmed": [path], "pmc": []}
     (task,) = find_inputs(**where, articles_per_part=500)
     with tempfile.TemporaryDirectory() as folder:
-        workspace, _ = plan_stage(folder, stage="extract", config={}, inputs=[])
+        workspace, _ = plan_stage(folder, stage="extract", revision=1, config={}, inputs=[])
         receipt = extract_task(task, workspace, ExtractConfig())
     if "corrupt" in receipt.facts:
         raise CorruptError(receipt.facts["corrupt"])
@@ -153,10 +156,10 @@ def _outcome(job: str, path: str) -> dict[str, Any]:
 
 def _texts(item: Any) -> Iterator[str]:
     """Yield every string in a record or dead letter, and nothing that would double a long one in memory."""
-    if dataclasses.is_dataclass(item):
-        for field in dataclasses.fields(item):
-            if field.name != "raw":  # a dead letter keeps its own bytes, and they name the secret's file
-                yield from _texts(getattr(item, field.name))
+    if isinstance(item, Struct):
+        for name, value in asdict(item).items():
+            if name != "raw":  # a dead letter keeps its own bytes, and they name the secret's file
+                yield from _texts(value)
     elif isinstance(item, tuple | list):
         for inner in item:
             yield from _texts(inner)

@@ -13,10 +13,13 @@ fields that matter; what is named must be equal:
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from corpus.ncbi.jats.reader import read_parts
 from corpus.ncbi.pubmed.reader import read_pubmed
@@ -118,6 +121,6 @@ def _cell(stated: str | Mapping[str, Any]) -> Cell:
 
 def plain(item: Any) -> Any:
     """Return a part of a record as plain values, without what is empty."""
-    if not is_dataclass(item):
+    if not isinstance(item, Struct):
         return item
-    return {field.name: value for field in fields(item) if (value := getattr(item, field.name)) not in ("", (), -1)}
+    return {name: value for name, value in asdict(item).items() if value not in ("", (), -1)}

@@ -14,6 +14,7 @@ from typing import IO, Any
 
 import pytest
 
+from train.job import CONSOLE_FD
 from train.launch import processes
 
 KILLER = Path(__file__).parent / "killer"
@@ -74,14 +75,14 @@ def fork_ranks(patch: pytest.MonkeyPatch) -> None:
 def _rank(output: str, env: dict[str, str], log: str) -> None:
     """Be a rank, in a process just forked."""
     os.environ.clear()
-    os.environ.update({name: value for name, value in env.items() if name != processes.CONSOLE})
+    os.environ.update({name: value for name, value in env.items() if name != CONSOLE_FD})
     sink = os.open(log, os.O_WRONLY)
     os.dup2(sink, 1)
     os.dup2(sink, 2)
     import sitecustomize  # type: ignore[import-not-found,unused-ignore]
 
-    from train.loop.rank import main, run
+    from train.loop.rank import main, run_and_exit
 
     sitecustomize.arm_as_asked()
     sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
-    run(lambda: main(output))
+    run_and_exit(lambda: main(output))

@@ -29,7 +29,7 @@ def sentences(seed: int, count: int) -> list[str]:
 def write_corpus(base: Path, shards: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> Manifest:
     """Commit a corpus of shards (split, documents), a document being (source, text); returns its manifest."""
     config = {"shards": [[split, list(map(list, documents))] for split, documents in shards]}
-    workspace, _ = plan_stage(str(base), stage="assemble", config=config, inputs=[])
+    workspace, _ = plan_stage(str(base), stage="assemble", revision=1, config=config, inputs=[])
     parts, count = [], 0
     for number, (split, documents) in enumerate(shards):
         table = pa.table(

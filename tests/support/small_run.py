@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 from tests.support.small_tokens import learn
-from train.checkpoint.store import WEIGHTS, Checkpoint, make_room, publish, start_list
+from train.checkpoint.store import WEIGHTS, Checkpoint, make_temporary, publish, start_list
 from train.config import ModelShape, load_preset
 from train.job import Job, write_job
 from train.model.gpt import GPT, build_model
@@ -59,7 +59,7 @@ def write_run(
     shape = model.shape
     config = load_preset("tiny").model_copy(update={"steps": step})
     start_list(str(folder))
-    temporary = make_room(str(folder), step, 1)
+    temporary = make_temporary(str(folder), step, 1)
     tensors = {name: tensor.detach().clone() for name, tensor in model.named_parameters()}
     save_file(tensors, f"{temporary}/{WEIGHTS}", metadata={"format": "pt"})
     checkpoint = Checkpoint(

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from corpus.stage.manifest import Books, Input, Manifest, Part, fingerprint, write_manifest
+from corpus.stage.manifest import Input, Part
+from corpus.stage.workspace import Receipt, open_workspace
 from corpus.storage.files import sha256_file
 from tokenizer.megatron import write_shard
 from tokenizer.sources import SOURCES, write_sources
@@ -55,7 +56,6 @@ def write_tokens(
         by_source = _sources(folder / f"{split}-00000", lengths + 1)
         parts.append(_part(folder, f"{split}-00000.src", f"{split}_sources", documents))
         splits[split] = {"documents": documents, "tokens": tokens, "rows": tokens // seq_length, **by_source}
-    config = {"seq_length": seq_length}
     inputs = (Input(name="texts", fingerprint=parts[1].sha256),)
     summary = {
         "vocab_size": tokenizer.get_vocab_size(),
@@ -63,16 +63,9 @@ def write_tokens(
         "seq_length": seq_length,
         "splits": splits,
     }
-    manifest = Manifest(
-        stage="pack",
-        fingerprint=fingerprint("pack", config, inputs),
-        config=config,
-        inputs=inputs,
-        parts=tuple(parts),
-        books=Books(),
-        summary=summary,
-    )
-    write_manifest(str(folder), manifest)
+    config = {"seq_length": seq_length}
+    workspace = open_workspace(str(folder), stage="pack", revision=1, config=config, inputs=inputs)
+    workspace.commit([Receipt(task="pack", parts=tuple(parts))], summary=summary)
     return folder
 
 

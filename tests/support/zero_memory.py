@@ -13,7 +13,7 @@ from torch import distributed
 
 from train.config import ModelShape, TrainConfig
 from train.loop.engine import build_engine, finish_distributed, start_distributed
-from train.loop.rank import run
+from train.loop.rank import run_and_exit
 from train.model.gpt import next_token_targets
 
 SHAPE = ModelShape(
@@ -76,4 +76,4 @@ def main(stage: str, precision: str) -> int:
 
 
 if __name__ == "__main__":
-    run(lambda: main(*sys.argv[1:]))
+    run_and_exit(lambda: main(*sys.argv[1:]))

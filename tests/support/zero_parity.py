@@ -23,8 +23,8 @@ from train.loop.engine import (
     start_distributed,
     whole_weights,
 )
-from train.loop.rank import run
-from train.loop.rank_state import deal
+from train.loop.rank import run_and_exit
+from train.loop.rank_state import shard_batch
 from train.loop.schedule import learning_rate
 from train.model.gpt import build_model, next_token_targets
 
@@ -82,7 +82,7 @@ def plain(settings: TrainConfig) -> tuple[list[float], list[float], dict[str, to
 
 def zero(engine: Any, settings: TrainConfig, steps: range) -> tuple[list[float], list[float | None]]:
     losses, norms = [], []
-    numbers = deal(torch.arange(8).numpy(), ranks=settings.ranks, micro_batch=settings.micro_batch)
+    numbers = shard_batch(torch.arange(8).numpy(), ranks=settings.ranks, micro_batch=settings.micro_batch)
     for step in steps:
         set_learning_rate(engine, rate(step, settings))
         total = torch.zeros(())
@@ -157,4 +157,4 @@ def main(folder: str) -> int:
 
 
 if __name__ == "__main__":
-    run(lambda: main(sys.argv[1]))
+    run_and_exit(lambda: main(sys.argv[1]))

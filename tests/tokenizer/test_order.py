@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.errors import UsageError
-from tokenizer.order import row_at, rows_at, rows_for_step
+from tokenizer.order import rows_at, rows_for_step
 
 PINNED_SMALL = [9, 0, 1, 4, 8, 2, 6, 5, 7, 3, 0, 7]
 PINNED_LARGE = [14599473, 10794151, 8671024, 3761546]
@@ -45,13 +45,6 @@ def test_the_batch_is_the_same_for_any_number_of_ranks(seed: int, num_rows: int,
         for rank in range(ranks)
     ]
     assert np.array_equal(np.concatenate(by_rank), batch)
-
-
-@given(seed=SEEDS, epoch=st.integers(0, 50), num_rows=st.integers(1, 100), data=st.data())
-def test_row_at_agrees_with_the_vectorised_form(seed: int, epoch: int, num_rows: int, data: st.DataObject) -> None:
-    place = data.draw(st.integers(0, num_rows - 1))
-    expected = rows_at(np.array([epoch * num_rows + place]), seed=seed, num_rows=num_rows)[0]
-    assert row_at(seed, epoch, place, num_rows) == expected
 
 
 def test_epochs_and_seeds_differ() -> None:

@@ -1,1 +1,1 @@
-"""Checkpoints that are trusted by their hash."""
+"""Checkpoints: published by a rename, trusted by their hashes, converted for other numbers of ranks."""

@@ -1,4 +1,4 @@
-"""The guard around checkpoints: a checkpoint is trusted only by its hashes.
+"""Checkpoint store: publish checkpoints atomically, list them, and find the newest whose hashes hold.
 
 DeepSpeed loads flipped bits without a word, runs pickles on load and starts from scratch when its pointer is
 missing. So it writes into a temporary directory; then every file is hashed into `checkpoint.json`, the
@@ -18,12 +18,14 @@ from typing import Any
 
 from corpus import storage
 from corpus.errors import CorruptError, DiskError, UsageError
+from corpus.stage.workspace import WORK
 
 FOLDER = "checkpoints"
 LATEST = "latest.json"
 DESCRIPTION = "checkpoint.json"
 TAG = "deepspeed"  # the directory DeepSpeed writes its shards to, inside a checkpoint
 WEIGHTS = "model.safetensors"
+UNIVERSAL = f"{WORK}/universal"  # the copy of a checkpoint that any number of ranks can load, while they start
 PREFIX = "step-"
 _TEMPORARY = ".tmp-"
 _REMEDY = "move it away and go on with --resume --trust, which checks what is there"
@@ -31,33 +33,33 @@ _HASH_THREADS = 8  # hashlib releases the interpreter lock
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
+class ListedCheckpoint:
     """One published checkpoint in `latest.json`; `sha256` is that of its checkpoint.json."""
 
-    name: str
-    step: int
-    sha256: str
+    name: str  # its directory below checkpoints/
+    step: int  # optimizer steps done [steps]
+    sha256: str  # of its checkpoint.json, hexadecimal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FileHash:
     """Size and hash of one file of a checkpoint."""
 
-    bytes: int
-    sha256: str
+    bytes: int  # size [bytes]
+    sha256: str  # of the content, hexadecimal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Checkpoint:
-    """What checkpoint.json says: where in the run it was taken, of which run, and every file's hash."""
+    """Description of a checkpoint, its checkpoint.json: the step, the run's recipe, and every file's hash."""
 
-    step: int
-    tokens: int
-    ranks: int
-    zero_stage: int
-    tokens_fingerprint: str
-    recipe: Mapping[str, Any]
-    files: Mapping[str, FileHash]
+    step: int  # optimizer steps done [steps]
+    tokens: int  # trained on so far [tokens]
+    ranks: int  # processes that wrote it
+    zero_stage: int  # of DeepSpeed, 0 to 3
+    tokens_fingerprint: str  # of the `pack` it was trained on
+    recipe: Mapping[str, Any]  # the settings that a resumed run must share; see [train.md](train.md)
+    files: Mapping[str, FileHash]  # by their name in the checkpoint
 
     @property
     def name(self) -> str:
@@ -76,7 +78,7 @@ def checkpoint_path(output: str, name: str) -> str:
 
 
 def start_list(output: str) -> None:
-    """Begin a run: remove what an unfinished start left, and write an empty list.
+    """Write the empty list of a new run, after removing what an unfinished start left.
 
     Raises UsageError when the directory holds checkpoints that no list names, since they are not known to be ours.
     """
@@ -87,7 +89,7 @@ def start_list(output: str) -> None:
     write_list(output, ())
 
 
-def read_list(output: str) -> tuple[Entry, ...] | None:
+def read_list(output: str) -> tuple[ListedCheckpoint, ...] | None:
     """Return the published checkpoints, oldest first; None when there is no list.
 
     Raises CorruptError when the list's bytes were changed.
@@ -98,7 +100,7 @@ def read_list(output: str) -> tuple[Entry, ...] | None:
     try:
         with storage.open_read(path) as source:
             content = json.loads(source.read())
-        entries = tuple(Entry(**entry) for entry in content["checkpoints"])
+        entries = tuple(ListedCheckpoint(**entry) for entry in content["checkpoints"])
         intact = content["sha256"] == _list_hash(entries)
     except (ValueError, KeyError, TypeError) as error:
         raise CorruptError(f"{path}: not a list of checkpoints ({error}); {_REMEDY}") from error
@@ -112,7 +114,7 @@ def temporary_path(output: str, step: int) -> str:
     return storage.join(output, FOLDER, _TEMPORARY + checkpoint_name(step))
 
 
-def make_room(output: str, step: int, expected_bytes: int) -> str:
+def make_temporary(output: str, step: int, expected_bytes: int) -> str:
     """Return an empty temporary directory for a checkpoint; raises DiskError when the disk cannot hold it."""
     temporary = temporary_path(output, step)
     storage.remove_tree(temporary)
@@ -141,11 +143,11 @@ def publish(output: str, checkpoint: Checkpoint, *, keep: int, keep_every: int |
     with storage.write_atomic(storage.join(temporary, DESCRIPTION)) as sink:
         sink.write(description)
     for folder, _, _ in os.walk(temporary):
-        _sync(folder)
+        storage.sync_path(folder)
     final = checkpoint_path(output, full.name)
     storage.remove_tree(final)  # damaged, or published but never listed
     os.rename(temporary, final)
-    entry = Entry(name=full.name, step=full.step, sha256=hashlib.sha256(description).hexdigest())
+    entry = ListedCheckpoint(name=full.name, step=full.step, sha256=hashlib.sha256(description).hexdigest())
     older = tuple(known for known in read_list(output) or () if known.step < full.step)
     newest = (*older, entry)[-keep:]
     marked = [known for known in older if keep_every and known.step % keep_every == 0 and known not in newest]
@@ -177,8 +179,8 @@ def newest_good(output: str, say: Callable[[str], None]) -> Checkpoint:
     raise CorruptError(f"{output}: all {len(entries)} checkpoints are damaged; train again into another --output")
 
 
-def find_damage(output: str, entry: Entry) -> str | None:
-    """Say what is wrong with a published checkpoint, reading every byte of it; None when all is well."""
+def find_damage(output: str, entry: ListedCheckpoint) -> str | None:
+    """Return what is wrong with a published checkpoint, of which every byte is read; None when all is well."""
     folder = checkpoint_path(output, entry.name)
     description = storage.join(folder, DESCRIPTION)
     if not os.path.isfile(description):
@@ -204,25 +206,25 @@ def find_damage(output: str, entry: Entry) -> str | None:
 
 
 def read_checkpoint(output: str, name: str) -> Checkpoint:
-    """Return what a checkpoint's description says, unchecked."""
+    """Return a checkpoint's description, its hashes unchecked."""
     with storage.open_read(storage.join(checkpoint_path(output, name), DESCRIPTION)) as source:
         content = json.loads(source.read())
     content["files"] = {name: FileHash(**value) for name, value in content["files"].items()}
     return Checkpoint(**content)
 
 
-def write_list(output: str, entries: tuple[Entry, ...]) -> None:
+def write_list(output: str, entries: tuple[ListedCheckpoint, ...]) -> None:
     """Replace the list of published checkpoints, oldest first, atomically."""
     content = {"checkpoints": [asdict(entry) for entry in entries], "sha256": _list_hash(entries)}
     with storage.write_atomic(storage.join(output, FOLDER, LATEST)) as sink:
         sink.write(json.dumps(content, indent=1, sort_keys=True).encode() + b"\n")
 
 
-def _list_hash(entries: tuple[Entry, ...]) -> str:
+def _list_hash(entries: tuple[ListedCheckpoint, ...]) -> str:
     return hashlib.sha256(json.dumps([asdict(entry) for entry in entries], sort_keys=True).encode()).hexdigest()
 
 
-def _remove_unlisted(output: str, entries: tuple[Entry, ...]) -> None:
+def _remove_unlisted(output: str, entries: tuple[ListedCheckpoint, ...]) -> None:
     """Remove checkpoints that the list no longer names, and what kills left; it was written first, so none dangles."""
     keep = {entry.name for entry in entries}
     for name in os.listdir(storage.join(output, FOLDER)):
@@ -231,13 +233,5 @@ def _remove_unlisted(output: str, entries: tuple[Entry, ...]) -> None:
 
 
 def _hash_and_sync(path: str) -> FileHash:
-    _sync(path)
+    storage.sync_path(path)
     return FileHash(bytes=storage.size(path), sha256=storage.sha256_file(path))
-
-
-def _sync(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

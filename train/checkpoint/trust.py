@@ -1,4 +1,4 @@
-"""`--trust`: take up checkpoints that no list names, after their hashes and the globals of their pickles were checked.
+"""Adopt checkpoints that no list names (`--trust`), after checking their hashes and the globals of their pickles.
 
 Loading a DeepSpeed checkpoint unpickles it, and a pickle can run anything. A checkpoint of ours that lost its
 list (a copy of a run without `latest.json`) still has its description with all hashes; but who wrote that
@@ -14,7 +14,7 @@ import torch
 from corpus import storage
 from corpus.errors import CorruptError, UsageError
 from train.checkpoint import store
-from train.checkpoint.store import DESCRIPTION, FOLDER, PREFIX, Entry, checkpoint_path
+from train.checkpoint.store import DESCRIPTION, FOLDER, PREFIX, ListedCheckpoint, checkpoint_path
 
 KNOWN_GLOBALS = frozenset(
     {
@@ -25,7 +25,7 @@ KNOWN_GLOBALS = frozenset(
 )
 
 
-def take_up(output: str, say: Callable[[str], None]) -> None:
+def adopt_unlisted(output: str, say: Callable[[str], None]) -> None:
     """Write a list of the good checkpoints that lie in `output`; nothing to do where there is one already.
 
     Raises CorruptError when a pickle would import anything unknown, UsageError when no checkpoint is good.
@@ -78,6 +78,6 @@ def _damage(output: str, name: str) -> str | None:
         return f"{DESCRIPTION} cannot be read ({error})"
 
 
-def _entry(output: str, name: str) -> Entry:
+def _entry(output: str, name: str) -> ListedCheckpoint:
     digest = storage.sha256_file(storage.join(checkpoint_path(output, name), DESCRIPTION))
-    return Entry(name=name, step=store.read_checkpoint(output, name).step, sha256=digest)
+    return ListedCheckpoint(name=name, step=store.read_checkpoint(output, name).step, sha256=digest)

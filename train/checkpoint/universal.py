@@ -1,10 +1,10 @@
-"""A universal copy of a checkpoint: states by parameter, not by rank, so that any number of ranks and any ZeRO
-stage can load it. `python -m train.checkpoint.universal OUTPUT CHECKPOINT`, started by the launcher.
+"""Universal checkpoint: optimizer states by parameter, not by rank, loadable by any number of ranks and any ZeRO stage.
 
-DeepSpeed's own converter takes the shards apart. What it writes suits its source's stage alone, so the copy is
-completed: every file in one form, the optimizer's step and groups where each stage looks for them, and the
-description of the run under both of its names. ZeRO-0, which the converter does not know, has whole tensors to
-begin with. At the end the fp32 weights of the copy are held against the checkpoint's hashed model.safetensors.
+Run as `python -m train.checkpoint.universal OUTPUT CHECKPOINT`, started by the launcher. DeepSpeed's own converter
+takes the shards apart. What it writes suits its source's stage alone, so the copy is completed: every file in one
+form, the optimizer's step and groups where each stage looks for them, and the description of the run under both of its
+names. ZeRO-0, which the converter does not know, has whole tensors to begin with. At the end the fp32 weights of the
+copy are held against the checkpoint's hashed model.safetensors.
 """
 
 import json
@@ -22,9 +22,8 @@ from torch import Tensor
 
 from corpus import storage
 from corpus.errors import CorpuscleError, CorruptError
-from train.checkpoint.store import DESCRIPTION, TAG, WEIGHTS, checkpoint_path
+from train.checkpoint.store import DESCRIPTION, TAG, UNIVERSAL, WEIGHTS, checkpoint_path
 from train.config import ModelShape
-from train.launch.reshape import UNIVERSAL
 from train.model.gpt import GPT
 
 STATES = ("fp32", "exp_avg", "exp_avg_sq")
@@ -33,8 +32,8 @@ DESCRIPTIONS = ("mp_rank_00_model_states.pt", "zero_pp_rank_0_mp_rank_00_model_s
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Universal:
-    """A universal copy's folder."""
+class UniversalCopy:
+    """Universal copy of a checkpoint in a folder: one file for each state of each parameter."""
 
     folder: str
 
@@ -68,7 +67,7 @@ def make_universal(output: str, name: str) -> None:
     for folder in (target, temporary):
         storage.remove_tree(folder)
     os.makedirs(storage.join(temporary, TAG))
-    copy = Universal(folder=storage.join(temporary, TAG))
+    copy = UniversalCopy(folder=storage.join(temporary, TAG))
     with storage.open_read(storage.join(source, DESCRIPTION)) as described:
         description = json.loads(described.read())
     weights = load_file(storage.join(source, WEIGHTS))
@@ -82,7 +81,7 @@ def make_universal(output: str, name: str) -> None:
     os.rename(temporary, target)
 
 
-def _from_shards(shards: str, copy: Universal, weights: dict[str, Tensor]) -> None:
+def _from_shards(shards: str, copy: UniversalCopy, weights: dict[str, Tensor]) -> None:
     """Let DeepSpeed merge the shards of ZeRO-1 to 3, and bring every file into one form."""
     ds_to_universal.main(
         Namespace(
@@ -110,7 +109,7 @@ def _from_shards(shards: str, copy: Universal, weights: dict[str, Tensor]) -> No
         copy.write(name, "step", torch.as_tensor(step, dtype=torch.float32).cpu())
 
 
-def _from_plain(shards: str, copy: Universal, shape: ModelShape) -> None:
+def _from_plain(shards: str, copy: UniversalCopy, shape: ModelShape) -> None:
     """Take ZeRO-0's whole tensors apart: torch numbers the optimizer's states in the order of the parameters."""
     state = torch.load(storage.join(shards, DESCRIPTIONS[0]), map_location="cpu", weights_only=False)
     with torch.device("meta"):
@@ -124,14 +123,14 @@ def _from_plain(shards: str, copy: Universal, shape: ModelShape) -> None:
     _write_optimizer(copy, moments[0]["step"], groups)
 
 
-def _write_optimizer(copy: Universal, step: Tensor, groups: list[dict[str, Any]]) -> None:
+def _write_optimizer(copy: UniversalCopy, step: Tensor, groups: list[dict[str, Any]]) -> None:
     """Write what all parameters share: ZeRO-1 and 2 read the outer groups, ZeRO-3 the inner ones and the step."""
     inner = {"state": {0: {"step": step}}, "param_groups": groups}
     content = {"ds_version": deepspeed.__version__, "param_groups": groups, "optimizer_state_dict": inner}
     torch.save(content, storage.join(copy.folder, "zero", "optimizer_state.pt"))
 
 
-def _describe(shards: str, copy: Universal) -> None:
+def _describe(shards: str, copy: UniversalCopy) -> None:
     """Write the run's description without its weights, under the names of all stages."""
     for name in os.listdir(copy.folder):
         if name.endswith(".pt"):
@@ -142,7 +141,7 @@ def _describe(shards: str, copy: Universal) -> None:
         torch.save({**content, "module": {}, "optimizer": None}, storage.join(copy.folder, name))
 
 
-def _verify(copy: Universal, weights: dict[str, Tensor]) -> None:
+def _verify(copy: UniversalCopy, weights: dict[str, Tensor]) -> None:
     """Raise CorruptError unless the copy holds all states of all weights, and the same weights to the last bit."""
     for name, weight in sorted(weights.items()):
         states = {kind: copy.read(name, kind) for kind in STATES}

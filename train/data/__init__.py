@@ -1,1 +1,1 @@
-"""Token rows to batches."""
+"""Training data: prefetched batches, validation rows, the entropy of the tokens."""

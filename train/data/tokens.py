@@ -1,10 +1,11 @@
-"""What training asks of its tokens besides batches: the validation rows, and the entropy to compare losses with."""
+"""Rows chosen for evaluation, tokens by source, and the unigram entropy that losses are compared with."""
 
 import math
 
 import numpy as np
 
 from corpus.errors import UsageError
+from tokenizer.arrays import RowIndices
 from tokenizer.token_rows import TokenRows
 
 ENTROPY_ROWS = 1 << 20  # a billion tokens in 1024-token rows give the entropy to five digits
@@ -20,10 +21,16 @@ def validation_rows(tokens: str) -> TokenRows | None:
     return rows if len(rows) else None
 
 
-def check_sources(rows: TokenRows) -> str:
-    """Hold the tokens of each source against the ledger, before any device is used; return the shares, for a person.
+def evenly_spaced_rows(num_rows: int, at_most: int) -> RowIndices:
+    """Return at most so many of `num_rows` rows, evenly spaced."""
+    count = min(num_rows, at_most)
+    return np.arange(count, dtype=np.int64) * num_rows // count
 
-    Raises CorruptError when they differ.
+
+def check_sources(rows: TokenRows) -> str:
+    """Return the shares of the sources as text, after checking the tokens of each against the ledger.
+
+    Done before any device is used. Raises CorruptError when they differ.
     """
     if not rows.has_sources:
         return "no sources are stored with these tokens; pack them again for losses by source"
@@ -36,10 +43,9 @@ def unigram_entropy(rows: TokenRows) -> float:
 
     A model that only knows how often each token occurs cannot have a lower loss on average.
     """
-    num_rows = min(len(rows), ENTROPY_ROWS)
-    chosen = np.arange(num_rows, dtype=np.int64) * len(rows) // num_rows
+    chosen = evenly_spaced_rows(len(rows), ENTROPY_ROWS)
     counts = np.zeros(rows.vocab_size, dtype=np.int64)
-    for start in range(0, num_rows, BLOCK_ROWS):
+    for start in range(0, len(chosen), BLOCK_ROWS):
         counts += np.bincount(rows.rows(chosen[start : start + BLOCK_ROWS]).ravel(), minlength=rows.vocab_size)
     seen = counts[counts > 0].tolist()
     total = sum(seen)

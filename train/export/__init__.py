@@ -1,1 +1,1 @@
-"""A trained model in the forms that people use: transformers, GGUF, CTranslate2; with its card and hashes."""
+"""Model export: a checkpoint as transformers, GGUF and CTranslate2 files, with a model card and hashes."""

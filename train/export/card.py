@@ -1,9 +1,9 @@
-"""The model card: a README.md in the form of Hugging Face's hub, every number in it from a manifest.
+"""Model card: a README.md in the form of Hugging Face's hub, every number in it from a manifest.
 
 Nothing is written that no manifest says: a stage that was not found is named as not at hand.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -11,20 +11,11 @@ import yaml
 from corpus.stage.manifest import Manifest
 from train.checkpoint.store import Checkpoint
 from train.config import ModelShape
-from train.export.config import PLACES, ExportFormat
+from train.export.config import FORMATS
 from train.export.lineage import Lineage
 
 CARD = "README.md"
 LICENSES_SHOWN = 12
-_USES: dict[ExportFormat, str] = {
-    "folded": "transformers (any version), and whatever converts from it",
-    "faithful": 'transformers from March 2026 on, or any with `attn_implementation="eager"`: the flag '
-    "`scale_attn_by_inverse_layer_idx` is on, and runtimes that ignore it compute another model",
-    "gguf-f16": "llama.cpp and what is built on it",
-    "gguf-q8_0": "llama.cpp and what is built on it, 8-bit weights",
-    "ct2-int8": "CTranslate2 on a CPU, 8-bit weights; `corpuscle generate`",
-    "ct2-float32": "CTranslate2",
-}
 
 
 def model_card(summary: Mapping[str, Any], checkpoint: Checkpoint, shape: ModelShape, lineage: Lineage) -> str:
@@ -51,7 +42,7 @@ def model_card(summary: Mapping[str, Any], checkpoint: Checkpoint, shape: ModelS
 
 def _files(summary: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     for kind, num_bytes in summary["format_bytes"].items():
-        yield f"`{kind}`", f"`{PLACES[kind]}`", f"{num_bytes:,}", _USES[kind]
+        yield f"`{kind}`", f"`{FORMATS[kind].path}`", f"{num_bytes:,}", FORMATS[kind].used_by
 
 
 def _sizes(shape: ModelShape) -> Iterator[tuple[str, ...]]:
@@ -117,6 +108,6 @@ def _provenance(checkpoint: Checkpoint, lineage: Lineage) -> str:
     return _table("Provenance", ("stage", "fingerprint"), rows)
 
 
-def _table(title: str, heads: tuple[str, ...], rows: Any) -> str:
+def _table(title: str, heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = [" | ".join(row) for row in (heads, ("---",) * len(heads), *rows)]
     return "\n".join([f"## {title}", "", *(f"| {line} |" for line in lines)])

@@ -1,27 +1,25 @@
-"""CTranslate2: the model for CPUs, with int8 weights or fp32 ones.
+"""CTranslate2 writer: the model for CPUs, with int8 or fp32 weights.
 
 The specification is filled from the model's own weights, so neither transformers nor a second copy of the
 model is needed. CTranslate2's GPT-2 does not know the layer scale: the weights must be folded.
 """
 
-import json
 import os
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import ctranslate2
 from ctranslate2.specs import common_spec, transformer_spec
 from torch import Tensor
 
 from tokenizer.config import END_OF_TEXT
+from tokenizer.hf_json import tokens_by_id
 from train.config import ModelShape
 from train.export.transformers_files import write_tokenizer
 
-Quantization = Literal["int8", "float32"]
-
 
 def write_ct2(
-    folder: str, weights: Mapping[str, Tensor], shape: ModelShape, *, tokenizer: str, quantization: Quantization
+    folder: str, weights: Mapping[str, Tensor], shape: ModelShape, *, tokenizer: str, quantization: str
 ) -> None:
     """Write the model's directory; `tokenizer` is the text of tokenizer.json. The weights must be folded.
 
@@ -37,7 +35,7 @@ def write_ct2(
         block.validate()
         block._quantize(quantization)
     _fill_ends(spec.decoder, weights)
-    spec.register_vocabulary(_tokens(json.loads(tokenizer)))
+    spec.register_vocabulary(tokens_by_id(tokenizer))
     spec.config.bos_token = spec.config.eos_token = spec.config.unk_token = END_OF_TEXT
     spec.config.layer_norm_epsilon = 1e-5
     spec.validate()
@@ -83,8 +81,3 @@ def _fill_linear(spec: Any, weights: Mapping[str, Tensor], name: str) -> None:
 def _copy(tensor: Tensor) -> Any:
     """Return a copy: CTranslate2 quantizes in place."""
     return tensor.numpy().copy()
-
-
-def _tokens(tokenizer: dict[str, Any]) -> list[str]:
-    vocab = dict(tokenizer["model"]["vocab"]) | {token["content"]: token["id"] for token in tokenizer["added_tokens"]}
-    return sorted(vocab, key=vocab.__getitem__)

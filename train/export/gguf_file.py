@@ -1,4 +1,4 @@
-"""GGUF for llama.cpp and what is built on it: architecture gpt2, F16 or Q8_0, the tokenizer inside.
+"""GGUF writer and reader, for llama.cpp and what is built on it: architecture gpt2, F16 or Q8_0, tokenizer inside.
 
 llama.cpp's gpt2 graph scales attention by 1/sqrt(d) in every layer, so the weights must be folded. Its own
 converter refuses a BPE that is not on its list of known ones; GPT-2's pre-tokenizer is exactly ours.
@@ -7,7 +7,7 @@ As there, vectors and position embeddings stay in F32.
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import gguf
 import numpy as np
@@ -16,30 +16,30 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 from corpus import storage
 from tokenizer.config import END_OF_TEXT
+from tokenizer.hf_json import tokens_by_id
 from train.config import ModelShape
 from train.export.weight_names import gguf_name, weight_names
 from train.export.weights import Weights
 
-Quantization = Literal["f16", "q8_0"]
-_KINDS = {
+_NUMBERS = {
     "f16": (gguf.GGMLQuantizationType.F16, gguf.LlamaFileType.MOSTLY_F16),
     "q8_0": (gguf.GGMLQuantizationType.Q8_0, gguf.LlamaFileType.MOSTLY_Q8_0),
 }
 
 
 def write_gguf(
-    path: str, weights: Weights, shape: ModelShape, *, tokenizer: str, end_of_text: int, kind: Quantization, name: str
+    path: str, weights: Weights, shape: ModelShape, *, tokenizer: str, end_of_text: int, numbers: str, name: str
 ) -> None:
     """Write the file; `tokenizer` is the text of tokenizer.json. The weights must be folded."""
     assert not shape.scale_attn_by_inverse_layer_idx, "no runtime of GGUF knows the layer scale"
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    wanted, file_type = _KINDS[kind]
+    wanted, file_type = _NUMBERS[numbers]
     with storage.write_atomic(path) as sink:
         writer = gguf.GGUFWriter(sink.name, gguf.MODEL_ARCH_NAMES[gguf.MODEL_ARCH.GPT2])
         _add_sizes(writer, shape, name)
         writer.add_file_type(file_type)
         writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
-        _add_tokenizer(writer, json.loads(tokenizer), end_of_text)
+        _add_tokenizer(writer, tokenizer, end_of_text)
         for own_name, tensor in weights.items():
             values = tensor.numpy()
             chosen = _number_type(own_name, values, wanted)
@@ -61,12 +61,12 @@ def _add_sizes(writer: Any, shape: ModelShape, name: str) -> None:
     writer.add_vocab_size(shape.vocab_size)
 
 
-def _add_tokenizer(writer: Any, tokenizer: dict[str, Any], end_of_text: int) -> None:
+def _add_tokenizer(writer: Any, tokenizer: str, end_of_text: int) -> None:
     """Store the BPE: llama.cpp keeps byte letters as GPT-2 writes them, and merges as two words."""
-    vocab = dict(tokenizer["model"]["vocab"]) | {token["content"]: token["id"] for token in tokenizer["added_tokens"]}
-    tokens = sorted(vocab, key=vocab.__getitem__)
+    tokens = tokens_by_id(tokenizer)
     kinds = [gguf.TokenType.CONTROL if token == END_OF_TEXT else gguf.TokenType.NORMAL for token in tokens]
-    merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in tokenizer["model"]["merges"]]
+    pairs = json.loads(tokenizer)["model"]["merges"]
+    merges = [pair if isinstance(pair, str) else " ".join(pair) for pair in pairs]
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("gpt-2")
     writer.add_token_list(tokens)

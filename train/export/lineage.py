@@ -1,4 +1,4 @@
-"""What a run was made of: the manifests of the stages before it, found by their fingerprints.
+"""Lineage of a run: the manifests of the stages before it, found by their fingerprints.
 
 A run knows its tokens by path (`job.json`) and by fingerprint; each manifest names the fingerprints of what it
 was made from. The directories beside the tokens, as one working directory holds them, are searched; a stage
@@ -46,7 +46,7 @@ class Lineage:
 
 
 def find_lineage(run: str, checkpoint: Checkpoint) -> Lineage:
-    """Find the manifests behind a checkpoint."""
+    """Return the manifests behind a checkpoint."""
     manifests: dict[str, Manifest] = {}
     folders: dict[str, str] = {}
     if has_manifest(run):

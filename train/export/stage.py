@@ -1,4 +1,4 @@
-"""`export`: a checkpoint of a run to the model files people use, each format a task, committed by a manifest.
+"""Stage `export`: a checkpoint of a run to model files, each format a task, committed by a manifest.
 
 The checkpoint is the newest whose hashes hold; the run may still be going on. What is exported is identified
 by the checkpoint's own hash, so the same checkpoint gives the same files, and another one is refused.
@@ -6,7 +6,8 @@ by the checkpoint's own hash, so the same checkpoint gives the same files, and a
 
 import os
 from collections.abc import Sequence
-from typing import Literal
+from importlib.util import find_spec
+from typing import assert_never
 
 from corpus import storage
 from corpus.errors import CorruptError, UsageError
@@ -14,17 +15,19 @@ from corpus.stage.lock import running_stage
 from corpus.stage.manifest import Input, Manifest
 from corpus.stage.progress import progress, say
 from corpus.stage.workspace import Receipt, Workspace, plan_stage
+from tokenizer.hf_json import TOKENIZER
 from train.checkpoint import store
 from train.checkpoint.store import Checkpoint
 from train.config import ModelShape
 from train.export.card import CARD, model_card
-from train.export.config import PLACES, ExportConfig, ExportFormat
+from train.export.config import FORMATS, ExportConfig, ExportFormat
 from train.export.lineage import Lineage, find_lineage
-from train.export.transformers_files import TOKENIZER, end_of_text_id, write_transformers
+from train.export.transformers_files import end_of_text_id, write_transformers
 from train.export.weight_names import folded
 from train.export.weights import Weights, read_weights
 
 STAGE = "export"
+REVISION = 1  # raise it when the same input gives other bytes
 
 
 def export(config: ExportConfig, *, run: str, output: str) -> Manifest:
@@ -42,6 +45,7 @@ def export(config: ExportConfig, *, run: str, output: str) -> Manifest:
         workspace, manifest = plan_stage(
             output,
             stage=STAGE,
+            revision=REVISION,
             config=config.identity(),
             inputs=[*_checkpoint_inputs(run, checkpoint), *lineage.inputs],
         )
@@ -75,7 +79,8 @@ def _write_all(
         "format_bytes": {kind: receipt.facts["bytes"] for kind, receipt in receipts.items() if receipt is not None},
     }
     card = model_card(summary, checkpoint, shape, lineage)
-    names = [CARD, *(f"{PLACES[kind]}/{CARD}" for kind in config.formats if kind in ("folded", "faithful"))]
+    forms = [FORMATS[kind] for kind in config.formats]
+    names = [CARD, *(f"{form.path}/{CARD}" for form in forms if form.family == "transformers")]
     for name in names:
         with storage.write_atomic(workspace.path(name)) as sink:
             sink.write(card.encode())
@@ -95,32 +100,33 @@ def _write_format(
     tokenizer: str,
 ) -> None:
     """Write one format; what a killed try left of it goes first."""
-    path, end = workspace.path(PLACES[kind]), end_of_text_id(tokenizer)
+    form, end = FORMATS[kind], end_of_text_id(tokenizer)
+    path = workspace.path(form.path)
     storage.remove_tree(path)
-    if kind == "faithful":
-        return write_transformers(path, weights, shape, tokenizer=tokenizer, end_of_text=end, dtype=config.dtype)
-    weights, shape = folded(weights, shape)
-    if kind == "folded":
-        return write_transformers(path, weights, shape, tokenizer=tokenizer, end_of_text=end, dtype=config.dtype)
-    if kind == "gguf-f16" or kind == "gguf-q8_0":
+    if kind != "faithful":
+        weights, shape = folded(weights, shape)
+    if form.family == "transformers":
+        write_transformers(path, weights, shape, tokenizer=tokenizer, end_of_text=end, dtype=config.dtype)
+    elif form.family == "gguf":
         from train.export.gguf_file import write_gguf
 
-        number: Literal["f16", "q8_0"] = "f16" if kind == "gguf-f16" else "q8_0"
-        return write_gguf(path, weights, shape, tokenizer=tokenizer, end_of_text=end, kind=number, name=config.name)
-    from train.export.ctranslate2 import write_ct2
+        write_gguf(path, weights, shape, tokenizer=tokenizer, end_of_text=end, numbers=form.numbers, name=config.name)
+    elif form.family == "ct2":
+        from train.export.ctranslate2 import write_ct2
 
-    write_ct2(path, weights, shape, tokenizer=tokenizer, quantization="int8" if kind == "ct2-int8" else "float32")
-    return None
+        write_ct2(path, weights, shape, tokenizer=tokenizer, quantization=form.numbers)
+    else:
+        assert_never(form.family)
 
 
 def _receipt(kind: ExportFormat, workspace: Workspace) -> Receipt:
-    """Make the files of a format durable and return what they are."""
-    place = PLACES[kind]
-    path = workspace.path(place)
-    names = [f"{place}/{name}" for name in storage.walk_files(path)] if os.path.isdir(path) else [place]
+    """Return the receipt of a format, its files made durable."""
+    base = FORMATS[kind].path
+    path = workspace.path(base)
+    names = [f"{base}/{name}" for name in storage.walk_files(path)] if os.path.isdir(path) else [base]
     for name in names:
-        _sync(workspace.path(name))
-    _sync(os.path.dirname(workspace.path(names[0])))
+        storage.sync_path(workspace.path(name))
+    storage.sync_path(os.path.dirname(workspace.path(names[0])))
     parts = tuple(workspace.measure(name, role=kind, rows=1) for name in names)
     return Receipt(task=f"export/{kind}", parts=parts, facts={"bytes": sum(part.bytes for part in parts)})
 
@@ -144,16 +150,6 @@ def _tokenizer(run: str, shape: ModelShape) -> str:
 
 def _check_installed(formats: Sequence[ExportFormat]) -> None:
     """Raise UsageError, before any work, when a format's library is not there."""
-    from importlib.util import find_spec
-
-    for start, module in (("gguf", "gguf"), ("ct2", "ctranslate2")):
-        if any(kind.startswith(start) for kind in formats) and find_spec(module) is None:
+    for module in (FORMATS[kind].module for kind in formats):
+        if module is not None and find_spec(module) is None:
             raise UsageError(f"export: {module} is not installed; pip install -e '.[train,export]' -c constraints.txt")
-
-
-def _sync(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,4 +1,4 @@
-"""A directory that `AutoModelForCausalLM` and `AutoTokenizer` load, offline: safetensors, configurations, tokenizer."""
+"""transformers writer: a directory of safetensors, configurations and tokenizer that the Auto classes load offline."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 from corpus import storage
 from tokenizer.config import END_OF_TEXT
-from tokenizer.hf_json import transformers_files
+from tokenizer.hf_json import TOKENIZER, transformers_files
 from train.config import ModelShape
 from train.export.config import DType
 from train.export.weight_names import transformers_weights
@@ -18,7 +18,6 @@ from train.model.gpt import INIT_STD
 
 MODEL = "model.safetensors"
 CONFIG = "config.json"
-TOKENIZER = "tokenizer.json"
 
 
 def write_transformers(
@@ -38,7 +37,7 @@ def write_transformers(
 
 
 def write_tokenizer(folder: str, tokenizer: str, *, seq_length: int) -> None:
-    """Write tokenizer.json and what transformers wants beside it."""
+    """Write tokenizer.json and the files that transformers reads beside it."""
     small = transformers_files()
     settings = json.loads(small["tokenizer_config.json"]) | {"model_max_length": seq_length}
     small["tokenizer_config.json"] = json.dumps(settings, indent=1) + "\n"

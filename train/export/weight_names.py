@@ -1,4 +1,4 @@
-"""The model's weights under the names of others, and the attention scale of the layers folded into them.
+"""Weight names of transformers and GGUF for the model's own, and the attention scale folded into the weights.
 
 transformers' GPT-2 stores linear maps as (in, out), everybody else as (out, in). The output head is the
 token embedding and is stored once.
@@ -65,15 +65,15 @@ def from_transformers(tensors: Weights, shape: ModelShape) -> Weights:
 def transformers_name(name: str) -> str:
     """Return transformers' name of one of the model's weights."""
     layer, part, kind = _split(name)
-    there = _TRANSFORMERS[part]
-    return f"{there}.{kind}" if layer is None else f"transformer.h.{layer}.{there}.{kind}"
+    theirs = _TRANSFORMERS[part]
+    return f"{theirs}.{kind}" if layer is None else f"transformer.h.{layer}.{theirs}.{kind}"
 
 
 def gguf_name(name: str) -> str:
     """Return GGUF's name of one of the model's weights (architecture gpt2)."""
     layer, part, kind = _split(name)
-    there = _GGUF[part]
-    return f"{there}.{kind}" if layer is None else f"blk.{layer}.{there}.{kind}"
+    theirs = _GGUF[part]
+    return f"{theirs}.{kind}" if layer is None else f"blk.{layer}.{theirs}.{kind}"
 
 
 def weight_names(shape: ModelShape) -> list[str]:

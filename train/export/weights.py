@@ -1,4 +1,4 @@
-"""The fp32 weights of a verified checkpoint, by the model's own names.
+"""Master weights in fp32 of a verified checkpoint, by the model's own names.
 
 Where the run computes in fp32, `model.safetensors` holds them. In bf16 runs that file holds rounded copies;
 the fp32 masters are in DeepSpeed's optimizer shards, one of two layouts:
@@ -62,14 +62,14 @@ def _masters(folder: Path, zero_stage: int) -> Mapping[str, Tensor]:
 
 
 def _from_slices(shards: list[Path]) -> Weights:
-    """Put flat slices together: rank after rank, each parameter's pieces follow one another."""
+    """Return whole weights from the ranks' flat slices: each parameter's pieces follow one another, rank after rank."""
     pieces: dict[str, list[Tensor]] = {}
     for shard in shards:
         state = _load(shard)["optimizer_state_dict"]
         groups = zip(state["single_partition_of_fp32_groups"], state["param_slice_mappings"], strict=True)
-        for flat, places in groups:
-            for name, place in places.items():
-                pieces.setdefault(name, []).append(flat[place.start : place.start + place.numel])
+        for flat, slices in groups:
+            for name, piece in slices.items():
+                pieces.setdefault(name, []).append(flat[piece.start : piece.start + piece.numel])
     return {name: torch.cat(found) for name, found in pieces.items()}
 
 

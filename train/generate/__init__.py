@@ -1,1 +1,1 @@
-"""Text from a trained model."""
+"""Text generation and scoring on the CPU with a checkpoint or an export."""

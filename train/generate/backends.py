@@ -1,9 +1,9 @@
-"""A model to write text with, opened from a run or an export: hashes are checked before anything is loaded."""
+"""Inference backends: a checkpoint or an export opened to write and score text, after its hashes were checked."""
 
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Protocol, assert_never, cast
 
 import numpy as np
 import torch
@@ -16,27 +16,28 @@ from corpus import storage
 from corpus.errors import CorruptError, UsageError
 from corpus.stage.manifest import Manifest, Part, has_manifest, read_manifest, verify_parts
 from tokenizer.config import END_OF_TEXT
+from tokenizer.hf_json import TOKENIZER
 from train.checkpoint import store
 from train.config import ModelShape
-from train.export.config import PLACES, ExportFormat
-from train.export.transformers_files import CONFIG, MODEL, TOKENIZER
+from train.export.config import FORMATS, ExportFormat
+from train.export.transformers_files import CONFIG, MODEL
 from train.export.weight_names import from_transformers
 from train.export.weights import Weights
 from train.generate.kv_cache import Decoder
-from train.generate.sampling import Sampling, pick
+from train.generate.sampling import Sampling
 from train.model.gpt import GPT, next_token_targets
+from train.model.sampling import sample_token
 
-# What an export is read from when nothing is asked for: the smallest for a CPU first.
-PREFERRED: tuple[ExportFormat, ...] = ("ct2-int8", "ct2-float32", "folded", "faithful", "gguf-q8_0", "gguf-f16")
+Stop = Callable[[list[int]], bool]  # says of the ids written so far whether they are enough
 
 
 class TextModel(Protocol):
-    """Something that goes on with ids; `end` is the id of the end of text."""
+    """Language model for inference; `end` is the id of the end of text."""
 
     seq_length: int
     end: int
 
-    def go_on(self, ids: Sequence[int], sampling: Sampling, stop: Callable[[list[int]], bool]) -> list[list[int]]:
+    def continuations(self, ids: Sequence[int], sampling: Sampling, stop: Stop) -> list[list[int]]:
         """Return `sampling.number` continuations, each of at most `max_tokens`, without the end of text.
 
         `stop` says whether a continuation is long enough.
@@ -47,8 +48,8 @@ class TextModel(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Opened:
-    """A model with its tokenizer; `source` says what was opened."""
+class OpenedModel:
+    """Model with its tokenizer; `source` says what was opened."""
 
     model: TextModel
     tokenizer: Tokenizer
@@ -56,12 +57,12 @@ class Opened:
 
 
 class TorchText:
-    """Our own model, in fp32 on the CPU."""
+    """Backend of our own model, in fp32 on the CPU."""
 
     def __init__(self, model: GPT, end: int) -> None:
         self._model, self.end, self.seq_length = model, end, model.shape.seq_length
 
-    def go_on(self, ids: Sequence[int], sampling: Sampling, stop: Callable[[list[int]], bool]) -> list[list[int]]:
+    def continuations(self, ids: Sequence[int], sampling: Sampling, stop: Stop) -> list[list[int]]:
         """Return continuations one after the other, from one stream of random numbers."""
         generator = torch.Generator().manual_seed(sampling.seed)
         return [self._one(ids, sampling, stop, generator) for _ in range(sampling.number)]
@@ -72,13 +73,13 @@ class TorchText:
         losses: Tensor = self._model(ids_BT, next_token_targets(ids_BT), each=True)
         return losses[:, :-1]
 
-    def _one(
-        self, ids: Sequence[int], sampling: Sampling, stop: Callable[[list[int]], bool], generator: torch.Generator
-    ) -> list[int]:
+    def _one(self, ids: Sequence[int], sampling: Sampling, stop: Stop, generator: torch.Generator) -> list[int]:
         decoder = Decoder(self._model)
         logits, found = decoder.read(ids), list[int]()
         while True:
-            chosen = pick(logits, sampling, generator)
+            chosen = sample_token(
+                logits, generator, temperature=sampling.temperature, top_k=sampling.top_k, top_p=sampling.top_p
+            )
             if chosen == self.end:
                 return found
             found.append(chosen)
@@ -88,7 +89,7 @@ class TorchText:
 
 
 class CT2Text:
-    """An exported CTranslate2 model on the CPU."""
+    """Backend of an exported CTranslate2 model, on the CPU."""
 
     def __init__(self, folder: str, tokenizer: Tokenizer, end: int, seq_length: int, threads: int) -> None:
         from train.export.ctranslate2 import open_ct2
@@ -96,7 +97,7 @@ class CT2Text:
         self._generator = open_ct2(folder, threads=threads)
         self._tokenizer, self.end, self.seq_length = tokenizer, end, seq_length
 
-    def go_on(self, ids: Sequence[int], sampling: Sampling, stop: Callable[[list[int]], bool]) -> list[list[int]]:
+    def continuations(self, ids: Sequence[int], sampling: Sampling, stop: Stop) -> list[list[int]]:
         """Return continuations, computed as one batch."""
         import ctranslate2
 
@@ -129,8 +130,8 @@ class CT2Text:
         return torch.stack(rows)
 
 
-def open_text_model(path: str, say: Callable[[str], None], *, kind: str | None = None, threads: int = 1) -> Opened:
-    """Open the newest good checkpoint of a run, or a format of an export.
+def open_text_model(path: str, say: Callable[[str], None], *, kind: str | None = None, threads: int = 1) -> OpenedModel:
+    """Return the model of a run's newest good checkpoint, or of a format of an export.
 
     Raises UsageError when the path is neither or has no such format, CorruptError when a hash does not hold.
     """
@@ -144,17 +145,17 @@ def open_text_model(path: str, say: Callable[[str], None], *, kind: str | None =
     checkpoint = store.newest_good(path, say)
     tokenizer, end = _tokenizer(storage.join(path, TOKENIZER))
     model = load_model(path, checkpoint)
-    return Opened(model=TorchText(model, end), tokenizer=tokenizer, source=f"{checkpoint.name}, fp32")
+    return OpenedModel(model=TorchText(model, end), tokenizer=tokenizer, source=f"{checkpoint.name}, fp32")
 
 
 def load_model(run: str, checkpoint: store.Checkpoint) -> GPT:
     """Return a checkpoint's model in fp32, for inference."""
     folder = store.checkpoint_path(run, checkpoint.name)
     weights = load_file(storage.join(folder, store.WEIGHTS))
-    return build_reader(weights, ModelShape(**checkpoint.recipe["model"]))
+    return inference_model(weights, ModelShape(**checkpoint.recipe["model"]))
 
 
-def build_reader(weights: Weights, shape: ModelShape) -> GPT:
+def inference_model(weights: Weights, shape: ModelShape) -> GPT:
     """Return the model with these weights in fp32, for inference; padding rows may be missing."""
     with torch.device("meta"):
         model = GPT(shape)
@@ -168,35 +169,39 @@ def build_reader(weights: Weights, shape: ModelShape) -> GPT:
     return model.eval()
 
 
-def _open_export(path: str, manifest: Manifest, kind: str | None, threads: int) -> Opened:
+def _open_export(path: str, manifest: Manifest, kind: str | None, threads: int) -> OpenedModel:
     written: list[ExportFormat] = manifest.config["formats"]
-    chosen = next((name for name in PREFERRED if name in written and kind in (None, name)), None)
-    if chosen is None:
+    asked = [name for name in written if kind in (None, name)]
+    if not asked:
         raise UsageError(f"{path}: holds {', '.join(written)}, not {kind}; export it, or leave --format out")
-    parts = tuple(part for part in manifest.parts if part.role == chosen)
-    _verify(path, manifest, parts)
-    place = storage.join(path, PLACES[chosen])
-    if chosen.startswith("gguf"):
-        return _open_gguf(place, chosen)
-    tokenizer, end = _tokenizer(storage.join(place, TOKENIZER))
-    if chosen.startswith("ct2"):
-        with storage.open_read(storage.join(place, "tokenizer_config.json")) as source:
+    chosen = min(asked, key=lambda name: FORMATS[name].preference)
+    _verify(path, manifest, [part for part in manifest.parts if part.role == chosen])
+    base, family = storage.join(path, FORMATS[chosen].path), FORMATS[chosen].family
+    if family == "gguf":
+        return _open_gguf(base, chosen)
+    tokenizer, end = _tokenizer(storage.join(base, TOKENIZER))
+    if family == "ct2":
+        with storage.open_read(storage.join(base, "tokenizer_config.json")) as source:
             seq_length = int(json.loads(source.read())["model_max_length"])
-        model: TextModel = CT2Text(place, tokenizer, end, seq_length, threads)
+        model: TextModel = CT2Text(base, tokenizer, end, seq_length, threads)
+    elif family == "transformers":
+        shape = _shape(storage.join(base, CONFIG))
+        weights = from_transformers(load_file(storage.join(base, MODEL)), shape)
+        model = TorchText(inference_model(weights, shape), end)
     else:
-        shape = _shape(storage.join(place, CONFIG))
-        weights = from_transformers(load_file(storage.join(place, MODEL)), shape)
-        model = TorchText(build_reader(weights, shape), end)
-    return Opened(model=model, tokenizer=tokenizer, source=chosen)
+        assert_never(family)
+    return OpenedModel(model=model, tokenizer=tokenizer, source=chosen)
 
 
-def _open_gguf(path: str, kind: str) -> Opened:
+def _open_gguf(path: str, kind: str) -> OpenedModel:
     from train.export.gguf_file import read_gguf, read_gguf_tokenizer
 
     weights, shape = read_gguf(path)
     tokenizer = read_gguf_tokenizer(path)
     end = _end(tokenizer)
-    return Opened(model=TorchText(build_reader(weights, shape), end), tokenizer=tokenizer, source=f"{kind}, as fp32")
+    return OpenedModel(
+        model=TorchText(inference_model(weights, shape), end), tokenizer=tokenizer, source=f"{kind}, as fp32"
+    )
 
 
 def _verify(path: str, manifest: Manifest, parts: Sequence[Part]) -> None:

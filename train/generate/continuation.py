@@ -1,20 +1,19 @@
-"""Write text with a trained model on the CPU, and say how fast and in how much memory."""
+"""Text generation from a prompt on the CPU, with its speed and its peak memory."""
 
 import dataclasses
 import resource
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from corpus.stage.progress import say
-from train.generate.backends import Opened, open_text_model
+from train.generate.backends import OpenedModel, Stop, open_text_model
 from train.generate.sampling import Sampling
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Written:
-    """Texts with their prompt, and what they cost; memory is the peak of this process."""
+class GeneratedTexts:
+    """Generated texts with their prompt, and their cost; memory is the peak of this process."""
 
     texts: tuple[str, ...]
     source: str
@@ -36,17 +35,19 @@ class Written:
         )
 
 
-def write_texts(path: str, prompt: str, sampling: Sampling, *, kind: str | None = None, threads: int = 1) -> Written:
-    """Go on with a prompt, from a run's newest good checkpoint or a format of an export.
+def write_texts(
+    path: str, prompt: str, sampling: Sampling, *, kind: str | None = None, threads: int = 1
+) -> GeneratedTexts:
+    """Return continuations of a prompt, by a run's newest good checkpoint or a format of an export.
 
     Raises UsageError when there is no such model, CorruptError when a hash does not hold.
     """
     start = time.monotonic()
     opened = open_text_model(path, say, kind=kind, threads=threads)
     loaded, cpu = time.monotonic(), time.process_time()
-    ids, found = _go_on(opened, prompt, sampling, lambda ids: False)
+    ids, found = _continuations(opened, prompt, sampling, lambda ids: False)
     seconds = time.monotonic() - loaded
-    return Written(
+    return GeneratedTexts(
         texts=tuple(prompt + opened.tokenizer.decode(one) for one in found),
         source=opened.source,
         threads=threads,
@@ -78,13 +79,13 @@ def generate(run_dir: str, prompt: str, max_tokens: int, seed: int) -> str:
     def ended(ids: list[int]) -> bool:
         return _sentence(opened.tokenizer.decode(ids)) is not None
 
-    _, (found,) = _go_on(opened, prompt, Sampling(max_tokens=max_tokens, seed=seed), ended)
+    _, (found,) = _continuations(opened, prompt, Sampling(max_tokens=max_tokens, seed=seed), ended)
     text = opened.tokenizer.decode(found)
     return prompt + (_sentence(text) or text)
 
 
-def _go_on(
-    opened: Opened, prompt: str, sampling: Sampling, stop: Callable[[list[int]], bool]
+def _continuations(
+    opened: OpenedModel, prompt: str, sampling: Sampling, stop: Stop
 ) -> tuple[list[int], list[list[int]]]:
     """Return the ids read and the continuations; a long prompt loses its beginning, not the room for what follows."""
     model = opened.model
@@ -93,11 +94,11 @@ def _go_on(
     if len(ids) > (room := model.seq_length - new + 1):
         say(f"the prompt has {len(ids):,} tokens; the last {room:,} are read, for the model sees {model.seq_length:,}")
         ids = ids[-room:]
-    return ids, model.go_on(ids, dataclasses.replace(sampling, max_tokens=new), stop)
+    return ids, model.continuations(ids, dataclasses.replace(sampling, max_tokens=new), stop)
 
 
 def _sentence(text: str) -> str | None:
     """Return the first whole sentence of a text; None when it has not ended yet."""
     ends = [text.find(mark) for mark in (". ", ".\n", "? ", "! ")]
-    found = [place for place in ends if place > 0]
+    found = [end for end in ends if end > 0]
     return text[: min(found) + 1] if found else None

@@ -1,5 +1,4 @@
-"""The model one token at a time: keys and values of earlier positions are kept, so that a token costs one forward pass
-of one position.
+"""Incremental decoding with a key-value cache: a token costs one forward pass of one position.
 
 Names of tensors as in `train.model.gpt`; there is one row.
 """
@@ -12,11 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from train.model.gpt import GPT, Attention, Block
+from train.model.gpt import GPT, Attention, TransformerBlock
 
 
 class Decoder:
-    """A model reading one text; room for `seq_length` tokens."""
+    """Decoder of one text, of at most `seq_length` tokens; keys and values of earlier positions are kept."""
 
     def __init__(self, model: GPT) -> None:
         shape = model.shape
@@ -31,7 +30,7 @@ class Decoder:
         model, start, end = self._model, self.length, self.length + len(ids)
         assert 0 < len(ids) <= model.shape.seq_length - start, "the model has positions for these tokens"
         x_TC = model.tokens(torch.tensor(ids)) + model.positions(torch.arange(start, end))
-        for layer, block in enumerate(cast(Iterable[Block], model.blocks)):
+        for layer, block in enumerate(cast(Iterable[TransformerBlock], model.blocks)):
             x_TC = x_TC + self._attend(layer, block.attention, block.attention_norm(x_TC))
             x_TC = x_TC + block.mlp(block.mlp_norm(x_TC))
         self.length = end

@@ -1,9 +1,6 @@
-"""How the next token is chosen: temperature, the k best, the most probable mass p, and a seed."""
+"""Options of text generation: length, temperature, top-k, top-p, seed and number of texts."""
 
 from dataclasses import dataclass
-
-import torch
-from torch import Tensor
 
 from corpus.errors import UsageError
 
@@ -34,16 +31,3 @@ class Sampling:
         ]
         if wrong:
             raise UsageError(f"generate: {', '.join(wrong)}")
-
-
-def pick(logits_V: Tensor, sampling: Sampling, generator: torch.Generator) -> int:  # noqa: N803 — a shape
-    """Return the id of the next token, drawn from the logits of one position."""
-    if sampling.temperature == 0 or sampling.top_k == 1:
-        return int(logits_V.argmax())
-    kept = min(sampling.top_k or len(logits_V), len(logits_V))
-    best, ids = (logits_V.float() / sampling.temperature).topk(kept)  # sorted, largest first
-    shares = best.softmax(0)
-    if sampling.top_p < 1:
-        before = shares.cumsum(0) - shares
-        shares = torch.where(before < sampling.top_p, shares, 0.0)  # the first always stays
-    return int(ids[torch.multinomial(shares, 1, generator=generator)])

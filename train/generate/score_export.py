@@ -1,4 +1,4 @@
-"""Is an export still the model that was trained? Each format is scored on held-out rows, from its own files.
+"""Scores of an export on held-out rows, each format from its own files: is it still the model that was trained?
 
 The checkpoint's fp32 masters score the same rows in the same process; what a format changes is seen in the loss and,
 finer, in the log-probability of each token. safetensors and GGUF (dequantized) are read back into our own model, and
@@ -16,36 +16,23 @@ from torch import Tensor
 
 from corpus import storage
 from corpus.errors import DataError, UsageError
-from corpus.stage.manifest import Manifest
+from corpus.stage.manifest import Manifest, has_manifest, read_manifest
 from corpus.stage.progress import progress, say
-from tokenizer.hf_json import token_lengths
-from tokenizer.token_rows import TokenRows
+from tokenizer.hf_json import TOKENIZER, token_lengths
 from train.checkpoint.store import checkpoint_name, read_checkpoint
 from train.config import ModelShape
-from train.data.tokens import validation_rows
-from train.export.config import ExportConfig, ExportFormat
-from train.export.transformers_files import TOKENIZER
+from train.data.tokens import evenly_spaced_rows, validation_rows
+from train.export.config import FORMATS, ExportConfig
 from train.export.weights import read_weights
-from train.generate.backends import TorchText, build_reader, open_text_model
+from train.generate.backends import TorchText, inference_model, open_text_model
 from train.job import read_job
-from train.loop.evaluate import chosen_rows
 
-# Mean difference of a token's log-probability, nats, from which a format is no longer the model that was trained. Seen
-# on models far from their initial weights: fp32 below 1e-5, F16 0.002, 8 bits 0.04; without the layer scale 0.28.
-LIMITS: dict[ExportFormat, float] = {
-    "folded": 1e-3,
-    "faithful": 1e-3,
-    "ct2-float32": 1e-3,
-    "gguf-f16": 0.02,
-    "gguf-q8_0": 0.1,
-    "ct2-int8": 0.1,
-}
-HALF = 0.02  # safetensors in bfloat16 or float16
+HALF_TOLERANCE = 0.02  # of safetensors in bfloat16 or float16, as of `train.export.config.FORMATS`
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Score:
-    """A format on the held-out tokens; `difference` is the mean of each token's, from the checkpoint, in nats."""
+    """Score of a format on held-out tokens; `difference` is each token's from the checkpoint, on average, in nats."""
 
     name: str
     loss: float
@@ -67,7 +54,7 @@ def check_export(
     with storage.open_read(storage.join(run, TOKENIZER)) as source:
         lengths = torch.tensor(token_lengths(source.read().decode()), dtype=torch.float64)
     num_bytes = float(lengths[rows[:, 1:]].sum())
-    trained = TorchText(build_reader(read_weights(run, checkpoint, shape), shape), end=0)
+    trained = TorchText(inference_model(read_weights(run, checkpoint, shape), shape), end=0)
     say(f"checking on {rows[:, 1:].numel():,} held-out tokens in {len(rows):,} rows")
     with progress("check", len(config.formats) + 1) as shown:
         wanted = trained.losses(rows)
@@ -76,9 +63,10 @@ def check_export(
         for kind in config.formats:
             opened = open_text_model(output, say, kind=kind, threads=torch.get_num_threads())
             losses = opened.model.losses(rows)
-            half = kind in ("folded", "faithful") and config.dtype != "float32"
+            half = FORMATS[kind].family == "transformers" and config.dtype != "float32"
+            limit = HALF_TOLERANCE if half else FORMATS[kind].tolerance
             shown.advance()
-            yield _score(kind, losses, wanted, num_bytes, limit=HALF if half else LIMITS[kind])
+            yield _score(kind, losses, wanted, num_bytes, limit=limit)
 
 
 def check_lines(config: ExportConfig, manifest: Manifest, **places: Any) -> Iterator[str]:
@@ -99,14 +87,14 @@ def check_lines(config: ExportConfig, manifest: Manifest, **places: Any) -> Iter
 
 def _held_out(tokens: str, fingerprint: str, num_tokens: int) -> Tensor:
     """Return rows of the validation split, evenly spaced, int64 (rows, seq_length), at least one."""
-    if not storage.exists(storage.join(tokens, "manifest.json")):
+    if not has_manifest(tokens):
         raise UsageError(f"{tokens}: the run's tokens are not there; name their directory with --held-out")
-    if TokenRows(tokens, "train").fingerprint != fingerprint:
+    if read_manifest(tokens, "pack").fingerprint != fingerprint:
         raise UsageError(f"{tokens}: other tokens than the checkpoint was trained on; give its own with --held-out")
     rows = validation_rows(tokens)
     if rows is None:
         raise UsageError(f"{tokens}: the validation split has no full row, so there is nothing to check with")
-    chosen = chosen_rows(len(rows), max(1, num_tokens // rows.seq_length))
+    chosen = evenly_spaced_rows(len(rows), max(1, num_tokens // rows.seq_length))
     return torch.from_numpy(rows.rows(chosen).astype(np.int64))
 
 

@@ -1,1 +1,1 @@
-"""From the command line to running ranks."""
+"""Launcher: the stage `train`, from its configuration to running ranks. No torch."""

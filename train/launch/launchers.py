@@ -1,4 +1,4 @@
-"""Start the ranks by torchrun or by DeepSpeed's launcher instead of our own; and a hostfile for many machines.
+"""Launch commands: start the ranks by torchrun or DeepSpeed's launcher instead of our own; hostfiles.
 
 Ours (`train.launch.processes`) is the better one on a single machine: it leaves ranks the time to save and knows
 their exit codes. DeepSpeed's takes a hostfile (`name slots=8` a line) and reaches the machines by ssh or pdsh; the
@@ -16,10 +16,10 @@ from corpus import storage
 from corpus.errors import RetryError, UsageError
 from corpus.stage.progress import say
 from train.config import TrainConfig
-from train.launch.processes import LOGS, environment, free_port, prepare, rank_error, run_ranks, signals_to
+from train.job import LAUNCHER_LOG
+from train.launch.processes import environment, free_port, prepare, rank_error, run_ranks, signals_to
 
 MODULE = "train.loop.rank"
-LOG = "launcher.log"
 
 
 def start(output: str, config: TrainConfig) -> None:
@@ -41,12 +41,13 @@ def start(output: str, config: TrainConfig) -> None:
     shared = environment(config.ranks)
     ours = {"RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}
     env = {name: value for name, value in shared.items() if name not in ours}
-    with open(storage.join(output, LOGS, LOG), "wb") as log:
-        process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=log)
+    log = storage.join(output, LAUNCHER_LOG)
+    with open(log, "wb") as sink:
+        process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=sink)
         with signals_to([process]) as asked:
             code = process.wait()
     if code:
-        raise rank_error(output, [code] * config.ranks, stopped=asked.is_set(), log=storage.join(output, LOGS, LOG))
+        raise rank_error(output, [code] * config.ranks, stopped=asked.is_set(), log=log)
     return None
 
 
@@ -54,11 +55,11 @@ def launch_command(output: str, config: TrainConfig) -> list[str]:
     """Return the command that starts all ranks; raises UsageError when the hostfile has not one slot for each."""
     if config.launcher == "deepspeed":
         if config.hostfile is None:
-            places = ["--num_accelerators", str(config.ranks), "--hostfile", "/dev/null"]
+            machines = ["--num_accelerators", str(config.ranks), "--hostfile", "/dev/null"]
         else:
             check_hostfile(config.hostfile, config.ranks)
-            places = ["--hostfile", config.hostfile]
-        options = [*places, "--master_port", str(free_port()), "--no_local_rank", "--module"]
+            machines = ["--hostfile", config.hostfile]
+        options = [*machines, "--master_port", str(free_port()), "--no_local_rank", "--module"]
         return [sys.executable, "-m", "deepspeed.launcher.runner", *options, MODULE, output]
     if config.hostfile is not None:
         raise UsageError(f"hostfile: only launcher deepspeed reads one, launcher is {config.launcher}")

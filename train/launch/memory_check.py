@@ -1,6 +1,6 @@
-"""Whether the ranks that are to start on this machine have room in its memory, asked before one of them starts.
+"""Memory check before the start: do the CPU ranks' model states fit into this machine?
 
-Where they have not, Linux kills one of them after minutes, and on a bad day something else that runs beside it.
+Where they do not, Linux kills one of them after minutes, and on a bad day something else that runs beside it.
 """
 
 from corpus.errors import UsageError
@@ -10,7 +10,7 @@ from train.launch.processes import has_gpu
 from train.plan.memory import model_memory
 
 
-def check_room(config: TrainConfig, shape: ModelShape) -> None:
+def check_memory(config: TrainConfig, shape: ModelShape) -> None:
     """Raise UsageError when the states of the model alone are more than this machine's memory holds on CPU ranks.
 
     Activations, buckets and libraries come on top, so what passes may still be too much. Swap does not count: a step
@@ -21,14 +21,14 @@ def check_room(config: TrainConfig, shape: ModelShape) -> None:
     memory = model_memory(
         shape, stage=config.zero_stage, ranks=config.ranks, precision=config.precision, micro_batch=config.micro_batch
     )
-    there = memory_bytes()
-    if memory is None or there is None:
+    available = memory_bytes()
+    if memory is None or available is None:
         return
     each = memory.weights + memory.gradients + memory.optimizer
-    if config.ranks * each > there:
+    if config.ranks * each > available:
         raise UsageError(
             f"no GPU is found here, and {config.ranks} CPU ranks need {config.ranks} x {each / 1e9:.1f} GB for weights,"
-            f" gradients and optimizer states at ZeRO-{config.zero_stage}; this machine has {there / 1e9:.1f} GB. "
+            f" gradients and optimizer states at ZeRO-{config.zero_stage}; this machine has {available / 1e9:.1f} GB. "
             "Train on GPUs (`corpuscle plan` says how many of which, `corpuscle doctor` what is found here), "
             "with fewer --ranks, a higher --set zero_stage, or a smaller model: --config 125m or tiny"
         )

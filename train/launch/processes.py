@@ -1,4 +1,4 @@
-"""Start the ranks of a job on this machine, watch them, and end them together.
+"""Processes of the ranks on this machine: start them, watch them, and end them together.
 
 Each rank is `python -m train.loop.rank OUTPUT` with the environment any distributed launcher sets. Started here
 rather than by torchrun so that a signal leaves the ranks the time to save (torchrun kills after 30 s), exit
@@ -6,7 +6,6 @@ codes and messages come back as they are, and no further process has to import t
 `logs/rank-N.log`; the lines for the user come through an own file descriptor. A rank that dies ends all.
 """
 
-import json
 import os
 import signal
 import socket
@@ -20,15 +19,12 @@ from pathlib import Path
 from typing import IO
 
 from corpus import storage
-from corpus.errors import CorpuscleError, CorruptError, DataError, DiskError, RetryError, UsageError
-from train.loop.rank import CONSOLE, ERROR
+from corpus.errors import CorpuscleError, RetryError
+from train.job import CONSOLE_FD, LOGS, error_path, log_path, read_error
 
-LOGS = "logs"
 POLL_SECONDS = 0.1
 GRACE_SECONDS = 15.0  # for the other ranks, once one has died
 STALE_LOCK_SECONDS = 1800.0
-
-_ERRORS = {error.exit_code: error for error in (UsageError, DataError, CorruptError, DiskError, RetryError)}
 
 
 def run_ranks(output: str, ranks: int) -> None:
@@ -44,9 +40,9 @@ def run_ranks(output: str, ranks: int) -> None:
 
 
 def prepare(output: str, ranks: int) -> None:
-    """Remove the errors of an earlier start, and make room for logs."""
+    """Remove the errors of an earlier start, and make the folder of logs."""
     for rank in range(ranks):
-        Path(storage.join(output, ERROR.format(rank))).unlink(missing_ok=True)
+        Path(error_path(output, rank)).unlink(missing_ok=True)
     os.makedirs(storage.join(output, LOGS), exist_ok=True)
 
 
@@ -60,8 +56,8 @@ def _children(output: str, ranks: int) -> Iterator[list[subprocess.Popen[bytes]]
         stack.callback(os.close, console)
         stack.callback(_end, children)
         for rank in range(ranks):
-            log = stack.enter_context(open(_log_path(output, rank), "wb"))
-            own = {"RANK": str(rank), "LOCAL_RANK": str(rank)} | ({CONSOLE: str(console)} if rank == 0 else {})
+            log = stack.enter_context(open(log_path(output, rank), "wb"))
+            own = {"RANK": str(rank), "LOCAL_RANK": str(rank)} | ({CONSOLE_FD: str(console)} if rank == 0 else {})
             children.append(_start(output, common | own, log, console))
         yield children
 
@@ -74,12 +70,12 @@ def _start(output: str, env: dict[str, str], log: IO[bytes], console: int) -> su
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=subprocess.STDOUT,
-        pass_fds=(console,) if CONSOLE in env else (),
+        pass_fds=(console,) if CONSOLE_FD in env else (),
     )
 
 
 def environment(ranks: int) -> dict[str, str]:
-    """Return what every rank's environment shares."""
+    """Return the environment variables that all ranks share."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "corpuscle" / "torch_extensions"
     _clear_stale_locks(cache)
     cores = len(os.sched_getaffinity(0))
@@ -148,16 +144,13 @@ def signals_to(children: list[subprocess.Popen[bytes]]) -> Iterator[threading.Ev
 def rank_error(output: str, codes: list[int], *, stopped: bool, log: str | None = None) -> CorpuscleError:
     """Return the error of the rank that failed first by its own doing; `log` is all ranks' when they share one."""
     for rank in range(len(codes)):
-        path = storage.join(output, ERROR.format(rank))
-        if storage.exists(path):
-            with storage.open_read(path) as source:
-                content = json.loads(source.read())
-            return _ERRORS.get(content["exit_code"], CorpuscleError)(content["message"])
+        if (error := read_error(output, rank)) is not None:
+            return error
     if stopped or RetryError.exit_code in codes:
         return RetryError(f"{output}: stopped by a signal; the same command with --resume goes on")
     if crashed := [rank for rank, code in enumerate(codes) if code > 0]:
         # The others fail because it is gone: the log that ends with another error than a lost connection tells.
-        logs = {rank: log or _log_path(output, rank) for rank in crashed}
+        logs = {rank: log or log_path(output, rank) for rank in crashed}
         tails = {rank: last_line(path) for rank, path in logs.items()}
         of_its_own = [rank for rank in crashed if "onnection" not in tails[rank]]
         if not of_its_own and any(code < 0 for code in codes):
@@ -173,7 +166,7 @@ def _killed(output: str, codes: list[int], log: str | None) -> RetryError:
     if -code == signal.SIGKILL:
         advice = "(often: out of memory); lower micro_batch or free memory, then run the same command with --resume"
         return RetryError(f"{said} {advice}")
-    path = log or _log_path(output, rank)
+    path = log or log_path(output, rank)
     tail = f"; the last it said: {last_line(path)}; all of it is in {path}" if os.path.exists(path) else ""
     return RetryError(f"{said}{tail}. The same command with --resume goes on")
 
@@ -183,10 +176,6 @@ def last_line(path: str) -> str:
     with open(path, encoding="utf-8", errors="replace") as log:
         lines = [line.strip() for line in log if line.strip()]
     return lines[-1][:500] if lines else "nothing was printed"
-
-
-def _log_path(output: str, rank: int) -> str:
-    return storage.join(output, LOGS, f"rank-{rank}.log")
 
 
 def free_port() -> int:

@@ -1,4 +1,4 @@
-"""Resume at another number of ranks or another ZeRO stage: when that needs a universal copy, and its life.
+"""Resume at another number of ranks or another ZeRO stage, by a universal copy that lives as long as the run.
 
 The launcher makes the copy in a process of its own (`train.checkpoint.universal`), the ranks load it, and it goes
 when they have ended, whatever happened; one that a kill left is removed first. No torch here.
@@ -14,24 +14,21 @@ from contextlib import contextmanager
 from corpus import storage
 from corpus.errors import CorpuscleError, DiskError
 from corpus.stage.progress import say
-from corpus.stage.workspace import WORK
-from train.checkpoint.store import Checkpoint, checkpoint_path
+from train.checkpoint.store import UNIVERSAL, Checkpoint, checkpoint_path
 from train.config import TrainConfig
-from train.launch.processes import LOGS, environment, last_line
-
-UNIVERSAL = f"{WORK}/universal"
-LOG = "universal.log"
+from train.job import UNIVERSAL_LOG
+from train.launch.processes import environment, last_line
 
 
 def needs_copy(checkpoint: Checkpoint, config: TrainConfig) -> bool:
-    """Say whether the checkpoint's shards do not fit the ranks and the stage of the configuration."""
+    """Return whether the checkpoint's shards do not fit the ranks and the stage of the configuration."""
     before, after = checkpoint.zero_stage, config.zero_stage
     return before != after or (after > 0 and checkpoint.ranks != config.ranks)  # ZeRO-0 has all states in each rank
 
 
 @contextmanager
 def universal_copy(output: str, checkpoint: Checkpoint | None, config: TrainConfig) -> Iterator[None]:
-    """Have the copy there while the block runs, when one is needed; `checkpoint` is the one resumed from.
+    """Keep a universal copy of the checkpoint resumed from while the block runs, when one is needed.
 
     Raises DiskError when it does not fit, CorpuscleError with the converter's last line when it fails.
     """
@@ -59,7 +56,7 @@ def _make(output: str, checkpoint: Checkpoint, config: TrainConfig) -> None:
         f"{checkpoint.name} was written by {checkpoint.ranks} ranks with ZeRO-{checkpoint.zero_stage}: converting it "
         f"for {config.ranks} with ZeRO-{config.zero_stage} (about {needed / 1e9:,.2f} GB of disk meanwhile)"
     )
-    log = storage.join(output, LOGS, LOG)
+    log = storage.join(output, UNIVERSAL_LOG)
     os.makedirs(os.path.dirname(log), exist_ok=True)
     with open(log, "wb") as sink:
         command = [sys.executable, "-m", "train.checkpoint.universal", output, checkpoint.name]

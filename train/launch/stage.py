@@ -1,4 +1,4 @@
-"""`train`: token shards to checkpoints; the part that needs no torch.
+"""Stage `train`: token shards to checkpoints; the part that needs no torch.
 
 It checks configuration, tokens and checkpoints, writes the job, runs the ranks and commits the manifest.
 `steps` is part of the stage's identity but not of a checkpoint's recipe: a finished run goes on with
@@ -18,6 +18,7 @@ from corpus.stage.lock import running_stage
 from corpus.stage.manifest import MANIFEST, Input, Manifest, has_manifest, read_manifest
 from corpus.stage.progress import say
 from corpus.stage.workspace import Receipt, Workspace, plan_stage
+from tokenizer.hf_json import TOKENIZER
 from tokenizer.mixture import plan_mixture
 from tokenizer.token_rows import TokenRows
 from train.checkpoint import store
@@ -26,12 +27,12 @@ from train.config import ModelShape, TrainConfig, checked, replaced
 from train.data.tokens import check_sources, unigram_entropy, validation_rows
 from train.job import Job, write_job
 from train.launch.launchers import start
-from train.launch.memory_check import check_room
+from train.launch.memory_check import check_memory
 from train.launch.reshape import needs_copy, universal_copy
 from train.loop.metrics import EVENTS, METRICS, TIMING, check_wandb, read_metrics
 
 STAGE = "train"
-TOKENIZER = "tokenizer.json"
+REVISION = 1  # raise it when the same input gives other bytes
 # Settings that were added to recipes later, with the values that earlier checkpoints were trained with.
 DEFAULTS = {"document_mask": False, "reset_positions": False, "source_weights": None}
 
@@ -54,23 +55,22 @@ def train(
     """
     config = checked(config.model_dump() | replaced(steps=steps, ranks=ranks), "train")
     _check_options(config, output, resume=resume, trust=trust)
-    packed = read_manifest(tokens, "pack")
     rows = TokenRows(tokens, "train")
     shape = config.model.shape(seq_length=rows.seq_length, vocab_size=rows.vocab_size)
     if not len(rows):
         raise UsageError(f"{tokens}: the training split has no full row; give more text, or pack shorter rows")
-    config = _in_steps(config, rows)
+    pass_rows = plan_mixture(rows, config.source_weights).pass_rows
+    config = _with_steps(config, pass_rows)
     with running_stage(output):
         if resume:
             _reopen(output, config, trust=trust)
-        inputs = [Input(name="pack", fingerprint=packed.fingerprint)]
-        workspace, manifest = plan_stage(output, stage=STAGE, config=config.identity(), inputs=inputs)
+        workspace, manifest = _planned(config, rows, output)
         if manifest is not None:
             say(f"{output}: up to date, {config.steps:,} steps trained")
             return manifest
-        check_room(config, shape)
-        job, checkpoint = _plan(config, shape, rows, tokens=tokens, output=output, resume=resume)
-        _describe(job, rows)
+        check_memory(config, shape)
+        job, checkpoint = _make_job(config, shape, rows, tokens=tokens, output=output, resume=resume)
+        _describe(job, rows, pass_rows)
         if job.resume_step < config.steps:
             write_job(job)
             with universal_copy(output, checkpoint, config):
@@ -78,11 +78,15 @@ def train(
         return _commit(workspace, job, rows)
 
 
-def _in_steps(config: TrainConfig, rows: TokenRows) -> TrainConfig:
-    """Return the configuration with its epochs over these rows, if it states any, as steps; and say how many."""
+def _planned(config: TrainConfig, rows: TokenRows, output: str) -> tuple[Workspace, Manifest | None]:
+    inputs = [Input(name="pack", fingerprint=rows.fingerprint)]
+    return plan_stage(output, stage=STAGE, revision=REVISION, config=config.identity(), inputs=inputs)
+
+
+def _with_steps(config: TrainConfig, pass_rows: int) -> TrainConfig:
+    """Return the configuration with its epochs, if it states any, turned into steps."""
     if config.epochs is None:
         return config
-    pass_rows = plan_mixture(rows, config.source_weights).pass_rows
     stepped = config.with_steps(pass_rows)
     say(f"{config.epochs:g} epochs of {pass_rows:,} rows are {stepped.steps:,} steps of {config.batch_rows:,}")
     return stepped
@@ -104,21 +108,21 @@ def can_resume(output: str) -> bool:
 
 
 def _reopen(output: str, config: TrainConfig, *, trust: bool) -> None:
-    """Take the manifest off a finished run that is to get more steps, and nothing else that differs."""
+    """Remove the manifest of a finished run that is to get more steps, and differs in nothing else."""
     if trust:
-        from train.checkpoint.trust import take_up  # torch reads the pickles: 2 s to import
+        from train.checkpoint.trust import adopt_unlisted  # torch reads the pickles: 2 s to import
 
-        take_up(output, say)
+        adopt_unlisted(output, say)
     if not has_manifest(output):
         return
     done = read_manifest(output, STAGE)
     stored = TrainConfig.model_validate(done.config)
-    if stored.recipe() == config.recipe() and config.steps > stored.steps:
+    if done.revision == REVISION and stored.recipe() == config.recipe() and config.steps > stored.steps:
         say(f"{output}: {stored.steps:,} steps are done, going on to {config.steps:,}")
         os.unlink(storage.join(output, MANIFEST))
 
 
-def _plan(
+def _make_job(
     config: TrainConfig, shape: ModelShape, rows: TokenRows, *, tokens: str, output: str, resume: bool
 ) -> tuple[Job, Checkpoint | None]:
     """Return the job and the verified checkpoint that it resumes from, if any; else clear the directory for it."""
@@ -179,10 +183,10 @@ def _run(job: Job) -> None:
         say(f"after the last step, with its checkpoint published and intact: {error}. Nothing is lost")
 
 
-def _describe(job: Job, rows: TokenRows) -> None:
+def _describe(job: Job, rows: TokenRows, pass_rows: int) -> None:
     """Say what is about to be trained, and what is missing."""
     config, shape = job.config, job.shape
-    epochs = config.steps * config.batch_rows / plan_mixture(rows, config.source_weights).pass_rows
+    epochs = config.steps * config.batch_rows / pass_rows
     begin = f", from step {job.resume_step:,}" if job.resume else ""
     say(
         f"training {shape.num_parameters:,} parameters for {config.steps:,} steps of {config.batch_rows:,} x "

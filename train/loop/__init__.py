@@ -1,1 +1,1 @@
-"""Training steps of one rank."""
+"""Training loop: the process of one rank, its steps, evaluation, metrics and DeepSpeed engine."""

@@ -1,4 +1,4 @@
-"""DeepSpeed's configuration and optimizer for a TrainConfig.
+"""DeepSpeed configuration and optimizer of a TrainConfig.
 
 Nothing is left to DeepSpeed's defaults that changes numbers: it clips at 1.0 when not told otherwise, and
 overlapped communication has given silently wrong gradients (DeepSpeed issues 5347, 6351; GPT-NeoX 1004).

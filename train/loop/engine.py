@@ -1,4 +1,4 @@
-"""The DeepSpeed engine of one rank: start, micro-steps, and its files in and out of a checkpoint.
+"""DeepSpeed engine of one rank: start and end, gradient norm, and its state into and out of a checkpoint.
 
 All of DeepSpeed that the loop needs is behind these functions, so that its surprises have one place.
 """
@@ -15,7 +15,7 @@ from torch import distributed, nn
 
 from corpus import storage
 from train.checkpoint.store import TAG, WEIGHTS
-from train.checkpoint.universal import STATES, Universal
+from train.checkpoint.universal import STATES, UniversalCopy
 from train.config import ModelShape, TrainConfig
 from train.loop.deepspeed_config import build_optimizer, deepspeed_config
 from train.model.gpt import build_model
@@ -76,7 +76,7 @@ def gradient_norm(engine: Any) -> float | None:
 
 
 def save_state(engine: Any, folder: str, *, step: int) -> None:
-    """Write everything needed to go on, and the weights alone, into a directory; on all ranks together."""
+    """Write the engine's whole state, and the weights alone, into a directory; on all ranks together."""
     client_state = {"step": step, "universal_checkpoint_info": UNIVERSAL_INFO}
     engine.save_checkpoint(folder, tag=TAG, client_state=client_state, save_latest=False)
     tensors = whole_weights(engine)
@@ -99,7 +99,7 @@ def load_state(engine: Any, folder: str, *, step: int) -> None:
 
 def load_universal(engine: Any, folder: str, *, step: int) -> None:
     """Load a universal copy, made by any number of ranks with any ZeRO stage; on all ranks together."""
-    copy = Universal(folder=storage.join(folder, TAG))
+    copy = UniversalCopy(folder=storage.join(folder, TAG))
     if engine.zero_optimization_stage():
         load_state(engine, folder, step=step)
         optimizer = engine.optimizer.optimizer

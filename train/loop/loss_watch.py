@@ -1,4 +1,4 @@
-"""The watch over a run: losses that are not finite, updates that were left out, spikes. No torch here.
+"""Stop on non-finite loss or skipped updates; warn of loss spikes, or stop on them. No torch here.
 
 Every rank sees the same numbers, so every rank decides the same. A stop comes before the step could be saved:
 the last checkpoint is from before it.
@@ -22,8 +22,8 @@ REMEDY = (
 
 
 @dataclass(kw_only=True, slots=True)
-class Watch:
-    """What is remembered of the steps so far; `skipped` counts the updates that DeepSpeed left out."""
+class LossWatch:
+    """Watch over the losses of a run; `skipped` counts the updates that DeepSpeed left out so far."""
 
     config: TrainConfig
     losses: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW))
@@ -31,14 +31,14 @@ class Watch:
     spikes: int = 0
 
     @classmethod
-    def over(cls, config: TrainConfig, losses: Iterable[float], *, skipped: int) -> "Watch":
-        """Return the watch of a run that goes on after steps with these losses."""
+    def resumed(cls, config: TrainConfig, losses: Iterable[float], *, skipped: int) -> "LossWatch":
+        """Return the watch of a run that is resumed after steps with these losses."""
         watch = cls(config=config, skipped=skipped)
         watch.losses.extend(loss for loss in losses if math.isfinite(loss))
         return watch
 
-    def look(self, step: int, *, loss: float, norm: float | None, skipped: int) -> list[str]:
-        """Look at a step that was just done; return warnings for a person.
+    def check(self, step: int, *, loss: float, norm: float | None, skipped: int) -> list[str]:
+        """Return the warnings about a step that was just done.
 
         `skipped` is DeepSpeed's count since the run began. Raises DataError when the run must stop.
         """

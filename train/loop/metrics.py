@@ -1,15 +1,15 @@
-"""What a run reports: `metrics.jsonl` (no times, so the same run gives the same bytes), `timing.jsonl`, TensorBoard
-events, and lines for a person.
+"""Metrics of a run: `metrics.jsonl`, `timing.jsonl`, TensorBoard events, Weights & Biases, and lines for a person.
 
-MFU is (6N + 12·L·d·T) · tokens/s over the peak of all devices, N without position embeddings; where no peak
-is known, as on a CPU, only the operations per second are printed.
+`metrics.jsonl` has no times, so that the same run gives the same bytes. MFU is (6N + 12·L·d·T) · tokens/s over the
+peak of all devices, N without position embeddings; where no peak is known, as on a CPU, only the operations per second
+are printed.
 """
 
 import importlib.util
 import json
 import os
 from collections.abc import Mapping
-from typing import IO, Any
+from typing import IO, Any, TypedDict
 
 from corpus import storage
 from corpus.errors import UsageError
@@ -22,13 +22,37 @@ EVENTS = "tensorboard"
 PEAK_TFLOPS = {"H200": 989.4, "H100": 989.4, "A100": 312.0}
 
 
+class Metrics(TypedDict, total=False):
+    """A line of metrics.jsonl: of a training step, or of an evaluation after one."""
+
+    step: int  # optimizer steps done [steps]
+    loss: float  # of the step's batch [nats a token]
+    learning_rate: float  # of the step
+    gradient_norm: float  # global norm of the gradients; where DeepSpeed tells it
+    validation_loss: float  # of an evaluation, over its rows [nats a token]
+    validation_loss_pubmed: float  # of the tokens of citations [nats a token]
+    validation_loss_pmc: float  # of the tokens of full texts [nats a token]
+    validation_bits_per_byte: float  # of an evaluation, over its rows [bits a byte of text]
+    validation_bits_per_byte_pubmed: float  # of citations [bits a byte of text]
+    validation_bits_per_byte_pmc: float  # of full texts [bits a byte of text]
+
+
+class Timing(TypedDict, total=False):
+    """A line of timing.jsonl: of every step, and every `log_every` steps the speed since the last."""
+
+    step: int  # optimizer steps done [steps]
+    seconds: float  # that the step took [seconds]
+    seconds_for_data: float  # of these, waiting for rows [seconds]
+    tokens_per_second: float  # over all ranks [tokens a second]
+
+
 def known_peak(device_name: str) -> float | None:
     """Return the dense bf16 peak of a GPU in TFLOP/s by its name; None when it is not in the table."""
     return next((peak for name, peak in PEAK_TFLOPS.items() if name in device_name), None)
 
 
 def speed_text(tokens_per_second: float, flops_per_token: int, peak_tflops: float | None) -> str:
-    """Return throughput for a person; `peak_tflops` is that of all devices together."""
+    """Return throughput and MFU as text; `peak_tflops` is that of all devices together."""
     gflops = tokens_per_second * flops_per_token / 1e9
     text = f"{tokens_per_second:,.0f} tokens/s  {gflops:,.0f} GFLOP/s"
     if peak_tflops is None:
@@ -36,7 +60,7 @@ def speed_text(tokens_per_second: float, flops_per_token: int, peak_tflops: floa
     return f"{text}  MFU {gflops / 10 / peak_tflops:.1f} % of {peak_tflops:,.1f} TFLOP/s"
 
 
-def read_metrics(output: str, until_step: int | None = None) -> list[dict[str, Any]]:
+def read_metrics(output: str, until_step: int | None = None) -> list[Metrics]:
     """Return the lines of metrics.jsonl up to a step; a last line cut by a kill is left out."""
     path = storage.join(output, METRICS)
     if not storage.exists(path):
@@ -48,7 +72,7 @@ def read_metrics(output: str, until_step: int | None = None) -> list[dict[str, A
 
 
 class MetricsLog:
-    """The open logs of rank 0; `step` is where the run (re)starts, later lines of an earlier try are cut."""
+    """Open logs of rank 0; `step` is where the run (re)starts, later lines of an earlier try are cut."""
 
     def __init__(self, output: str, step: int, *, wandb_project: str | None = None) -> None:
         from torch.utils.tensorboard import SummaryWriter  # a second to import; rank 0 alone needs it
@@ -67,7 +91,7 @@ class MetricsLog:
         self._metrics.flush()
         self._show(step, values)
 
-    def record_timing(self, step: int, values: Mapping[str, float]) -> None:
+    def record_timing(self, step: int, values: Timing) -> None:
         """Log values that differ from run to run: seconds and what follows from them."""
         self._timing.write(_line({"step": step, **values}))
         self._timing.flush()
@@ -86,7 +110,7 @@ class MetricsLog:
         if self._wandb is not None:
             self._wandb.finish()
 
-    def _show(self, step: int, values: Mapping[str, float]) -> None:
+    def _show(self, step: int, values: Mapping[str, Any]) -> None:
         for name, value in values.items():
             self._events.add_scalar(f"train/{name}", value, step)
         if self._wandb is not None:

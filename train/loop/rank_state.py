@@ -1,25 +1,25 @@
-"""One rank at work: what the loop, the evaluation and the checkpoints share."""
+"""State of one rank, shared by steps, evaluation and checkpoints; and its batches on the way to the device."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from tokenizer.arrays import RowIndices, TokenIds
 from tokenizer.mixture import Mixture
 from tokenizer.token_rows import TokenRows
 from train.job import Job
-from train.loop.loss_watch import Watch
+from train.loop.loss_watch import LossWatch
 from train.loop.metrics import MetricsLog
-from train.model.attention import documents_of, places_of
+from train.model.attention import document_numbers, positions_in_document
 
 
 @dataclass(kw_only=True, slots=True)
-class Run:
-    """One rank at work; `log` is rank 0's."""
+class RankState:
+    """State of one rank: job, engine, data and logs; `log` is rank 0's."""
 
     job: Job
     engine: Any
@@ -27,7 +27,7 @@ class Run:
     rank: int
     rows: TokenRows
     order: Mixture
-    watch: Watch
+    watch: LossWatch
     validation: TokenRows | None
     log: MetricsLog | None
     say: Callable[[str], None]
@@ -36,21 +36,21 @@ class Run:
     shown_step: int = 0
 
 
-def deal(batch: npt.NDArray[np.int64], *, ranks: int, micro_batch: int) -> npt.NDArray[np.int64]:
-    """Deal a global batch into (micro-steps, ranks, micro_batch) rows."""
-    return batch.reshape(-1, ranks, micro_batch)
+def shard_batch(rows: RowIndices, *, ranks: int, micro_batch: int) -> RowIndices:
+    """Return the rows of a global batch as (micro-steps, ranks, micro_batch)."""
+    return rows.reshape(-1, ranks, micro_batch)
 
 
-def to_device(run: Run, tokens: npt.NDArray[np.uint16]) -> Tensor:
+def to_device(state: RankState, tokens: TokenIds) -> Tensor:
     """Return rows of tokens as int64 (rows, seq_length) on the device."""
-    return torch.from_numpy(tokens.astype(np.int64)).to(run.device, non_blocking=True)
+    return torch.from_numpy(tokens.astype(np.int64)).to(state.device, non_blocking=True)
 
 
-def boundaries(run: Run, ids: Tensor) -> dict[str, Tensor]:
-    """Return what the model is told about document boundaries: nothing, unless the configuration asks for it."""
-    config = run.job.config
+def boundaries(state: RankState, ids: Tensor) -> dict[str, Tensor]:
+    """Return the model's arguments about document boundaries: none, unless the configuration asks for them."""
+    config = state.job.config
     if not (config.document_mask or config.reset_positions):
         return {}
-    documents = documents_of(ids, run.rows.end_of_text)
-    told = {"documents_BT": documents} if config.document_mask else {}
-    return told | ({"places_BT": places_of(documents)} if config.reset_positions else {})
+    documents = document_numbers(ids, state.rows.end_of_text)
+    arguments = {"documents_BT": documents} if config.document_mask else {}
+    return arguments | ({"positions_BT": positions_in_document(documents)} if config.reset_positions else {})

@@ -1,4 +1,4 @@
-"""The learning rate as a pure function of the step: linear warm-up from 0, then half a cosine down.
+"""Learning rate schedule, a pure function of the step: linear warm-up from 0, then half a cosine down.
 
 This is Composer's `CosineAnnealingWithWarmupScheduler`, with which BioMedLM was trained: step 0 has the rate
 0, step `warmup_steps` the peak, and the cosine spans the remaining steps.

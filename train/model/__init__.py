@@ -1,1 +1,1 @@
-"""The GPT-2 style model."""
+"""GPT-2 style language model: attention, transformer blocks, tied head with its loss."""

@@ -1,4 +1,4 @@
-"""Attention inside documents: a position sees what comes before it in its own document, and nothing else of its row.
+"""Causal attention, optionally inside documents: then a position sees only earlier ones of its own document.
 
 Off by default, since BioMedLM saw whole rows. On CUDA the mask is FlexAttention's, which skips blocks without a
 pair; elsewhere, and where dropout is on (FlexAttention has none), it is dense.
@@ -19,14 +19,14 @@ from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex
 Mask = Tensor | BlockMask
 
 
-def documents_of(ids_BT: Tensor, end_of_text: int) -> Tensor:
+def document_numbers(ids_BT: Tensor, end_of_text: int) -> Tensor:
     """Return the number of each position's document within its row, from 0; an end of text belongs to its document."""
     ends_BT = (ids_BT == end_of_text).to(torch.int32)
     return ends_BT.cumsum(dim=1) - ends_BT
 
 
-def places_of(documents_BT: Tensor) -> Tensor:
-    """Return each position's place in its document, as far as the row holds it; for positions that start anew."""
+def positions_in_document(documents_BT: Tensor) -> Tensor:
+    """Return each position's number in its document, from 0, as far as the row holds the document."""
     columns_T = torch.arange(documents_BT.shape[1], device=documents_BT.device)
     begins_BT = torch.ones_like(documents_BT, dtype=torch.bool)
     begins_BT[:, 1:] = documents_BT[:, 1:] != documents_BT[:, :-1]
@@ -35,7 +35,7 @@ def places_of(documents_BT: Tensor) -> Tensor:
 
 
 def document_mask(documents_BT: Tensor, *, dense: bool) -> Mask:
-    """Return which pairs of positions may attend: causal, and of the same document."""
+    """Return the attention mask that is causal and keeps inside documents."""
     if dense:
         same_BTT = documents_BT[:, :, None] == documents_BT[:, None, :]
         return same_BTT.tril()[:, None]

@@ -47,7 +47,7 @@ class Attention(nn.Module):
 
 
 class MLP(nn.Module):
-    """Two linear maps with a GELU between them."""
+    """Feed-forward layer: two linear maps with a GELU between them."""
 
     def __init__(self, shape: ModelShape) -> None:
         super().__init__()
@@ -60,8 +60,8 @@ class MLP(nn.Module):
         return self.project(h_BTM)
 
 
-class Block(nn.Module):
-    """One transformer layer: attention and MLP, each on a residual branch."""
+class TransformerBlock(nn.Module):
+    """Transformer layer: attention and MLP, each on a residual branch."""
 
     def __init__(self, shape: ModelShape, layer: int) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class Block(nn.Module):
 
 
 class GPT(nn.Module):
-    """The language model."""
+    """GPT-2 style language model."""
 
     def __init__(self, shape: ModelShape) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class GPT(nn.Module):
         self.tokens = nn.Embedding(shape.padded_vocab_size, shape.hidden)
         self.positions = nn.Embedding(shape.seq_length, shape.hidden)
         self.drop = nn.Dropout(shape.dropout)
-        self.blocks = nn.ModuleList(Block(shape, layer) for layer in range(shape.layers))
+        self.blocks = nn.ModuleList(TransformerBlock(shape, layer) for layer in range(shape.layers))
         self.norm = nn.LayerNorm(shape.hidden)
         self.head = TiedHead(cast(nn.Parameter, self.tokens.weight), shape.vocab_size)
 
@@ -97,32 +97,32 @@ class GPT(nn.Module):
         targets_BT: Tensor | None = None,
         *,
         documents_BT: Tensor | None = None,
-        places_BT: Tensor | None = None,
+        positions_BT: Tensor | None = None,
         each: bool = False,
     ) -> Tensor:
         """Return the mean loss in nats over all targets that are not IGNORE, a float32 scalar.
 
         With `each`, every target's loss instead, float32 (B, T), 0 where there is none; without targets, the logits
-        of the last position, (B, vocab_size). `documents_BT` keeps attention inside documents; `places_BT` replaces
+        of the last position, (B, vocab_size). `documents_BT` keeps attention inside documents; `positions_BT` replaces
         the position embeddings' indices.
         """
-        x_BTC = self.hidden_states(ids_BT, documents_BT=documents_BT, places_BT=places_BT)
+        x_BTC = self.hidden_states(ids_BT, documents_BT=documents_BT, positions_BT=positions_BT)
         if targets_BT is None:
             return cast(Tensor, self.head(x_BTC[:, -1]))
         losses = cast(Tensor, self.head(x_BTC.flatten(0, 1), targets_BT.flatten(), each=each))
         return losses.view(ids_BT.shape) if each else losses
 
     def hidden_states(
-        self, ids_BT: Tensor, *, documents_BT: Tensor | None = None, places_BT: Tensor | None = None
+        self, ids_BT: Tensor, *, documents_BT: Tensor | None = None, positions_BT: Tensor | None = None
     ) -> Tensor:
         """Return the normed residual stream that the head reads, (B, T, C)."""
-        if places_BT is None:
-            places_BT = torch.arange(ids_BT.shape[1], device=ids_BT.device)
+        if positions_BT is None:
+            positions_BT = torch.arange(ids_BT.shape[1], device=ids_BT.device)
         mask = None
         if documents_BT is not None:
             dense = documents_BT.device.type != "cuda" or self.shape.dropout > 0
             mask = document_mask(documents_BT, dense=dense)
-        x_BTC = self.drop(self.tokens(ids_BT) + self.positions(places_BT))
+        x_BTC = self.drop(self.tokens(ids_BT) + self.positions(positions_BT))
         for block in self.blocks:
             if self.activation_checkpointing and self.training:
                 x_BTC = cast(Tensor, checkpoint(block, x_BTC, mask, use_reentrant=False))

@@ -1,4 +1,4 @@
-"""The output head with its loss: cross-entropy over a large vocabulary without ever holding all logits.
+"""Output head with its loss: cross-entropy over a large vocabulary without ever holding all logits.
 
 Full fp32 logits of one 1024-token row of BioMedLM are 118 MB, and backward needs them twice. Here a block of
 positions at a time gets its logits, its loss and at once its gradients, as in Liger Kernel
@@ -21,7 +21,7 @@ BLOCK_LOGITS = {"cuda": 1 << 25, "cpu": 1 << 22}
 
 
 class TiedHead(nn.Module):
-    """Scores the vocabulary with the token embedding's own weights."""
+    """Output head that shares the token embedding's weights."""
 
     def __init__(self, weight_VC: nn.Parameter, vocab_size: int) -> None:
         super().__init__()

@@ -1,1 +1,1 @@
-"""What training takes: memory, time, cost."""
+"""Forecast of a training run: memory, time and cost, by formula. No torch."""

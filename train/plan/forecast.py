@@ -1,4 +1,4 @@
-"""`plan`: what a training run takes, before a GPU is rented. Pure arithmetic; no torch.
+"""Forecast of a training run for `plan`: time, cost, memory and disk, before a GPU is rented. Arithmetic, no torch.
 
 Steps, tokens, FLOPs and passes over each source come from the preset and the tokens' manifest; days from a
 stated MFU (6N + 12·L·d·T floating-point operations a token over the peak, as `corpuscle train` prints it).
@@ -14,7 +14,7 @@ import yaml
 from corpus.errors import UsageError
 from corpus.stage.manifest import read_manifest
 from train.config import ModelShape, TrainConfig, load_preset
-from train.plan.memory import Memory, checkpoint_bytes, export_bytes, model_memory
+from train.plan.memory import RankMemory, checkpoint_bytes, export_bytes, model_memory
 from train.plan.roofline import best_tokens_per_second, step_parts
 
 USABLE = 0.92  # of a device's memory: the rest is the CUDA context, NCCL and what the allocator loses
@@ -23,7 +23,7 @@ SECONDS_A_DAY = 86_400
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gpu:
-    """One kind of device; `bf16_tflops` is its dense peak, `memory_tb_s` its memory's speed in 10^12 bytes a second."""
+    """Kind of GPU; `bf16_tflops` is its dense peak, `memory_tb_s` its memory's speed in 10^12 bytes a second."""
 
     name: str
     memory_gb: float
@@ -34,7 +34,7 @@ class Gpu:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tokens:
-    """The tokens of the training split, by source where a manifest says so."""
+    """Tokens of the training split, by source where a manifest says so."""
 
     total: int
     by_source: Mapping[str, int]
@@ -49,8 +49,8 @@ class Tokens:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
-    """What a run takes; `days` at the stated MFU."""
+class TrainingPlan:
+    """Plan of a training run on GPUs of one kind; `days` at the stated MFU."""
 
     config: TrainConfig
     shape: ModelShape
@@ -88,7 +88,7 @@ class Plan:
         rows = self.tokens.pass_rows(self.shape.seq_length, self.config.source_weights)
         return self.config.steps * self.config.batch_rows / rows if rows else None
 
-    def memory(self, stage: int, micro_batch: int) -> Memory | None:
+    def memory(self, stage: int, micro_batch: int) -> RankMemory | None:
         """Return the memory of one GPU at a ZeRO stage; None where DeepSpeed refuses it."""
         return model_memory(
             self.shape,
@@ -121,7 +121,7 @@ class Plan:
 
 
 def load_gpus() -> dict[str, Gpu]:
-    """Return the table of devices by name."""
+    """Return the table of GPUs by name."""
     text = resources.files("train").joinpath("gpus.yaml").read_text(encoding="utf-8")
     return {name: Gpu(name=name, **fields) for name, fields in yaml.safe_load(text).items()}
 
@@ -148,7 +148,9 @@ def read_tokens(tokens: str | None) -> Tokens | None:
     )
 
 
-def make_plan(preset: str, *, tokens: str | None, gpu: str, gpus: int, mfu_percent: float, price: float | None) -> Plan:
+def make_plan(
+    preset: str, *, tokens: str | None, gpu: str, gpus: int, mfu_percent: float, price: float | None
+) -> TrainingPlan:
     """Return the plan; raises UsageError for an unknown GPU, preset or tokens, and for what cannot be laid out."""
     known = load_gpus()
     if gpu not in known:
@@ -170,7 +172,7 @@ def make_plan(preset: str, *, tokens: str | None, gpu: str, gpus: int, mfu_perce
         if found is None:
             raise UsageError(f"{preset}: states epochs, of which tokens? give --tokens, a directory or a number")
         config = config.with_steps(found.pass_rows(shape.seq_length, config.source_weights))
-    return Plan(
+    return TrainingPlan(
         config=config,
         shape=shape,
         tokens=found,
@@ -181,14 +183,14 @@ def make_plan(preset: str, *, tokens: str | None, gpu: str, gpus: int, mfu_perce
     )
 
 
-def plan_text(plan: Plan) -> str:
-    """Return the plan for a person."""
+def plan_text(plan: TrainingPlan) -> str:
+    """Return the plan as text."""
     return "\n".join(
         [*_work_lines(plan), *_time_lines(plan), *_roofline_lines(plan), *_memory_lines(plan), *_disk_lines(plan)]
     )
 
 
-def _work_lines(plan: Plan) -> Iterator[str]:
+def _work_lines(plan: TrainingPlan) -> Iterator[str]:
     config, shape = plan.config, plan.shape
     sizes = f"{shape.layers} layers of {shape.hidden:,}, {config.precision}"
     yield f"model       {shape.num_parameters:,} parameters, {sizes}"
@@ -204,7 +206,7 @@ def _work_lines(plan: Plan) -> Iterator[str]:
         yield f"            {source}: {read / count:.2f} passes over {count:,} tokens, {read:,.0f} read"
 
 
-def _time_lines(plan: Plan) -> Iterator[str]:
+def _time_lines(plan: TrainingPlan) -> Iterator[str]:
     gpu = plan.gpu
     slow = "" if plan.config.precision == "bf16" else "; that is the peak in bf16, fp32 is far below it"
     peak = f"{plan.gpus} x {gpu.bf16_tflops:,} TFLOP/s"
@@ -214,7 +216,7 @@ def _time_lines(plan: Plan) -> Iterator[str]:
     yield f"time        {plan.days:,.1f} days on {plan.gpus} {gpu.name}, {hours / 24:,.1f} GPU-days{cost}"
 
 
-def _roofline_lines(plan: Plan) -> Iterator[str]:
+def _roofline_lines(plan: TrainingPlan) -> Iterator[str]:
     """Yield the least time of each part of a step, and the throughput that no setting can pass."""
     if plan.config.precision != "bf16":
         return
@@ -229,7 +231,7 @@ def _roofline_lines(plan: Plan) -> Iterator[str]:
     yield f"at best     {best:,.0f} tokens/s on each GPU, {mfu:.1%} MFU, if every part ran at its roofline"
 
 
-def _memory_lines(plan: Plan) -> Iterator[str]:
+def _memory_lines(plan: TrainingPlan) -> Iterator[str]:
     config = plan.config
     rows = min(config.micro_batch, config.batch_rows // plan.gpus)
     room = f"{plan.gpu.memory_gb:g} GB, {USABLE:.0%} of it usable"
@@ -250,7 +252,7 @@ def _memory_lines(plan: Plan) -> Iterator[str]:
         yield f"            {stage}{mark}    {'  '.join(texts)}  {most or 'none fits'}"
 
 
-def _disk_lines(plan: Plan) -> Iterator[str]:
+def _disk_lines(plan: TrainingPlan) -> Iterator[str]:
     size = checkpoint_bytes(plan.shape, plan.config.precision)
     kept = plan.config.keep_checkpoints
     room = f"{(kept + 1) * size / 1e9:,.1f} GB for {kept} kept and one being written"

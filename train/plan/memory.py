@@ -1,4 +1,4 @@
-"""Memory and disk of a training run, by formula: DeepSpeed's states on each GPU, activations, checkpoints, model files.
+"""Memory and disk of a training run, by formula: states and activations on each GPU, checkpoints, model files.
 
 The model states were held against the tensors that live on a rank of real DeepSpeed runs
 (`tests/support/zero_memory.py`, 0.19.8, two ranks): every stage and precision agrees to 0.1 %. N parameters with
@@ -27,8 +27,8 @@ _ACTIVATION = {"bf16": 34, "fp32": 66}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Memory:
-    """Bytes on one GPU at one ZeRO stage, at the most of a step."""
+class RankMemory:
+    """Memory of one rank at one ZeRO stage, in bytes, at its peak in a step."""
 
     stage: int
     weights: int
@@ -50,7 +50,7 @@ def padded_parameters(shape: ModelShape) -> int:
 
 def model_memory(
     shape: ModelShape, *, stage: int, ranks: int, precision: str, micro_batch: int, recompute: bool = False
-) -> Memory | None:
+) -> RankMemory | None:
     """Return the memory of one rank; None where DeepSpeed refuses: ZeRO-0 in bf16 with fp32 sums of gradients.
 
     `recompute` is activation checkpointing of the layers.
@@ -61,7 +61,7 @@ def model_memory(
     shared = {0: 1, 1: ranks, 2: ranks, 3: ranks}[stage]
     gradients = {0: 4 * n, 1: 6 * n if w == 2 else 4 * n, 2: 4 * n // ranks, 3: 4 * n // ranks}[stage]
     has_buckets = stage >= 2 or (stage == 1 and w == 4)
-    return Memory(
+    return RankMemory(
         stage=stage,
         weights=w * n if stage < 3 else w * n // ranks + w * persistent_parameters(shape),
         gradients=gradients,
@@ -82,7 +82,7 @@ def persistent_parameters(shape: ModelShape) -> int:
 
 
 def activation_bytes(shape: ModelShape, *, rows: int, precision: str, recompute: bool = False) -> int:
-    """Return what forward keeps for backward, and the head's working memory.
+    """Return the bytes of activations that forward keeps for backward, with the head's working memory.
 
     With `recompute` only each layer's input is kept, and one layer at a time in full.
     """

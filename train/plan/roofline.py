@@ -1,4 +1,4 @@
-"""What a training step must compute and move, part by part, and so the least time it can take on a device.
+"""Roofline of a training step: operations and bytes of each part, and so the least time on a device.
 
 Each part takes at least the longer of its floating-point operations over the peak and its bytes over the memory's
 speed (Williams, Waterman and Patterson, "Roofline", CACM 2009); the parts run one after another. Counted is what this
@@ -29,8 +29,8 @@ LOSS_BYTES_A_LOGIT = 34  # what `train.model.head` reads and writes for one logi
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Part:
-    """One part of a step on one device: operations, bytes, and seconds at least by each."""
+class StepPart:
+    """Part of a step on one device: operations, bytes, and the least seconds by each."""
 
     name: str
     flops: float
@@ -51,12 +51,13 @@ class Part:
 
 def step_parts(
     shape: ModelShape, *, micro_batch: int, accumulation: int, tflops: float, tb_s: float
-) -> tuple[Part, ...]:
+) -> tuple[StepPart, ...]:
     """Return the parts of one optimizer step on one device, `accumulation` micro-steps of `micro_batch` rows.
 
     `tflops` is the device's dense bf16 peak, `tb_s` its memory's speed in 10^12 bytes a second.
     """
-    c, t, v, layers = shape.hidden, shape.seq_length, shape.padded_vocab_size, shape.layers
+    c, t = shape.hidden, shape.seq_length
+    v, layers = shape.padded_vocab_size, shape.layers
     tokens = micro_batch * t * accumulation
     n = padded_parameters(shape)
     blocks = -(-micro_batch * t // max(1, HEAD_BLOCK_LOGITS // v)) * accumulation
@@ -69,7 +70,7 @@ def step_parts(
         "data": (0, 8 * tokens),
     }
     return tuple(
-        Part(
+        StepPart(
             name=name,
             flops=float(flops),
             num_bytes=float(num_bytes),
@@ -80,6 +81,6 @@ def step_parts(
     )
 
 
-def best_tokens_per_second(parts: tuple[Part, ...], tokens: int) -> float:
-    """Return the throughput of a device that takes the least time in every part of a step of so many tokens."""
+def best_tokens_per_second(parts: tuple[StepPart, ...], tokens: int) -> float:
+    """Return the greatest throughput: every part of a step of so many tokens takes its least time."""
     return tokens / sum(part.seconds for part in parts)

@@ -1,6 +1,6 @@
-"""One HTTP client for all that is fetched: what may be asked, what an answer must be, and when to ask again.
+"""HTTP client of all fetches: what may be asked, what an answer must be, and when to ask again.
 
-A `Source` is the only scheme, host and port that is contacted; a redirect to any other is a fault. No proxy, netrc,
+A `Host` is the only scheme, name and port that is contacted; a redirect to any other is a fault. No proxy, netrc,
 cookie or credential is read or sent unless a proxy is named. A body counts only when the caller's check has accepted
 it: a length alone proves nothing, because a cut connection without Content-Length looks like an end.
 """
@@ -20,14 +20,13 @@ from yarl import URL
 
 from corpus.errors import UsageError
 from corpus.fetch.http.pace import Gate, Pace
-from corpus.fetch.http.tally import Tally
-from corpus.stage.manifest import PACKAGE_VERSION
+from corpus.fetch.http.tally import FetchTally
+from corpus.stage.manifest import package_version
 
 Checked = TypeVar("Checked")
 
 BODY_CAP = 200_000_000  # bytes of one object held in memory; the largest XML of PMC have tens of MB
 _REDIRECTS = 3
-_CHUNK = 1 << 18
 _GONE, _BUSY, _MOVED = (404, 410), (429, 500, 502, 503, 504), (301, 302, 303, 307, 308)
 # Faults that the next attempt is likely to repeat.
 CERTAIN = frozenset({"gone", "denied", "wrong_md5", "unverified", "unexpected", "too_large"})
@@ -39,7 +38,8 @@ class Fault(Exception):  # noqa: N818  a fault is not yet an error: most are ret
 
     def __init__(self, kind: str, detail: str, *, url: str = "", wait: float = 0.0) -> None:
         super().__init__(f"{url}: {kind}: {detail}")
-        self.kind, self.detail, self.url, self.wait = kind, detail, url, wait
+        self.kind, self.detail = kind, detail
+        self.url, self.wait = url, wait
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,7 +57,7 @@ class Answer:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Source:
+class Host:
     """Where objects are fetched from: a base address, under which a key is a path."""
 
     base: str
@@ -73,16 +73,17 @@ class Source:
         return f"{address.rstrip('/') if not key else address}{'?' + query if query else ''}"
 
     def allows(self, url: str) -> bool:
-        """Say whether an address is at this source."""
+        """Say whether an address is at this host."""
         # The prefix ends behind the host, so nothing that follows can name another; 13 µs less than the comparison.
         return url.startswith(f"{self.base.rstrip('/')}/") or _origin(url) == _origin(self.base)
 
 
 class Client:
-    """Fetches from one source; use it as an asynchronous context manager."""
+    """Fetches from one host; use it as an asynchronous context manager."""
 
-    def __init__(self, source: Source, *, pace: Pace, tally: Tally, proxy: str | None = None) -> None:
-        self.source, self.pace, self.tally, self._proxy = source, pace, tally, proxy
+    def __init__(self, host: Host, *, pace: Pace, tally: FetchTally, proxy: str | None = None) -> None:
+        self.host, self.pace = host, pace
+        self.tally, self._proxy = tally, proxy
         self.gate = Gate(pace.connections)
         self._session: aiohttp.ClientSession | None = None
 
@@ -92,7 +93,7 @@ class Client:
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,
-            headers={"User-Agent": f"corpuscle/{PACKAGE_VERSION}", "Accept-Encoding": "identity"},
+            headers={"User-Agent": f"corpuscle/{package_version()}", "Accept-Encoding": "identity"},
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.pace.grace, sock_read=self.pace.grace),
         )
         return self
@@ -140,8 +141,8 @@ class Client:
         assert self._session is not None
         try:
             for _ in range(_REDIRECTS + 1):
-                if not self.source.allows(url):
-                    raise Fault("redirect", f"sent to {url[:200]}, only {self.source.base} is asked", url=url)
+                if not self.host.allows(url):
+                    raise Fault("redirect", f"sent to {url[:200]}, only {self.host.base} is asked", url=url)
                 self.tally.requests += 1
                 async with asyncio.timeout(self.pace.grace):  # aiohttp limits each read, not the whole head
                     answer = await self._session.get(

@@ -59,7 +59,7 @@ async def collect(client: Client, batches: Iterable[Batch]) -> list[Receipt]:
 
     Raises RetryError when objects could not be had, after all the others were; the same command asks for them alone.
     """
-    run = _Run(client, batches)
+    run = _Collection(client, batches)
     workers = [asyncio.create_task(run.work()) for _ in range(client.pace.connections)]
     try:
         await asyncio.gather(*workers)
@@ -74,7 +74,7 @@ async def collect(client: Client, batches: Iterable[Batch]) -> list[Receipt]:
     return run.receipts
 
 
-class _Run:
+class _Collection:
     """What the workers of one collection share."""
 
     def __init__(self, client: Client, batches: Iterable[Batch]) -> None:
@@ -124,7 +124,7 @@ def _jobs(client: Client, batches: Iterable[Batch], opened: set[Batch]) -> Itera
 def _stop_when_down(client: Client, in_a_row: int, fault: Fault) -> None:
     if in_a_row >= client.pace.give_up_after:
         raise RetryError(
-            f"{client.source.base}: {in_a_row} objects failed in a row, the last with `{fault.kind}`: {fault.detail} "
+            f"{client.host.base}: {in_a_row} objects failed in a row, the last with `{fault.kind}`: {fault.detail} "
             f"({fault.url}). What was fetched is kept; run the same command again"
         )
 

@@ -1,4 +1,4 @@
-"""One large file, resumed where it broke off: `.name.part`, Range and If-Range, length, MD5, fsync, rename.
+"""Download of one large file, resumed where it broke off: `.name.part`, Range and If-Range, length, MD5, fsync, rename.
 
 A part is continued only when the server still has the same file (its ETag or date is kept beside the part) and says
 with 206 and Content-Range that it goes on at that very byte; otherwise the file begins again. The file gets its name
@@ -134,8 +134,7 @@ def _note_validator(wanted: Wanted, response: aiohttp.ClientResponse) -> None:
 
 
 def _publish(wanted: Wanted) -> None:
-    os.replace(wanted.part, wanted.path)
-    storage.sync_folder(os.path.dirname(wanted.path) or ".")
+    storage.publish(wanted.part, wanted.path)
     Path(f"{wanted.part}.json").unlink(missing_ok=True)
 
 

@@ -1,4 +1,4 @@
-"""What has arrived so far, in the order of arrival, safe against a kill at any byte.
+"""Journal of a batch: the objects that arrived so far, in the order of arrival, safe against a kill at any byte.
 
 A record is a position in the plan, a note and a payload, with a CRC-32 over all of it. One `write` appends one record,
 so a kill loses at most what was in flight; a torn or damaged tail is cut off when the file is opened again.
@@ -19,7 +19,7 @@ _RECORD_CAP = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class JournalEntry:
     """Where a record lies: its note begins at `offset`."""
 
     offset: int
@@ -34,7 +34,7 @@ class Journal:
         self.path = path
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
         self._file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
-        self.entries: dict[int, Entry] = {}
+        self.entries: dict[int, JournalEntry] = {}
         self._end = 0
         self._recover()
 
@@ -58,7 +58,7 @@ class Journal:
             raise DiskError(
                 f"cannot write {self.path}: {error.strerror}; free space and run the same command again"
             ) from error
-        self.entries.setdefault(position, Entry(self._end + _HEADER.size, len(note), len(payload)))
+        self.entries.setdefault(position, JournalEntry(self._end + _HEADER.size, len(note), len(payload)))
         self._end += len(data)
 
     def read(self, position: int) -> tuple[bytes, bytes]:
@@ -86,7 +86,7 @@ class Journal:
         if self._end < size:
             os.ftruncate(self._file, self._end)
 
-    def _scan(self, size: int) -> Iterator[tuple[int, Entry]]:
+    def _scan(self, size: int) -> Iterator[tuple[int, JournalEntry]]:
         offset = 0
         while offset + _HEADER.size <= size:
             head = os.pread(self._file, _HEADER.size, offset)
@@ -98,5 +98,5 @@ class Journal:
             data = os.pread(self._file, length, start)
             if zlib.crc32(data, zlib.crc32(head[4:16])) != check:
                 return
-            yield position, Entry(start, note_bytes, payload_bytes)
+            yield position, JournalEntry(start, note_bytes, payload_bytes)
             offset = start + length

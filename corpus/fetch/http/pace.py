@@ -1,4 +1,4 @@
-"""How hard a server is asked: attempts, waits, deadlines, and how many requests at once.
+"""Pace of requests to a server: attempts, waits, deadlines, and how many at once.
 
 A server that answers "slow down" halves the number of requests in flight, at most once a second; every success adds a
 little again. Waits between attempts grow and are drawn at random, so that clients do not come back together.

@@ -1,4 +1,4 @@
-"""What a fetch did so far: counts for the eye, and a log of JSON lines for the record.
+"""Tally of a fetch: counts for the eye, and a log of JSON lines for the record.
 
 Every fault, with its kind and URL, is a line of `fetch.jsonl`; the terminal shows rate, what is left, and
 faults by kind.
@@ -14,14 +14,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import IO, Any
 
+from rich.filesize import decimal
+
 from corpus.stage.progress import LINE_SECONDS, say
 
 LOG = "fetch.jsonl"
 _ENOUGH = 16  # objects that are done, from which their mean says something of the others
-_UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
-class Tally:
+class FetchTally:
     """Counts of one phase of a fetch, and the log of the whole; `total` objects are expected."""
 
     def __init__(self, log_path: str) -> None:
@@ -65,11 +66,11 @@ class Tally:
         # The bytes of files in flight count already: a mean over few that are done would be far too large.
         each = self.bytes / self.done if self.done >= _ENOUGH or not self._guess else self._guess
         seconds_left = left / rate if self.done >= _ENOUGH else left * each / speed if speed else 0.0
-        ahead = f", about {size_text(left * each)} and {duration(seconds_left)} left" if seconds_left else ""
+        ahead = f", about {decimal(int(left * each))} and {duration(seconds_left)} left" if seconds_left else ""
         kinds = self._kinds()
         return (
             f"{self.label}: {self.done + self.reused:,} of {self.total:,} {self.unit}, {rate:,.0f}/s, "
-            f"{size_text(speed)}/s{ahead}" + (f"; faults: {kinds}" if kinds else "")
+            f"{decimal(int(speed))}/s{ahead}" + (f"; faults: {kinds}" if kinds else "")
         )
 
     def faults_line(self, log: str) -> str:
@@ -108,14 +109,6 @@ class Tally:
             else:
                 await asyncio.sleep(LINE_SECONDS)
                 say(self.line())
-
-
-def size_text(num_bytes: float) -> str:
-    """Return bytes in decimal units."""
-    unit = 0
-    while num_bytes >= 1000 and unit < len(_UNITS) - 1:
-        num_bytes, unit = num_bytes / 1000, unit + 1
-    return f"{num_bytes:.0f} B" if unit == 0 else f"{num_bytes:.1f} {_UNITS[unit]}"
 
 
 def duration(seconds: float) -> str:

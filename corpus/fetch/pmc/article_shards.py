@@ -1,4 +1,4 @@
-"""A shard of articles: XML by small GETs, each proven by its MD5, and the shard and its index written from the journal.
+"""Shards of articles: XML by small GETs, each proven by its MD5, and the shard and its index written from the journal.
 
 A slot is one article of the shard: one to fetch, or one that an earlier store holds and the source no longer lists.
 """
@@ -20,7 +20,7 @@ from corpus.fetch.http.client import Answer, Client, Fault
 from corpus.fetch.http.collect import Batch
 from corpus.fetch.pmc.metadata_files import GONE_FOR_GOOD, fetch_json
 from corpus.fetch.pmc.metadata_rows import Detail, read_detail, verdict, xml_key
-from corpus.fetch.pmc.previous_store import Previous
+from corpus.fetch.pmc.previous_store import PreviousStore
 from corpus.ncbi.archives.article_store import (
     ARTICLES,
     END_OF_TAR,
@@ -65,39 +65,39 @@ class Group:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Shop:
+class ShardSources:
     """What all shards of a run share."""
 
     workspace: Workspace
     spool: str
-    previous: Previous
+    previous: PreviousStore
     config: FetchPmcConfig
 
 
 class ArticleBatch(Batch):
     """The articles of one shard."""
 
-    def __init__(self, group: Group, shop: Shop) -> None:
+    def __init__(self, group: Group, sources: ShardSources) -> None:
         slots = group.slots
         keys = json.dumps([slot.key for slot in slots])
         self.digest = hashlib.sha256(keys.encode()).hexdigest()
         self._range = f"{slots[0].key[0]:010d}-{slots[-1].key[0]:010d}"
         name = f"articles-{self._range}-{self.digest[:16]}"
-        super().__init__(name, os.path.join(shop.spool, f"{name}.journal"))
-        self._slots, self._texts, self._shop = slots, group.texts, shop
+        super().__init__(name, os.path.join(sources.spool, f"{name}.journal"))
+        self._slots, self._texts, self._sources = slots, group.texts, sources
 
     def finished(self) -> Receipt | None:
         """Return the receipt of this shard when this run has written it, or the earlier store has the very same."""
-        if done := self._shop.workspace.finished(self.name, of=self.digest):
+        if done := self._sources.workspace.finished(self.name, of=self.digest):
             return done
         rows = [slot.old for slot in self._slots if slot.old is not None]
         if len(rows) < len(self._slots) or len({row.shard for row in rows}) != 1:
             return None
-        part = self._shop.previous.intact(f"shards/{rows[0].shard}")
+        part = self._sources.previous.intact(f"shards/{rows[0].shard}")
         if part is None or part.rows != len(rows):
             return None
         receipt = Receipt(task=self.name, parts=(part, self._write_index(rows)), facts=self._facts(rows, {}))
-        return self._shop.workspace.finish(receipt, of=self.digest)
+        return self._sources.workspace.finish(receipt, of=self.digest)
 
     def open(self) -> Sequence[int]:
         """Take over the articles that the earlier store has unchanged; return the positions that are missing."""
@@ -111,7 +111,7 @@ class ArticleBatch(Batch):
             rows = [
                 slot.old for slot in self._slots if slot.old is not None and (slot.old.shard, slot.old.offset) in kept
             ]
-            path = storage.join(self._shop.previous.base, "shards", shard)
+            path = storage.join(self._sources.previous.base, "shards", shard)
             if not storage.exists(path):
                 continue
             for row, member in _members(path, sorted((row for row in rows if row.shard == shard), key=_offset)):
@@ -126,7 +126,7 @@ class ArticleBatch(Batch):
         slot = self._slots[position]
         assert slot.detail is not None, "what vanished is in the earlier store"
         detail = dataclasses.replace(slot.detail, json=self._texts[slot.text].as_py())
-        url = client.source.url(xml_key(detail.pmcid, detail.version))
+        url = client.host.url(xml_key(detail.pmcid, detail.version))
         try:
             detail, xml, digest = await _fetch_article(client, detail, url)
         except Fault as fault:
@@ -136,7 +136,7 @@ class ArticleBatch(Batch):
             client.tally.note("dropped", reason=reason, url=url, detail=fault.detail)
             self.journal.add(position, json.dumps({"drop": reason}).encode(), b"")
             return 0
-        if reason := verdict(detail, self._shop.config):  # the metadata changed meanwhile
+        if reason := verdict(detail, self._sources.config):  # the metadata changed meanwhile
             self.journal.add(position, json.dumps({"drop": reason}).encode(), b"")
             return 0
         member = pack_member(detail.name, detail.json, xml)
@@ -153,7 +153,7 @@ class ArticleBatch(Batch):
             rows = [dataclasses.replace(row, shard=shard) for row in rows]
             parts = (self._write_shard(f"shards/{shard}", len(rows)), self._write_index(rows))
         receipt = Receipt(task=self.name, parts=parts, facts=self._facts(rows, drops))
-        self._shop.workspace.finish(receipt, of=self.digest)
+        self._sources.workspace.finish(receipt, of=self.digest)
         self.journal.remove()
         return receipt
 
@@ -174,7 +174,7 @@ class ArticleBatch(Batch):
 
     def _write_shard(self, path: str, num_articles: int) -> Part:
         digest, size = hashlib.sha256(), 0
-        with storage.write_atomic(self._shop.workspace.path(path)) as sink:
+        with storage.write_atomic(self._sources.workspace.path(path)) as sink:
             for block in self._blocks():
                 sink.write(block)
                 digest.update(block)
@@ -193,8 +193,8 @@ class ArticleBatch(Batch):
         marks = json.dumps([(row.shard, row.doc_id, row.vanished) for row in rows])
         tag = hashlib.sha256(marks.encode()).hexdigest()[:8]
         path = f"index/pmc-{self._range}-{tag}.parquet"
-        parquet.write_table(self._shop.workspace.path(path), table)
-        return self._shop.workspace.measure(path, role=INDEX, rows=len(rows))
+        parquet.write_table(self._sources.workspace.path(path), table)
+        return self._sources.workspace.measure(path, role=INDEX, rows=len(rows))
 
     def _facts(self, rows: Sequence[IndexRow], drops: dict[str, int]) -> dict[str, Any]:
         listed = [row for row in rows if not row.vanished]

@@ -1,4 +1,4 @@
-"""From an inventory to what is fetched: candidates, the rounds their metadata is asked in, ranges of ids.
+"""Candidates of a fetch, from an inventory: the rounds their metadata is asked in, ranges of ids.
 
 All of it is a function of the inventory and the configuration, never of the order in which answers come.
 """
@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from corpus.fetch.config import VERSIONS, FetchPmcConfig
-from corpus.fetch.pmc.catalog import Catalog, CatalogWriter, deal
-from corpus.fetch.pmc.inventory_rows import Ids, Listing, scatter
+from corpus.fetch.pmc.catalog import Catalog, CatalogWriter, partition_by_id
+from corpus.fetch.pmc.inventory_rows import Listing, PmcIds, scatter
 
 ROUND_SLACK = 64  # candidates asked for beyond the limit, in a first round
 
@@ -23,7 +23,7 @@ class Candidates:
     """The article versions worth asking about, and how many were not, by reason."""
 
     catalog: Catalog
-    listed: Ids  # every id of the inventory, sorted
+    listed: PmcIds  # every id of the inventory, sorted
     num_rows: int  # article versions of the inventory
     num_others: int  # keys of the inventory that name none
     dropped: Counter[str] = field(default_factory=Counter)
@@ -36,11 +36,11 @@ def find_candidates(paths: Sequence[str], columns: Sequence[str], config: FetchP
     `paths` are the data files of an inventory, `folder` is a local one to work in. Raises CorruptError for a damaged
     inventory, DiskError for a full disk.
     """
-    dealt = deal(paths, columns, os.path.join(folder, "listed"))
+    dealt = partition_by_id(paths, columns, os.path.join(folder, "listed"))
     writer = CatalogWriter(os.path.join(folder, "candidates"))
     wanted = _Wanted(config.ids) if config.ids else None
     dropped = Counter[str]()
-    listed: list[Ids] = []
+    listed: list[PmcIds] = []
     for block in dealt:
         asked = wanted.of(block) if wanted else block
         newest = asked.newest()
@@ -82,14 +82,14 @@ def rounds(catalog: Catalog, limit: int | None) -> Iterator[Catalog]:
         done += size
 
 
-def first_of(pmcids: Ids, limit: int | None) -> Ids:
+def first_of(pmcids: PmcIds, limit: int | None) -> PmcIds:
     """Return the ids that a limit lets through, sorted."""
     if limit is None or len(pmcids) <= limit:
         return pmcids
     return np.sort(pmcids[np.argsort(scatter(pmcids), kind="stable")[:limit]])
 
 
-def cut(pmcids: Ids, size: int, borders: Sequence[int] = ()) -> list[tuple[int, int]]:
+def cut(pmcids: PmcIds, size: int, borders: Sequence[int] = ()) -> list[tuple[int, int]]:
     """Cut sorted ids into ranges of about `size`; return the first place of each, and the one behind its last.
 
     `borders` are the first ids of ranges that exist already: a new article then changes one file, not all behind it. A
@@ -126,7 +126,7 @@ class _Wanted:
         return (*map("PMC{}".format, plain), *(f"PMC{one // VERSIONS}.{one % VERSIONS}" for one in pairs))
 
 
-def is_in(values: Ids, among: Ids) -> npt.NDArray[np.bool_]:
+def is_in(values: PmcIds, among: PmcIds) -> npt.NDArray[np.bool_]:
     """Say of each value whether it is among some sorted ones; no table of those is made."""
     if not len(among):
         return np.zeros(len(values), np.bool_)

@@ -1,4 +1,4 @@
-"""What an inventory lists, sorted by id on the local disk, so that memory holds 8 bytes an article and no more.
+"""Catalog of article versions, sorted by id on the local disk, so that memory holds 8 bytes an article and no more.
 
 Rows come in any order. They are dealt out to files, one a span of ids, and each file is then sorted and filtered alone.
 Nothing here is kept over a kill: it is made again from the archived inventory, 1 CPU second a million rows.
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from corpus.errors import DiskError
-from corpus.fetch.pmc.inventory_rows import Ids, Listing, read_listing
+from corpus.fetch.pmc.inventory_rows import Listing, PmcIds, read_listing
 
 _ROW = np.dtype([("pmcid", "<i8"), ("version", "<i4"), ("etag", "u1", (16,))])
 _SPAN_BITS = 18  # ids of one file: 262,144, of which some 60 % are open access
@@ -23,13 +23,13 @@ class Catalog:
     """Article versions in a file, sorted by id, one an id; `rows` are those of the file that count, None for all."""
 
     path: str
-    pmcids: Ids
-    rows: Ids | None = None
+    pmcids: PmcIds
+    rows: PmcIds | None = None
 
     def __len__(self) -> int:
         return len(self.pmcids)
 
-    def take(self, rows: Ids) -> "Catalog":
+    def take(self, rows: PmcIds) -> "Catalog":
         """Return some of the rows of a whole catalog, given in ascending order."""
         assert self.rows is None
         return replace(self, pmcids=self.pmcids[rows], rows=rows)
@@ -53,7 +53,7 @@ class CatalogWriter:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._pmcids: list[Ids] = []
+        self._pmcids: list[PmcIds] = []
         os.makedirs(os.path.dirname(path), exist_ok=True)
         open(path, "wb").close()
 
@@ -68,7 +68,7 @@ class CatalogWriter:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Dealt:
+class IdPartitions:
     """The rows of an inventory in files of a span of ids each, in the order of ids."""
 
     folder: str
@@ -80,7 +80,7 @@ class Dealt:
             yield _listing(np.fromfile(os.path.join(self.folder, name), _ROW))
 
 
-def deal(paths: Sequence[str], columns: Sequence[str], folder: str) -> Dealt:
+def partition_by_id(paths: Sequence[str], columns: Sequence[str], folder: str) -> IdPartitions:
     """Deal out the data files of an inventory below a local folder; raises CorruptError and DiskError."""
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
@@ -92,7 +92,7 @@ def deal(paths: Sequence[str], columns: Sequence[str], folder: str) -> Dealt:
                 _append(os.path.join(folder, f"{span:06d}"), listing.take(spans == span))
             num_rows += len(listing)
             num_others += others
-    return Dealt(folder=folder, num_rows=num_rows, num_others=num_others)
+    return IdPartitions(folder=folder, num_rows=num_rows, num_others=num_others)
 
 
 def _append(path: str, listing: Listing) -> None:
@@ -113,5 +113,5 @@ def _listing(rows: np.ndarray) -> Listing:
     )
 
 
-def _joined(parts: Sequence[Ids]) -> Ids:
+def _joined(parts: Sequence[PmcIds]) -> PmcIds:
     return np.concatenate(parts) if parts else np.zeros(0, np.int64)

@@ -69,9 +69,7 @@ async def find_inventory(client: Client, wanted: str | None) -> Inventory:
     fitting = [name for name in names if wanted is None or name.startswith(wanted)]
     if not fitting:
         span = f"there are {names[0]} to {names[-1]}" if names else "there are none"
-        raise UsageError(
-            f"--inventory {wanted or '(newest)'}: {span} at {client.source.url(PREFIX)} (kept for 30 days)"
-        )
+        raise UsageError(f"--inventory {wanted or '(newest)'}: {span} at {client.host.url(PREFIX)} (kept for 30 days)")
     for name in reversed(fitting):
         try:
             return await _fetch_manifest(client, name)
@@ -79,12 +77,12 @@ async def find_inventory(client: Client, wanted: str | None) -> Inventory:
             # Today's folder may be listed before its manifest is there; an older one may just have expired.
             if fault.kind != "gone" or name == fitting[0]:
                 raise
-    raise RetryError(f"{client.source.url(PREFIX)}: no inventory could be read; try again")
+    raise RetryError(f"{client.host.url(PREFIX)}: no inventory could be read; try again")
 
 
 async def _fetch_manifest(client: Client, date: str) -> Inventory:
-    url = client.source.url(f"{PREFIX}{date}/manifest.json")
-    stated = await _checksum(client, client.source.url(f"{PREFIX}{date}/manifest.checksum"))
+    url = client.host.url(f"{PREFIX}{date}/manifest.json")
+    stated = await _checksum(client, client.host.url(f"{PREFIX}{date}/manifest.checksum"))
 
     def check(answer: Answer) -> Inventory:
         if stated and hashlib.md5(answer.body, usedforsecurity=False).hexdigest() != stated:
@@ -142,7 +140,7 @@ async def archive(client: Client, inventory: Inventory, folder: str) -> None:
     """
     for file in inventory.files:
         wanted = Wanted(
-            url=client.source.url(file.key), path=os.path.join(folder, inventory.path(file.name)), md5=file.md5
+            url=client.host.url(file.key), path=os.path.join(folder, inventory.path(file.name)), md5=file.md5
         )
         await download(client, wanted)
     with storage.write_atomic(os.path.join(folder, inventory.path(ARCHIVED))) as sink:

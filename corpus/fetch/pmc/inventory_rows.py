@@ -1,4 +1,4 @@
-"""The article versions that an inventory lists: S3 Inventory's CSV comes in, arrays of ids, versions, ETags go out.
+"""Rows of an inventory: S3 Inventory's CSV comes in, arrays of PMC ids, versions and ETags go out.
 
 Only keys of the exact form `metadata/PMC<id>.<version>.json` count: no other key is ever made into a path or a request.
 """
@@ -22,14 +22,14 @@ from corpus.ncbi.archives import gzip_stream
 _KEY = r"^metadata/PMC(?P<pmcid>[1-9][0-9]{0,9})\.(?P<version>[1-9][0-9]{0,4})\.json$"
 _NIBBLES = np.full(256, 255, np.uint8)
 _NIBBLES[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16)
-Ids = npt.NDArray[np.int64]
+PmcIds = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Listing:
     """Article versions: `etags` holds 16 bytes a row, the ETag itself where it is an MD5, else its hash."""
 
-    pmcids: Ids
+    pmcids: PmcIds
     versions: npt.NDArray[np.int32]
     etags: npt.NDArray[np.uint8]
 
@@ -61,7 +61,7 @@ class Listing:
         return state.hexdigest()
 
 
-def scatter(pmcids: Ids) -> npt.NDArray[np.uint64]:
+def scatter(pmcids: PmcIds) -> npt.NDArray[np.uint64]:
     """Return a number for each PMC id that depends on it alone and is spread evenly: for samples and machines."""
     mixed = pmcids.astype(np.uint64)
     mixed *= GOLDEN

@@ -1,4 +1,4 @@
-"""The metadata of a range of articles: one small GET each, one Parquet file of them all."""
+"""Metadata files, one of a range of articles: one small GET each, one Parquet file of them all."""
 
 import os
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from corpus.fetch.http.client import Answer, Client, Fault
 from corpus.fetch.http.collect import Batch
 from corpus.fetch.pmc.inventory_rows import Listing, etag_bytes
 from corpus.fetch.pmc.metadata_rows import JSON_CAP, Detail, json_key, read_detail, verified_etag
-from corpus.fetch.pmc.previous_store import Previous
+from corpus.fetch.pmc.previous_store import PreviousStore
 from corpus.ncbi.archives.article_store import METADATA, article_name
 from corpus.stage.manifest import Books
 from corpus.stage.workspace import Receipt, Workspace
@@ -26,7 +26,7 @@ _PROBLEM = b"!"
 class MetadataBatch(Batch):
     """The JSON of a range of candidates."""
 
-    def __init__(self, listing: Listing, *, workspace: Workspace, spool: str, previous: Previous) -> None:
+    def __init__(self, listing: Listing, *, workspace: Workspace, spool: str, previous: PreviousStore) -> None:
         self._digest = listing.digest()
         self._range = f"{listing.name}-{self._digest[:8]}"
         journal = os.path.join(spool, f"metadata-{listing.name}-{self._digest[:16]}.journal")
@@ -60,7 +60,7 @@ class MetadataBatch(Batch):
     async def fetch(self, client: Client, position: int) -> int:
         """Fetch one JSON; that the source will not give it is put in the journal too."""
         pmcid, version = self._article(position)
-        url = client.source.url(json_key(pmcid, version))
+        url = client.host.url(json_key(pmcid, version))
         try:
             answer, etag = await fetch_json(client, pmcid, version, listed=self._etag(position))
         except Fault as fault:
@@ -107,7 +107,7 @@ async def fetch_json(client: Client, pmcid: int, version: int, *, listed: bytes 
             raise Fault("unexpected", f"no JSON for {article_name(pmcid, version)}: {answer.body[:60]!r}")
         return answer.body, verified_etag(answer, listed)
 
-    return await client.get(client.source.url(json_key(pmcid, version)), check, cap=JSON_CAP)
+    return await client.get(client.host.url(json_key(pmcid, version)), check, cap=JSON_CAP)
 
 
 def details_path(base: str, receipt: Receipt) -> str:

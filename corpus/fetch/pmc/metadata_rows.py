@@ -1,4 +1,4 @@
-"""What the bucket's JSON says about each candidate: fetched, checked, and kept, so that filters cost no article.
+"""Metadata of a candidate, as the bucket's JSON says it: fetched, checked, and kept, so that filters cost no article.
 
 The row of one article version is a `Detail`; a Parquet part holds those of a range of PMC ids, with the JSON as it
 came. A row with a `problem` stands for an article that the source lists and does not give.
@@ -24,20 +24,20 @@ _YEAR = re.compile(r"(?<!\d)((?:1[5-9]|20)\d\d)(?!\d)")
 class Detail:
     """One article version: what it is, and the JSON that says so."""
 
-    pmcid: int
-    version: int
+    pmcid: int  # without the letters PMC
+    version: int  # of the article, from 1
     etag: str  # of the JSON as fetched
-    pmid: int | None = None
-    doi: str | None = None
-    license: str = ""  # SPDX
-    year: int | None = None
-    is_open_access: bool = False
-    is_manuscript: bool = False
-    is_ocr: bool = False
-    is_retracted: bool = False
-    xml_md5: str = ""
-    problem: str = ""  # gone, bad_metadata, unverified, no_xml
-    json: bytes = b""
+    pmid: int | None = None  # as the bucket says
+    doi: str | None = None  # as the bucket says
+    license: str = ""  # SPDX name; "" when not stated
+    year: int | None = None  # of publication
+    is_open_access: bool = False  # in PMC's open-access subset
+    is_manuscript: bool = False  # an author manuscript
+    is_ocr: bool = False  # text from page scans
+    is_retracted: bool = False  # as the bucket says
+    xml_md5: str = ""  # as the JSON states it, hexadecimal
+    problem: str = ""  # why it cannot be fetched (gone, bad_metadata, unverified, no_xml); "" when it can
+    json: bytes = b""  # the JSON as it came
 
     @property
     def name(self) -> str:

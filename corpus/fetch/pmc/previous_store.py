@@ -1,4 +1,4 @@
-"""The store that an earlier run left, by ranges of PMC ids: what need not be fetched again."""
+"""Store that an earlier run left, by ranges of PMC ids: what need not be fetched again."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from corpus.storage.schema import from_batch
 _NAME = re.compile(r".*/pmc-(\d+)-(\d+)-[0-9a-f]+\.[a-z.]+")
 
 
-class Previous:
+class PreviousStore:
     """A finished store; without a manifest it is empty.
 
     What is there counts when it has the size that the manifest states, with `verify` when it has the hash.

@@ -14,7 +14,7 @@ _PAGES = 10_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Page:
+class ObjectList:
     """One page of a listing: keys, common prefixes, and the token of the next page, "" at the end."""
 
     keys: tuple[str, ...]
@@ -31,8 +31,8 @@ async def list_prefix(client: Client, prefix: str) -> tuple[list[str], list[str]
         query = {"list-type": "2", "prefix": prefix, "delimiter": "/"} | (
             {"continuation-token": token} if token else {}
         )
-        url = client.source.url(query=urlencode(query))
-        page = await client.get(url, read_page, cap=_LIST_CAP)
+        url = client.host.url(query=urlencode(query))
+        page = await client.get(url, read_object_list, cap=_LIST_CAP)
         keys += page.keys
         folders += page.prefixes
         if not page.token:
@@ -41,10 +41,10 @@ async def list_prefix(client: Client, prefix: str) -> tuple[list[str], list[str]
         if token in seen:
             raise Fault("unexpected", "the listing repeats itself", url=url)
         seen.add(token)
-    raise Fault("unexpected", f"the listing of {prefix} has more than {_PAGES:,} pages", url=client.source.base)
+    raise Fault("unexpected", f"the listing of {prefix} has more than {_PAGES:,} pages", url=client.host.base)
 
 
-def read_page(answer: Answer) -> Page:
+def read_object_list(answer: Answer) -> ObjectList:
     """Return a page of ListObjectsV2; raises Fault for anything else, a cut page too."""
     try:
         root = parse(answer.body, root=frozenset({"ListBucketResult"}))
@@ -63,4 +63,4 @@ def read_page(answer: Answer) -> Page:
             truncated = (child.text or "").strip().lower() == "true"
     if truncated != bool(token):
         raise Fault("unexpected", "a listing that is cut but names no next page")
-    return Page(keys=tuple(fields["Key"]), prefixes=tuple(fields["Prefix"]), token=token)
+    return ObjectList(keys=tuple(fields["Key"]), prefixes=tuple(fields["Prefix"]), token=token)

@@ -1,4 +1,4 @@
-"""Which articles go into which shard: a function of what was chosen and of the earlier store's shards."""
+"""Plan of shards: which articles go into which, a function of what was chosen and of the earlier store's shards."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 
 from corpus import storage
-from corpus.fetch.pmc.article_shards import Group, Shop, Slot
+from corpus.fetch.pmc.article_shards import Group, ShardSources, Slot
 from corpus.fetch.pmc.candidates import cut, is_in
-from corpus.fetch.pmc.inventory_rows import Ids
+from corpus.fetch.pmc.inventory_rows import PmcIds
 from corpus.fetch.pmc.metadata_rows import Detail
 from corpus.ncbi.archives.article_store import INDEX, IndexRow
 from corpus.storage import parquet
@@ -21,34 +21,34 @@ _BATCH = 1024  # rows of metadata read at once
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Slots:
+class ShardPlan:
     """The articles of all shards, in the order of ids: those chosen, and those that only the earlier store has.
 
     `files` hold the metadata of the chosen; `chosen` and `listed` (all that the inventory lists) are sorted ids.
     """
 
     files: Sequence[str]
-    chosen: Ids
-    listed: Ids
-    shop: Shop
+    chosen: PmcIds
+    listed: PmcIds
+    sources: ShardSources
     date: str
 
     def groups(self) -> Iterator[Group]:
         """Yield the slots of one shard after the other."""
-        size = self.shop.config.articles_per_shard
-        spans = cut(self.chosen, size, self.shop.previous.borders(INDEX)) if len(self.chosen) else []
+        size = self.sources.config.articles_per_shard
+        spans = cut(self.chosen, size, self.sources.previous.borders(INDEX)) if len(self.chosen) else []
         starts = [int(self.chosen[first]) for first, _ in spans]
         for number, (first, last) in enumerate(spans):
             begin = 0 if number == 0 else starts[number]
             end = starts[number + 1] - 1 if number + 1 < len(spans) else _LAST_ID
             yield self._group(self.chosen[first:last], begin, end)
         if not spans:
-            lost = self._vanished(list(self.shop.previous.rows(0, _LAST_ID)))
+            lost = self._vanished(list(self.sources.previous.rows(0, _LAST_ID)))
             for at in range(0, len(lost), size):
                 yield Group(slots=lost[at : at + size], texts=pa.array([], pa.binary()))
 
-    def _group(self, ids: Ids, begin: int, end: int) -> Group:
-        rows = list(self.shop.previous.rows(begin, end))
+    def _group(self, ids: PmcIds, begin: int, end: int) -> Group:
+        rows = list(self.sources.previous.rows(begin, end))
         old = {(row.pmcid, row.version, row.etag): row for row in rows}
         details, texts = self._details(ids)
         slots = []
@@ -65,7 +65,7 @@ class Slots:
         lost = [row for row, is_there in zip(rows, there, strict=True) if not is_there]
         return [Slot(detail=None, old=dataclasses.replace(row, vanished=row.vanished or self.date)) for row in lost]
 
-    def _details(self, ids: Ids) -> tuple[list[Detail], pa.Array]:
+    def _details(self, ids: PmcIds) -> tuple[list[Detail], pa.Array]:
         """Return the metadata of some ids, and apart from it, compact, their JSON."""
         first, last = int(ids[0]), int(ids[-1])
         details: list[Detail] = []

@@ -19,29 +19,30 @@ import numpy as np
 from corpus import storage
 from corpus.errors import DataError, RetryError, UsageError
 from corpus.fetch.config import FetchPmcConfig
-from corpus.fetch.http.client import Client, Fault, Source
+from corpus.fetch.http.client import Client, Fault, Host
 from corpus.fetch.http.collect import Batch, collect
 from corpus.fetch.http.pace import Pace
-from corpus.fetch.http.tally import LOG, Tally
-from corpus.fetch.pmc.article_shards import ArticleBatch, Shop
+from corpus.fetch.http.tally import LOG, FetchTally
+from corpus.fetch.pmc.article_shards import ArticleBatch, ShardSources
 from corpus.fetch.pmc.candidates import Candidates, cut, find_candidates, first_of, rounds
 from corpus.fetch.pmc.catalog import Catalog
 from corpus.fetch.pmc.inventory import ARCHIVED, FOLDER, Inventory, archive, find_inventory, read_manifest
-from corpus.fetch.pmc.inventory_rows import Ids, Listing
+from corpus.fetch.pmc.inventory_rows import Listing, PmcIds
 from corpus.fetch.pmc.metadata_files import MetadataBatch, details_path
 from corpus.fetch.pmc.metadata_rows import Detail, verdict
-from corpus.fetch.pmc.previous_store import Previous, damage_text
-from corpus.fetch.pmc.shard_plan import Slots
+from corpus.fetch.pmc.previous_store import PreviousStore, damage_text
+from corpus.fetch.pmc.shard_plan import ShardPlan
 from corpus.fetch.spool import mark_unfinished, recorded, spool_folder
 from corpus.ncbi.archives.article_store import METADATA, STAGE
 from corpus.stage.lock import running_stage
-from corpus.stage.manifest import Books, Input, Manifest, Part, fingerprint, has_manifest
+from corpus.stage.manifest import Books, Input, Manifest, Part, has_manifest
 from corpus.stage.manifest import read_manifest as read_stage
 from corpus.stage.progress import say
-from corpus.stage.workspace import WORK, Receipt, Workspace, difference
+from corpus.stage.workspace import WORK, Receipt, Workspace, difference, open_workspace
 from corpus.storage import parquet
 from corpus.storage.schema import from_batch
 
+REVISION = 1  # raise it when the same input gives other bytes
 _GUESS = 95_000.0  # bytes of an article's XML, the mean of 2,400
 _PINNED = "pinned.json"
 _PLAN = "plan"  # what the inventory lists, sorted
@@ -58,11 +59,11 @@ def fetch_pmc(config: FetchPmcConfig, *, output: str, pace: Pace | None = None) 
         return asyncio.run(_fetch(config, output, pace or Pace(connections=config.connections), tally))
 
 
-async def _fetch(config: FetchPmcConfig, output: str, pace: Pace, tally: Tally) -> Manifest:
+async def _fetch(config: FetchPmcConfig, output: str, pace: Pace, tally: FetchTally) -> Manifest:
     spool = spool_folder(config, output)
     there = read_stage(output, STAGE) if has_manifest(output) else None
     storage.remove_temporary(output)
-    async with Client(Source(base=config.source), pace=pace, tally=tally, proxy=config.proxy) as client:
+    async with Client(Host(base=config.source), pace=pace, tally=tally, proxy=config.proxy) as client:
         try:
             inventory = await choose(client, config, spool if storage.is_remote(output) else output, spool)
             run = _run(config, output, spool, inventory, there)
@@ -72,7 +73,7 @@ async def _fetch(config: FetchPmcConfig, output: str, pace: Pace, tally: Tally) 
                     say(f"{output}: up to date with the inventory of {inventory.date}")
                     return there
                 say(f"{output}: {damage_text(damaged)}")
-            if there is not None and dict(there.config) != config.identity():
+            if there is not None and not run.workspace.made_alike(there):
                 raise UsageError(difference(run.workspace, there))
             mark_unfinished(run.workspace)
             async with tally.shown():
@@ -95,39 +96,43 @@ async def choose(client: Client, config: FetchPmcConfig, archive_base: str, spoo
         await archive(client, inventory, archive_base)
     with storage.write_atomic(os.path.join(spool, _PINNED)) as sink:
         versions = sorted({*pinned.get("isal", ()), isal.__version__})
-        sink.write(json.dumps({"date": inventory.date, "isal": versions}).encode())
+        sink.write(json.dumps({"date": inventory.date, "isal": versions, "revision": REVISION}).encode())
     return inventory
 
 
 def _read_pinned(spool: str) -> dict[str, Any]:
-    """Return what an interrupted run left of its choice: the inventory, and the versions of isal that wrote."""
+    """Return what an interrupted run left of its choice: the inventory, and the versions of isal that wrote.
+
+    What a run of another revision left is removed with it.
+    """
     path = os.path.join(spool, _PINNED)
     if not os.path.exists(path):
         return {}
     with open(path, "rb") as source:
         content: dict[str, Any] = json.loads(source.read())
-    return content
+    if content.get("revision", 1) == REVISION:
+        return content
+    say(f"{spool}: unfinished work of another revision of the code is removed")
+    storage.remove_tree(spool)
+    return {}
 
 
-def _run(config: FetchPmcConfig, output: str, spool: str, inventory: Inventory, there: Manifest | None) -> "_Run":
+def _run(config: FetchPmcConfig, output: str, spool: str, inventory: Inventory, there: Manifest | None) -> "_PmcFetch":
     inputs = (Input(name=inventory.date, fingerprint=inventory.fingerprint),)
-    identity = config.identity()
-    workspace = Workspace(
-        output=output, stage=STAGE, fingerprint=fingerprint(STAGE, identity, inputs), config=identity, inputs=inputs
-    )
-    previous = Previous(output, there, verify=config.verify)
-    return _Run(config=config, spool=spool, inventory=inventory, workspace=workspace, previous=previous)
+    workspace = open_workspace(output, stage=STAGE, revision=REVISION, config=config.identity(), inputs=inputs)
+    previous = PreviousStore(output, there, verify=config.verify)
+    return _PmcFetch(config=config, spool=spool, inventory=inventory, workspace=workspace, previous=previous)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class _Run:
+class _PmcFetch:
     """One run: the steps between an inventory and a manifest."""
 
     config: FetchPmcConfig
     spool: str
     inventory: Inventory
     workspace: Workspace
-    previous: Previous
+    previous: PreviousStore
 
     async def work(self, client: Client) -> Manifest:
         """Do what is left and commit."""
@@ -154,7 +159,7 @@ class _Run:
         receipts = await self._articles(client, details, chosen, candidates.listed)
         return await asyncio.to_thread(self._commit, client, candidates, details, receipts, dropped)
 
-    async def _metadata(self, client: Client, catalog: Catalog, dropped: Counter[str]) -> tuple[list[Receipt], Ids]:
+    async def _metadata(self, client: Client, catalog: Catalog, dropped: Counter[str]) -> tuple[list[Receipt], PmcIds]:
         """Return the receipts of the metadata files, and the ids that pass the filters."""
         receipts: list[Receipt] = []
         passes = np.zeros(len(catalog), np.bool_)
@@ -177,7 +182,7 @@ class _Run:
     def _metadata_batch(self, listing: Listing) -> MetadataBatch:
         return MetadataBatch(listing, workspace=self.workspace, spool=self.spool, previous=self.previous)
 
-    def _filter(self, receipt: Receipt, dropped: Counter[str]) -> Ids:
+    def _filter(self, receipt: Receipt, dropped: Counter[str]) -> PmcIds:
         columns = [one.name for one in dataclasses.fields(Detail) if one.name != "json"]
         passed: list[int] = []
         for batch in parquet.iter_batches(details_path(self.workspace.output, receipt), columns):
@@ -199,12 +204,14 @@ class _Run:
                 "try a newer --inventory"
             )
 
-    async def _articles(self, client: Client, details: Sequence[Receipt], chosen: Ids, listed: Ids) -> list[Receipt]:
+    async def _articles(
+        self, client: Client, details: Sequence[Receipt], chosen: PmcIds, listed: PmcIds
+    ) -> list[Receipt]:
         client.tally.begin("articles", len(chosen), bytes_each=_GUESS, unit="articles")
-        shop = Shop(workspace=self.workspace, spool=self.spool, previous=self.previous, config=self.config)
+        sources = ShardSources(workspace=self.workspace, spool=self.spool, previous=self.previous, config=self.config)
         files = [details_path(self.workspace.output, receipt) for receipt in details]
-        slots = Slots(files=files, chosen=chosen, listed=listed, shop=shop, date=self.inventory.date)
-        return await _finish(client, (ArticleBatch(group, shop) for group in slots.groups()))
+        plan = ShardPlan(files=files, chosen=chosen, listed=listed, sources=sources, date=self.inventory.date)
+        return await _finish(client, (ArticleBatch(group, sources) for group in plan.groups()))
 
     def _commit(
         self,

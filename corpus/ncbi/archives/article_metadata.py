@@ -1,4 +1,4 @@
-"""The JSON that PMC's bucket keeps beside every article version: ids, licence code, retraction, checksums.
+"""Article metadata: the JSON that PMC's bucket keeps beside every version of an article, read and checked.
 
 Bytes of `PMC13901.1.json` come in, an `ArticleMetadata` goes out. The field names are NCBI's (README of
 s3://pmc-oa-opendata). The file's URLs carry the MD5 of what they point at, which is how an article that was

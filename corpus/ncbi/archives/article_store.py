@@ -1,4 +1,4 @@
-"""The store of fetched PMC articles: plain `.tar.gz` shards, each article a gzip member of its own, and an index.
+"""Article store: plain `.tar.gz` shards of fetched articles, each a gzip member of its own, and an index.
 
 `tar xzf` reads a whole shard, for it is a legal tar in a legal gzip file. The index (Parquet, a row an article) says at
 which byte an article's member begins and how long it is, so that one article, or a run of them, is read without the
@@ -29,23 +29,23 @@ class IndexRow:
     """One article of a store: identity, what the bucket says of it, and where it lies."""
 
     doc_id: str  # PMC13901.1
-    pmcid: int
-    version: int
-    pmid: int | None
-    doi: str | None
-    md5: str  # of the XML
+    pmcid: int  # without the letters PMC
+    version: int  # of the article, from 1
+    pmid: int | None  # as the bucket says
+    doi: str | None  # as the bucket says
+    md5: str  # of the XML, hexadecimal
     etag: str  # of the JSON, by which a later inventory says whether anything changed
-    license: str  # SPDX
-    year: int | None
-    is_open_access: bool
-    is_manuscript: bool
-    is_ocr: bool
-    is_retracted: bool
+    license: str  # SPDX name; "" when not stated
+    year: int | None  # of publication
+    is_open_access: bool  # in PMC's open-access subset
+    is_manuscript: bool  # an author manuscript
+    is_ocr: bool  # text from page scans
+    is_retracted: bool  # as the bucket says
     vanished: str  # date of the first inventory that no longer lists it, else ""
-    xml_bytes: int
-    shard: str  # file name
-    offset: int  # of the gzip member
-    length: int
+    xml_bytes: int  # of the XML, unpacked [bytes]
+    shard: str  # file name of the `.tar.gz` below shards/
+    offset: int  # of the gzip member in that file [bytes]
+    length: int  # of the gzip member [bytes]
 
 
 def article_name(pmcid: int, version: int) -> str:

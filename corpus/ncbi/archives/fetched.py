@@ -1,4 +1,4 @@
-"""Directories that `corpuscle fetch` made, as input: their manifest says what is in them.
+"""Fetched directories as input: the manifest of `corpuscle fetch` says what is in them.
 
 A finished mirror of PubMed gives its files; a finished store of PMC gives tasks, each a run of articles of one shard. A
 directory whose fetch is not finished is refused, for a hole in the updates would pass unseen.
@@ -51,6 +51,12 @@ def fetched(path: str) -> Manifest | None:
 def pubmed_files(base: str, manifest: Manifest) -> list[str]:
     """Return the paths of a mirror's files."""
     return [*manifest.paths(base, BASELINE), *manifest.paths(base, UPDATES)]
+
+
+def stated_digests(base: str, manifest: Manifest) -> dict[str, str]:
+    """Return the SHA-256 that the manifest of a mirror states, by path, of the files that have the size it states."""
+    parts = {storage.join(base, part.path): part for part in manifest.parts if part.role in (BASELINE, UPDATES)}
+    return {path: part.sha256 for path, part in parts.items() if storage.size(path) == part.bytes}
 
 
 def pieces(base: str, manifest: Manifest, articles: int) -> list[Piece]:

@@ -1,4 +1,4 @@
-"""The lists that came with PMC's old files: PMID, licence and retraction of each article, by its PMC id.
+"""File lists of PMC's old files: PMID, licence and retraction of each article, by its PMC id.
 
 `oa_file_list.txt` (a date, then tab-separated lines without names), `oa_file_list.csv`, and the `….filelist.csv` beside
 each bulk tar, as users still hold them. A list fills what the XML leaves open, as the bucket's JSON does today.

@@ -1,7 +1,7 @@
 """Gzip files read to their very end, with flat memory, before anything in them is believed.
 
 A stream of file bytes comes in (gzip or plain: the first two bytes decide, never the name); decompressed blocks of
-at most 1 MiB, or the facts of a whole verified file, go out. Common readers accept a file that was cut off or
+at most 1 MiB, or a whole verified file, go out. Common readers accept a file that was cut off or
 whose last bytes are gone; here every member must reach its trailer with the right CRC and length, only zero padding
 may follow, and the output may not grow beyond RATIO_CAP times the input. isal decompresses about three times
 faster than zlib; real PubMed files expand 10 to 15 times.
@@ -21,6 +21,9 @@ from corpus.errors import CorruptError
 RATIO_CAP = 200
 TOTAL_CAP = 20_000_000_000  # decompressed bytes of one file; the largest of PubMed have under 10^9
 HEAD, TAIL = 1 << 16, 1 << 12
+# Bytes of a file, as it lies, that stay in memory from its check to its records, so that it is read once; a larger one
+# is read twice. PubMed's have 20 to 75 MB. Its content is five to ten times as large, and unpacking it again is cheap.
+KEPT_CAP = 128_000_000
 
 _MAGIC = b"\x1f\x8b"
 _READ, _BLOCK = 1 << 17, 1 << 20
@@ -39,25 +42,35 @@ class Readable(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verified:
-    """A file read to its end: sizes in bytes, SHA-256 of the file as it lies, first and last decompressed bytes."""
+    """A file that was read to its end: its first and last decompressed bytes, and what gives all of them again.
 
-    compressed: int
-    decompressed: int
-    sha256: str
+    `kept` are its bytes as it lies, None for a file above KEPT_CAP.
+    """
+
+    open_raw: Callable[[], IO[bytes]]
+    name: str
     head: bytes
     tail: bytes
+    kept: list[bytes] | None
+
+    def blocks(self) -> Iterator[bytes]:
+        """Yield the decompressed content, as `chunks` does."""
+        if self.kept is not None:
+            yield from chunks(_Kept(self.kept), name=self.name)
+            return
+        with self.open_raw() as raw:
+            yield from chunks(raw, name=self.name)
 
 
 def verify(open_raw: Callable[[], IO[bytes]], *, md5: str | None, name: str) -> Verified:
-    """Read a whole file and return its facts; `md5` is the expected digest of its bytes, `name` is for messages.
+    """Read a whole file and return it; `md5` is the expected digest of its bytes, `name` is for messages.
 
     Raises CorruptError when the digest differs, or the gzip stream is damaged, incomplete or a bomb.
     """
     with open_raw() as raw:
-        source = _Hashed(raw, with_md5=md5 is not None)
-        decompressed, head, tail = 0, b"", b""
+        source = _Watched(raw, with_md5=md5 is not None)
+        head, tail = b"", b""
         for block in chunks(source, name=name):
-            decompressed += len(block)
             if len(head) < HEAD:
                 head += block[: HEAD - len(head)]
             tail = (tail + block[-TAIL:])[-TAIL:]
@@ -65,7 +78,7 @@ def verify(open_raw: Callable[[], IO[bytes]], *, md5: str | None, name: str) -> 
         raise CorruptError(f"{name}: its MD5 is {source.md5()}, the .md5 file says {md5.lower()}; {_AGAIN}")
     if source.size == 0:
         raise CorruptError(f"{name}: the file is empty; download it again")
-    return Verified(compressed=source.size, decompressed=decompressed, sha256=source.sha256(), head=head, tail=tail)
+    return Verified(open_raw=open_raw, name=name, head=head, tail=tail, kept=source.kept)
 
 
 def chunks(stream: Readable, *, name: str = "input", total_cap: int | None = None) -> Iterator[bytes]:
@@ -129,28 +142,38 @@ def read_md5(raw: bytes, *, name: str | None = None) -> str | None:
     return found[1].lower()
 
 
-class _Hashed:
-    """A readable stream that hashes and counts what is read through it."""
+class _Watched:
+    """A readable stream that counts, keeps and, if asked to, hashes what is read through it."""
 
     def __init__(self, raw: IO[bytes], *, with_md5: bool) -> None:
         self._raw = raw
-        self._sha256 = hashlib.sha256()
         self._md5 = hashlib.md5(usedforsecurity=False) if with_md5 else None
         self.size = 0
+        self.kept: list[bytes] | None = []
 
     def read(self, size: int, /) -> bytes:
         block = self._raw.read(size)
         self.size += len(block)
-        self._sha256.update(block)
+        if self.size > KEPT_CAP:
+            self.kept = None
+        if self.kept is not None:
+            self.kept.append(block)
         if self._md5 is not None:
             self._md5.update(block)
         return block
 
-    def sha256(self) -> str:
-        return self._sha256.hexdigest()
-
     def md5(self) -> str | None:
         return self._md5.hexdigest() if self._md5 is not None else None
+
+
+class _Kept:
+    """What was read of a stream, to be read once more with as many calls."""
+
+    def __init__(self, blocks: list[bytes]) -> None:
+        self._blocks = iter(blocks)
+
+    def read(self, size: int, /) -> bytes:
+        return next(self._blocks, b"")
 
 
 def _decompress(member: igzip_lib.IgzipDecompressor, data: bytes, name: str, produced: int) -> bytes:

@@ -1,4 +1,4 @@
-"""The XML in an article's bytes, whatever they are packed in: plain, gzip, or an old package (a gzipped tar).
+"""Article packages: the XML in an article's bytes, be they plain, gzip, or an old package (a gzipped tar).
 
 Names say nothing reliable about NCBI's files; the first bytes do.
 """

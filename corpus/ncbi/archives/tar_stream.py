@@ -1,4 +1,4 @@
-"""Tars of unknown origin, member by member: what Python's tarfile would hang on or fill the memory with is an error.
+"""Tar reader for files of unknown origin: what Python's tarfile would hang on or fill the memory with is an error.
 
 An open archive comes in, its members go out. A header that cannot be read, a chain of headers, a name of megabytes
 and a size no file has are `tarfile.ReadError`s. Members are never extracted, so names and links reach nothing.

@@ -7,9 +7,6 @@ nobody decided on: there is none in an article that is read as it should be.
 """
 
 from corpus.records import Account
-from corpus.storage.fast_dataclass import quick
-
-_new_account = quick(Account)
 
 UNREAD = "unread"
 
@@ -72,4 +69,4 @@ class Accounts:
     def result(self) -> tuple[Account, ...]:
         """Return the accounts that hold anything, kept ones first, each group by name."""
         filled = [(name, count) for name, count in self.counts.items() if count]
-        return tuple([_new_account(name=name, kept=name in KEPT, characters=count) for name, count in filled])
+        return tuple([Account(name=name, kept=name in KEPT, characters=count) for name, count in filled])

@@ -6,9 +6,6 @@ The article's `Reader` and its element come in, `BackPart`s go out, in document 
 from corpus.ncbi.jats.accounts import UNREAD
 from corpus.ncbi.jats.rules import Reader
 from corpus.records import BackPart, BlockKind
-from corpus.storage.fast_dataclass import quick
-
-_new_part = quick(BackPart)
 
 _KINDS = {"app": "appendix", "sec": "section", "fn": "footnote"}
 
@@ -58,5 +55,5 @@ def _parts(reader: Reader, element: int) -> list[BackPart]:
             title = block.text
         else:
             lines.append(block.text)
-    own = _new_part(kind=_KINDS.get(name, name), title=title, text="\n".join(lines))
+    own = BackPart(kind=_KINDS.get(name, name), title=title, text="\n".join(lines))
     return ([own] if title or lines else []) + reader.notes

@@ -1,4 +1,4 @@
-"""Reading order: the mixed content of JATS becomes a flat list of blocks, floats and notes.
+"""Body reader: the mixed content of JATS to a flat list of blocks, floats and notes, in reading order.
 
 `BodyReader` walks an element once, in document order. Text and inline markup gather in a buffer; an element that is
 a block of its own (paragraph, list item, display formula, quote, …) first closes the block before it, so a paragraph
@@ -12,10 +12,6 @@ from corpus.ncbi.jats.inline import InlineReader
 from corpus.ncbi.jats.lines import decide, finish
 from corpus.ncbi.markup.document import Markup
 from corpus.records import BackPart, Block, BlockKind, Float
-from corpus.storage.fast_dataclass import quick
-
-_new_part = quick(BackPart)
-_block = quick(Block)
 
 # Titles below these are headings; a title of a list or statement is a paragraph.
 _SECTIONS = frozenset(
@@ -102,7 +98,7 @@ class BodyReader(InlineReader):
     def _add(self, text: str, kind: BlockKind) -> None:
         if self._label:
             text, self._label = f"{self._label} {text}", ""
-        self.blocks.append(_block(kind=kind, depth=self._depth, text=text))
+        self.blocks.append(Block(kind=kind, depth=self._depth, text=text))
 
     def _close_label(self) -> None:
         """Keep a label that no text came after."""
@@ -186,7 +182,7 @@ class BodyReader(InlineReader):
         outer = self.enter(element, "back")
         text = "\n".join(self.lines(element))
         if text:
-            self.notes.append(_new_part(kind="footnote", title=title, text=text))
+            self.notes.append(BackPart(kind="footnote", title=title, text=text))
         self.accounts.leave(outer)
 
     def footnotes(self, element: int) -> None:

@@ -1,4 +1,4 @@
-"""Reference numbers in running text, removed without debris; author and year, kept.
+"""Citation marks: reference numbers in running text, removed without debris; author and year, kept.
 
 While an article is read, each citation by number stands between two control characters that XML forbids; `tidy`
 turns such a raw line into a clean one. The rule:

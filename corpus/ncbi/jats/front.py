@@ -1,4 +1,4 @@
-"""What an article says about itself: ids, titles, abstracts, date, journal, keywords, licence, links.
+"""Front matter of an article: ids, titles, abstracts, date, journal, keywords, licence, links.
 
 The `<article>` element comes in, values for `Record`'s fields go out. Ids are read from `article-meta/article-id`
 alone: reference lists repeat the ids of other papers. The year is the earliest of the publication dates, for that is
@@ -16,9 +16,6 @@ from corpus.ncbi.jats.rules import Reader
 from corpus.ncbi.markup.attributes import attribute_value
 from corpus.ncbi.markup.document import Markup
 from corpus.records import AbstractPart, BlockKind, Link
-from corpus.storage.fast_dataclass import quick
-
-_new_part = quick(AbstractPart)
 
 # What a licence points to, in reading order: links, and the address in <ali:license_ref>.
 _HREF = re.compile(rb"""href\s*=\s*(?:"([^"]*)"|'([^']*)')""")  # what most have, and several times faster
@@ -155,16 +152,16 @@ def _abstract_parts(reader: Reader, element: int, name: str) -> Iterator[Abstrac
     reader.accounts.leave(outer)
     for block in blocks:
         if block.kind is not BlockKind.HEADING:
-            yield _new_part(type=name, language=language, label=label, text=block.text)
+            yield AbstractPart(type=name, language=language, label=label, text=block.text)
             label = ""
             continue
         if label:  # a section that holds only sections
-            yield _new_part(type=name, language=language, label=label)
+            yield AbstractPart(type=name, language=language, label=label)
         label = block.text.rstrip(" :")
         if block.depth == 0 and label.casefold().strip(" .:") in _TITLE_OF_ABSTRACT:
             label = ""
     if label:
-        yield _new_part(type=name, language=language, label=label)
+        yield AbstractPart(type=name, language=language, label=label)
 
 
 def read_year(reader: Reader, meta: int) -> int | None:

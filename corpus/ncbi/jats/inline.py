@@ -1,4 +1,4 @@
-"""Inline content of JATS: running text with its scripts, links, formulas and citations.
+"""Inline reader: running text of JATS with its scripts, links, formulas and citations.
 
 `InlineReader` gathers the text of mixed content in a buffer, one rule a tag; `corpus.ncbi.jats.rules` adds the rules of
 blocks. Elements without a rule are inline markup: their text stays, and they never add or remove a space; those outside

@@ -1,4 +1,4 @@
-"""From a raw line to a clean one: scripts written, citations and note marks decided.
+"""Lines of text from raw ones: scripts written, citations and note marks decided.
 
 A raw line is the text of a block with the control characters that the scan leaves (`markup.Vocabulary`): around what
 was raised or lowered, around links that cite and links to notes. Notes go first, then citations are told from other

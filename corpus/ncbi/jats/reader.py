@@ -1,4 +1,4 @@
-"""One JATS article to its records.
+"""JATS reader: the bytes of one article to its records.
 
 The bytes of a PMC article come in, as they lie: plain XML, gzip bytes or a whole old package, `<article>` alone or
 wrapped by eFetch or OAI-PMH. The article's `Record` goes out, and one for every sub-article (review, response,
@@ -7,12 +7,13 @@ matter stay apart, each in document order; reference lists, author metadata and 
 every character went stands in the record's `accounts` (`corpus.ncbi.jats.accounts`).
 """
 
-import gc
 import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+
+from msgspec.structs import replace
 
 from corpus.ids import normalize_doi
 from corpus.ncbi.archives.article_metadata import ArticleMetadata
@@ -25,9 +26,6 @@ from corpus.ncbi.markup.document import Markup
 from corpus.ncbi.markup.parse import BadXmlError, read_markup
 from corpus.reasons import RejectReason
 from corpus.records import RAW_LIMIT, Kind, Record, Reject, Source, doc_key, pmc_doc_id
-from corpus.storage.fast_dataclass import quick
-
-_new_record = quick(Record)
 
 ROOTS = frozenset(["article", "pmc-articleset", "OAI-PMH", "GetRecord", "record", "metadata"])
 
@@ -35,14 +33,23 @@ _FILE_ID = re.compile(r"PMC(\d{1,10})(?:\.(\d{1,4}))?(?=\.\D|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class _Origin:
+    """Where the bytes of an article were found: a file, a byte and a place among its articles."""
+
+    file: str = ""
+    offset: int = 0
+    position: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class _Article:
-    """What an article's sub-articles share with it."""
+    """An article and what its sub-articles share with it."""
 
     doc: Markup
     facts: ArticleMetadata
     pmcid: int
     version: int
-    place: dict[str, Any]  # file, offset and position of the record
+    origin: _Origin
 
 
 def read_parts(
@@ -60,19 +67,13 @@ def read_parts(
     flags fill what the XML leaves open; `name` is the article's own name when `file` is an archive.
     """
     name = name or file
-    place = {"file": file, "offset": offset, "position": position}
-    # An article makes thousands of objects and no cycles of them: what the collector would look for, every 700 objects.
-    collecting = gc.isenabled()
-    gc.disable()
+    origin = _Origin(file=file, offset=offset, position=position)
     try:
-        return list(_records(unpack(raw, name), name, metadata or ArticleMetadata(pmcid=0), place))
+        return list(_records(unpack(raw, name), name, metadata or ArticleMetadata(pmcid=0), origin))
     except BadXmlError as error:
         reason, detail = error.reason, error.detail
     except RecursionError:
         reason, detail = RejectReason.BAD_RECORD, "elements are nested too deeply to be an article"
-    finally:
-        if collecting:
-            gc.enable()
     return [reject(raw, file=file, offset=offset, reason=reason, detail=detail, name=name)]
 
 
@@ -109,28 +110,26 @@ def find_article(raw: bytes) -> tuple[Markup, int]:
     return doc, articles[0]
 
 
-def _records(raw: bytes, name: str, facts: ArticleMetadata, place: dict[str, Any]) -> Iterator[Record]:
+def _records(raw: bytes, name: str, facts: ArticleMetadata, origin: _Origin) -> Iterator[Record]:
     """Yield the record of an article and those of its sub-articles in document order, wherever they are nested."""
     doc, element = find_article(raw)
     front_matter = doc.find(element, "front")
     meta = doc.find(front_matter, "article-meta") if front_matter >= 0 else -1
-    reader = Reader(doc, Accounts(doc.solid(element)))
     ids = front.read_ids(doc, meta)
     pmcid, version = _identity(ids, facts, name)
-    article = _Article(doc=doc, facts=facts, pmcid=pmcid, version=version, place=place)
-    own = _new_record(
+    article = _Article(doc=doc, facts=facts, pmcid=pmcid, version=version, origin=origin)
+    record = replace(
+        _read(Reader(doc, Accounts(doc.solid(element))), element, meta, article),
         doc_id=pmc_doc_id(pmcid, version),
-        kind=Kind.ARTICLE,
         pmid=ids.pmid or facts.pmid,
         doi=ids.doi or normalize_doi(facts.doi),
         id_conflict=_id_conflict(ids, facts),
         manuscript=ids.manuscript or facts.is_manuscript,
-        **_fields(reader, element, meta, article),
     )
-    yield own
+    yield record
     parts = doc.descendants(element, "sub-article", "response")
     for number, part in enumerate(parts, start=1):
-        yield _sub_article(part, number, own, article)
+        yield _sub_article(part, number, record, article)
 
 
 def _sub_article(element: int, number: int, parent: Record, article: _Article) -> Record:
@@ -138,21 +137,23 @@ def _sub_article(element: int, number: int, parent: Record, article: _Article) -
     doc = article.doc
     meta = doc.find(element, "front-stub")
     meta = meta if meta >= 0 else doc.find(element, "front", "article-meta")
-    fields = _fields(Reader(doc, Accounts(doc.solid(element))), element, meta, article)
-    for name in ("year", "journal", "license"):
-        fields[name] = fields[name] or getattr(parent, name)
-    return _new_record(
+    record = _read(Reader(doc, Accounts(doc.solid(element))), element, meta, article)
+    return replace(
+        record,
         doc_id=pmc_doc_id(article.pmcid, article.version, number),
         kind=Kind.SUB_ARTICLE,
         parent=parent.doc_id,
         doi=front.read_ids(doc, meta).doi,
+        year=record.year or parent.year,
+        journal=record.journal or parent.journal,
+        license=record.license or parent.license,
         manuscript=parent.manuscript,
-        **{**fields, "retracted": parent.retracted},
+        retracted=parent.retracted,
     )
 
 
-def _fields(reader: Reader, element: int, meta: int, article: _Article) -> dict[str, Any]:
-    """Read an article or sub-article; return the fields of its record that do not depend on which it is."""
+def _read(reader: Reader, element: int, meta: int, article: _Article) -> Record:
+    """Return the record of an article or sub-article without what depends on which it is: ids and what it inherits."""
     doc, attributes = reader.doc, reader.doc.attributes(element)
     front.open_accounts(reader, element, meta)
     title, vernacular = front.read_titles(reader, meta)
@@ -165,28 +166,32 @@ def _fields(reader: Reader, element: int, meta: int, article: _Article) -> dict[
     reader.accounts.leave(UNREAD)
     _read_body(reader, element)
     back_matter = back.read_back(reader, element)
-    return {
-        "source": Source.PMC,
-        "pmcid": article.pmcid,
-        "version": article.version,
-        "title": title,
-        "vernacular_title": vernacular,
-        "abstracts": abstracts,
-        "body": tuple(reader.blocks),
-        "floats": tuple(reader.floats),
-        "back": back_matter,
-        "languages": tuple(filter(None, [attributes.get("lang")])),
-        "year": year,
-        "journal": journal,
-        "keywords": keywords,
-        "links": links,
-        "article_type": article_type,
-        "license": front.read_license(doc, meta, article.facts.license_code),
-        "retracted": article.facts.is_retracted or front.is_retracted(article_type, title, links),
-        "ocr": reader.ocr or article.facts.is_ocr,
-        "accounts": reader.accounts.result(),
-        **article.place,
-    }
+    return Record(
+        doc_id="",
+        source=Source.PMC,
+        kind=Kind.ARTICLE,
+        pmcid=article.pmcid,
+        version=article.version,
+        title=title,
+        vernacular_title=vernacular,
+        abstracts=abstracts,
+        body=tuple(reader.blocks),
+        floats=tuple(reader.floats),
+        back=back_matter,
+        languages=tuple(filter(None, [attributes.get("lang")])),
+        year=year,
+        journal=journal,
+        keywords=keywords,
+        links=links,
+        article_type=article_type,
+        license=front.read_license(doc, meta, article.facts.license_code),
+        retracted=article.facts.is_retracted or front.is_retracted(article_type, title, links),
+        ocr=reader.ocr or article.facts.is_ocr,
+        accounts=reader.accounts.result(),
+        file=article.origin.file,
+        offset=article.origin.offset,
+        position=article.origin.position,
+    )
 
 
 def read_traced(raw: bytes, *, name: str) -> tuple[Reader, int, Record]:
@@ -197,8 +202,8 @@ def read_traced(raw: bytes, *, name: str) -> tuple[Reader, int, Record]:
     doc, element = find_article(unpack(raw, name))
     meta = doc.find(element, "front", "article-meta")
     reader = Reader(doc, Accounts(doc.solid(element)))
-    article = _Article(doc=doc, facts=ArticleMetadata(pmcid=0), pmcid=0, version=1, place={})
-    return reader, element, _new_record(doc_id=name, kind=Kind.ARTICLE, **_fields(reader, element, meta, article))
+    article = _Article(doc=doc, facts=ArticleMetadata(pmcid=0), pmcid=0, version=1, origin=_Origin())
+    return reader, element, _read(reader, element, meta, article)
 
 
 def _id_conflict(ids: front.ArticleIds, facts: ArticleMetadata) -> str:

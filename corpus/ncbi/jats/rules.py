@@ -1,4 +1,4 @@
-"""The rules of JATS: which element is read by which function; `Reader` is the walk that follows them.
+"""Rules of JATS: which element is read by which function; `Reader` is the walk that follows them.
 
 An element without a rule is inline markup: its text stays where it is.
 """

@@ -1,4 +1,4 @@
-"""Where the cells of a table stand, in one numba pass over the rows of a scan.
+"""Table cells: where they stand, found in one numba pass over the rows of a scan.
 
 A table may have tens of thousands of cells, nearly all of them a number without markup or spans; what is special about
 the others is found here, so that Python looks at those alone.

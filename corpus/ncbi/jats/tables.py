@@ -1,4 +1,4 @@
-"""Figures, tables, supplements: what stands beside the text, as `Float`s.
+"""Float reader: figures, tables and supplements, which stand beside the text, to `Float`s.
 
 One float element comes in with the article's reader, which knows the rules of inline text; one or more
 `Float`s go out (a group gives one for itself, if it has a caption, and one for each member). Rows are kept as
@@ -7,7 +7,7 @@ Captions of several paragraphs have one line each.
 """
 
 from collections.abc import Iterable
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import pairwise, repeat
 
 from corpus.ncbi.jats.accounts import UNREAD
@@ -16,9 +16,6 @@ from corpus.ncbi.jats.table_cells import find_cells
 from corpus.ncbi.markup.attributes import parse_attributes
 from corpus.ncbi.markup.document import Markup
 from corpus.records import Cell, Float
-from corpus.storage.fast_dataclass import quick
-
-_new_float = quick(Float)
 
 _KINDS = {
     "fig": "figure",
@@ -42,7 +39,6 @@ _LEFT_OUT = {
     "permissions": "permissions",
     **dict.fromkeys(("thead", "tbody", "tfoot", "tr", "tgroup"), "floats"),  # of a bare table
 }
-_new_cell = partial(tuple.__new__, Cell)  # `Cell._make` without a frame of Python
 _MAX_SPAN = 1000  # HTML's own limit for columns; larger numbers are typing errors
 
 
@@ -81,7 +77,7 @@ def read_outside(reader: BodyReader, group: int) -> None:
         if names[child] in _KINDS and names[child] != "boxed-text":
             reader.floats += read_float(reader, child)
         elif lines := reader.lines(child):
-            reader.floats.append(_new_float(kind="box", caption="\n".join(lines)))
+            reader.floats.append(Float(kind="box", caption="\n".join(lines)))
 
 
 def _members(reader: BodyReader, element: int, children: list[int]) -> list[int]:
@@ -116,7 +112,7 @@ def read_rows(reader: BodyReader, table: int) -> tuple[tuple[Cell, ...], ...]:
             for element, special in zip(elements, spanning, strict=True)
         ]
         rowspans, colspans = zip(*spans, strict=True)
-    cells = list(map(_new_cell, zip(texts, rowspans, colspans, heads.tolist(), strict=False)))
+    cells = list(map(Cell, texts, rowspans, colspans, heads.tolist()))
     if unread := doc.solid(table) - solid:
         reader.accounts.move(UNREAD, unread)
     return tuple(tuple(cells[start:end]) for start, end in pairwise(bounds.tolist()))
@@ -150,7 +146,7 @@ def _table(reader: BodyReader, wrap: int, children: list[int], position: int) ->
         tables_in = sum(doc.solid(table) for table in doc.find_all(forms, "table"))
         reader.accounts.move("duplicate_forms", doc.solid(forms) - tables_in)
     notes = [note for child in children if names[child] == "table-wrap-foot" for note in _notes(doc, child)]
-    return _new_float(
+    return Float(
         kind="table",
         label=_label(reader, wrap),
         caption=_caption(reader, children),
@@ -186,9 +182,7 @@ def _captioned(reader: BodyReader, element: int, children: list[int], position: 
         inner = _caption(reader, doc.children(media))
         label, caption = label or _label(reader, media), "\n".join(filter(None, [caption, inner]))
     sources = tuple(line for child in children if doc.tag_names[child] == "attrib" for line in reader.lines(child))
-    return _new_float(
-        kind=_KINDS.get(name, "figure"), label=label, caption=caption, footnotes=sources, position=position
-    )
+    return Float(kind=_KINDS.get(name, "figure"), label=label, caption=caption, footnotes=sources, position=position)
 
 
 def _label(reader: BodyReader, element: int) -> str:

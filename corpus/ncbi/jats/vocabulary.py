@@ -1,4 +1,4 @@
-"""The elements of JATS that the reader looks at; all others are transparent inline markup.
+"""Vocabulary of JATS: the elements that the reader looks at; all others are transparent inline markup.
 
 A name that is missing here is no loss of text: what stands in it is read with what surrounds it.
 """

@@ -20,8 +20,8 @@ from functools import cached_property
 import numpy as np
 
 from corpus.ncbi.markup.attributes import attribute_value, parse_attributes
-from corpus.ncbi.markup.scan import COLUMNS, STACKS, fill
-from corpus.ncbi.markup.scan_bytes import PADDING
+from corpus.ncbi.markup.characters import PADDING
+from corpus.ncbi.markup.scan import COLUMNS, MOST_BYTES, STACKS, fill
 from corpus.ncbi.markup.scan_tags import (
     APART,
     DETAILED,
@@ -30,9 +30,11 @@ from corpus.ncbi.markup.scan_tags import (
     NO_ROW,
     OPAQUE,
     RAISED,
+    RECORD,
     SLOTS,
     SPACED,
     hash_name,
+    slot_of,
 )
 
 _MARKS = {"apart": APART, "spaced": SPACED, "raised": RAISED, "lowered": LOWERED, "link": LINK}
@@ -40,15 +42,18 @@ _NO_MARKS: Mapping[str, Iterable[str]] = {}
 _KEPT_BYTES = 4_000_000
 _COUNTED_BYTES = 1_000_000  # of a larger document the tags are counted before memory is asked for
 _LOCAL = threading.local()
+_BOM = b"\xef\xbb\xbf"
+_NO_SET = np.empty((0, 3), np.int32)
 OTHER = 0  # the tag of an element without a name in the vocabulary, inside a `detailed` one
 
 
 class Vocabulary:
     """The local names that get a row, as small numbers from 1.
 
-    Inside `opaque` elements no element has a row, inside `detailed` ones every element has. Names under `marks` have
-    none: they leave control characters in the text, for a reader that works on whole lines: "spaced" a space; "apart" a
-    space where they touch the element before them, with a row if they are also among the names;
+    A set may consist of `records`. Inside `opaque` elements no element has a row, inside `detailed` ones every element
+    has. Names under `marks` have none: they leave control characters in the text, for a reader that works on whole
+    lines: "spaced" a space; "apart" a space where they touch the element before them, with a row if they are also
+    among the names;
     "raised" \x04 and \x05 around their text, "lowered" \x06 and \x07; "link" (an `xref`) \x01 and \x02 when it
     cites (ref-type bibr, ref), \x0e and \x0f when it points to a note, nothing for other types, and a row when it has
     no type. XML forbids all of these characters in a document.
@@ -58,13 +63,15 @@ class Vocabulary:
         self,
         names: Iterable[str],
         *,
+        records: Iterable[str] = (),
         opaque: Iterable[str] = (),
         detailed: Iterable[str] = (),
         marks: Mapping[str, Iterable[str]] = _NO_MARKS,
     ) -> None:
         plain = frozenset(names)
         flags = dict.fromkeys(plain, 0)
-        for flag, group in ((OPAQUE, opaque), (DETAILED, detailed), *((_MARKS[k], g) for k, g in marks.items())):
+        groups = [(RECORD, records), (OPAQUE, opaque), (DETAILED, detailed)]
+        for flag, group in (*groups, *((_MARKS[kind], group) for kind, group in marks.items())):
             for name in group:
                 flags[name] = flags.get(name, 0) | flag
         for name in marks.get("apart", ()):
@@ -73,15 +80,16 @@ class Vocabulary:
         self.names_by_number = np.array(self.names, object)
         self.ids = {name: number for number, name in enumerate(self.names) if name}
         assert len(self.names) < SLOTS // 2
-        self.flags = np.array([flags.get(name, 0) for name in self.names], np.uint8)
+        self.flags = np.array([flags.get(name, 0) for name in self.names], np.int64)
         self.hashes, self.numbers = np.zeros(SLOTS, np.uint64), np.zeros(SLOTS, np.int32)
         for name, number in self.ids.items():
             code = hash_name(name.encode())
-            slot = code % SLOTS
+            slot = slot_of(code)
             while self.numbers[slot]:
                 assert self.hashes[slot] != code
                 slot = (slot + 1) % SLOTS
             self.hashes[slot], self.numbers[slot] = code, number
+        self.tables = (self.hashes, self.numbers, self.flags)
 
     def __getitem__(self, name: str) -> int:
         return self.ids[name]
@@ -93,7 +101,7 @@ class Markup:
     starts, ends: int[num_elements], where an element's content begins and ends in `text`, in characters;
     nexts: the first element after the element's own descendants. `proven`: whether the scan has proven that all behind
     the prolog is well-formed. `rows` is int32[COLUMNS, num_elements], see
-    `markup_scan`.
+    `corpus.ncbi.markup.scan`.
     """
 
     __slots__ = ("__dict__", "ends", "names", "nexts", "proven", "raw", "rows", "starts", "tags", "text", "vocabulary")
@@ -217,14 +225,48 @@ def scan(raw: bytes, vocabulary: Vocabulary, *, verbatim: bool = False) -> Marku
     `verbatim` leaves white space as it stands and takes namespace prefixes as declared: for a piece of a document.
     """
     size = len(raw)
+    start = len(_BOM) if raw.startswith(_BOM) else 0
     # The smallest element has four bytes; three, for one that nothing closes.
     rows, text = _scratch((raw.count(b"<") if size > _COUNTED_BYTES else size // 3) + 1, size + len(PADDING))
-    names = (vocabulary.hashes, vocabulary.numbers, vocabulary.flags)
-    count, length, proven = fill(np.frombuffer(raw + PADDING, np.uint8), size, names, rows, text, verbatim)
-    if count < 0:
+    octets, names = _octets(raw + PADDING), vocabulary.tables
+    known, count, length = fill(octets, start, size, names, rows, text, verbatim, _NO_SET, 0)
+    if known < 0:
         return None
-    decoded = text[:length].tobytes().decode()
-    return Markup(raw, decoded, rows[:COLUMNS, :count].copy(), vocabulary, proven=proven)
+    proven = known > 0 and size < MOST_BYTES
+    return Markup(raw, _decoded(text, length), rows[:COLUMNS, :count].copy(), vocabulary, proven=proven)
+
+
+def scan_records(
+    raw: bytes, start: int, stop: int, vocabulary: Vocabulary, *, most: int, cap: int
+) -> tuple[Markup, list[tuple[int, int]], list[int]] | None:
+    """Return the records of a set that stand side by side in `raw[start:stop]`: a table of them all, where each begins
+    and ends in `raw`, and their elements in the table. None when the first one is not proven to be well-formed.
+
+    There are at most `most` of at most `cap` bytes each. `stop` is the index of a `<`, with as many bytes from there on
+    as PADDING has. White space may stand between records; the list ends before anything else, and before the first
+    record that is not proven. Each is judged on its own bytes: nothing before or behind it can make it right.
+    """
+    size = min(stop - start, MOST_BYTES)
+    if size <= 0:
+        return None
+    rows, text = _scratch(size // 3 + 1, size + len(PADDING))
+    bounds = np.empty((most, 3), np.int32)
+    found, count, length = fill(
+        _octets(raw), start, start + size, vocabulary.tables, rows, text, False, bounds, min(cap, MOST_BYTES)
+    )
+    if found == 0:
+        return None
+    markup = Markup(raw, _decoded(text, length), rows[:COLUMNS, :count].copy(), vocabulary, proven=True)
+    places = bounds[:found]
+    return markup, [(begin, end) for begin, end in places[:, :2].tolist()], places[:, 2].tolist()
+
+
+def _octets(raw: bytes) -> np.ndarray:
+    return np.frombuffer(raw, np.uint8)
+
+
+def _decoded(text: np.ndarray, length: int) -> str:
+    return text[:length].tobytes().decode()
 
 
 def _scratch(num_rows: int, size: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,6 @@
 """The numba pass behind `document`: bytes of XML to text and rows of elements, with a proof if there is one.
 
-Bytes are compared by number, for numba knows no characters: 60 is `<`, 62 `>`, 47 `/`, 38 `&`, 33 `!`, 63 `?`,
-91 `[`, 58 `:`. Any bytes may come: what is not XML is either not understood or not proven.
+Any bytes may come: what is not XML is either not understood or not proven.
 
 Rows are, per element: number of its tag, start, end, next, solid start, solid end (see `Markup`), three byte offsets
 (behind the name of the start tag, at its `>`, behind the content), the element around it (-1: none), and how many
@@ -10,21 +9,25 @@ control characters the scan has put inside it.
 The proof says that libxml2 accepts the document, given a plain prolog. It covers what articles are made of: UTF-8,
 names in ASCII, attributes that are not repeated, well-known namespaces in scope, references to characters, comments,
 instructions, CDATA, sizes far from any limit. All else is left open, and libxml2 decides.
+
+Of a set, the records side by side are taken one by one, each proven on its own bytes: the pass ends before the first
+one that is not proven or not whole, and leaves no trace of it. Here a record holds no section and no element whose name
+begins with its own name, and no `>` stands in a value of its start tag: whoever splits a set on tags would cut there.
 """
 
 import numpy as np
 
-from corpus.ncbi.markup.kernels import inlined, kernel, part
-from corpus.ncbi.markup.scan_bytes import (
+from corpus.ncbi.markup.characters import BANG, CLASS, GT, LT, QUESTION, SLASH, SPACE
+from corpus.ncbi.markup.kernels import inlined, is_same, kernel, part
+from corpus.ncbi.markup.scan_namespaces import MOST_PREFIXES, is_declared, leave_scopes
+from corpus.ncbi.markup.scan_state import (
     BLANK,
     CHARACTERS,
-    CLASS,
     CLOSED,
     DEPTH,
     IN_DETAILED,
     IN_OPAQUE,
     MARKS,
-    NAME,
     OUT,
     PARENT,
     PROVEN,
@@ -32,18 +35,17 @@ from corpus.ncbi.markup.scan_bytes import (
     ROWS,
     SCOPED,
     SOLID,
-    SPACE,
     STATE,
-    is_cdata,
-    is_plain_section,
-    skip_section,
+    TOP,
+    TOP_SIZE,
 )
-from corpus.ncbi.markup.scan_namespaces import MOST_PREFIXES, is_declared, leave_scopes
 from corpus.ncbi.markup.scan_tags import (
     APART,
     DETAILED,
+    IN_TEXT,
     MOST_ATTRIBUTES,
     OPAQUE,
+    RECORD,
     SPACED,
     hash_bytes,
     mark_of,
@@ -51,21 +53,23 @@ from corpus.ncbi.markup.scan_tags import (
     read_attributes,
     read_name,
 )
-from corpus.ncbi.markup.scan_text import copy_content, copy_section, put_mark, put_space
+from corpus.ncbi.markup.scan_text import copy_content, put_mark, put_space, take_section
 
 COLUMNS = 11  # of the rows
-STACKS = 2  # more columns, for the scan's own use: row and start of the name of every open element
-_ROW, _NAME = COLUMNS, COLUMNS + 1
-_PIECE = OPAQUE | DETAILED  # what counts where text is copied as it stands
-# libxml2 has limits of 10 MB for one text and 256 for the depth.
-_MOST_BYTES, _MOST_DEPTH = 8_000_000, 200
+STACKS = 3  # more columns, for the scan's own use: of every open element its row, and place and size of its name
+_ROW = COLUMNS
+_NAME = COLUMNS + 1
+_SIZE = COLUMNS + 2
+_IN_PIECE = OPAQUE | DETAILED  # what counts where text is copied as it stands
+MOST_BYTES = 8_000_000  # of what is proven; libxml2 has a limit of 10 MB for one text
+_MOST_DEPTH = 200  # libxml2 has a limit of 256
 
 
 @part
 def _open(raw, start, begin, end, number, flag, rows, text, at):  # type: ignore[no-untyped-def]
     """Take a start tag: it begins at `start`, its name ends at `begin`, its `>` is at `end`."""
     row, mark = -1, -1
-    if flag > DETAILED and at[IN_DETAILED] == 0:
+    if flag & IN_TEXT and at[IN_DETAILED] == 0:
         if (flag & SPACED or (flag & APART and at[CLOSED] == start)) and at[BLANK] == 0:
             put_space(text, at)
         mark = 0 if flag & SPACED else mark_of(raw, begin, end, flag)
@@ -83,7 +87,7 @@ def _open(raw, start, begin, end, number, flag, rows, text, at):  # type: ignore
         at[ROOTS] += 1
     elif depth > _MOST_DEPTH:
         at[PROVEN] = 0
-    rows[_ROW, depth], rows[_NAME, depth] = row, start + 1
+    rows[_ROW, depth], rows[_NAME, depth], rows[_SIZE, depth] = row, start + 1, begin - start - 1
     at[DEPTH] = depth + 1
     if row >= 0:
         at[PARENT], at[BLANK] = row, 0  # what is white space inside an element parts nothing outside
@@ -100,7 +104,8 @@ def _close(begin, rows, text, at, prefixes):  # type: ignore[no-untyped-def]
     at[DEPTH] = depth
     row = rows[_ROW, depth]
     if row >= 0:
-        rows[2, row], rows[3, row], rows[5, row], rows[8, row] = at[CHARACTERS], at[ROWS], at[SOLID], begin
+        rows[2, row], rows[3, row] = at[CHARACTERS], at[ROWS]
+        rows[5, row], rows[8, row] = at[SOLID], begin
         rows[10, row] = at[MARKS] - rows[10, row]
         at[PARENT], at[BLANK] = rows[9, row], 0
         if depth < at[IN_OPAQUE]:
@@ -114,7 +119,7 @@ def _close(begin, rows, text, at, prefixes):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _start_tag(raw, start, names, kept, rows, text, at, prefixes, attributes, verbatim):  # type: ignore[no-untyped-def]
+def _start_tag(raw, start, names, kept, rows, text, at, prefixes, attributes, verbatim, in_set):  # type: ignore[no-untyped-def]
     """Take the start tag at `start`; return the index behind it, -1 when it is not understood."""
     hashes, numbers, flags = names
     begin = start + 1
@@ -122,7 +127,7 @@ def _start_tag(raw, start, names, kept, rows, text, at, prefixes, attributes, ve
     if end < 0:
         return -1
     stop = end
-    if raw[end] != 62:
+    if raw[end] != GT:
         stop = read_attributes(raw, end, prefixes, attributes, at, verbatim)
         if stop < 0:
             return -1
@@ -134,11 +139,27 @@ def _start_tag(raw, start, names, kept, rows, text, at, prefixes, attributes, ve
     if at[IN_OPAQUE] == 0:
         number = number_of(hash_bytes(raw, begin, end), hashes, numbers)
         flag = flags[number] & kept
+    if in_set and not _keeps_apart(raw, start + 1, end, stop, flag, colon, at):
+        return -1
     _open(raw, start, end, stop, number, flag, rows, text, at)
-    if raw[stop - 1] == 47:  # />
+    if raw[stop - 1] == SLASH:
         _close(stop + 1, rows, text, at, prefixes)
         at[CLOSED] = stop + 1
     return stop + 1
+
+
+@part
+def _keeps_apart(raw, begin, end, stop, flag, colon, at):  # type: ignore[no-untyped-def]
+    """Say whether a start tag is a record's and ends at its first `>`, or is inside a record and looks like none."""
+    if at[DEPTH] > 0:
+        return end - begin < at[TOP_SIZE] or not is_same(raw, begin, at[TOP], at[TOP_SIZE])
+    if not flag & RECORD or colon >= 0:
+        return False
+    at[TOP], at[TOP_SIZE] = begin, end - begin
+    for j in range(end, stop):  # noqa: SIM110  numba compiles a loop faster
+        if raw[j] == GT:
+            return False
+    return True
 
 
 @inlined
@@ -146,56 +167,55 @@ def _end_tag(raw, start, rows, text, at, prefixes):  # type: ignore[no-untyped-d
     """Take the end tag at `start`; return the index behind it, -1 when it does not close the innermost element."""
     if at[DEPTH] == 0:
         return -1
-    i, j = start + 2, rows[_NAME, at[DEPTH] - 1]
-    while raw[i] == raw[j] and CLASS[raw[i]] & NAME:
-        i, j = i + 1, j + 1
-    while raw[i] == raw[j] and (raw[i] >= 128 or raw[i] == 58 or CLASS[raw[i]] & NAME):
-        i, j = i + 1, j + 1
-    if raw[j] != 62 and raw[j] != 47 and not CLASS[raw[j]] & SPACE:
+    begin, size = rows[_NAME, at[DEPTH] - 1], rows[_SIZE, at[DEPTH] - 1]
+    if not is_same(raw, start + 2, begin, size):
         return -1
+    i = start + 2 + size
     while CLASS[raw[i]] & SPACE:
         i += 1
-    if raw[i] != 62:
+    if raw[i] != GT:
         return -1
     _close(start, rows, text, at, prefixes)
     at[CLOSED] = i + 1
     return i + 1
 
 
-@part
-def _section(raw, start, n, text, at, verbatim):  # type: ignore[no-untyped-def]
-    """Take a comment, instruction, CDATA section or DOCTYPE; return the index behind it, -1 for anything else."""
-    end = skip_section(raw, start, n)
-    if end < 0:
-        return -1
-    if is_cdata(raw, start):
-        if copy_section(raw, start + 9, end - 2, text, at, verbatim) < 0:
-            return -1
-    elif at[ROOTS] > 0 and not is_plain_section(raw, start, end):
-        at[PROVEN] = 0
-    return end + 1
-
-
 @kernel
-def fill(raw, n, names, rows, text, verbatim):  # type: ignore[no-untyped-def]
-    """Fill rows and text from the first `n` bytes, which PADDING follows; `names` are a vocabulary's tables.
+def fill(raw, start, n, names, rows, text, verbatim, bounds, cap):  # type: ignore[no-untyped-def]
+    """Fill rows and text from the bytes from `start` to `n`, which `characters` says how to follow.
 
-    Returns the numbers of elements and of text bytes, (-1, 0) for what is not understood, and whether the document is
-    proven to be well-formed, its prolog apart.
+    `names` are a vocabulary's tables. Returns 1 for a document that is proven to be well-formed, its prolog apart, 0
+    for one that is not, -1 for what is not understood; and the numbers of elements and of bytes of text.
+
+    `bounds` is int32[most, 3], `most` is 0 for a document. Of a set it takes begin, end and row of the records that are
+    proven and have at most `cap` bytes; their number is returned, and the elements and text of them.
     """
-    i = 3 if n >= 3 and raw[0] == 0xEF and raw[1] == 0xBB and raw[2] == 0xBF else 0
     prefixes, attributes = np.empty((MOST_PREFIXES, 3), np.int32), np.empty((MOST_ATTRIBUTES, 3), np.int32)
     at = np.zeros(STATE, np.int64)
-    at[PARENT], at[PROVEN], kept = -1, n < _MOST_BYTES, _PIECE if verbatim else 255
+    at[PARENT], at[PROVEN], kept = -1, 1, _IN_PIECE if verbatim else -1
+    in_set, begin, row = len(bounds) > 0, start, 0
+    count, elements, out = 0, 0, 0
+    i = start
     while i >= 0 and i < n:
-        if raw[i] != 60:
+        if raw[i] != LT:
             i = copy_content(raw, i, n, text, at, verbatim)
-        elif raw[i + 1] == 47:
+        elif raw[i + 1] == SLASH:
             i = _end_tag(raw, i, rows, text, at, prefixes)
-        elif raw[i + 1] == 33 or raw[i + 1] == 63:  # <! <?
-            i = _section(raw, i, n, text, at, verbatim)
+        elif raw[i + 1] == BANG or raw[i + 1] == QUESTION:
+            i = -1 if in_set else take_section(raw, i, n, text, at, verbatim)
         else:
-            i = _start_tag(raw, i, names, kept, rows, text, at, prefixes, attributes, verbatim)
+            if at[DEPTH] == 0:
+                begin, row = i, at[ROWS]
+            i = _start_tag(raw, i, names, kept, rows, text, at, prefixes, attributes, verbatim, in_set)
+        if in_set and at[DEPTH] == 0 and at[ROOTS] > count:  # a record has ended
+            if at[PROVEN] == 0 or i - begin > cap:
+                break
+            bounds[count, 0], bounds[count, 1], bounds[count, 2] = begin, i, row
+            count, elements, out = count + 1, at[ROWS], at[OUT]
+            if count == len(bounds):
+                break
+    if in_set:
+        return count, elements, out
     if i < 0 or at[DEPTH] != 0:
-        return -1, 0, False
-    return at[ROWS], at[OUT], at[PROVEN] == 1 and at[ROOTS] == 1
+        return -1, 0, 0
+    return at[PROVEN] * (at[ROOTS] == 1), at[ROWS], at[OUT]

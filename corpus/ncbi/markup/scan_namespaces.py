@@ -7,8 +7,9 @@ bytes a prefix stands, its size, and the depth at which it is in force (0: not a
 
 import numpy as np
 
+from corpus.ncbi.markup.characters import CLASS, FIRST, LETTER_M, LETTER_X, LOWERCASE, UNDERSCORE
 from corpus.ncbi.markup.kernels import is_same, part
-from corpus.ncbi.markup.scan_bytes import CLASS, DEPTH, FIRST, PREFIXES, PROVEN, SCOPED
+from corpus.ncbi.markup.scan_state import DEPTH, PREFIXES, PROVEN, SCOPED
 
 MOST_PREFIXES = 62
 # The namespaces that articles declare; whether another name is one without fault is left to libxml2.
@@ -40,8 +41,15 @@ def _table(names: tuple[bytes, ...]) -> np.ndarray:
 
 
 _NAMESPACES = _table(NAMESPACES)
-_WORDS = _table((b"xmlns", b"xml", b"lang", b"space", b"preserve", b"default"))
-_XMLNS, _XML, _LANG, _SPACE, _PRESERVE, _DEFAULT = range(6)
+_NAMES = (b"xmlns", b"xml", b"lang", b"space", b"preserve", b"default")
+_WORDS = _table(_NAMES)
+_XMLNS = _NAMES.index(b"xmlns")
+_XML = _NAMES.index(b"xml")
+_LANG = _NAMES.index(b"lang")
+_SPACE = _NAMES.index(b"space")
+_PRESERVE = _NAMES.index(b"preserve")
+_DEFAULT = _NAMES.index(b"default")
+_SHORTEST_LANG, _LONGEST_LANG = 2, 3  # letters of a language that no parser has a word about
 
 
 @part
@@ -82,7 +90,7 @@ def take_prefixed(raw, prefix, colon, begin, end, value, value_end, prefixes, at
         return False
     if _is(raw, prefix, colon, _WORDS, _XMLNS):
         _declare(raw, colon + 1, end, prefixes, at)
-        if (raw[colon + 1] | 32 == 120 and raw[colon + 2] | 32 == 109) or not _is_namespace(raw, value, value_end):
+        if _begins_like_xml(raw, colon + 1) or not _is_namespace(raw, value, value_end):
             at[PROVEN] = 0
         return False
     if _is(raw, prefix, colon, _WORDS, _XML):
@@ -93,6 +101,11 @@ def take_prefixed(raw, prefix, colon, begin, end, value, value_end, prefixes, at
     if slot < 0 or prefixes[slot, 2] == 0:
         at[PROVEN] = 0
     return slot < 0
+
+
+@part
+def _begins_like_xml(raw, i):  # type: ignore[no-untyped-def]
+    return raw[i] | LOWERCASE == LETTER_X and raw[i + 1] | LOWERCASE == LETTER_M
 
 
 @part
@@ -108,10 +121,11 @@ def _is_harmless(raw, local, end, value, value_end):  # type: ignore[no-untyped-
     """Say whether `xml:lang` or `xml:space` has a value that no parser has a word about."""
     if _is(raw, local, end, _WORDS, _SPACE):
         return _is(raw, value, value_end, _WORDS, _PRESERVE) or _is(raw, value, value_end, _WORDS, _DEFAULT)
-    if not _is(raw, local, end, _WORDS, _LANG) or value_end - value < 2 or value_end - value > 3:
+    size = value_end - value
+    if not _is(raw, local, end, _WORDS, _LANG) or size < _SHORTEST_LANG or size > _LONGEST_LANG:
         return False
     for j in range(value, value_end):  # noqa: SIM110
-        if not CLASS[raw[j]] & FIRST or raw[j] == 95:
+        if not CLASS[raw[j]] & FIRST or raw[j] == UNDERSCORE:
             return False
     return True
 

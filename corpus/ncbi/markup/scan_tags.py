@@ -1,35 +1,83 @@
 """What stands between `<` and `>`, for the scan of `corpus.ncbi.markup.scan`: names, attributes, marks.
 
 Bytes and an index come in, an index goes out: where the thing read ends, -1 when it is not for a scan to understand.
-Bytes are compared by number, for numba knows no characters: 34 `"`, 38 `&`, 39 `'`, 47 `/`, 58 `:`, 61 `=`, 62 `>`.
 """
 
 import numpy as np
 
-from corpus.ncbi.markup.kernels import inlined, is_same, part
-from corpus.ncbi.markup.scan_bytes import CLASS, FIRST, NAME, PROVEN, SPACE, VALUE, reference, width_of_character
+from corpus.ncbi.markup.characters import (
+    AMPERSAND,
+    APOSTROPHE,
+    BLANK_SPACE,
+    CLASS,
+    COLON,
+    EQUALS,
+    FIRST,
+    GT,
+    LETTER_X,
+    NAME,
+    NOT_ASCII,
+    QUOTE,
+    SLASH,
+    SPACE,
+    VALUE,
+    character_at,
+    reference,
+    word,
+)
+from corpus.ncbi.markup.kernels import WORD, inlined, is_same, mask_of, part, word_at
 from corpus.ncbi.markup.scan_namespaces import is_declared, take_prefixed
+from corpus.ncbi.markup.scan_state import PROVEN
 
-SLOTS = 2048  # of the hash table of names: a power of two, several times the number of names
 # What an element of a vocabulary is.
-OPAQUE, DETAILED, SPACED, RAISED, LOWERED, LINK, APART, NO_ROW = 1, 2, 4, 8, 16, 32, 64, 128
-FNV, PRIME = np.uint64(14695981039346656037), np.uint64(1099511628211)  # FNV-1a, 64 bits
+OPAQUE = 1 << 0  # no element inside has a row
+DETAILED = 1 << 1  # every element inside has a row
+SPACED = 1 << 2  # leaves a space
+RAISED = 1 << 3  # leaves the marks of raised text
+LOWERED = 1 << 4  # leaves the marks of lowered text
+LINK = 1 << 5  # leaves the marks of what it links to, or has a row
+APART = 1 << 6  # leaves a space where it touches the element before it
+NO_ROW = 1 << 7  # has no row, though it is named
+RECORD = 1 << 8  # may stand at the top of a set of records
+IN_TEXT = SPACED | RAISED | LOWERED | LINK | APART  # what leaves something in the text, with a row or without
+
+# The control characters that elements without a row leave: the one that opens; the next one closes.
+CITED = 0x01
+RAISED_TEXT = 0x04
+LOWERED_TEXT = 0x06
+NOTED = 0x0E
+
+SLOT_BITS = 11
+SLOTS = 1 << SLOT_BITS  # of the hash table of names: a power of two, several times the number of names
+_TO_SLOT = np.uint64(64 - SLOT_BITS)
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # odd, and its bits look random
+_HALF = np.uint64(32)
 MOST_ATTRIBUTES = 24  # of one element; one with more is left to libxml2
 _MAX_NAME = 200
 
 
 def hash_name(name: bytes) -> int:
-    """Return the hash of a name as the scan computes it."""
-    code = int(FNV)
-    for byte in name:
-        code = (code ^ byte) * int(PRIME) & (1 << 64) - 1
+    """Return the hash of a name as the scan computes it: 64 bits, one to one for names of at most eight bytes."""
+    code = 0
+    for begin in range(0, len(name), WORD):
+        code = (code ^ int(word(name[begin : begin + WORD]))) * int(_GOLDEN) & (1 << 64) - 1
+        code ^= code >> int(_HALF)
     return code
 
 
-_REF_TYPE = np.uint64(hash_name(b"ref-type"))
-_BIBR, _REF = np.uint64(hash_name(b"bibr")), np.uint64(hash_name(b"ref"))
-_FN, _AUTHOR_NOTES, _CORRESP = (np.uint64(hash_name(name)) for name in (b"fn", b"author-notes", b"corresp"))
-_AFF, _TABLE_FN = np.uint64(hash_name(b"aff")), np.uint64(hash_name(b"table-fn"))
+def slot_of(code: int) -> int:
+    """Return the slot at which the search for a hash begins."""
+    return code >> int(_TO_SLOT)
+
+
+_REF_TYPE = word(b"ref-type")
+_BIBR = np.uint64(hash_name(b"bibr"))
+_REF = np.uint64(hash_name(b"ref"))
+_FN = np.uint64(hash_name(b"fn"))
+_AUTHOR_NOTES = np.uint64(hash_name(b"author-notes"))
+_CORRESP = np.uint64(hash_name(b"corresp"))
+_AFF = np.uint64(hash_name(b"aff"))
+_TABLE_FN = np.uint64(hash_name(b"table-fn"))
 
 
 @inlined
@@ -38,19 +86,19 @@ def read_name(raw, begin, at):  # type: ignore[no-untyped-def]
     i, prefix, colon = begin, -1, -1
     while CLASS[raw[i]] & NAME:
         i += 1
-    if raw[i] == 58 or raw[i] >= 128:
-        while CLASS[raw[i]] & NAME or raw[i] == 58 or raw[i] >= 128:
-            if raw[i] == 58:
+    if raw[i] == COLON or raw[i] >= NOT_ASCII:
+        while CLASS[raw[i]] & NAME or raw[i] == COLON or raw[i] >= NOT_ASCII:
+            if raw[i] == COLON:
                 if colon >= 0:
                     at[PROVEN] = 0
                 prefix, colon = colon + 1 if colon >= 0 else begin, i
-            elif raw[i] >= 128:
+            elif raw[i] >= NOT_ASCII:
                 at[PROVEN] = 0
             i += 1
         if colon == i - 1 or (colon >= 0 and not CLASS[raw[colon + 1]] & FIRST):
             at[PROVEN] = 0
     if not CLASS[raw[begin]] & FIRST:
-        if raw[begin] < 128 and raw[begin] != 58:
+        if raw[begin] < NOT_ASCII and raw[begin] != COLON:
             return -1, -1, -1
         at[PROVEN] = 0
     if i - begin > _MAX_NAME:
@@ -69,8 +117,8 @@ def read_attributes(raw, i, prefixes, attributes, at, verbatim):  # type: ignore
         begin = i
         while CLASS[raw[i]] & SPACE:
             i += 1
-        if raw[i] == 62 or (raw[i] == 47 and raw[i + 1] == 62):
-            i += raw[i] == 47
+        if raw[i] == GT or (raw[i] == SLASH and raw[i + 1] == GT):
+            i += raw[i] == SLASH
             break
         if i == begin:
             return -1
@@ -80,7 +128,7 @@ def read_attributes(raw, i, prefixes, attributes, at, verbatim):  # type: ignore
         if i < 0 or not _is_new(raw, begin, colon, end, attributes, count, at):
             return -1
         count += count < MOST_ATTRIBUTES
-        if colon >= 0 or raw[begin] == 120:
+        if colon >= 0 or raw[begin] == LETTER_X:
             unknown = take_prefixed(raw, prefix, colon, begin, end, value, i - 1, prefixes, at)
             needs, needs_end = (prefix, colon) if unknown else (needs, needs_end)
     if needs >= 0 and not verbatim and not is_declared(raw, needs, needs_end, prefixes, at):
@@ -114,13 +162,13 @@ def _read_value(raw, i):  # type: ignore[no-untyped-def]
     """Return where the value in quotes behind an attribute's name begins, and the index behind it; -1 for none."""
     while CLASS[raw[i]] & SPACE:
         i += 1
-    if raw[i] != 61:
+    if raw[i] != EQUALS:
         return -1, -1
     i += 1
     while CLASS[raw[i]] & SPACE:
         i += 1
     quote = raw[i]
-    if quote != 34 and quote != 39:
+    if quote != QUOTE and quote != APOSTROPHE:
         return -1, -1
     i += 1
     begin = i
@@ -130,14 +178,14 @@ def _read_value(raw, i):  # type: ignore[no-untyped-def]
             i += 1
         elif byte == quote:
             return begin, i + 1
-        elif byte == 34 or byte == 39:
+        elif byte == QUOTE or byte == APOSTROPHE:  # noqa: SIM109  numba compiles no `in` here
             i += 1
-        elif byte == 38:
+        elif byte == AMPERSAND:
             code, i = reference(raw, i)
             if code < 0:
                 return -1, -1
         else:
-            width = width_of_character(raw, i) if byte >= 128 else 0
+            _, width = character_at(raw, i) if byte >= NOT_ASCII else (np.int64(0), 0)
             if width == 0:
                 return -1, -1
             i += width
@@ -146,16 +194,17 @@ def _read_value(raw, i):  # type: ignore[no-untyped-def]
 @part
 def hash_bytes(raw, i, end):  # type: ignore[no-untyped-def]
     """Return the hash of a name as `hash_name` does."""
-    code = FNV
-    for j in range(i, end):
-        code = (code ^ np.uint64(raw[j])) * PRIME
+    code = np.uint64(0)
+    for j in range(i, end, WORD):
+        code = (code ^ (word_at(raw, j) & mask_of(end - j))) * _GOLDEN
+        code ^= code >> _HALF
     return code
 
 
 @part
 def number_of(code, hashes, numbers):  # type: ignore[no-untyped-def]
     """Return the number of a name in the vocabulary, 0 for one that is not."""
-    slot = np.int64(code & np.uint64(SLOTS - 1))
+    slot = np.int64(code >> _TO_SLOT)
     while numbers[slot] != 0 and hashes[slot] != code:
         slot = (slot + 1) & (SLOTS - 1)
     return numbers[slot]
@@ -168,21 +217,21 @@ def mark_of(raw, begin, end, flag):  # type: ignore[no-untyped-def]
     The next character closes it. A link has a row if it does not say what it links to.
     """
     if flag & (RAISED | LOWERED):
-        return 4 if flag & RAISED else 6
+        return RAISED_TEXT if flag & RAISED else LOWERED_TEXT
     if not flag & LINK:
         return 0 if flag & NO_ROW else -1
-    for i in range(begin, end - 8):
-        if raw[i] == 114 and hash_bytes(raw, i, i + 8) == _REF_TYPE:
-            i += 8
-            while i < end and (raw[i] <= 32 or raw[i] == 61):
+    for i in range(begin, end - WORD):
+        if word_at(raw, i) == _REF_TYPE:
+            i += WORD
+            while i < end and (raw[i] <= BLANK_SPACE or raw[i] == EQUALS):
                 i += 1
             stop = i + 1
             while stop < end and raw[stop] != raw[i]:
                 stop += 1
             kind = hash_bytes(raw, i + 1, stop)
             if kind == _BIBR or kind == _REF:  # noqa: SIM109  numba compiles no `in` here
-                return 1
+                return CITED
             if kind == _FN or kind == _AUTHOR_NOTES or kind == _CORRESP or kind == _AFF or kind == _TABLE_FN:  # noqa: SIM109
-                return 14
+                return NOTED
             return 0 if stop > i + 1 else -1
     return -1

@@ -19,13 +19,10 @@ from corpus.ncbi.pubmed.text import NO_LABEL, labelled_parts, line, without_copy
 from corpus.ncbi.pubmed.vocabulary import RECORDS, VOCABULARY
 from corpus.reasons import RejectReason
 from corpus.records import AbstractPart, BackPart, Kind, Link, Record, Source, pubmed_doc_id
-from corpus.storage.fast_dataclass import quick
 
 _YEAR = re.compile(r"(?<!\d)(1[5-9]\d\d|20\d\d)(?!\d)")
 _NO_TITLE = re.compile(r"\[?\s*not available\s*\]?\s*\.?", re.IGNORECASE)  # NLM's stand-in for an untranslated title
 _RETRACTED = frozenset({"RetractionIn", "RetractedandRepublishedIn"})  # links that only a retracted record has
-
-_new_record, _new_part = quick(Record), quick(AbstractPart)
 
 _Rule = Callable[[Markup, int, Draft], None]
 
@@ -56,10 +53,10 @@ class RecordReader:
 def _to_record(draft: Draft, *, kind: Kind, file: str, offset: int, position: int) -> Record:
     if draft.pmid is None:
         raise BadXmlError(RejectReason.NO_ID, "the record has no PMID of its own, or it is no number")
-    retracted = "Retracted Publication" in draft.publication_types or any(
-        link.type in _RETRACTED for link in draft.links
+    retracted = "Retracted Publication" in draft.publication_types or (
+        bool(draft.links) and any(link.type in _RETRACTED for link in draft.links)
     )
-    return _new_record(
+    return Record(
         doc_id=pubmed_doc_id(draft.pmid),
         source=Source.PUBMED,
         kind=kind,
@@ -71,7 +68,7 @@ def _to_record(draft: Draft, *, kind: Kind, file: str, offset: int, position: in
         title=draft.title or draft.book_title,
         vernacular_title=draft.vernacular_title,
         abstracts=tuple(draft.abstracts),
-        copyright="\n".join(dict.fromkeys(draft.copyrights)),
+        copyright="\n".join(dict.fromkeys(draft.copyrights)) if draft.copyrights else "",
         back=(BackPart(kind="contents", text="\n".join(draft.sections)),) if draft.sections else (),
         languages=tuple(draft.languages),
         year=draft.issue_year or draft.article_year,
@@ -153,7 +150,7 @@ def _read_abstract(doc: Markup, element: int, draft: Draft, type_: str, language
             draft.copyrights.append(notice)
             parts[-1] = label, category, text
     draft.abstracts += [
-        _new_part(type=type_, language=language, label=label, category=category, text=text)
+        AbstractPart(type=type_, language=language, label=label, category=category, text=text)
         for label, category, text in parts
         if text or label
     ]

@@ -1,10 +1,10 @@
 """PubMed files to records: baseline and update files, samples, book sets.
 
 The path of one file (.xml or .xml.gz, whatever its name says) comes in; a `Record` for every citation, book and
-deleted PMID, and a `Reject` for every piece that could not become one, go out in file order. A first pass
-proves the whole file (MD5 sidecar when there is one, gzip to its end, opening and closing tag of the
-set) and costs about 4 % of the work; only then does the second pass emit anything. So a file gives all of
-its records, or an error that names the file.
+deleted PMID, and a `Reject` for every piece that could not become one, go out in file order. First the whole file is
+proven (MD5 sidecar when there is one, gzip to its end, opening and closing tag of the set), which costs about
+8 % of the work; only then is anything emitted. So a file gives all of its records, or an error that names the file.
+It is read once: its bytes, not its content, stay in memory in between, unless there are very many.
 """
 
 import hashlib
@@ -13,12 +13,11 @@ from collections.abc import Iterator
 
 from corpus import storage
 from corpus.errors import CorruptError
-from corpus.ncbi.archives.gzip_stream import Verified, chunks, md5_sidecar, verify
+from corpus.ncbi.archives.gzip_stream import Verified, md5_sidecar, verify
 from corpus.ncbi.markup.parse import BadXmlError
 from corpus.ncbi.pubmed.fields import RecordReader, read_deletions
 from corpus.ncbi.pubmed.split import Damage, Run, split
 from corpus.ncbi.pubmed.vocabulary import VOCABULARY
-from corpus.pile.rules import with_pile
 from corpus.reasons import RejectReason
 from corpus.records import RAW_LIMIT, Kind, Record, Reject, Source, pubmed_doc_id
 
@@ -35,18 +34,22 @@ _PMC_ID = re.compile(rb"IdType\s*=\s*[\"']pmc[\"']")
 _OWN_PMID = re.compile(rb"<(?:MedlineCitation|BookDocument)\b[^>]*>\s*<PMID\b[^>]*>\s*(\d{1,15})\s*</PMID>")
 
 
-def read_pubmed(path: str, *, pile: bool = False) -> Iterator[Record | Reject]:
-    """Yield the records and rejects of one PubMed file in file order; `pile` fills in the text for The Pile.
+def read_pubmed(path: str) -> Iterator[Record | Reject]:
+    """Yield the records and rejects of one PubMed file in file order.
 
     Raises CorruptError, before the first record, when the file as a whole is not what it should be.
     """
-    start = _opening(path, verify(lambda: storage.open_read(path), md5=md5_sidecar(path), name=path))
+    return (item for item, _ in read_pubmed_xml(path))
+
+
+def read_pubmed_xml(path: str) -> Iterator[tuple[Record | Reject, bytes]]:
+    """Yield what `read_pubmed` yields, each citation and book with its own XML, all others with b""."""
+    verified = verify(lambda: storage.open_read(path), md5=md5_sidecar(path), name=path)
     name, position = storage.base_name(path), 0
-    with storage.open_read(path) as source:
-        for found in split(chunks(source, name=path), VOCABULARY, start=start):
-            for item in _items(found, name, position, pile=pile):
-                yield item
-                position += 1
+    for found in split(verified.blocks(), VOCABULARY, start=_opening(path, verified)):
+        for item in _items(found, name, position):
+            yield item
+            position += 1
 
 
 def _opening(path: str, verified: Verified) -> int:
@@ -74,10 +77,10 @@ def _opening(path: str, verified: Verified) -> int:
     return root.end()
 
 
-def _items(found: Run | Damage, file: str, position: int, *, pile: bool) -> Iterator[Record | Reject]:
+def _items(found: Run | Damage, file: str, position: int) -> Iterator[tuple[Record | Reject, bytes]]:
     """Yield what a stretch of the file becomes: records, the records of deletions, or one reject."""
     if isinstance(found, Damage):
-        yield Reject(
+        letter = Reject(
             file=file,
             offset=found.offset,
             doc_id=_doc_id(found.head),
@@ -86,6 +89,7 @@ def _items(found: Run | Damage, file: str, position: int, *, pile: bool) -> Iter
             sha256=found.sha256,
             raw=found.head,
         )
+        yield letter, b""
         return
     reader = RecordReader(found.markup)
     for element, (begin, end) in zip(found.elements, found.bounds, strict=True):
@@ -93,15 +97,15 @@ def _items(found: Run | Damage, file: str, position: int, *, pile: bool) -> Iter
         offset = found.offset + begin
         if kind is None:
             for item in _deletions(found, element, file, position):
-                yield item
+                yield item, b""
                 position += 1
             continue
         try:
             pmc = _PMC_ID.search(found.raw, begin, end) is not None
             record = reader.read(element, kind=kind, file=file, offset=offset, position=position, pmc_id_anywhere=pmc)
-            yield from with_pile([record], found.raw[begin:end]) if pile else (record,)
+            yield record, found.raw[begin:end]
         except BadXmlError as error:
-            yield _reject(found.raw[begin:end], offset, file, error.reason, error.detail)
+            yield _reject(found.raw[begin:end], offset, file, error.reason, error.detail), b""
         position += 1
 
 

@@ -1,8 +1,8 @@
 """One record at a time out of a PubMed set, so that one bad record costs one record.
 
 Decompressed blocks of a set come in; records (`Run`) and dead letters (`Damage`) in file order go out, with their
-byte offsets. Plain records (`corpus.ncbi.markup.prove`, nearly all there are) are checked and scanned by the dozen,
-each judged on its own bytes; any other record is cut out on its tags and given to libxml2 alone, so that a damaged
+byte offsets. Nearly all records are proven, scanned and cut off in one pass (`scan_records`), by the dozen and each
+judged on its own bytes; any other record is cut out on its tags and given to libxml2 alone, so that a damaged
 one cannot take the rest along. A record ends at its first closing
 tag; where the text up to there is not well-formed because that tag stood inside a CDATA section, comment or
 processing instruction, the search goes on behind it, for at most LOOK_AHEAD bytes. What is damaged reaches to
@@ -14,19 +14,19 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from corpus.ncbi.markup.document import Markup, Vocabulary, scan
+from corpus.ncbi.markup.characters import PADDING
+from corpus.ncbi.markup.document import Markup, Vocabulary, scan_records
 from corpus.ncbi.markup.parse import BadXmlError, parse, read_markup
-from corpus.ncbi.markup.prove import plain_elements
 from corpus.reasons import RejectReason
 from corpus.records import RAW_LIMIT
 
 LOOK_AHEAD = 1 << 20
 # Bytes of one record. Real ones stay below a few MB; a parsed record takes up to nine times its bytes in memory.
 RECORD_CAP = 50_000_000
-RUN_RECORDS = 64  # plain records scanned together: their bytes and tables stay in the processor's cache
+RUN_RECORDS = 64  # proven records scanned together: their bytes and tables stay in the processor's cache
 
 _TAG_BYTES = 1024  # enough to see any start tag whole
-_MORE = 1 << 20  # with fewer bytes at hand a record that is not plain may be one that is not whole yet
+_MORE = 1 << 20  # with fewer bytes at hand a record that is not proven may be one that is not whole yet
 _OVERLAP = 64  # longer than any tag name, so that a boundary is never cut in two
 _TRIVIA = re.compile(rb"\s+|</Pubmed(?:Book)?ArticleSet\s*>")
 _START = re.compile(rb"<(PubmedArticle|PubmedBookArticle|DeleteCitation)(?=[\s/>])")
@@ -39,8 +39,8 @@ _CLOSERS = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>"}
 class Run:
     """Well-formed children of the set, side by side: where they stand, and the text and elements of them all.
 
-    `bounds` says where each begins and ends in `raw`, whose first byte is the file's byte `offset`; `elements` are
-    their rows in `markup`.
+    `bounds` says where each begins and ends in `raw`, a stretch of the file whose first byte is the file's byte
+    `offset`; `elements` are their rows in `markup`.
     """
 
     offset: int
@@ -71,9 +71,9 @@ def split(
     """
     window = _Window(blocks, start)
     while window.skip_trivia():
-        bounds = _plain_records(window, cap)
-        if bounds:
-            yield _take_run(window, bounds, vocabulary)
+        run = _take_run(window, vocabulary, cap)
+        if run is not None:
+            yield run
         elif _START.match(window.data, window.pos) is None:
             yield _take_damage(window, RejectReason.STRAY_BYTES, "bytes that belong to no record")
         else:
@@ -84,11 +84,15 @@ def split(
 
 
 class _Window:
-    """The part of the file in memory: `data[pos:]` is not yet used, `base` is the offset of `data[0]`."""
+    """The part of the file in memory: `data[pos:]` is not yet used, `base` is the offset of `data[0]`.
+
+    `stop` is where a scan of it must end.
+    """
 
     def __init__(self, blocks: Iterable[bytes], start: int) -> None:
         self._blocks = iter(blocks)
         self.data, self.pos, self.base = b"", 0, 0
+        self.stop = -1
         self._without: dict[bytes, int] = {}  # up to which offset no closer of a section was found
         self.ensure(start)
         self.pos = start
@@ -115,6 +119,7 @@ class _Window:
             if size >= 2 * len(parts[0]):
                 break
         self.base, self.pos, self.data = self.offset, 0, b"".join(parts)
+        self.stop = self.data.rfind(b"<", 0, max(0, len(self.data) - len(PADDING) + 1))
         return len(parts) > 1
 
     def find_closer(self, opener: bytes, begin: int, end: int) -> int:
@@ -156,31 +161,16 @@ class _Window:
         return closed
 
 
-def _plain_records(window: _Window, cap: int) -> list[tuple[int, int]]:
-    """Return where the plain records begin and end that stand here; none when the first one is not plain."""
-    bounds = plain_elements(window.data, window.pos, RUN_RECORDS)
-    if not bounds and window.left < _MORE and window.grow():
-        bounds = plain_elements(window.data, window.pos, RUN_RECORDS)
-    for number, (begin, end) in enumerate(bounds):
-        if end - begin > cap or _START.match(window.data, begin) is None:
-            return bounds[:number]
-    return bounds
-
-
-def _take_run(window: _Window, bounds: list[tuple[int, int]], vocabulary: Vocabulary) -> Run:
-    """Move behind plain records and return them."""
-    offset, first, end = window.offset, window.pos, bounds[-1][1]
-    raw = window.data[first:end]
-    markup = scan(raw, vocabulary)
-    assert markup is not None, "plain is what the scan knows"
-    elements, element = [], 0
-    for _ in bounds:
-        elements.append(element)
-        element = markup.nexts[element]
-    assert element == len(markup.tags), "every record has a row, and nothing else has one at the top"
-    window.pos = end
-    inside = [(begin - first, stop - first) for begin, stop in bounds]
-    return Run(offset=offset, raw=raw, bounds=inside, markup=markup, elements=elements)
+def _take_run(window: _Window, vocabulary: Vocabulary, cap: int) -> Run | None:
+    """Move behind the proven records that stand here and return them; None when the first one is not proven."""
+    found = scan_records(window.data, window.pos, window.stop, vocabulary, most=RUN_RECORDS, cap=cap)
+    if found is None and window.left < _MORE and window.grow():
+        found = scan_records(window.data, window.pos, window.stop, vocabulary, most=RUN_RECORDS, cap=cap)
+    if found is None:
+        return None
+    markup, bounds, elements = found
+    window.pos = bounds[-1][1]
+    return Run(offset=window.base, raw=window.data, bounds=bounds, markup=markup, elements=elements)
 
 
 def _take_record(window: _Window, vocabulary: Vocabulary, cap: int) -> Run:

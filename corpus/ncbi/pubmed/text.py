@@ -197,5 +197,6 @@ def _run_in_label(doc: Markup, element: int, bold: int, start: int) -> tuple[str
 
 def _on_new_line(doc: Markup, element: int) -> bool:
     """Say whether nothing but white space with a line break stands before an element."""
-    before = doc.raw[: doc.raw.rindex(b"<", 0, doc.rows[6, element])][-80:]
+    place = doc.raw.rindex(b"<", 0, doc.rows[6, element])
+    before = doc.raw[max(0, place - 80) : place]
     return b"\n" in before[len(before.rstrip()) :]

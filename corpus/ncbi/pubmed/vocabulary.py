@@ -19,5 +19,8 @@ GeneSymbolList MedlineJournalInfo History ObjectList Pagination Publisher DateCo
 ContributionDate BeginningDate EndingDate ItemList
 """
 VOCABULARY = Vocabulary(
-    [*RECORDS, *_STRUCTURE.split(), *INLINE, *BLOCKS, *MATHML], opaque=_UNREAD.split(), detailed=["math"]
+    [*RECORDS, *_STRUCTURE.split(), *INLINE, *BLOCKS, *MATHML],
+    records=RECORDS,
+    opaque=_UNREAD.split(),
+    detailed=["math"],
 )

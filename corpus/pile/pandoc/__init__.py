@@ -1,1 +1,1 @@
-"""What pandoc 2.9 made of a JATS article, as The Pile saw it."""
+"""Pandoc 2.9 as The Pile ran it, ported: JATS reader and markdown writer."""

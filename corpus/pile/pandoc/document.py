@@ -1,4 +1,4 @@
-"""The document between reader and writer, as plain tuples, and how runs of inline text are put together.
+"""Pandoc's document model: what the reader makes and the writer writes, as plain tuples.
 
 Inlines: ("Str", text), ("Space",), ("SoftBreak",), ("LineBreak",), (KIND, inlines) where KIND is Emph, Strong,
 Strikeout, Superscript, Subscript or SmallCaps, ("Quoted", double, inlines), ("Cite", ids, inlines),

@@ -1,4 +1,4 @@
-"""Tables as HTML: what pandoc falls back to where a table of ten or more columns has cells of several blocks.
+"""HTML tables: what pandoc falls back to where a table of ten or more columns has cells of several blocks.
 
 None of 2,394 real articles has such a table; the words are kept, formulas stay TeX.
 """

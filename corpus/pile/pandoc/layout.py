@@ -1,6 +1,6 @@
-"""Lines of text under prefixes, with blank lines that collapse: how a block document is laid out.
+"""Layout of a block document: lines of text under prefixes, with blank lines that collapse.
 
-`Page` takes text, line ends and requests for a blank line in order. A request is carried out when text follows, under
+`Layout` takes text, line ends and requests for a blank line in order. A request is carried out when text follows, under
 the prefix (indentation, "> ") that stands then, so that a quotation does not end in an empty quoted line.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Page:
+class Layout:
     """Collects the lines of a document."""
 
     def __init__(self) -> None:

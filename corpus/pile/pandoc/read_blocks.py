@@ -1,4 +1,4 @@
-"""Block content of JATS to blocks, by the rules of pandoc 2.9's JATS reader, faults included.
+"""Block reader: block content of JATS to blocks, by the rules of pandoc 2.9's JATS reader, faults included.
 
 Title, authors and abstract (`article-meta`) give nothing but the footnotes in the title and in the notes on authors,
 which come before all others. Every element without a rule is as if its tags were not there. Only `p` parts a
@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 
 from corpus.pile.pandoc.document import SPACE, Block, Blocks, Inlines, append, from_text, join, trim
-from corpus.pile.pandoc.read_inlines import InlineReader, image
+from corpus.pile.pandoc.read_inlines import PandocInlineReader, image
 from corpus.pile.pandoc.read_tables import read_table
 from corpus.pile.pandoc.tree import Node
 
@@ -27,7 +27,7 @@ class BlockReader:
     def __init__(self) -> None:
         self.front_notes: dict[str, list[Blocks]] = {}  # footnotes of the front matter, by the field they are in
         self._level = 0  # of the section around
-        self._inlines = InlineReader(self.content)
+        self._inlines = PandocInlineReader(self.content)
 
     def content(self, node: Node) -> Blocks:
         """Return what an element holds as blocks."""

@@ -1,4 +1,4 @@
-"""Inline content of JATS to inlines, by the rules of pandoc 2.9's JATS reader."""
+"""Inline reader: inline content of JATS to inlines, by the rules of pandoc 2.9's JATS reader."""
 
 from collections.abc import Callable, Iterable
 
@@ -29,7 +29,7 @@ _CODE = frozenset({"code", "monospace"})
 ReadBlocks = Callable[[Node], Blocks]
 
 
-class InlineReader:
+class PandocInlineReader:
     """Reads inline content; `read_blocks` reads what a footnote holds."""
 
     def __init__(self, read_blocks: ReadBlocks) -> None:
@@ -109,20 +109,20 @@ class InlineReader:
         return [("Note", self._read_blocks(node))]
 
 
-_RULES: dict[str, Callable[[InlineReader, Node], Inlines]] = {
-    "underline": InlineReader._underline,
-    "break": InlineReader._break,
-    "inline-graphic": InlineReader._graphic,
-    "disp-quote": InlineReader._quote,
-    "xref": InlineReader._reference,
-    "ext-link": InlineReader._external,
-    "email": InlineReader._address,
-    "uri": InlineReader._address,
-    "disp-formula": InlineReader._formula,
-    "inline-formula": InlineReader._formula,
-    "math": InlineReader._math,
-    "tex-math": InlineReader._tex,
-    "fn": InlineReader._footnote,
+_RULES: dict[str, Callable[[PandocInlineReader, Node], Inlines]] = {
+    "underline": PandocInlineReader._underline,
+    "break": PandocInlineReader._break,
+    "inline-graphic": PandocInlineReader._graphic,
+    "disp-quote": PandocInlineReader._quote,
+    "xref": PandocInlineReader._reference,
+    "ext-link": PandocInlineReader._external,
+    "email": PandocInlineReader._address,
+    "uri": PandocInlineReader._address,
+    "disp-formula": PandocInlineReader._formula,
+    "inline-formula": PandocInlineReader._formula,
+    "math": PandocInlineReader._math,
+    "tex-math": PandocInlineReader._tex,
+    "fn": PandocInlineReader._footnote,
 }
 
 

@@ -1,4 +1,4 @@
-"""A JATS table to a table block: spans are not known to pandoc 2.9, so that cells move to the left."""
+"""Table reader: a JATS table to a table block; spans are not known to pandoc 2.9, so that cells move to the left."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The XML tree as The Pile's version of pandoc saw it.
+"""XML tree: the nodes of an article as The Pile's version of pandoc saw them.
 
 Bytes of a JATS article come in, `Node`s go out. lxml parses; what differs from pandoc 2.9's own reader of XML is
 put back: it takes a processing instruction for a tag. `<?properties open_access?>` opens an element that its parent

@@ -1,4 +1,4 @@
-"""When pandoc takes an address for a URI: only then is a link whose text is its address written as `<address>`."""
+"""URI test of pandoc: only a URI that is its link's own text is written as `<address>`."""
 
 import re
 from urllib.parse import quote

@@ -1,9 +1,9 @@
-"""Blocks to pandoc's markdown, as version 2.9 writes it with `--wrap=none` and without `-s`."""
+"""Block writer: blocks to pandoc's markdown, as version 2.9 writes it with `--wrap=none` and without `-s`."""
 
 from collections.abc import Callable
 
 from corpus.pile.pandoc.document import LINE_BREAK, SPACE, Block, Blocks, Inline, Inlines, plain_text
-from corpus.pile.pandoc.layout import Page, width_of
+from corpus.pile.pandoc.layout import Layout, width_of
 from corpus.pile.pandoc.write_inlines import InlineWriter, attributes_text
 from corpus.pile.pandoc.write_tables import write_table
 
@@ -17,7 +17,7 @@ class BlockWriter:
     """Writes one document."""
 
     def __init__(self) -> None:
-        self._page = Page()
+        self._page = Layout()
         self.inlines = InlineWriter()
         self._in_list = False
         self._idents: set[str] = set()  # that headings have taken
@@ -38,7 +38,7 @@ class BlockWriter:
 
     def cell(self, blocks: Blocks) -> list[str]:
         """Return the blocks of a table cell as lines of their own."""
-        outside, self._page = self._page, Page()
+        outside, self._page = self._page, Layout()
         self.blocks(blocks)
         lines = self._page.lines()
         self._page = outside

@@ -1,4 +1,4 @@
-"""Inlines to pandoc's markdown, as version 2.9 writes it without wrapping.
+"""Inline writer: inlines to pandoc's markdown, as version 2.9 writes it without wrapping.
 
 A line break inside is "\\\\" and a new line. Every mark of the dialect is escaped by a backslash, and typographic
 quotation marks, dashes and ellipses become plain ones (extension `smart`).

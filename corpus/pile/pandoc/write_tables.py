@@ -1,4 +1,4 @@
-"""Tables in pandoc's four forms: simple, multiline, grid, and HTML where none of them can hold the cells.
+"""Table writer: pandoc's four forms, simple, multiline, grid, and HTML where none of them can hold the cells.
 
 A cell is a list of lines. Without wrapping a column is as wide as its widest line.
 """
@@ -12,7 +12,6 @@ from corpus.pile.pandoc.layout import pad, width_of
 _PAGE_WIDTH = 72
 _SIMPLE_INDENT = 2
 _Cell = list[str]
-_CHILDREN = {"Note": 1}
 
 
 def write_table(table: Block, cell: Callable[[Blocks], _Cell]) -> tuple[list[str], int]:

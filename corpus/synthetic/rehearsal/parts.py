@@ -1,4 +1,4 @@
-"""Parts of made-up records, as `assemble` reads them: baseline files, update files that revise them, articles.
+"""Records parts that are made up, as `assemble` reads them: baseline files, update files that revise them, articles.
 
 A record is a function of the seed and its number alone, so a part is made when it is read, and again when it is read
 again; only one batch is ever in memory.
@@ -17,7 +17,7 @@ from corpus.assemble.inputs import BATCH_ROWS, KEY_COLUMNS
 from corpus.records import AbstractPart, Block, Float, Kind, Record, Source
 from corpus.stage.cpu_meter import metered
 from corpus.storage.schema import schema_of
-from corpus.synthetic.rehearsal import statistics as known
+from corpus.synthetic.rehearsal import statistics
 from corpus.synthetic.rehearsal.texts import Seeds, mixed, texts, units
 
 Rows = npt.NDArray[np.int64]
@@ -38,7 +38,7 @@ class RehearsedParts:
     @property
     def num_updates(self) -> int:
         """The number of records in update files."""
-        return round(self.num_citations * known.UPDATES)
+        return round(self.num_citations * statistics.UPDATES)
 
     @property
     def num_records(self) -> int:
@@ -76,12 +76,12 @@ class RehearsedParts:
         """Return (stem, kind, first number, end) of every part."""
         parts: list[tuple[str, str, int, int]] = []
         for kind, total in (("citation", self.num_citations), ("update", self.num_updates)):
-            for start in range(0, total, known.CITATIONS_PER_PART):
-                end = min(start + known.CITATIONS_PER_PART, total)
+            for start in range(0, total, statistics.CITATIONS_PER_PART):
+                end = min(start + statistics.CITATIONS_PER_PART, total)
                 parts.append((f"pubmed26n{len(parts) + 1:04d}", kind, start, end))
-        for start in range(0, self.num_articles, known.ARTICLES_PER_PART):
-            end = min(start + known.ARTICLES_PER_PART, self.num_articles)
-            parts.append((f"articles-{start // known.ARTICLES_PER_PART:05d}", "article", start, end))
+        for start in range(0, self.num_articles, statistics.ARTICLES_PER_PART):
+            end = min(start + statistics.ARTICLES_PER_PART, self.num_articles)
+            parts.append((f"articles-{start // statistics.ARTICLES_PER_PART:05d}", "article", start, end))
         return parts
 
     def _citations_of(self, kind: str, numbers: Rows) -> Rows:
@@ -102,13 +102,13 @@ class RehearsedParts:
         """Return the key columns of records, and those of their other ids."""
         about = self._citations_of(kind, numbers)
         seeds = mixed(about.astype(np.uint64), self.seed)
-        with_doi = units(seeds, 11) < known.WITH_DOI
+        with_doi = units(seeds, 11) < statistics.WITH_DOI
         if kind == "article":
             kinds, pmcids = [Kind.ARTICLE] * len(numbers), numbers + 1
             ids = [f"pmc:PMC{number}.1" for number in pmcids.tolist()]
             has_pmcid = np.ones(len(numbers), bool)
         else:
-            deleted = (kind == "update") & (mixed(numbers.astype(np.uint64), 12) % int(1 / known.DELETIONS) == 0)
+            deleted = (kind == "update") & (mixed(numbers.astype(np.uint64), 12) % int(1 / statistics.DELETIONS) == 0)
             kinds = np.where(deleted, Kind.DELETION, Kind.CITATION).tolist()
             ids = [f"pmid:{number}" for number in (about + 1).tolist()]
             pmcids = about // self._stride() + 1
@@ -130,7 +130,7 @@ class RehearsedParts:
         about = self._citations_of(kind, numbers).astype(np.uint64)
         own = mixed(about, self.seed)
         text = _copied(own, about, self.seed)
-        edits = np.where(units(own, 3) < known.NEAR_COPIES, mixed(own, 4) | np.uint64(1), np.uint64(0))
+        edits = np.where(units(own, 3) < statistics.NEAR_COPIES, mixed(own, 4) | np.uint64(1), np.uint64(0))
         if kind == "update":  # a revision changes little
             edits = mixed(own, 5) | np.uint64(1)
         columns |= _front(text, own, edits)
@@ -155,24 +155,28 @@ class RehearsedParts:
 
 def _copied(own: Seeds, about: Seeds, seed: int) -> Seeds:
     """Return whose text each record has: a copy has that of a citation before it."""
-    copies = units(own, 3) < known.NEAR_COPIES + known.EQUAL_COPIES
+    copies = units(own, 3) < statistics.NEAR_COPIES + statistics.EQUAL_COPIES
     source = (units(own, 6) * about.astype(np.float64)).astype(np.uint64)
     return np.where(copies, mixed(source, seed), own)
 
 
 def _front(text: Seeds, own: Seeds, edits: Seeds) -> dict[str, Any]:
     """Return title and abstract of records; text: whose text it is."""
-    beyond = units(text, 7) < known.BEYOND_ASCII
-    low, high = known.TITLE_WORDS
+    beyond = units(text, 7) < statistics.BEYOND_ASCII
+    low, high = statistics.TITLE_WORDS
     title_words = low + (units(text, 8) * (high - low)).astype(np.int64)
     nothing = np.zeros(len(own), np.uint64)
-    with_abstract = units(own, 9) < known.WITH_ABSTRACT
-    words = np.exp(known.ABSTRACT_LOG_MEAN + known.ABSTRACT_LOG_DEVIATION * ndtri(_inside(text, 10))).astype(np.int64)
+    with_abstract = units(own, 9) < statistics.WITH_ABSTRACT
+    words = np.exp(statistics.ABSTRACT_LOG_MEAN + statistics.ABSTRACT_LOG_DEVIATION * ndtri(_inside(text, 10))).astype(
+        np.int64
+    )
     words = np.maximum(words - title_words, 5)
-    parts = np.where(with_abstract, np.where(units(text, 16) < known.STRUCTURED, len(_LABELS), 1), 0)
+    parts = np.where(with_abstract, np.where(units(text, 16) < statistics.STRUCTURED, len(_LABELS), 1), 0)
     row = np.repeat(np.arange(len(own)), parts)
     number = np.arange(len(row)) - np.repeat(np.cumsum(parts) - parts, parts)
-    heads = np.where(units(text, 17) < known.FALSE_FRIENDS, mixed(text % np.uint64(1000), 18) | np.uint64(1), nothing)
+    heads = np.where(
+        units(text, 17) < statistics.FALSE_FRIENDS, mixed(text % np.uint64(1000), 18) | np.uint64(1), nothing
+    )
     labels = np.where(parts[row] > 1, number, -1)
     return {
         "title": texts(mixed(text, 19), title_words, edits=nothing, beyond=beyond, heads=nothing),
@@ -194,12 +198,14 @@ def _front(text: Seeds, own: Seeds, edits: Seeds) -> dict[str, Any]:
 
 def _body(own: Seeds) -> dict[str, Any]:
     """Return body and floats of articles."""
-    words = np.exp(known.ARTICLE_LOG_MEAN + known.ARTICLE_LOG_DEVIATION * ndtri(_inside(own, 21))).astype(np.int64)
-    blocks = np.full(len(own), known.ARTICLE_BLOCKS)
+    words = np.exp(statistics.ARTICLE_LOG_MEAN + statistics.ARTICLE_LOG_DEVIATION * ndtri(_inside(own, 21))).astype(
+        np.int64
+    )
+    blocks = np.full(len(own), statistics.ARTICLE_BLOCKS)
     row = np.repeat(np.arange(len(own)), blocks)
-    number = np.arange(len(row)) % known.ARTICLE_BLOCKS
+    number = np.arange(len(row)) % statistics.ARTICLE_BLOCKS
     heading = number % 8 == 0
-    count = np.where(heading, 3, np.maximum(words[row] // known.ARTICLE_BLOCKS, 3))
+    count = np.where(heading, 3, np.maximum(words[row] // statistics.ARTICLE_BLOCKS, 3))
     plain = {"edits": np.zeros(len(row), np.uint64), "heads": np.zeros(len(row), np.uint64)}
     body = _list_of(
         Block,
@@ -208,9 +214,9 @@ def _body(own: Seeds) -> dict[str, Any]:
         depth=pa.array(np.ones(len(row), np.int64)),
         text=texts(mixed(own[row], 22) + number.astype(np.uint64), count, beyond=number % 2 == 0, **plain),
     )
-    floats = np.full(len(own), known.ARTICLE_FLOATS)
+    floats = np.full(len(own), statistics.ARTICLE_FLOATS)
     row = np.repeat(np.arange(len(own)), floats)
-    number = np.arange(len(row)) % known.ARTICLE_FLOATS
+    number = np.arange(len(row)) % statistics.ARTICLE_FLOATS
     plain = {"edits": np.zeros(len(row), np.uint64), "heads": np.zeros(len(row), np.uint64)}
     captions = texts(mixed(own[row], 23) + number.astype(np.uint64), np.full(len(row), 40), beyond=number > 3, **plain)
     return {
@@ -219,7 +225,7 @@ def _body(own: Seeds) -> dict[str, Any]:
             Float,
             floats,
             kind=_same("figure", len(row)),
-            label=pa.array([f"Figure {one + 1}." for one in range(known.ARTICLE_FLOATS)]).take(pa.array(number)),
+            label=pa.array([f"Figure {one + 1}." for one in range(statistics.ARTICLE_FLOATS)]).take(pa.array(number)),
             caption=captions,
             position=pa.array(number * 7 + 1),
         ),

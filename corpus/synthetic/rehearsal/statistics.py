@@ -1,4 +1,4 @@
-"""What is known of PubMed and PMC that decides how much work `assemble` has, each figure with its source.
+"""Statistics of PubMed and PMC that decide how much work `assemble` has, each figure with its source.
 
 "Real data" are 30,000 citations of 1979–80 (a whole baseline file), 360 of NLM's yearly samples, 848 made from front
 matter of 2010–20 articles, and 2,438 open access articles; measured 2026-11-24. Files of one year say little of

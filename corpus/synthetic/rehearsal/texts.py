@@ -1,4 +1,4 @@
-"""Made-up text at the speed of memory: words of a skewed vocabulary, drawn by a generator of its own for every text.
+"""Text generator at the speed of memory: words of a skewed vocabulary, with a stream of its own for every text.
 
 A text is a function of its seed, so a copy of a document anywhere is the same seed again, and a near copy is that seed
 with a second one that replaces some words.

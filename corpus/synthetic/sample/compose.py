@@ -1,4 +1,4 @@
-"""Whole documents from a seed: a citation, or an article with nested sections, lists, tables and figures.
+"""Documents from a seed: a citation, or an article with nested sections, lists, tables and figures.
 
 Each document has a random stream of its own, named by seed, kind and number, so that it reads the same whatever
 else a sample holds. Changes given by name replace what the stream would have chosen.
@@ -10,14 +10,14 @@ from typing import Any
 
 from corpus.synthetic.sample.model import (
     Article,
-    Block,
     Citation,
     Dialect,
-    Figure,
     OtherText,
     Reference,
-    Section,
-    Table,
+    SampleBlock,
+    SampleFigure,
+    SampleSection,
+    SampleTable,
     TableCell,
 )
 from corpus.synthetic.sample.text import Author
@@ -121,54 +121,54 @@ def _back_text(author: Author, kind: str) -> str:
     return author.sentences(lists[kind], 2)
 
 
-def _body(author: Author, figures: int, tables: int) -> tuple[Section, ...]:
+def _body(author: Author, figures: int, tables: int) -> tuple[SampleSection, ...]:
     """Return the sections of an article; every figure and table stands somewhere in the results."""
     rng = author.rng
     floats = [_figure(author, number) for number in range(1, figures + 1)]
     floats += [_table(author, number) for number in range(1, tables + 1)]
     parts = rng.randint(2, 4)
     results = [
-        Section(
+        SampleSection(
             title=author.sentence("heading"),
             blocks=(*_paragraphs(author, "results_body", rng.randint(2, 4)), *floats[part::parts]),
         )
         for part in range(parts)
     ]
-    limits = Section(title="Limitations", blocks=_paragraphs(author, "discussion", 1))
+    limits = SampleSection(title="Limitations", blocks=_paragraphs(author, "discussion", 1))
     return (
-        Section(title="Introduction", blocks=_paragraphs(author, "intro", rng.randint(3, 6))),
+        SampleSection(title="Introduction", blocks=_paragraphs(author, "intro", rng.randint(3, 6))),
         _methods(author),
-        Section(title="Results", blocks=_paragraphs(author, "results_body", 1), sections=tuple(results)),
-        Section(
+        SampleSection(title="Results", blocks=_paragraphs(author, "results_body", 1), sections=tuple(results)),
+        SampleSection(
             title="Discussion",
             blocks=_paragraphs(author, "discussion", rng.randint(5, 9)),
             sections=(limits,) if rng.random() < 0.5 else (),
         ),
-        Section(title="Conclusions" if rng.random() < 0.8 else "", blocks=_paragraphs(author, "conclusions", 1)),
+        SampleSection(title="Conclusions" if rng.random() < 0.8 else "", blocks=_paragraphs(author, "conclusions", 1)),
     )
 
 
-def _methods(author: Author) -> Section:
+def _methods(author: Author) -> SampleSection:
     rng = author.rng
     items = author.distinct("list_item", rng.randint(2, 4))
     formula = f"E={author.draw('corr')}+{author.draw('mean')}x"
     sections = (
-        Section(
+        SampleSection(
             title="Study population",
             blocks=(
                 *_paragraphs(author, "methods_body", rng.randint(1, 3)),
-                Block(kind="list", text="Criteria were as follows:", items=items, inside=rng.random() < 0.5),
+                SampleBlock(kind="list", text="Criteria were as follows:", items=items, inside=rng.random() < 0.5),
             ),
         ),
-        Section(
+        SampleSection(
             title=author.sentence("method"),
             blocks=_paragraphs(author, "methods_body", rng.randint(2, 4)),
-            sections=(Section(title="Reagents", blocks=_paragraphs(author, "methods_body", 1)),),
+            sections=(SampleSection(title="Reagents", blocks=_paragraphs(author, "methods_body", 1)),),
         ),
-        Section(
+        SampleSection(
             title="Statistical analysis",
             blocks=(
-                Block(
+                SampleBlock(
                     kind="formula",
                     text="The response was modeled as",
                     items=(formula,),
@@ -180,31 +180,33 @@ def _methods(author: Author) -> Section:
             ),
         ),
     )
-    return Section(title="Materials and methods", sections=sections)
+    return SampleSection(title="Materials and methods", sections=sections)
 
 
-def _oddities(author: Author) -> tuple[Block, ...]:
+def _oddities(author: Author) -> tuple[SampleBlock, ...]:
     """Return now and then a block that few articles have."""
     rng = author.rng
     text = author.sentences("discussion", 1)
     choices = (
-        Block(kind="quote", text=author.sentence("plain")),
-        Block(kind="box", text="Key points", items=(text, author.sentence("conclusions"))),
-        Block(kind="supplement", text=author.sentence("caption")),
-        Block(kind="preformat", text=f"model y ~ {author.draw('shape')} + {author.draw('shape')}\n  fit(data)"),
+        SampleBlock(kind="quote", text=author.sentence("plain")),
+        SampleBlock(kind="box", text="Key points", items=(text, author.sentence("conclusions"))),
+        SampleBlock(kind="supplement", text=author.sentence("caption")),
+        SampleBlock(kind="preformat", text=f"model y ~ {author.draw('shape')} + {author.draw('shape')}\n  fit(data)"),
     )
     return (rng.choice(choices),) if rng.random() < 0.25 else ()
 
 
-def _paragraphs(author: Author, name: str, count: int) -> tuple[Block, ...]:
-    return tuple(Block(kind="paragraph", text=author.sentences(name, author.rng.randint(3, 6))) for _ in range(count))
+def _paragraphs(author: Author, name: str, count: int) -> tuple[SampleBlock, ...]:
+    return tuple(
+        SampleBlock(kind="paragraph", text=author.sentences(name, author.rng.randint(3, 6))) for _ in range(count)
+    )
 
 
-def _figure(author: Author, number: int) -> Block:
-    return Block(kind="figure", figure=Figure(number=number, caption=author.sentence("caption")))
+def _figure(author: Author, number: int) -> SampleBlock:
+    return SampleBlock(kind="figure", figure=SampleFigure(number=number, caption=author.sentence("caption")))
 
 
-def _table(author: Author, number: int) -> Block:
+def _table(author: Author, number: int) -> SampleBlock:
     """Return a table whose head spans columns and whose first column may span rows."""
     rng = author.rng
     groups = author.distinct("treatment", 2)
@@ -219,5 +221,5 @@ def _table(author: Author, number: int) -> Block:
         values = [tuple(TableCell(text=author.draw("mean")) for _ in range(span)) for _ in range(2)]
         rows += [(TableCell(text=shape, rowspan=2), *values[0]), values[1]]
     notes = (f"Values are given in {author.draw('unit')}.",) if rng.random() < 0.5 else ()
-    table = Table(number=number, title=author.sentence("table_title"), rows=tuple(rows), footnotes=notes)
-    return Block(kind="table", table=table)
+    table = SampleTable(number=number, title=author.sentence("table_title"), rows=tuple(rows), footnotes=notes)
+    return SampleBlock(kind="table", table=table)

@@ -1,4 +1,4 @@
-"""PMC articles in JATS: one article to the bytes of its XML, and to the metadata that NCBI's bucket keeps of it.
+"""JATS writer: one article to the bytes of its XML, and to the metadata that NCBI's bucket keeps of it.
 
 Document types, namespaces, id spellings, dates and licences vary from article to article, as they do in PMC.
 Field names of the metadata are those of NCBI's README of the bucket pmc-oa-opendata.
@@ -9,7 +9,7 @@ import json
 from xml.sax.saxutils import escape
 
 from corpus.synthetic.sample.jats_body import NAMESPACES, floats_group, mixed, sections
-from corpus.synthetic.sample.model import Article, OtherText, Part, Reference
+from corpus.synthetic.sample.model import Article, OtherText, Reference, SamplePart
 
 _DOCTYPES = (
     ("JATS (Z39.96) Journal Archiving and Interchange DTD v1.0 20120330", "JATS-archivearticle1.dtd"),
@@ -151,7 +151,7 @@ def _abstract(article: Article) -> str:
     return f"<abstract>{''.join(_abstract_part(article, part) for part in article.abstract)}</abstract>"
 
 
-def _abstract_part(article: Article, part: Part) -> str:
+def _abstract_part(article: Article, part: SamplePart) -> str:
     text = f"<p>{mixed(article, part.text)}</p>"
     return f"<sec><title>{escape(part.label)}</title>{text}</sec>" if part.label else text
 

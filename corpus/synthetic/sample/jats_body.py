@@ -1,4 +1,4 @@
-"""The body of a generated article in JATS: sections, blocks, floats and the marks inside a line.
+"""JATS body writer: sections, blocks, floats and the marks inside a line.
 
 The same meaning is spelled in many ways, as in PMC: citations in brackets, raised, or by author and year;
 formulas in MathML, TeX or both; lists and formulas inside or beside a paragraph; floats in place or at the end.
@@ -6,7 +6,7 @@ formulas in MathML, TeX or both; lists and formulas inside or beside a paragraph
 
 from xml.sax.saxutils import escape
 
-from corpus.synthetic.sample.model import Article, Block, Figure, Section, Table, TableCell
+from corpus.synthetic.sample.model import Article, SampleBlock, SampleFigure, SampleSection, SampleTable, TableCell
 from corpus.synthetic.sample.pubmed import math_ml
 from corpus.synthetic.sample.text import MARK
 
@@ -76,7 +76,7 @@ def formula(article: Article, text: str) -> str:
     return (math, f"<alternatives>{tex}{math}{graphic}</alternatives>", tex)[article.dialect.formula]
 
 
-def sections(article: Article, parts: tuple[Section, ...], *, path: str = "s") -> str:
+def sections(article: Article, parts: tuple[SampleSection, ...], *, path: str = "s") -> str:
     """Return nested sections."""
     return "".join(_section(article, part, f"{path}{place}") for place, part in enumerate(parts, start=1))
 
@@ -89,18 +89,18 @@ def floats_group(article: Article) -> str:
     return f"<floats-group>{''.join(found)}</floats-group>" if found else ""
 
 
-def _all_blocks(parts: tuple[Section, ...]) -> list[Block]:
+def _all_blocks(parts: tuple[SampleSection, ...]) -> list[SampleBlock]:
     return [block for part in parts for block in (*part.blocks, *_all_blocks(part.sections))]
 
 
-def _section(article: Article, part: Section, name: str) -> str:
+def _section(article: Article, part: SampleSection, name: str) -> str:
     kind = f' sec-type="{_SEC_TYPES[part.title]}"' if part.title in _SEC_TYPES else ""
     title = f"<title>{mixed(article, part.title)}</title>" if part.title else ""
     blocks = "".join(_block(article, block) for block in part.blocks)
     return f'<sec id="{name}"{kind}>{title}{blocks}{sections(article, part.sections, path=name + ".")}</sec>\n'
 
 
-def _block(article: Article, block: Block) -> str:
+def _block(article: Article, block: SampleBlock) -> str:
     if block.figure or block.table:
         return "" if article.dialect.floats_group else _float(article, block)
     text = mixed(article, block.text)
@@ -139,11 +139,11 @@ def _display(article: Article, text: str) -> str:
     return f'<disp-formula id="E1"><label>(1)</label>{formula(article, text)}</disp-formula>'
 
 
-def _float(article: Article, block: Block) -> str:
+def _float(article: Article, block: SampleBlock) -> str:
     return _table(article, block.table) if block.table else _figure(article, block.figure)
 
 
-def _figure(article: Article, figure: Figure | None) -> str:
+def _figure(article: Article, figure: SampleFigure | None) -> str:
     assert figure is not None
     link = NAMESPACES[article.dialect.namespaces][3]
     shape = (
@@ -155,7 +155,7 @@ def _figure(article: Article, figure: Figure | None) -> str:
     return f"<p>{shape}</p>" if inside else shape
 
 
-def _table(article: Article, table: Table) -> str:
+def _table(article: Article, table: SampleTable) -> str:
     head = [row for row in table.rows if any(cell.header for cell in row)]
     body = [row for row in table.rows if row not in head]
     notes = "".join(f'<fn id="TF{table.number}"><p>{mixed(article, note)}</p></fn>' for note in table.footnotes)

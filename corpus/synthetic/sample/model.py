@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Part:
+class SamplePart:
     """One part of an abstract."""
 
     text: str
@@ -53,7 +53,7 @@ class Citation:
     version: int = 1
     title: str = ""
     vernacular_title: str = ""
-    abstract: tuple[Part, ...] = ()
+    abstract: tuple[SamplePart, ...] = ()
     other: tuple[OtherText, ...] = ()
     copyright: str = ""
     copyright_inside: bool = False  # written as the last sentence of the abstract, as older records have it
@@ -83,7 +83,7 @@ class TableCell:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Table:
+class SampleTable:
     """A table with its rows; cells covered by a span are left out, as in HTML."""
 
     number: int
@@ -93,7 +93,7 @@ class Table:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Figure:
+class SampleFigure:
     """A figure's number and caption."""
 
     number: int
@@ -101,7 +101,7 @@ class Figure:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Block:
+class SampleBlock:
     """One block of a section, of the kind whose field is filled in."""
 
     kind: str  # paragraph, list, formula, quote, box, figure, table, supplement, preformat
@@ -109,17 +109,17 @@ class Block:
     items: tuple[str, ...] = ()  # list items, or the paragraphs of a box
     inside: bool = False  # a list or formula that stands within a <p>, between `text` and `tail`
     tail: str = ""
-    figure: Figure | None = None
-    table: Table | None = None
+    figure: SampleFigure | None = None
+    table: SampleTable | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Section:
+class SampleSection:
     """A section; an empty title writes none."""
 
     title: str
-    blocks: tuple[Block, ...] = ()
-    sections: tuple["Section", ...] = ()
+    blocks: tuple[SampleBlock, ...] = ()
+    sections: tuple["SampleSection", ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -147,9 +147,9 @@ class Article:
     doi: str | None = None
     title: str = ""
     subtitle: str = ""
-    abstract: tuple[Part, ...] = ()
+    abstract: tuple[SamplePart, ...] = ()
     other: tuple[OtherText, ...] = ()
-    body: tuple[Section, ...] | None = None  # None writes no <body>
+    body: tuple[SampleSection, ...] | None = None  # None writes no <body>
     loose: tuple[str, ...] = ()  # paragraphs of the body before its first section
     back: tuple[tuple[str, str], ...] = ()  # kind (ack, footnote, appendix, glossary) and text
     reply: str = ""  # text of a sub-article

@@ -1,4 +1,4 @@
-"""What is planted among the citations: revisions, versions, deletions, short records, copies and twins.
+"""Planted citations: revisions, versions, deletions, short records, copies and twins.
 
 Copies are made by a few word edits, a cut end or an added line, at an exact Jaccard similarity of word
 5-grams that is well above the usual threshold of 0.8, or well below it for those that must be kept. Twins
@@ -10,7 +10,7 @@ from dataclasses import replace
 from random import Random
 
 from corpus.records import pubmed_doc_id
-from corpus.synthetic.sample.model import Citation, Part, Relation
+from corpus.synthetic.sample.model import Citation, Relation, SamplePart
 from corpus.synthetic.sample.text import Author, jaccard
 from corpus.synthetic.sample.world import BASELINE, KEPT, UPDATES, Fate, World, document
 
@@ -56,7 +56,7 @@ def edit_words(rng: Random, text: str, count: int) -> str:
 def _one_part(citation: Citation) -> Citation:
     """Return a citation whose abstract is one part without a label."""
     text = " ".join(part.text for part in citation.abstract)
-    return replace(citation, abstract=(Part(text=text),), other=(), copyright="")
+    return replace(citation, abstract=(SamplePart(text=text),), other=(), copyright="")
 
 
 def _copy(world: World, base: Citation, change: Callable[[Random, str], str], window: tuple[float, float]) -> Citation:
@@ -64,7 +64,7 @@ def _copy(world: World, base: Citation, change: Callable[[Random, str], str], wi
     for _ in range(200):
         rng = world.stream("change")
         text = change(rng, base.abstract[0].text)
-        made = replace(base, abstract=(Part(text=text),))
+        made = replace(base, abstract=(SamplePart(text=text),))
         if window[0] <= jaccard(document(base), document(made)) <= window[1]:
             return replace(made, pmid=world.citation("copy").pmid)
     raise AssertionError(f"no change of pmid {base.pmid} fell into {window}")
@@ -142,7 +142,7 @@ def _short_records(world: World) -> None:
     for number in range(world.count(20)):
         title = f"{Author(world.stream('short')).sentence('process')}: a note."
         text = ("Not available.", "No abstract.", "See full text.")[number % 3]
-        short = world.citation("short", title=title, vernacular_title="", abstract=(Part(text=text),), other=())
+        short = world.citation("short", title=title, vernacular_title="", abstract=(SamplePart(text=text),), other=())
         world.add_case("too_short", world.put(short, world.baseline(), "too_short"))
 
 
@@ -152,7 +152,7 @@ def _notices(world: World) -> None:
         text = Author(world.stream("erratum")).sentence("erratum")
         relation = Relation(type="ErratumFor", source="Sample J. 2010;1:1", pmid=79_999_999)
         erratum = world.citation(
-            "notice", abstract=(Part(text=text),), types=("Published Erratum",), relations=(relation,)
+            "notice", abstract=(SamplePart(text=text),), types=("Published Erratum",), relations=(relation,)
         )
         world.add_case("erratum", world.put(erratum, world.baseline(), "notice"))
     for _ in range(world.count(6)):
@@ -161,7 +161,7 @@ def _notices(world: World) -> None:
         text = Author(world.stream("retraction")).sentence("retraction")
         relation = Relation(type="RetractionOf", source="Sample J. 2011;2:2", pmid=paper.pmid)
         notice = world.citation(
-            "notice", abstract=(Part(text=text),), types=("Retraction of Publication",), relations=(relation,)
+            "notice", abstract=(SamplePart(text=text),), types=("Retraction of Publication",), relations=(relation,)
         )
         back = Relation(type="RetractionIn", source="Sample J. 2012;3:3", pmid=notice.pmid)
         paper = replace(paper, relations=(back,))
@@ -176,7 +176,7 @@ def _languages(world: World) -> None:
         lists, language = (("german_sentence", "ger"), ("russian_sentence", "rus"))[number % 2]
         title = f"{author.sentence(('german', 'russian')[number % 2])}."
         text = author.sentences(lists, 4)
-        foreign = world.citation("foreign", title=title, abstract=(Part(text=text),), language=language)
+        foreign = world.citation("foreign", title=title, abstract=(SamplePart(text=text),), language=language)
         foreign = replace(foreign, vernacular_title="", other=())
         world.add_case("foreign_abstract", world.put(foreign, world.baseline(), "language"))
     for _ in range(world.count(6)):
@@ -186,7 +186,7 @@ def _languages(world: World) -> None:
         world.add_case("english_abstract_of_german_article", world.put(english, world.baseline(), KEPT))
     for _ in range(world.count(4)):
         names = ", ".join(Author(world.stream("names")).distinct("gene", 40))
-        undecided = world.citation("names", abstract=(Part(text=f"{names}."),), other=())
+        undecided = world.citation("names", abstract=(SamplePart(text=f"{names}."),), other=())
         world.add_case("abstract_of_names_alone", world.put(undecided, world.baseline(), KEPT))
 
 
@@ -282,8 +282,8 @@ def _twin_pair(
             longer = world.citation("twin_text").abstract
             text = " ".join([*(part.text for part in longer), text.partition(". ")[0] + "."])
         base = world.citation("twin", title=f"{Author(world.stream(name)).title().rstrip('?')}.", language="eng")
-        base = replace(base, vernacular_title="", other=(), abstract=(Part(text=text),))
-        pair = [replace(base, abstract=(Part(text=text.replace("@", value)),)) for value in values]
+        base = replace(base, vernacular_title="", other=(), abstract=(SamplePart(text=text),))
+        pair = [replace(base, abstract=(SamplePart(text=text.replace("@", value)),)) for value in values]
         similarity = jaccard(document(pair[0]), document(pair[1]))
         if window[0] <= similarity <= window[1] and len(document(pair[0]).split()) > 30:
             return pair[0], replace(pair[1], pmid=world.citation("copy").pmid)

@@ -1,4 +1,4 @@
-"""What is planted among the articles, and between articles and citations.
+"""Planted articles, and what is planted between articles and citations.
 
 The join cases: a citation whose full text is kept is dropped, whether the two know each other by PMC id, PMID or
 DOI; one whose article is not here, or has no body, stays; one that merely *cites* an article's ids stays too,
@@ -10,7 +10,7 @@ from typing import Any
 
 from corpus.records import pmc_doc_id
 from corpus.synthetic.sample.jats import NONCOMMERCIAL
-from corpus.synthetic.sample.model import Article, Block, Citation, Reference, Section
+from corpus.synthetic.sample.model import Article, Citation, Reference, SampleBlock, SampleSection
 from corpus.synthetic.sample.plant import edit_words
 from corpus.synthetic.sample.text import Author, jaccard
 from corpus.synthetic.sample.world import DOI_PREFIX, KEPT, TAR, TREE, World, full_text
@@ -128,7 +128,7 @@ def _notices(world: World) -> None:
     for number in range(world.count(6)):
         name = ("erratum", "retraction")[number % 2]
         text = Author(world.stream(name)).sentence(name)
-        body = (Section(title="", blocks=(Block(kind="paragraph", text=text),)),)
+        body = (SampleSection(title="", blocks=(SampleBlock(kind="paragraph", text=text),)),)
         kind = ("correction", "retraction")[number % 2]
         notice = world.article(
             "notice", article_type=kind, body=body, abstract=(), other=(), back=(), reply="", loose=()
@@ -164,10 +164,10 @@ def _marked(world: World) -> None:
         world.add_case("retracted_article", *fates)
     for _ in range(world.count(2)):
         text = "\n".join(Author(world.stream("scan_text")).sentences("letter", 4) for _ in range(5))
-        scan = _of_one_block(world, "scan", Block(kind="preformat", text=text), ocr=True)
+        scan = _of_one_block(world, "scan", SampleBlock(kind="preformat", text=text), ocr=True)
         world.add_case("scanned_article", world.put_article(scan, TREE, "ocr"))
     for _ in range(world.count(3)):
-        block = Block(kind="paragraph", text=Author(world.stream("german_text")).sentences("german_sentence", 4))
+        block = SampleBlock(kind="paragraph", text=Author(world.stream("german_text")).sentences("german_sentence", 4))
         world.add_case("german_article", world.put_article(_of_one_block(world, "german", block), TREE, "language"))
     for number in range(world.count(4)):
         article = world.article("noncommercial")
@@ -176,9 +176,9 @@ def _marked(world: World) -> None:
         world.add_case("noncommercial_article", world.put_article(article, TREE, KEPT))
 
 
-def _of_one_block(world: World, kind: str, block: Block, **changes: Any) -> Article:
+def _of_one_block(world: World, kind: str, block: SampleBlock, **changes: Any) -> Article:
     """Return an article that is one block of text and nothing else."""
-    body = (Section(title="", blocks=(block,)),)
+    body = (SampleSection(title="", blocks=(block,)),)
     return world.article(kind, body=body, abstract=(), other=(), loose=(), reply="", back=(), **changes)
 
 
@@ -186,7 +186,7 @@ def _edited(world: World, article: Article, *, step: int) -> Article:
     """Return an article with a word changed in every few paragraphs."""
     rng = world.stream("change")
 
-    def edit(section: Section) -> Section:
+    def edit(section: SampleSection) -> SampleSection:
         blocks = tuple(
             replace(block, text=edit_words(rng, block.text, 1))
             if block.kind == "paragraph" and place % step == 0

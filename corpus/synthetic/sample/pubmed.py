@@ -1,4 +1,4 @@
-"""PubMed files in NLM's form: citations and deletions to the bytes of one pubmedYYnNNNN.xml.
+"""PubMed writer: citations and deletions to the bytes of one pubmedYYnNNNN.xml, in NLM's form.
 
 Element order and attributes follow NLM's DTD of January 2025, as far as the fields of `model.Citation` reach.
 A record ends its line, as in NLM's files; titles and abstracts are mixed content.
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from xml.sax.saxutils import escape, quoteattr
 
-from corpus.synthetic.sample.model import Citation, OtherText, Part, Reference
+from corpus.synthetic.sample.model import Citation, OtherText, Reference, SamplePart
 from corpus.synthetic.sample.text import MARK
 
 _HEAD = """<?xml version="1.0" encoding="utf-8"?>
@@ -122,7 +122,7 @@ def _abstract(one: Citation) -> str:
     return f"<Abstract>{''.join(map(_part, parts))}{copyright_line}</Abstract>"
 
 
-def _part(part: Part) -> str:
+def _part(part: SamplePart) -> str:
     label = "" if part.label is None else f" Label={quoteattr(part.label)}"
     category = f' NlmCategory="{part.category}"' if part.category else ""
     return f"<AbstractText{label}{category}>{_mixed(part.text)}</AbstractText>"

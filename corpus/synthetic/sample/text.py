@@ -1,4 +1,4 @@
-"""Seeded text: sentences, titles, abstracts and paragraphs about one topic, in the sample's own notation.
+"""Text generator: sentences, titles, abstracts and paragraphs about one topic, in the sample's own notation.
 
 The notation is plain text with marks: `\\i{…}` and `\\b{…}` for type, `\\sup{…}`, `\\sub{…}`, `\\math{…}` for a
 formula, `\\cite{3,4}`, `\\fig{1}` and `\\table{1}` for references inside an article. Marks do not nest. An author
@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from random import Random
 
-from corpus.synthetic.sample.model import Part
+from corpus.synthetic.sample.model import SamplePart
 from corpus.synthetic.sample.words import grammar
 
 MARK = re.compile(r"\\(\w+)\{([^{}]*)\}")
@@ -114,19 +114,19 @@ class Author:
         """Return a title without a full stop."""
         return self.sentence("title")
 
-    def abstract(self, *, structured: bool) -> tuple[Part, ...]:
+    def abstract(self, *, structured: bool) -> tuple[SamplePart, ...]:
         """Return an abstract of one part, or of four labelled parts."""
         lengths = (self.rng.randint(1, 2), self.rng.randint(2, 4), self.rng.randint(3, 6), self.rng.randint(1, 2))
         if structured:
             structure = self.rng.choice(_STRUCTURES)
             lists = ("background", "methods", "results", "conclusions")
             return tuple(
-                Part(label=label, category=category, text=self.sentences(name, count))
+                SamplePart(label=label, category=category, text=self.sentences(name, count))
                 for (label, category), name, count in zip(structure, lists, lengths, strict=True)
             )
         pieces = [self.sentences("background", lengths[0]), self.sentence("objective")]
         pieces += [self.sentences("methods", lengths[1]), self.sentences("results", lengths[2])]
-        return (Part(text=" ".join([*pieces, self.sentences("conclusions", lengths[3])])),)
+        return (SamplePart(text=" ".join([*pieces, self.sentences("conclusions", lengths[3])])),)
 
     def names(self, count: int) -> tuple[tuple[str, str], ...]:
         """Return surnames and forenames."""

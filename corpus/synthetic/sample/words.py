@@ -1,4 +1,4 @@
-"""The words and sentence patterns that the generated sample is made of.
+"""Word lists and sentence patterns that the generated sample is made of.
 
 Two text files beside this module hold lists of entries; `<name>` in an entry stands for an entry of
 another list. Words stand most frequent first and are drawn with Zipf weights, so that the text has the

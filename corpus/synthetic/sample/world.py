@@ -1,4 +1,4 @@
-"""What a sample holds and what must become of it: files, articles, and the fate of every record.
+"""Truth of a sample: its files, its articles, and the fate of every record.
 
 A `World` is filled by `corpus.synthetic.sample.plant` and written by `corpus.synthetic.sample.write`. Every record
 belongs to one `Case`, and each case says for each of its records what `assemble` must do with it, so a test can

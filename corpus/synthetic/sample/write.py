@@ -1,4 +1,4 @@
-"""Write a sample: PubMed baseline and update files, PMC articles in both layouts, and the planted truth.
+"""Sample writer: PubMed baseline and update files, PMC articles in both layouts, and the planted truth.
 
 `write_sample` makes the folder that `corpuscle demo` and many tests run on; `python -m corpus.synthetic.sample.write
 DIR` does the same from a shell. The same seed and scale give the same bytes on any machine: gzip members hold stored

@@ -1,11 +1,11 @@
 """Batches are decided as records are: the columns against `decide` and `render`, one record after the other."""
 
-from dataclasses import replace
-
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from corpus.assemble.config import AssembleConfig
 from corpus.assemble.decide import Document, EarlyDecision, decide, unread_columns
@@ -60,14 +60,18 @@ def test_batch_is_decided_as_each_record(
 
 @pytest.mark.parametrize("profile", ["clean", "pile"])
 def test_a_slice_of_a_batch_is_read_as_it_stands(profile: str) -> None:
-    record = Record(doc_id="pmid:1", source=Source.PUBMED, kind=Kind.CITATION, pmid=1, pile="one two " * 9)
+    record = Record(doc_id="pmid:1", source=Source.PUBMED, kind=Kind.CITATION, pmid=1)
     record = replace(record, title="A title", abstracts=(AbstractPart(text="word " * 20),))
     others = [replace(record, doc_id=f"pmid:{number}", pmid=number, title=f"No {number}") for number in range(2, 7)]
     whole = as_batch([record, *others])
+    for name, values in {"pile_text": [f"text {k}" for k in range(6)], "pile_reason": [""] * 5 + ["pile_book"]}.items():
+        whole = whole.append_column(name, pa.array(values)) if profile == "pile" else whole
     config = AssembleConfig(profile=profile)
     made, _ = decide_batch(whole.slice(2, 3), first_row=2, verdicts=np.zeros(3, VERDICT), config=config)
     full, _ = decide_batch(whole, first_row=0, verdicts=np.zeros(6, VERDICT), config=config)
     assert made.to_pylist() == full.to_pylist()[2:5]
+    assert full.num_rows == (5 if profile == "pile" else 6)
+    assert profile == "clean" or made.column("text").to_pylist() == ["text 2", "text 3", "text 4"]
 
 
 STOCK = "The online version of this article contains supplementary material."

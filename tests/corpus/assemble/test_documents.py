@@ -37,7 +37,7 @@ class NoRows:
 
 
 def workspace(folder: Path, **config: int) -> Workspace:
-    return plan_stage(str(folder), stage="assemble", config=config, inputs=[])[0]
+    return plan_stage(str(folder), stage="assemble", revision=1, config=config, inputs=[])[0]
 
 
 def make(

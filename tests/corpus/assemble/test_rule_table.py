@@ -1,7 +1,7 @@
 """The table of drop rules: batch tests against exact ones, declared columns against read ones, and a rule made up."""
 
 from collections.abc import Collection
-from dataclasses import fields, replace
+from dataclasses import replace as with_fields
 from enum import StrEnum
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from corpus.assemble import rules
 from corpus.assemble.config import AssembleConfig
@@ -16,12 +17,14 @@ from corpus.assemble.decide import Document, EarlyDecision, decide, unread_colum
 from corpus.assemble.decide_batch import decide_batch
 from corpus.assemble.rules import RULES, DropRule
 from corpus.assemble.updates import VERDICT
+from corpus.pile.pile_text import PileText
+from corpus.reasons import PileDrop
 from corpus.records import AbstractPart, Kind, Record, Source
 from corpus.storage.schema import from_batch
 from corpus.text.render import RENDERED, render
 from tests.support.random_records import BATCHES, CONFIGS, as_batch
 
-COLUMNS = [field.name for field in fields(Record)]
+COLUMNS = Record.__struct_fields__
 LIVE = np.zeros(9, VERDICT)
 
 
@@ -30,7 +33,7 @@ def with_only(record: Record, columns: Collection[str]) -> Record:
     bare = replace(record)
     for name in COLUMNS:
         if name not in columns:
-            object.__delattr__(bare, name)
+            getattr(Record, name).__delete__(bare)
     return bare
 
 
@@ -68,6 +71,14 @@ def test_rules_renderers_and_documents_read_no_column_that_they_do_not_name(
             bare = with_only(record, rule.columns)
             assert rule.drops(bare, text, config) == rule.drops(record, text, config), rule
         assert decide(with_only(record, read), row, LIVE[0], config) == decide(record, row, LIVE[0], config)
+
+
+@given(BATCHES, st.sampled_from([PileText(text="word"), PileText(reason=PileDrop.BOOK)]))
+def test_profile_pile_reads_no_column_that_it_does_not_name(batch: tuple[Record, ...], pile: PileText) -> None:
+    config = AssembleConfig(profile="pile")
+    read = [name for name in COLUMNS if name not in unread_columns(config)]
+    for record in batch:
+        assert decide(with_only(record, read), 0, LIVE[0], config, pile) == decide(record, 0, LIVE[0], config, pile)
 
 
 class MadeUp(StrEnum):
@@ -117,6 +128,6 @@ def test_a_rule_made_up_on_the_spot_drops(place: int, floats: Any, monkeypatch: 
 def test_a_rule_that_hides_a_column_is_an_error_and_not_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     record = Record(doc_id="pmid:1", source=Source.PUBMED, kind=Kind.CITATION, pmid=1, file="spoiled.xml")
     record = replace(record, abstracts=(AbstractPart(text="word " * 30),))
-    monkeypatch.setattr(rules, "RULES", (*RULES, replace(SPOILED, columns=())))
+    monkeypatch.setattr(rules, "RULES", (*RULES, with_fields(SPOILED, columns=())))
     with pytest.raises(AttributeError, match="file"):
         decide_batch(as_batch([record]), first_row=0, verdicts=LIVE[:1], config=AssembleConfig())

@@ -1,13 +1,13 @@
 """Record-level drop rules: each reason has a record that meets it and one that just does not; and their order."""
 
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from pydantic import ValidationError
 
 from corpus.assemble.config import AssembleConfig

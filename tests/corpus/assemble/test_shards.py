@@ -29,7 +29,7 @@ KEYS = np.array([doc_key(f"pmid:{number}") for number in range(1, NUM + 1)], np.
 @pytest.fixture(params=["local", "remote"])
 def workspace(tmp_path: Path, request: pytest.FixtureRequest) -> Workspace:
     base = str(tmp_path) if request.param == "local" else f"memory://{tmp_path.name}"
-    made = plan_stage(base, stage="assemble", config={}, inputs=[])[0]
+    made = plan_stage(base, stage="assemble", revision=1, config={}, inputs=[])[0]
     documents = [
         replace(document(name, full_text=False, pmid=None, pmcid=None, doi=None), text=text_of(name), length=len(text))
         for name in map(doc_id, KEYS.tolist())

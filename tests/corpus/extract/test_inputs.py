@@ -1,5 +1,6 @@
 """From paths to tasks: each file once, names and fingerprints that depend on contents alone."""
 
+import hashlib
 import os
 import random
 import shutil
@@ -10,6 +11,8 @@ import pytest
 from corpus.assemble.updates import file_rank
 from corpus.errors import UsageError
 from corpus.extract.inputs import find_inputs, metadata_path
+from corpus.stage.manifest import Books, Manifest, Part, write_manifest
+from corpus.storage import sha256_file
 
 
 @pytest.fixture
@@ -43,15 +46,15 @@ def summary(tree: Path, pubmed: list[str], pmc: list[str], articles_per_part: in
         pmc=[str(tree / path) for path in pmc],
         articles_per_part=articles_per_part,
     )
-    return [(task.name, task.kind, len(task.paths)) for task in tasks]
+    return [(task.name, type(task).__name__, len(task.paths)) for task in tasks]
 
 
 def test_directories_are_searched_and_other_files_left_alone(tree: Path) -> None:
     assert summary(tree, ["pubmed"], ["tars", "bucket", "old"]) == [
-        ("oa_comm", "jats_tar", 1),
-        ("articles-00000", "jats_files", 4),
-        ("pubmed26n0001", "pubmed", 1),
-        ("pubmed26n0002", "pubmed", 1),
+        ("oa_comm", "JatsTar", 1),
+        ("articles-00000", "JatsFiles", 4),
+        ("pubmed26n0001", "PubmedFile", 1),
+        ("pubmed26n0002", "PubmedFile", 1),
     ]
 
 
@@ -65,7 +68,7 @@ def test_directories_are_searched_and_other_files_left_alone(tree: Path) -> None
     ],
 )
 def test_globs_and_files(tree: Path, pubmed: list[str]) -> None:
-    assert summary(tree, pubmed, []) == [("pubmed26n0001", "pubmed", 1)]
+    assert summary(tree, pubmed, []) == [("pubmed26n0001", "PubmedFile", 1)]
 
 
 def test_a_file_reached_twice_counts_once(tree: Path) -> None:
@@ -98,6 +101,47 @@ def test_tasks_depend_on_contents_and_not_on_place_or_order(
     (moved / "bucket/metadata/PMC1.1.json").write_text('{"pmcid": "PMC1"}')
     changed = [new[0] for new, old in zip(tasks(moved, 0), expected, strict=True) if new != old]
     assert changed == ["articles-00000"]
+
+
+def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the list that the names of files go to when they are hashed."""
+    names: list[str] = []
+
+    def counted(path: str) -> str:
+        names.append(Path(path).name)
+        return sha256_file(path)
+
+    monkeypatch.setattr("corpus.storage.sha256_file", counted)
+    return names
+
+
+def test_hashes_that_a_mirror_states_are_not_computed_again(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["baseline/pubmed26n0001.xml.gz", "baseline/pubmed26n0002.xml"]
+    plain = find_inputs(pubmed=[str(tree / "pubmed" / name) for name in names], pmc=[], articles_per_part=2)
+    parts = [(name, (tree / "pubmed" / name).read_bytes()) for name in names]
+    manifest = Manifest(
+        stage="fetch-pubmed",
+        fingerprint="",
+        config={},
+        inputs=(),
+        parts=tuple(
+            Part(path=name, role="baseline", rows=0, bytes=len(raw), sha256=hashlib.sha256(raw).hexdigest())
+            for name, raw in parts
+        ),
+        books=Books(),
+        summary={},
+    )
+    write_manifest(str(tree / "pubmed"), manifest)
+    read = hashed(monkeypatch)
+    assert find_inputs(pubmed=[str(tree / "pubmed")], pmc=[], articles_per_part=2) == plain
+    assert read == []
+    (tree / "pubmed" / names[1]).write_text("another size")
+    first, second = sorted(plain, key=lambda task: task.name)
+    found = find_inputs(pubmed=[str(tree / "pubmed")], pmc=[str(tree / "bucket")], articles_per_part=2)
+    now = {task.name: task for task in found}
+    assert now[first.name] == first
+    assert now[second.name].fingerprint != second.fingerprint
+    assert sorted(read) == ["PMC1.1.json", "PMC1.1.xml", "PMC2.1.xml", "pubmed26n0002.xml"]
 
 
 def test_all_paths_without_input_are_named_at_once(tree: Path) -> None:

@@ -11,9 +11,9 @@ from typing import TypeVar
 
 import pytest
 
-from corpus.fetch.http.client import Answer, Client, Fault, Source
+from corpus.fetch.http.client import Answer, Client, Fault, Host
 from corpus.fetch.http.pace import Pace
-from corpus.fetch.http.tally import Tally
+from corpus.fetch.http.tally import FetchTally
 from corpus.fetch.pmc.s3 import list_prefix
 from tests.support import fault_proxy as faults
 from tests.support.fault_proxy import FaultProxy, Reply, Request
@@ -26,8 +26,8 @@ HOME = "https://ftp.ncbi.nlm.nih.gov/pubmed"
 
 def ask(base: str, folder: Path, work: Callable[[Client], Awaitable[Found]], pace: Pace = PACE) -> Found:
     async def inside() -> Found:
-        tally = Tally(str(folder / "log"))
-        async with Client(Source(base=base), pace=pace, tally=tally) as client:
+        tally = FetchTally(str(folder / "log"))
+        async with Client(Host(base=base), pace=pace, tally=tally) as client:
             return await work(client)
 
     return asyncio.run(inside())
@@ -51,12 +51,12 @@ def ask(base: str, folder: Path, work: Callable[[Client], Awaitable[Found]], pac
     ],
 )
 def test_only_the_source_is_asked(url: str) -> None:
-    assert not Source(base=HOME).allows(url)
+    assert not Host(base=HOME).allows(url)
 
 
 def test_other_places_of_the_same_server_are_the_source() -> None:
-    assert Source(base=HOME).allows("https://ftp.ncbi.nlm.nih.gov/elsewhere")
-    assert Source(base=HOME).allows("https://FTP.NCBI.NLM.NIH.GOV:443/pubmed/x")
+    assert Host(base=HOME).allows("https://ftp.ncbi.nlm.nih.gov/elsewhere")
+    assert Host(base=HOME).allows("https://FTP.NCBI.NLM.NIH.GOV:443/pubmed/x")
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_redirect_to_another_origin_is_refused_at_once(tmp_path: Path, to: str
         port = base.rpartition(":")[2].partition("/")[0]
         with FaultProxy(base, lambda request: faults.redirect(to.format(port=port, path=request.path))) as proxy:
             with pytest.raises(Fault, match="redirect"):
-                ask(proxy.base, tmp_path, lambda client: client.get(client.source.url("x"), _body))
+                ask(proxy.base, tmp_path, lambda client: client.get(client.host.url("x"), _body))
             assert len(proxy.requests) == 1
 
 
@@ -77,7 +77,7 @@ def test_redirects_in_a_circle_end(tmp_path: Path) -> None:
         FaultProxy(base, lambda request: faults.redirect(request.path)) as proxy,
     ):
         with pytest.raises(Fault, match="more than 3 redirects"):
-            ask(proxy.base, tmp_path, lambda client: client.get(client.source.url("x"), _body))
+            ask(proxy.base, tmp_path, lambda client: client.get(client.host.url("x"), _body))
         assert len(proxy.requests) == 4
 
 
@@ -91,7 +91,7 @@ def test_no_cookie_is_sent_back(tmp_path: Path) -> None:
 
     async def twice(client: Client) -> None:
         for _ in range(2):
-            await client.get(client.source.url("x"), _body)
+            await client.get(client.host.url("x"), _body)
 
     with ncbi_server({"x": b"content"}) as base, FaultProxy(base, rule) as proxy:
         ask(proxy.base.replace("127.0.0.1", "localhost"), tmp_path, twice)  # of a bare address none would be kept
@@ -115,10 +115,10 @@ def test_an_answer_that_trickles_in_is_given_up(tmp_path: Path, slow: str) -> No
 
     async def inside() -> None:
         server = await asyncio.start_server(trickle, "127.0.0.1", 0)
-        source = Source(base=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        host = Host(base=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
         pace = Pace(attempts=1, grace=0.5)
-        async with server, Client(source, pace=pace, tally=Tally(str(tmp_path / "log"))) as client:
-            await client.get(source.url("x"), _body)
+        async with server, Client(host, pace=pace, tally=FetchTally(str(tmp_path / "log"))) as client:
+            await client.get(host.url("x"), _body)
 
     with pytest.raises(Fault, match="timeout"):
         asyncio.run(inside())
@@ -132,10 +132,10 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path, monkey
         context.load_cert_chain(certificate)
         server = await asyncio.start_server(_hello, "127.0.0.1", 0, ssl=context)
         port = server.sockets[0].getsockname()[1]
-        tally = Tally(str(tmp_path / f"log-{trusted}"))
+        tally = FetchTally(str(tmp_path / f"log-{trusted}"))
         pace = Pace(attempts=1, grace=5)
-        async with server, Client(Source(base=f"https://127.0.0.1:{port}"), pace=pace, tally=tally) as client:
-            return await client.get(client.source.url("x"), _body)
+        async with server, Client(Host(base=f"https://127.0.0.1:{port}"), pace=pace, tally=tally) as client:
+            return await client.get(client.host.url("x"), _body)
 
     with pytest.raises(Fault, match="CERTIFICATE_VERIFY_FAILED"):
         asyncio.run(serve(trusted=False))
@@ -228,4 +228,4 @@ def test_a_body_beyond_its_cap_is_given_up(tmp_path: Path) -> None:
     with ncbi_server({"x": bytes(3_000_000)}) as base:
         for rule in (lambda request: None, lambda request: no_length):
             with FaultProxy(base, rule) as proxy, pytest.raises(Fault, match="too_large"):
-                ask(proxy.base, tmp_path, lambda client: client.get(client.source.url("x"), _body, cap=1_000_000))
+                ask(proxy.base, tmp_path, lambda client: client.get(client.host.url("x"), _body, cap=1_000_000))

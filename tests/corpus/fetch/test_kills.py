@@ -19,37 +19,37 @@ from tests.support.small_fetch import filled, hashes, run, undisturbed
 pytestmark = pytest.mark.slow
 
 POINTS = (
-    "before:corpus.fetch.pmc.stage:find_inventory:1",
-    "before:corpus.fetch.pmc.stage:archive:1",
-    "before:corpus.fetch.http.download:_note_validator:1",
-    "after:corpus.fetch.http.download:_note_validator:1",
-    "before:corpus.fetch.http.download:_publish:1",
-    "after:corpus.fetch.http.download:_publish:2",
-    "before:os:replace:1",
-    "before:os:replace:4",
-    "after:os:replace:5",
-    "before:os:fsync:2",
-    "before:os:fsync:6",
-    "before:corpus.fetch.pmc.stage:find_candidates:1",
-    "before:corpus.fetch.http.journal:Journal.add:1",
-    "after:corpus.fetch.http.journal:Journal.add:13",
-    "inside:os:pwrite:7",
-    "inside:os:pwrite:40",
-    "inside:os:pwrite:78",
-    "before:corpus.fetch.pmc.metadata_files:MetadataBatch.conclude:1",
-    "after:corpus.fetch.pmc.metadata_files:MetadataBatch.conclude:2",
-    "before:corpus.fetch.http.journal:Journal.remove:1",
-    "before:corpus.stage.workspace:Workspace.finish:1",
-    "after:corpus.stage.workspace:Workspace.finish:3",
-    "before:corpus.fetch.pmc.article_shards:ArticleBatch.conclude:1",
-    "before:corpus.fetch.pmc.article_shards:ArticleBatch._write_index:2",
-    "after:corpus.fetch.pmc.article_shards:ArticleBatch._write_shard:2",
-    "after:corpus.fetch.pmc.article_shards:ArticleBatch.conclude:3",
-    "before:corpus.fetch.pmc.stage:_Run._commit:1",
-    "before:corpus.stage.workspace:write_manifest:1",
-    "after:corpus.stage.workspace:write_manifest:1",
-    "before:corpus.stage.workspace:Workspace.clean:1",
-    "before:corpus.storage.files:remove_tree:2",
+    "corpus.fetch.pmc.stage:find_inventory:before:1",
+    "corpus.fetch.pmc.stage:archive:before:1",
+    "corpus.fetch.http.download:_note_validator:before:1",
+    "corpus.fetch.http.download:_note_validator:after:1",
+    "corpus.fetch.http.download:_publish:before:1",
+    "corpus.fetch.http.download:_publish:after:2",
+    "os:replace:before:1",
+    "os:replace:before:4",
+    "os:replace:after:5",
+    "os:fsync:before:2",
+    "os:fsync:before:6",
+    "corpus.fetch.pmc.stage:find_candidates:before:1",
+    "corpus.fetch.http.journal:Journal.add:before:1",
+    "corpus.fetch.http.journal:Journal.add:after:13",
+    "os:pwrite:inside:7",
+    "os:pwrite:inside:40",
+    "os:pwrite:inside:78",
+    "corpus.fetch.pmc.metadata_files:MetadataBatch.conclude:before:1",
+    "corpus.fetch.pmc.metadata_files:MetadataBatch.conclude:after:2",
+    "corpus.fetch.http.journal:Journal.remove:before:1",
+    "corpus.stage.workspace:Workspace.finish:before:1",
+    "corpus.stage.workspace:Workspace.finish:after:3",
+    "corpus.fetch.pmc.article_shards:ArticleBatch.conclude:before:1",
+    "corpus.fetch.pmc.article_shards:ArticleBatch._write_index:before:2",
+    "corpus.fetch.pmc.article_shards:ArticleBatch._write_shard:after:2",
+    "corpus.fetch.pmc.article_shards:ArticleBatch.conclude:after:3",
+    "corpus.fetch.pmc.stage:_PmcFetch._commit:before:1",
+    "corpus.stage.workspace:write_manifest:before:1",
+    "corpus.stage.workspace:write_manifest:after:1",
+    "corpus.stage.workspace:Workspace.clean:before:1",
+    "corpus.storage:remove_tree:before:2",
 )
 SHORT = (POINTS[15], POINTS[24], POINTS[28])
 
@@ -92,7 +92,7 @@ def _kill_and_finish(server: Bucket, expected: dict[str, str], folder: Path, poi
 
 def test_a_kill_costs_at_most_what_was_in_flight(server: Bucket, tmp_path: Path) -> None:
     with FaultProxy(server.base) as proxy:
-        process = start(proxy.base, tmp_path, "after:corpus.fetch.http.journal:Journal.add:70")
+        process = start(proxy.base, tmp_path, "corpus.fetch.http.journal:Journal.add:after:70")
         assert process.wait(timeout=120) == -signal.SIGKILL
         before = len(proxy.asked("/PMC"))
         run(proxy.base, tmp_path)
@@ -109,10 +109,10 @@ def test_a_refresh_that_is_killed_leaves_the_old_store_whole(tmp_path: Path) -> 
         old = read_manifest(str(tmp_path))
         bucket.put_article(1007, article(1007, mark=" new"))
         bucket.publish("2026-11-24T01-00Z")
-        assert start(bucket.base, tmp_path, "before:corpus.stage.workspace:write_manifest:1").wait(timeout=120) < 0
+        assert start(bucket.base, tmp_path, "corpus.stage.workspace:write_manifest:before:1").wait(timeout=120) < 0
         assert read_manifest(str(tmp_path)) == old
         assert not list(verify_parts(str(tmp_path), old))
-        assert start(bucket.base, tmp_path, "after:corpus.stage.workspace:write_manifest:1").wait(timeout=120) < 0
+        assert start(bucket.base, tmp_path, "corpus.stage.workspace:write_manifest:after:1").wait(timeout=120) < 0
         run(bucket.base, tmp_path)
         new = read_manifest(str(tmp_path))
         assert not list(verify_parts(str(tmp_path), new))

@@ -11,6 +11,7 @@ import pytest
 from corpus.errors import DataError, UsageError
 from corpus.fetch.config import FetchPmcConfig
 from corpus.fetch.http.pace import Pace
+from corpus.fetch.pmc import stage
 from corpus.fetch.pmc.stage import fetch_pmc
 from corpus.ncbi.archives.article_store import IndexRow, read_rows
 from corpus.stage.manifest import verify_parts
@@ -138,6 +139,23 @@ def test_other_settings_in_the_same_directory_are_refused(server: Bucket, tmp_pa
     run(server.base, tmp_path)
     with pytest.raises(UsageError, match="license: any there, open asked for"):
         run(server.base, tmp_path, license="open")
+
+
+def test_a_store_of_another_revision_is_refused_and_unfinished_work_of_it_removed(
+    server: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(stage, "first_of", lambda *_: 1 // 0)
+        with pytest.raises(ZeroDivisionError):
+            run(server.base, tmp_path / "stopped")
+    run(server.base, tmp_path / "whole")
+    monkeypatch.setattr(stage, "REVISION", 2)
+    with pytest.raises(UsageError, match="code: revision 1 there, now 2"):
+        run(server.base, tmp_path / "whole")
+    with FaultProxy(server.base) as proxy:
+        assert run(proxy.base, tmp_path / "stopped").revision == 2
+        assert len(proxy.asked("/metadata/PMC")) == NUM, "no metadata that the other revision wrote is taken over"
+    assert "unfinished work of another revision of the code is removed" in capsys.readouterr().err
 
 
 def test_a_second_run_fetches_what_changed_and_marks_what_vanished(changing: Bucket, tmp_path: Path) -> None:

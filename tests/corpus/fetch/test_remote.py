@@ -30,16 +30,16 @@ pytestmark = pytest.mark.slow
 NUM = 40  # as many as the points of the local kills count on
 # Local points are passed on the way to a remote output too, all but those of files that only a local one has.
 REMOTE_POINTS = (
-    *(point for point in POINTS if not point.startswith(("before:os:", "after:os:"))),
-    "before:corpus.fetch.pmc.stage:mark_unfinished:1",
-    "before:s3fs.core:S3File.commit:1",
-    "before:s3fs.core:S3File.commit:4",
-    "after:s3fs.core:S3File.commit:5",
-    "after:s3fs.core:S3File.commit:9",
-    "before:s3fs.core:S3File.commit:11",
-    "before:corpus.fetch.spool:_move_log:1",
+    *(point for point in POINTS if not point.startswith(("os:replace", "os:fsync"))),
+    "corpus.fetch.pmc.stage:mark_unfinished:before:1",
+    "s3fs.core:S3File.commit:before:1",
+    "s3fs.core:S3File.commit:before:4",
+    "s3fs.core:S3File.commit:after:5",
+    "s3fs.core:S3File.commit:after:9",
+    "s3fs.core:S3File.commit:before:11",
+    "corpus.fetch.spool:_move_log:before:1",
 )
-SHORT = ("after:s3fs.core:S3File.commit:5",)
+SHORT = ("s3fs.core:S3File.commit:after:5",)
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from corpus.fetch.config import PMC_VARIABLE, PUBMED_VARIABLE
 from corpus.stage.manifest import read_manifest
 from corpus.synthetic.sample.write import Sample, write_sample
 from pipelines.cli.app import main
-from pipelines.cli.fetch import PMC_VARIABLE, PUBMED_VARIABLE
 from tests.support.fetch_servers import Bucket, ncbi_server, numbered, s3_server
 
 pytestmark = pytest.mark.slow

@@ -1,6 +1,5 @@
 """What `extract` makes of a fetched store, and stores on object stores."""
 
-import dataclasses
 import os
 import tarfile
 from collections.abc import Iterator
@@ -8,13 +7,15 @@ from pathlib import Path
 
 import fsspec
 import pytest
+from msgspec.structs import replace
 
 from corpus import storage
 from corpus.errors import CorruptError, UsageError
 from corpus.extract.articles import read_articles
 from corpus.extract.config import ExtractConfig
-from corpus.extract.inputs import InputTask, find_inputs
+from corpus.extract.inputs import StorePiece, find_inputs
 from corpus.extract.task import extract_task
+from corpus.fetch import pubmed
 from corpus.fetch.config import FetchPmcConfig, FetchPubmedConfig
 from corpus.fetch.pmc.stage import fetch_pmc
 from corpus.fetch.pubmed import fetch_pubmed
@@ -26,6 +27,7 @@ from corpus.storage import parquet
 from corpus.storage.schema import from_batch
 from corpus.synthetic.sample.write import write_sample
 from tests.corpus.fetch.test_pubmed import FILES
+from tests.corpus.fetch.test_pubmed import run as mirror
 from tests.support.fetch_servers import Bucket, ncbi_server, s3_server
 from tests.support.small_fetch import PACE, hashes, index, run
 
@@ -58,7 +60,7 @@ def records(*paths: Path | str, articles_per_part: int = 10) -> dict[str, Record
 
 
 def without_place(record: Record) -> Record:
-    return dataclasses.replace(record, file="", offset=0, position=0)
+    return replace(record, file="", offset=0, position=0)
 
 
 def test_records_of_a_store_are_those_of_the_tree(tree: Path, store: Path) -> None:
@@ -77,9 +79,10 @@ def test_records_of_a_store_are_those_of_the_tree(tree: Path, store: Path) -> No
 def test_an_element_is_a_piece_of_a_shard(store: Path) -> None:
     tasks = find_inputs(pubmed=(), pmc=(str(store),), articles_per_part=10)
     rows = index(store)
-    assert {task.kind for task in tasks} == {"jats_store"}
-    assert sum(task.rows[1] - task.rows[0] for task in tasks) == len(rows)
-    assert max(task.rows[1] - task.rows[0] for task in tasks) == 10
+    sizes = [task.last - task.first for task in tasks if isinstance(task, StorePiece)]
+    assert len(sizes) == len(tasks)
+    assert sum(sizes) == len(rows)
+    assert max(sizes) == 10
     assert len({task.name for task in tasks}) == len(tasks) > len(list((store / "shards").iterdir()))
 
 
@@ -106,7 +109,9 @@ def test_extract_writes_a_piece_once_and_skips_what_vanished(server: Bucket, tmp
         server.publish("2026-11-26T01-00Z")
     config = ExtractConfig(pmc=(str(tmp_path / "store"),))
     tasks = find_inputs(pubmed=(), pmc=config.pmc, articles_per_part=8)
-    workspace, _ = plan_stage(str(tmp_path / "records"), stage="extract", config=config.identity(), inputs=[])
+    workspace, _ = plan_stage(
+        str(tmp_path / "records"), stage="extract", revision=1, config=config.identity(), inputs=[]
+    )
     receipts = [extract_task(task, workspace, config) for task in tasks]
     written = {row.doc_id for path in _parts(workspace.output, receipts) for row in from_batch(_read(path), Record)}
     assert f"pmc:{name}" not in written
@@ -131,7 +136,7 @@ def test_a_damaged_shard_is_refused_with_its_place(store: Path, tmp_path: Path, 
     broken = tmp_path / shard.name
     broken.write_bytes(raw)
     [path] = [path for path in read_manifest(str(store)).paths(str(store), "index") if read_index(path)[0] == rows[0]]
-    task = InputTask(name="x", kind="jats_store", paths=(str(broken), path), bytes=1, fingerprint="", rows=(0, 1))
+    task = StorePiece(name="x", paths=(str(broken),), bytes=1, fingerprint="", index=path, first=0, last=1)
     with pytest.raises(CorruptError, match=f"{rows[0].doc_id} at byte 0"):
         list(read_articles(task))
 
@@ -191,3 +196,11 @@ def test_nothing_but_the_shards_is_needed_to_read_them(store: Path) -> None:
             names += [member.name for member in archive]
     assert len(names) == 2 * len(index(store))
     assert set(hashes(store)) > {f"shards/{row.shard}" for row in index(store)}
+
+
+def test_a_mirror_of_another_revision_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ncbi_server(FILES) as base:
+        mirror(base, tmp_path)
+        monkeypatch.setattr(pubmed, "REVISION", 2)
+        with pytest.raises(UsageError, match="code: revision 1 there, now 2"):
+            mirror(base, tmp_path)

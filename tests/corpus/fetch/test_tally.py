@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from corpus.fetch.http.tally import Tally, duration
+from corpus.fetch.http.tally import FetchTally, duration
 
 
 class Clock:
@@ -25,15 +25,15 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def tally(tmp_path: Path, clock: Clock) -> Iterator[Tally]:
-    found = Tally(str(tmp_path / "log"))
+def tally(tmp_path: Path, clock: Clock) -> Iterator[FetchTally]:
+    found = FetchTally(str(tmp_path / "log"))
     yield found
     found.close()
 
 
-def test_the_line_says_rate_and_what_is_left(tally: Tally, clock: Clock) -> None:
+def test_the_line_says_rate_and_what_is_left(tally: FetchTally, clock: Clock) -> None:
     tally.begin("articles", 1000, bytes_each=95_000, unit="articles")
-    assert tally.line() == "articles: 0 of 1,000 articles, 0/s, 0 B/s"
+    assert tally.line() == "articles: 0 of 1,000 articles, 0/s, 0 bytes/s"
     tally.reused = 500
     for _ in range(100):
         tally.add(100_000)
@@ -44,7 +44,7 @@ def test_the_line_says_rate_and_what_is_left(tally: Tally, clock: Clock) -> None
     )
 
 
-def test_files_in_flight_do_not_count_as_the_size_of_the_first(tally: Tally, clock: Clock) -> None:
+def test_files_in_flight_do_not_count_as_the_size_of_the_first(tally: FetchTally, clock: Clock) -> None:
     tally.begin("files", 101, bytes_each=30e6, unit="files")
     tally.bytes = 4 * 25_000_000
     tally.done = 1

@@ -1,7 +1,6 @@
 """Every sort of damage is exactly one dead letter that says where and why, and costs no good record beside it."""
 
 import codecs
-import dataclasses
 import gzip
 import hashlib
 import io
@@ -10,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from corpus.errors import CorruptError
 from corpus.extract.config import ExtractConfig
@@ -40,7 +40,7 @@ def read_set(path: Path, content: bytes, *, zipped: bool = True) -> list[Record 
 
 
 def without_place(record: Record) -> Record:
-    return dataclasses.replace(record, position=0)
+    return replace(record, position=0)
 
 
 def assert_letter(letter: Reject, kind: Kind, content: bytes, *, start: int, ends: tuple[int, ...]) -> None:
@@ -103,7 +103,7 @@ def test_a_set_damaged_as_a_whole_is_an_error_that_names_it(tmp_path: Path, name
 
 def run_task(tmp_path: Path, task: InputTask, output: str) -> tuple[Receipt, list[Record], list[Reject]]:
     """Run one extract task and return its receipt, records and dead letters as they lie in Parquet."""
-    workspace, _ = plan_stage(str(tmp_path / output), stage="extract", config={}, inputs=[])
+    workspace, _ = plan_stage(str(tmp_path / output), stage="extract", revision=1, config={}, inputs=[])
     receipt = extract_task(task, workspace, ExtractConfig())
     rows: dict[str, list[object]] = {"records": [], "rejects": []}
     for part in receipt.parts:
@@ -164,8 +164,8 @@ def test_all_damage_of_articles_in_one_tar_through_the_whole_task(tmp_path: Path
     path.write_bytes(gzip.compress(tar_of(good)))
     _, expected, none = run_task(tmp_path, task, "clean")
     assert not none
-    assert [dataclasses.replace(record, position=0, offset=0) for record in records] == [
-        dataclasses.replace(record, position=0, offset=0) for record in expected
+    assert [replace(record, position=0, offset=0) for record in records] == [
+        replace(record, position=0, offset=0) for record in expected
     ]
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from corpus.records import AbstractPart, Kind, Record, Source
 from tests.benchmarks.conformance import Pieces, judge
@@ -97,11 +98,11 @@ def test_the_pubmed_oracle_notices_each_fault() -> None:
     record = Record(doc_id="pmid:1", source=Source.PUBMED, kind=Kind.CITATION, title="At rest.", abstracts=(part,))
     assert differences(citation, record) == []
     wrong = [
-        replace(record, title="At  rest."),
-        replace(record, vernacular_title="Au repos."),
-        replace(record, abstracts=()),
-        replace(record, abstracts=(replace(part, label=""),)),
-        replace(record, abstracts=(replace(part, text="105 cells"),)),
-        replace(record, abstracts=(replace(part, type="PIP"),)),
+        structs.replace(record, title="At  rest."),
+        structs.replace(record, vernacular_title="Au repos."),
+        structs.replace(record, abstracts=()),
+        structs.replace(record, abstracts=(structs.replace(part, label=""),)),
+        structs.replace(record, abstracts=(structs.replace(part, text="105 cells"),)),
+        structs.replace(record, abstracts=(structs.replace(part, type="PIP"),)),
     ]
     assert all(differences(citation, item) for item in wrong)

@@ -61,7 +61,7 @@ def test_front_matter_and_references_give_nothing_but_footnotes() -> None:
 
 def test_what_pandoc_cannot_read_is_dropped() -> None:
     for raw in (b"\x1f\x8b\x08\x00", b"<article>\xff</article>", b"<article>", b""):
-        assert pile_article(raw).drop == PileDrop.PANDOC_FAILED
+        assert pile_article(raw).reason == PileDrop.PANDOC_FAILED
 
 
 def test_deep_nesting_is_an_outcome_and_no_crash() -> None:
@@ -70,7 +70,7 @@ def test_deep_nesting_is_an_outcome_and_no_crash() -> None:
         close = "".join(f"</{name}>" for name in reversed(names))
         raw = f"<article>{part * 80}x{close * 80}</article>"
         assert "x" in pile_article(raw.encode()).text or "list" in part
-        assert pile_article(f"<article>{part * 120}x{close * 120}</article>".encode()).drop == PileDrop.TOO_DEEP
+        assert pile_article(f"<article>{part * 120}x{close * 120}</article>".encode()).reason == PileDrop.TOO_DEEP
 
 
 def pandoc() -> str:
@@ -95,7 +95,7 @@ def test_real_articles_equal_what_pandoc_writes(real_data: Path, tmp_path: Path)
         command = [program, "-f", "jats", str(tmp_path / name), "--wrap=none", "-t", "markdown"]
         done = subprocess.run(command, capture_output=True, check=False)
         made = pile_article(found[name])
-        assert (made.drop == PileDrop.PANDOC_FAILED) == (done.returncode != 0)
+        assert (made.reason == PileDrop.PANDOC_FAILED) == (done.returncode != 0)
         expected = undivided(done.stdout.decode())
         equal += made.text == expected or done.returncode != 0
         words += len(expected.split())

@@ -58,7 +58,7 @@ def citation(inside: str, *, title: str = "<ArticleTitle>T</ArticleTitle>", data
     ],
 )
 def test_rules_and_faults(raw: bytes, text: str, drop: str) -> None:
-    assert pile_citation(raw) == PileText(text=text, drop=drop)
+    assert pile_citation(raw) == PileText(text=text, reason=drop)
 
 
 def engine(raw: bytes) -> PileText:
@@ -70,12 +70,12 @@ def engine(raw: bytes) -> PileText:
     found = [soup.find(name) for name in ("abstract", "articletitle", "pmid")]
     for tag, reason in zip(found, (PileDrop.NO_ABSTRACT, PileDrop.NO_TITLE, PileDrop.NO_PMID), strict=True):
         if tag is None:
-            return PileText(drop=reason)
+            return PileText(reason=reason)
     for tag in soup.find_all("copyrightinformation"):
         tag.extract()
     abstract, title = (" ".join(tag.get_text().split()) for tag in found[:2])
     overlap = soup.find("articleid", attrs={"idtype": "pmc"}) is not None
-    return PileText(text=f"{title}\n{abstract}", drop=PileDrop.PMC_OVERLAP if overlap else "")
+    return PileText(text=f"{title}\n{abstract}", reason=PileDrop.PMC_OVERLAP if overlap else "")
 
 
 @pytest.mark.real_data
@@ -87,7 +87,7 @@ def test_real_citations_equal_those_of_the_scripts_engine(real_data: Path) -> No
         for raw in random.Random(0).sample(records, SAMPLED) if len(records) > SAMPLED else records:
             made = pile_citation(raw)
             assert made == engine(raw)
-            counts[made.drop or "kept"] += 1
+            counts[made.reason or "kept"] += 1
     print(dict(counts))
     assert counts["kept"] > 500
     assert counts[PileDrop.NO_ABSTRACT] > 500

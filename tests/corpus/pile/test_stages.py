@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from corpus.reasons import DropReason, PileDrop
-from corpus.stage.manifest import SPLITS, read_manifest
+from corpus.stage.manifest import SPLITS, read_manifest, verify_parts
 from corpus.storage import parquet
 from corpus.synthetic.sample.write import write_sample
 from pipelines.cli.app import main
@@ -37,9 +37,9 @@ def test_the_piles_selection_and_nothing_else(work: Path) -> None:
     assert manifest.books.dropped[PileDrop.NO_ABSTRACT]
     assert manifest.books.dropped[PileDrop.PMC_OVERLAP]
     records: set[tuple[str, str]] = set()
-    for path in read_manifest(str(work / "records"), "extract").paths(str(work / "records"), "records"):
-        rows = parquet.read_table(path, columns=["doc_id", "pile", "pile_drop"]).to_pylist()
-        records |= {(row["doc_id"], row["pile"]) for row in rows if not row["pile_drop"]}
+    for path in read_manifest(str(work / "records"), "extract").paths(str(work / "records"), "pile"):
+        rows = parquet.read_table(path).to_pylist()
+        records |= {(row["doc_id"], row["text"]) for row in rows if not row["reason"]}
     kept = [
         (row["doc_id"], row["text"])
         for role in SPLITS
@@ -49,6 +49,37 @@ def test_the_piles_selection_and_nothing_else(work: Path) -> None:
     assert len(kept) == manifest.books.kept > 50
     assert set(kept) <= records
     assert all(text.count("\n") == 1 for doc_id, text in kept if doc_id.startswith("pmid:"))
+
+
+@pytest.mark.slow
+def test_the_side_table_stands_beside_the_records_and_leaves_them_as_they_are(work: Path) -> None:
+    with_pile, plain = (read_manifest(str(work / name), "extract") for name in ("records", "plain"))
+    records = [part for part in with_pile.parts if part.role == "records"]
+    tables = [part for part in with_pile.parts if part.role == "pile"]
+    assert [part for part in plain.parts if part.role == "records"] == records
+    assert not [part for part in plain.parts if part.role == "pile"]
+    assert len(tables) == len(records) > 3
+    assert sum(part.rows for part in tables) == with_pile.books.kept
+    for part, table in zip(records, tables, strict=True):
+        assert table.path == part.path.replace("records/", "pile/")
+        ids, beside = (
+            parquet.read_table(str(work / "records" / one.path), columns=["doc_id"]).to_pylist()
+            for one in (part, table)
+        )
+        assert ids == beside
+
+
+@pytest.mark.slow
+def test_an_update_keeps_the_side_tables_of_unchanged_files(work: Path, tmp_path: Path) -> None:
+    first, second = (str(next((work / "raw").rglob(f"*n000{number}.xml.gz"))) for number in (1, 3))
+    extract = ["extract", "--pile", "--output", str(tmp_path / "records"), "--pubmed", first]
+    assert main(extract) == 0
+    before = read_manifest(str(tmp_path / "records")).parts
+    assert main([*extract, second, "--update"]) == 0
+    manifest = read_manifest(str(tmp_path / "records"))
+    assert set(before) - set(manifest.parts) == {part for part in before if part.role == "receipts"}
+    assert [part.role for part in manifest.parts] == ["pile", "pile", "receipts", "records", "records"]
+    assert not list(verify_parts(str(tmp_path / "records"), manifest))
 
 
 @pytest.mark.slow

@@ -13,25 +13,25 @@ from pipelines.extract import extract
 
 
 def tell_much(output: str, count: int) -> None:
-    task_progress.tell(output, "records read", count)
-    task_progress.tell(output, "records read", 5)  # within a second: told with the next
+    task_progress.add(output, "records read", count)
+    task_progress.add(output, "records read", 5)  # within a second: told with the next
 
 
 def test_the_counts_of_all_processes_are_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert task_progress.told(str(tmp_path)) == ""
+    assert task_progress.summary(str(tmp_path)) == ""
     fork = multiprocessing.get_context("fork")
     workers = [fork.Process(target=tell_much, args=(str(tmp_path), count)) for count in (1000, 234)]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
-    assert task_progress.told(str(tmp_path)) == "1,234 records read"
+    assert task_progress.summary(str(tmp_path)) == "1,234 records read"
     monkeypatch.setattr(task_progress, "EVERY_SECONDS", 0.0)
-    task_progress.tell(str(tmp_path), "compared", 2)
-    task_progress.tell(str(tmp_path), "compared", 2)
-    assert set(task_progress.told(str(tmp_path)).split(", ")) == {"1,234 records read", "4 compared"}
-    task_progress.begin(str(tmp_path))
-    assert task_progress.told(str(tmp_path)) == ""
+    task_progress.add(str(tmp_path), "compared", 2)
+    task_progress.add(str(tmp_path), "compared", 2)
+    assert set(task_progress.summary(str(tmp_path)).split(", ")) == {"1,234 records read", "4 compared"}
+    task_progress.reset(str(tmp_path))
+    assert task_progress.summary(str(tmp_path)) == ""
 
 
 def test_a_file_that_is_being_replaced_is_left_out(tmp_path: Path) -> None:
@@ -39,12 +39,12 @@ def test_a_file_that_is_being_replaced_is_left_out(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "1.json.new").write_text('{"records re')
     (folder / "2.json").write_text(json.dumps({"records read": 3}))
-    assert task_progress.told(str(tmp_path)) == "3 records read"
+    assert task_progress.summary(str(tmp_path)) == "3 records read"
 
 
 def test_nothing_is_told_of_a_remote_stage() -> None:
-    task_progress.tell("memory://bucket/corpus", "records read", 7)
-    assert task_progress.told("memory://bucket/corpus") == ""
+    task_progress.add("memory://bucket/corpus", "records read", 7)
+    assert task_progress.summary("memory://bucket/corpus") == ""
 
 
 @pytest.mark.slow
@@ -68,5 +68,5 @@ def test_a_single_large_input_shows_its_records(
 
 def test_progress_that_cannot_be_written_stops_no_work(tmp_path: Path) -> None:
     (tmp_path / "output").write_text("a file where the directory should be")
-    task_progress.tell(str(tmp_path / "output"), "records read", 5)
-    assert task_progress.told(str(tmp_path / "output")) == ""
+    task_progress.add(str(tmp_path / "output"), "records read", 5)
+    assert task_progress.summary(str(tmp_path / "output")) == ""

@@ -1,5 +1,6 @@
 """What a finished, an interrupted and a different stage look like to the next command."""
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -12,14 +13,14 @@ from hypothesis import strategies as st
 from corpus import storage
 from corpus.errors import CorruptError, DataError, DiskError, RetryError, UsageError
 from corpus.stage.lock import RUN_FACTS, running_stage
-from corpus.stage.manifest import MANIFEST, Books, Input, read_manifest, verify_parts
+from corpus.stage.manifest import MANIFEST, Books, Input, Manifest, read_manifest, verify_parts
 from corpus.stage.workspace import Receipt, Workspace, plan_stage
 
 INPUTS = (Input(name="b", fingerprint="2"), Input(name="a", fingerprint="1"))
 
 
 def plan(folder: Path, **config: int) -> Workspace:
-    return plan_stage(str(folder), stage="extract", config=config, inputs=INPUTS)[0]
+    return plan_stage(str(folder), stage="extract", revision=1, config=config, inputs=INPUTS)[0]
 
 
 def finish(workspace: Workspace, name: str, content: bytes) -> Receipt:
@@ -33,7 +34,7 @@ def test_commit_then_up_to_date_then_a_difference(tmp_path: Path) -> None:
     workspace = plan(tmp_path, size=1)
     receipts = [finish(workspace, "records/b", b"b"), finish(workspace, "records/a", b"a")]
     workspace.commit(receipts, summary={"n": 2})
-    manifest = plan_stage(str(tmp_path), stage="extract", config={"size": 1}, inputs=reversed(INPUTS))[1]
+    manifest = plan_stage(str(tmp_path), stage="extract", revision=1, config={"size": 1}, inputs=reversed(INPUTS))[1]
     assert manifest is not None
     assert manifest.books == Books(read=4, kept=2, dropped={"bad": 2})
     assert [part.path for part in manifest.parts] == ["records/a", "records/b"]
@@ -41,7 +42,9 @@ def test_commit_then_up_to_date_then_a_difference(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="size: 1 there, 2 asked for"):
         plan(tmp_path, size=2)
     with pytest.raises(UsageError, match="input only asked for: c 3"):
-        plan_stage(str(tmp_path), stage="extract", config={"size": 1}, inputs=[Input(name="c", fingerprint="3")])
+        plan_stage(
+            str(tmp_path), stage="extract", revision=1, config={"size": 1}, inputs=[Input(name="c", fingerprint="3")]
+        )
     with pytest.raises(UsageError, match="holds the output of `extract`, expected `pack`"):
         read_manifest(str(tmp_path), "pack")
 
@@ -79,7 +82,7 @@ def test_damaged_work_is_not_reused_and_no_part_of_the_result(tmp_path: Path) ->
 def test_a_task_with_inputs_of_its_own_outlives_a_change_elsewhere(tmp_path: Path) -> None:
     one = plan(tmp_path, size=1)
     receipt = one.finish(Receipt(task="a", parts=()), of="the file's hash")
-    other = plan_stage(str(tmp_path), stage="extract", config={"size": 1}, inputs=INPUTS[:1])[0]
+    other = plan_stage(str(tmp_path), stage="extract", revision=1, config={"size": 1}, inputs=INPUTS[:1])[0]
     assert other.finished("a", of="the file's hash") == receipt
     assert other.finished("a", of="another hash") is None
     assert plan(tmp_path, size=2).finished("a", of="the file's hash") is None
@@ -162,7 +165,7 @@ def test_a_full_disk_is_a_disk_error_that_names_the_path(tmp_path: Path) -> None
 
 def test_object_stores_speak_the_same_language() -> None:
     base = "memory://corpuscle-test"
-    workspace = plan_stage(base, stage="extract", config={}, inputs=INPUTS)[0]
+    workspace = plan_stage(base, stage="extract", revision=1, config={}, inputs=INPUTS)[0]
     receipt = finish(workspace, "records/a", b"abc")
     assert workspace.finished("records/a") == receipt
     manifest = workspace.commit([receipt], summary={})
@@ -189,3 +192,36 @@ def test_a_file_that_goes_while_a_directory_is_listed_is_no_error(
     monkeypatch.setattr(os, "walk", lambda base: [(str(tmp_path), [], ["gone", "there"])])
     assert storage.walk_sizes(str(tmp_path)) == {"there": 3}
     assert storage.walk_files(str(tmp_path)) == ["there"]
+
+
+def test_another_revision_of_the_code_is_told_apart_as_other_settings_are(tmp_path: Path) -> None:
+    def planned(revision: int) -> tuple[Workspace, Manifest | None]:
+        return plan_stage(str(tmp_path), stage="extract", revision=revision, config={}, inputs=INPUTS)
+
+    workspace, _ = planned(1)
+    whole, own = finish(workspace, "records/a", b"a"), workspace.finish(Receipt(task="b"), of="hash")
+    newer, _ = planned(2)
+    assert (workspace.finished("records/a"), workspace.finished("b", of="hash")) == (whole, own)
+    assert (newer.finished("records/a"), newer.finished("b", of="hash")) == (None, None)
+    workspace.commit([whole, own], summary={})
+    assert planned(1)[1] is not None
+    with pytest.raises(UsageError, match="code: revision 1 there, now 2, which gives other bytes"):
+        planned(2)
+    with pytest.raises(UsageError, match="revision 1 there, now 2"):  # an update takes over no part of older code
+        plan_stage(
+            str(tmp_path), stage="extract", revision=2, config={}, inputs=INPUTS[:1], update=lambda *_: ["records/a"]
+        )
+
+
+def test_a_manifest_from_before_revisions_is_read_and_not_taken_for_this_one(tmp_path: Path) -> None:
+    workspace = plan(tmp_path)
+    workspace.commit([], summary={})
+    content = json.loads((tmp_path / MANIFEST).read_bytes())
+    del content["revision"], content["sha256"]
+    content["fingerprint"] = "made of the version of the package"
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    content["sha256"] = hashlib.sha256(text.encode()).hexdigest()
+    (tmp_path / MANIFEST).write_text(json.dumps(content))
+    assert read_manifest(str(tmp_path)).revision == 1
+    with pytest.raises(UsageError, match="before its revisions were counted"):
+        plan(tmp_path)

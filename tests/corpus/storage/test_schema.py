@@ -1,7 +1,6 @@
 """Records go into Parquet and come out as they were."""
 
 import string
-from dataclasses import fields
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,8 +17,7 @@ TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
 
 
 def instances(row: type) -> st.SearchStrategy:
-    names = [field.name for field in fields(row)] if hasattr(row, "__dataclass_fields__") else row._fields
-    return st.builds(row, **{name: strategy(row, name) for name in names})
+    return st.builds(row, **{name: strategy(row, name) for name in row.__struct_fields__})  # type: ignore[attr-defined]
 
 
 def strategy(row: type, name: str) -> st.SearchStrategy:
@@ -36,7 +34,7 @@ def of_hint(hint: object) -> st.SearchStrategy:
     if typing.get_origin(hint) is not None or not isinstance(hint, type):
         inner = [arg for arg in typing.get_args(hint) if arg is not type(None)]
         return st.none() | of_hint(inner[0])
-    if hasattr(hint, "__dataclass_fields__") or hasattr(hint, "_fields"):
+    if hasattr(hint, "__struct_fields__"):
         return instances(hint)
     if hint is str:
         return TEXT
@@ -95,7 +93,7 @@ def test_a_column_that_is_not_there_is_an_error_unless_it_is_not_asked_for() -> 
     table = to_table(sample(), Record).select(names)
     with pytest.raises(CorruptError, match=r"Record: rows without the columns pmid, version, .*position"):
         from_batch(table, Record)
-    others = [field.name for field in fields(Record) if field.name not in names]
+    others = [name for name in Record.__struct_fields__ if name not in names]
     for read in (table, to_table(sample(), Record)):
         rows = from_batch(read, Record, without=others)
         assert [row.title for row in rows] == [row.title for row in sample()]

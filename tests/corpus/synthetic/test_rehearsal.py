@@ -5,7 +5,7 @@ import pytest
 
 from corpus.records import Kind, Record
 from corpus.storage.schema import from_batch
-from corpus.synthetic.rehearsal import statistics as known
+from corpus.synthetic.rehearsal import statistics
 from corpus.synthetic.rehearsal.parts import RehearsedParts
 from corpus.text.render import render
 
@@ -33,7 +33,7 @@ def test_a_part_is_the_same_whenever_it_is_read_and_its_keys_are_its_own() -> No
 def test_lengths_and_shares_are_those_stated() -> None:
     records = read(0)
     texts = [render(record) for record in records if record.abstracts]
-    assert len(texts) / len(records) == pytest.approx(known.WITH_ABSTRACT, abs=0.02)
+    assert len(texts) / len(records) == pytest.approx(statistics.WITH_ABSTRACT, abs=0.02)
     assert np.mean([len(text.split()) for text in texts]) == pytest.approx(193, rel=0.08)
     assert np.mean([len(text.encode()) for text in texts]) == pytest.approx(1334, rel=0.12)
     assert np.mean([len(record.abstracts) > 1 for record in records]) == pytest.approx(0.18, abs=0.02)

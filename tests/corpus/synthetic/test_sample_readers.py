@@ -16,7 +16,7 @@ from corpus.ncbi.pubmed.reader import read_pubmed
 from corpus.records import Kind, Record
 from corpus.synthetic.sample.jats import LICENCES, jats_xml, metadata_json
 from corpus.synthetic.sample.jats_body import AUTHOR_YEAR, citation_text
-from corpus.synthetic.sample.model import Article, Block, Citation, Section
+from corpus.synthetic.sample.model import Article, Citation, SampleBlock, SampleSection
 from corpus.synthetic.sample.text import plain
 from corpus.synthetic.sample.world import TAR, TREE, World
 from corpus.synthetic.sample.write import Sample, build, write_sample
@@ -149,7 +149,7 @@ def meant_blocks(article: Article) -> Iterator[tuple[str, str]]:
         yield from section_blocks(article, section)
 
 
-def section_blocks(article: Article, section: Section) -> Iterator[tuple[str, str]]:
+def section_blocks(article: Article, section: SampleSection) -> Iterator[tuple[str, str]]:
     if section.title:
         yield "heading", in_article(article, section.title)
     for block in section.blocks:
@@ -158,7 +158,7 @@ def section_blocks(article: Article, section: Section) -> Iterator[tuple[str, st
         yield from section_blocks(article, inner)
 
 
-def block_texts(article: Article, block: Block) -> Iterator[tuple[str, str]]:
+def block_texts(article: Article, block: SampleBlock) -> Iterator[tuple[str, str]]:
     if block.kind in ("paragraph", "list", "formula"):
         yield "paragraph", in_article(article, block.text)
     if block.kind == "list":

@@ -68,12 +68,8 @@ def test_records_without_text() -> None:
 
 
 def test_unknown_profile() -> None:
-    with pytest.raises(UsageError, match="clean, pile"):
+    with pytest.raises(UsageError, match="choose one of clean"):
         render(record(), "raw")
-
-
-def test_pile_is_the_text_that_extract_kept() -> None:
-    assert render(record(title="T", pile="made\n"), "pile") == "made\n"
 
 
 WORDS = st.lists(st.integers(0, 10**9).map(lambda number: f"w{number}"), min_size=1, max_size=5)

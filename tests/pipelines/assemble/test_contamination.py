@@ -1,12 +1,15 @@
 """`assemble` with an evaluation set: what is reported, what is removed, and that the books and survivors hold."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from corpus.assemble import facts
 from corpus.assemble.config import AssembleConfig
+from corpus.assemble.id_conflicts import ConflictKind
 from corpus.errors import UsageError
 from corpus.extract.config import ExtractConfig
 from corpus.stage.manifest import SPLITS, Manifest, read_manifest
@@ -32,6 +35,17 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def rows(folder: Path, role: str) -> list[dict]:
     manifest = read_manifest(str(folder), "assemble")
     return [row for path in manifest.paths(str(folder), role) for row in read_table(path).to_pylist()]
+
+
+def all_facts() -> Iterator[str]:
+    """Yield the names on the page `corpus.assemble.facts`, for a corpus with an evaluation set and all three splits."""
+    yield from (value for name, value in vars(facts).items() if name.isupper() and value != facts.ID_CONFLICTS)
+    for split in SPLITS:
+        yield from (facts.documents(split), facts.text_bytes(split), facts.shards(split))
+        yield from (facts.shard_bytes(split, "min"), facts.shard_bytes(split, "max"))
+        yield from (facts.documents(split, source) for source in ("pubmed", "pmc"))
+    yield from map(facts.id_conflicts, ConflictKind)
+    yield from map(facts.full_text_found_by, ("pmcid", "pmid", "doi"))
 
 
 def test_items_are_reported_and_removed_with_balanced_books(records: Path, tmp_path: Path) -> None:
@@ -63,6 +77,7 @@ def test_items_are_reported_and_removed_with_balanced_books(records: Path, tmp_p
     gone = {row["doc_id"] for row in rows(tmp_path / "remove", "decisions") if row["reason"] == "contaminated"}
     assert gone == {document for document, _, _ in found}
     assert removed.books.dropped["contaminated"] == len(gone) == removed.summary["contaminated_documents"]
+    assert set(removed.summary) == set(all_facts())
     left = {row["doc_id"] for role in SPLITS for row in rows(tmp_path / "remove", role)}
     assert not gone & left
     assert all(row["survivor"] in left for row in rows(tmp_path / "remove", "decisions") if row["score"])

@@ -1,4 +1,8 @@
-"""`assemble` killed at named places, then run again: the same bytes, and nothing for a reader to see meanwhile."""
+"""`assemble` killed at named places, then run again: the same bytes, and nothing for a reader to see meanwhile.
+
+A place is `WHAT:WHEN`, or `…@3` for the third time there: a file, by its name or its folder, when it is written and
+synced or has its name for good; blocks that were spilled; a folder that is about to be cleaned.
+"""
 
 import os
 import signal
@@ -14,14 +18,15 @@ from corpus.errors import UsageError
 from corpus.stage.lock import LOCK
 from corpus.stage.manifest import MANIFEST, read_manifest
 from corpus.stage.withdraw import WITHDRAWN
-from corpus.storage.failpoints import VARIABLE
 from corpus.storage.files import walk_files
 from corpus.synthetic.sample.write import write_sample
 from pipelines.assemble.pipeline import assemble
 from tests.pipelines.assemble.test_determinism import extract, extract_config, hashes
+from tests.support.forked_ranks import KILLER
 
 pytestmark = pytest.mark.slow
 
+NAMED = (MANIFEST, "outcome.npy", WITHDRAWN)  # other files go by the name of their folder
 FILES = ("documents", "texts", "early", "buckets", "outcome.npy", "decisions", "train", "validation", "manifest.json")
 PLACES = [f"{name}:{when}" for name in FILES for when in ("written", "renamed")]
 PLACES += ["documents:renamed@3", "_receipts:written", "_receipts:renamed@9", "_receipts:written@14"]
@@ -39,11 +44,25 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "records"
 
 
+def point_of(place: str) -> str:
+    """Return the point of `tests.support.killer` that is a place."""
+    what, _, rest = place.partition(":")
+    when, _, number = rest.partition("@")
+    number = number or "1"
+    if what == "spill":
+        return f"pipelines.beam.exchange:Spill._flush:after:{number}"
+    if what == "clean":
+        return f"corpus.stage.workspace:Workspace._clean_folder:before:{number}:{when}"
+    path = f"*/{what}" if what in NAMED else f"*/{what}/*"
+    return f"corpus.storage.files:publish:{'before' if when == 'written' else 'after'}:{number}:{path}"
+
+
 def run_and_die(records: Path, output: Path, place: str, *arguments: str) -> int:
-    """Run `assemble` in a process that kills itself at a place; return its exit code."""
+    """Run `assemble` in processes that kill themselves at a place; return its exit code."""
     command = [sys.executable, "-m", "pipelines.cli.process", "assemble"]
     command += ["--records", str(records), "--output", str(output), *arguments]
-    environment = {**os.environ, VARIABLE: place}
+    path = os.pathsep.join(filter(None, [str(KILLER), os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, "PYTHONPATH": path, "CORPUSCLE_KILL_ANY": point_of(place)}
     return subprocess.run(command, env=environment, stderr=subprocess.DEVNULL, check=False, timeout=300).returncode
 
 

@@ -12,10 +12,11 @@ from corpus.assemble.config import AssembleConfig
 from corpus.errors import UsageError
 from corpus.extract import task
 from corpus.extract.config import ExtractConfig
-from corpus.stage.manifest import read_manifest
+from corpus.stage.manifest import MANIFEST, read_manifest
 from corpus.stage.withdraw import WITHDRAWN, withdraw
 from corpus.stage.workspace import RECEIPTS, WORK
 from corpus.storage.files import walk_files
+from pipelines.assemble import pipeline
 from pipelines.assemble.pipeline import assemble
 from pipelines.extract import extract
 from pipelines.inspection.verification import verify_directory
@@ -108,6 +109,24 @@ def test_what_stays_is_said_and_what_cannot_be_updated_is_refused(
         extract(ExtractConfig(pubmed=files, articles_per_part=7), output=str(tmp_path / "work/records"), update=True)
     extract(ExtractConfig(pubmed=files), output=str(tmp_path / "work/records"), update=True)
     assert "2 of 3 inputs are unchanged and not read again; 1 new (pubmed26n0003)" in capsys.readouterr().err
+
+
+def test_nothing_that_another_revision_made_is_reused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_files(tmp_path / "raw")
+    road(tmp_path / "raw", [1, 2], tmp_path / "work")
+    monkeypatch.setattr(pipeline, "REVISION", 2)
+    with pytest.raises(UsageError, match="code: revision 1 there, now 2, which gives other bytes"):
+        road(tmp_path / "raw", [1, 2], tmp_path / "work")
+    (tmp_path / "work/corpus" / MANIFEST).unlink()  # as if the older code had been stopped before its commit
+    capsys.readouterr()
+    made: list[int] = []
+    real = decide_batch.decide_batch
+    monkeypatch.setattr(documents, "decide_batch", lambda *a, **more: made.append(1) or real(*a, **more))
+    road(tmp_path / "raw", [1, 2], tmp_path / "work")
+    assert len(made) == 2
+    assert read_manifest(str(tmp_path / "work/corpus")).revision == 2
 
 
 def test_a_withdrawal_that_was_stopped_goes_on(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import apache_beam as beam
 import pytest
 
 from corpus.errors import CorruptError, RetryError
+from pipelines.beam.metering import count
 from pipelines.beam.runner import is_dry_run, is_embedded, run_pipeline
 from tests.conftest import REPOSITORY
 
@@ -60,3 +61,20 @@ def test_killed_worker_is_a_retry_within_seconds(monkeypatch: pytest.MonkeyPatch
 )
 def test_flags(args: list[str], embedded: bool, dry: bool) -> None:
     assert (is_embedded(args), is_dry_run(args)) == (embedded, dry)
+
+
+class CountBytes(beam.DoFn):
+    def process(self, element: int) -> None:
+        count("spill bytes", element)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_counters_of_all_workers_come_back(workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    found = run_pipeline(
+        lambda p: p | beam.Create([1, 20, 300]) | beam.Reshuffle() | beam.ParDo(CountBytes()),
+        workers=workers,
+        beam_args=(),
+    )
+    assert found == {"spill bytes": 321}

@@ -1,7 +1,6 @@
-"""The front door as a user meets it: help, messages, exit codes, and what is not imported."""
+"""Command line as a user meets it: help, messages, exit codes, and what is not imported."""
 
 import errno
-import inspect as introspection
 import os
 import subprocess
 import sys
@@ -11,12 +10,10 @@ from typing import Any
 import pytest
 
 from corpus import errors
-from corpus.assemble.config import AssembleConfig
 from corpus.extract.config import ExtractConfig
 from corpus.stage.manifest import Books, Manifest
 from pipelines.cli import app
 from pipelines.explain import explain
-from tokenizer.config import PackConfig, TokenizerConfig
 
 VERBS = [command.callback.__name__ for command in app.app.registered_commands if command.callback]
 HEAVY = ("apache_beam", "torch", "pydantic", "yaml", "rich", "fsspec", "pyarrow", "numpy")
@@ -80,33 +77,15 @@ def test_mistakes_are_one_line_and_exit_2(argv: str, message: str, capsys: pytes
     assert shown.out == ""
 
 
-@pytest.mark.parametrize(
-    ("verb", "config"),
-    [
-        (app.extract, ExtractConfig),
-        (app.assemble, AssembleConfig),
-        (app.tokenizer, TokenizerConfig),
-        (app.pack, PackConfig),
-    ],
-)
-def test_defaults_of_the_command_line_are_those_of_the_configuration(verb: Any, config: Any) -> None:
-    options = introspection.signature(verb).parameters
-    shared = [name for name in config.model_fields if name in options and options[name].default is not None]
-    assert shared
-    assert {name: options[name].default for name in shared} == {
-        name: config.model_fields[name].get_default() for name in shared
-    }
-
-
 def finished(stage: str) -> Manifest:
     books = Books(read=3, kept=2, dropped={"bad_xml": 1})
-    return Manifest(stage=stage, fingerprint="f", config={}, inputs=(), parts=(), books=books, summary={})
+    return Manifest(stage=stage, revision=1, fingerprint="f", config={}, inputs=(), parts=(), books=books, summary={})
 
 
 @pytest.fixture
 def extract_calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """Replace the extract stage by one that records how it was called."""
-    from pipelines import extract as stage
+    from pipelines import extract as module
 
     calls: list[dict[str, Any]] = []
 
@@ -114,7 +93,7 @@ def extract_calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         calls.append({"config": config, **places})
         return finished("extract")
 
-    monkeypatch.setattr(stage, "extract", fake)
+    monkeypatch.setattr(module, "extract", fake)
     return calls
 
 
@@ -126,7 +105,7 @@ def test_paths_workers_and_beam_flags_reach_the_stage(
     assert run(*argv.split()) == 0
     expected = ExtractConfig(pubmed=("a", "b", "d"), pmc=("c",), workers=3)
     assert extract_calls == [{"config": expected, "output": "o", "beam_args": ("--experiments=x",), "update": True}]
-    assert capsys.readouterr().out == "extract: 3 read = 2 kept + 1 dropped (bad_xml 1); 0 files of 0 B in o\n"
+    assert capsys.readouterr().out == "extract: 3 read = 2 kept + 1 dropped (bad_xml 1); 0 files of 0 bytes in o\n"
 
 
 @pytest.mark.slow

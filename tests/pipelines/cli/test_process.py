@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from corpus.stage.manifest import PACKAGE_VERSION
+from corpus.stage.manifest import package_version
 
 COMMAND = (sys.executable, "-m", "pipelines.cli.process")
 
@@ -18,7 +18,7 @@ def run(*words: str, **more: object) -> subprocess.CompletedProcess[str]:
 
 def test_output_and_exit_code_are_those_of_the_front_door(tmp_path: Path) -> None:
     said = run("--version")
-    assert (said.stdout, said.stderr, said.returncode) == (f"corpuscle {PACKAGE_VERSION}\n", "", 0)
+    assert (said.stdout, said.stderr, said.returncode) == (f"corpuscle {package_version()}\n", "", 0)
     refused = run("verify", str(tmp_path))
     assert (refused.stdout, refused.returncode) == ("", 2)
     assert refused.stderr.startswith("error: ")

@@ -1,11 +1,11 @@
 """A job stops, or goes on, by the share of its dead letters; `inspect` shows each with its place, fault and bytes."""
 
-import dataclasses
 import gzip
 import re
 from pathlib import Path
 
 import pytest
+from msgspec.structs import asdict
 
 from corpus.ncbi.pubmed.reader import read_pubmed
 from corpus.records import Reject
@@ -99,7 +99,7 @@ def test_a_job_below_the_limit_goes_on_and_counts_its_dead_letters(
 def test_the_fault_is_marked_where_it_is(tmp_path: Path, name: str) -> None:
     kind = next(kind for kind in PUBMED if kind.name == name)
     (letter,) = dead_letters(tmp_path / "f.xml", [kind.raw])
-    lines = [*letter_lines(dataclasses.asdict(letter))]
+    lines = [*letter_lines(asdict(letter))]
     at = next(number for number, line in enumerate(lines) if line.startswith("  fault: "))
     inside = printable(malformed.INSIDE[name])
     begin = lines[at].index(inside)

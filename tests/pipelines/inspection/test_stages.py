@@ -41,6 +41,7 @@ def records(tmp_path: Path) -> Path:
     workspace, _ = plan_stage(
         str(folder),
         stage="extract",
+        revision=1,
         config={"articles_per_part": 500},
         inputs=[Input(name="a.xml.gz", fingerprint="9")],
     )

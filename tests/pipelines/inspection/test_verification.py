@@ -18,7 +18,7 @@ CONTENT = bytes(range(256)) * 3
 
 def stage(folder: Path, name: str, inputs: tuple[Input, ...] = (), parts: int = 2) -> Manifest:
     """Commit a small stage the way the stages do."""
-    workspace, _ = plan_stage(str(folder), stage=name, config={"seed": 0}, inputs=inputs)
+    workspace, _ = plan_stage(str(folder), stage=name, revision=1, config={"seed": 0}, inputs=inputs)
     receipts = []
     for number in range(parts):
         path = folder / "data" / f"part-{number}.bin"
@@ -102,7 +102,7 @@ def test_books_that_do_not_balance(work: Path) -> None:
 
 
 def test_a_stage_made_from_something_else(work: Path) -> None:
-    other = fingerprint("extract", {"seed": 1}, ())
+    other = fingerprint("extract", {"seed": 1}, (), revision=1)
     stage(work / "tokens", "pack", (Input(name="assemble", fingerprint=other),))
     findings = verify_directory(str(work))
     assert findings.num_wrong == 1
@@ -116,7 +116,7 @@ def test_several_corpora_side_by_side(work: Path) -> None:
 
 
 def test_an_interrupted_stage_is_named(work: Path) -> None:
-    workspace, _ = plan_stage(str(work / "tokens"), stage="pack", config={}, inputs=())
+    workspace, _ = plan_stage(str(work / "tokens"), stage="pack", revision=1, config={}, inputs=())
     workspace.finish(Receipt(task="t", parts=()))
     findings = verify_directory(str(work))
     assert findings.num_wrong == 1

@@ -39,7 +39,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     records, corpus = folder / "work" / "records", folder / "work" / "corpus"
     extract(ExtractConfig(pubmed=(str(folder / "a.xml"),), max_reject_rate=0.5), output=str(records))
     assemble(AssembleConfig(), records=str(records), output=str(corpus))
-    workspace, _ = plan_stage(str(folder / "work" / "run"), stage="train", config={}, inputs=[])
+    workspace, _ = plan_stage(str(folder / "work" / "run"), stage="train", revision=1, config={}, inputs=[])
     lines = [
         {"step": step, "loss": 9 - step / 4, "gradient_norm": 1 / step, "learning_rate": step * 1e-3}
         for step in range(1, STEPS + 1)

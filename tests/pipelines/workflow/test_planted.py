@@ -37,7 +37,7 @@ def compare(folder: Path, decided: list[tuple[str, str, str, str]]) -> Compariso
     (folder / "planted.json").write_text(json.dumps({"cases": [{"name": "case", "fates": FATES}]}))
     part = Part(path="decisions.parquet", role="decisions", rows=len(rows), bytes=0, sha256="")
     manifest = Manifest(
-        stage="assemble", fingerprint="", config={}, inputs=(), parts=(part,), books=Books(), summary={}
+        stage="assemble", revision=1, fingerprint="", config={}, inputs=(), parts=(part,), books=Books(), summary={}
     )
     return compare_with_planted(str(folder), manifest, str(folder / "planted.json"))
 

@@ -15,7 +15,7 @@ from corpus.storage.files import walk_files
 from tests.support.small_tokens import made_up_texts, write_tokens
 from tests.train.launch.test_kills import SETTINGS
 from train.checkpoint.store import newest_good, read_list
-from train.checkpoint.trust import check_pickles, take_up
+from train.checkpoint.trust import adopt_unlisted, check_pickles
 from train.config import TrainConfig
 from train.launch.stage import train
 
@@ -108,7 +108,7 @@ def test_checkpoints_without_a_list_are_refused_and_taken_up_with_trust(run: Pat
     (run / "checkpoints" / "step-00000004" / "model.safetensors").unlink()
     (run / "checkpoints" / "somebody's own").mkdir()
     said: list[str] = []
-    take_up(str(run), said.append)
+    adopt_unlisted(str(run), said.append)
     assert [entry.step for entry in read_list(str(run)) or ()] == [2]
     assert any("step-00000004 is not taken up: model.safetensors is missing" in line for line in said)
     manifest = train(settings, tokens=tokens, output=str(run), resume=True, trust=True)
@@ -148,5 +148,5 @@ def test_no_good_checkpoint_is_nothing_to_trust(tmp_path: Path) -> None:
     (tmp_path / "checkpoints" / "step-00000007").mkdir(parents=True)
     said: list[str] = []
     with pytest.raises(UsageError, match="no checkpoint of ours that is whole"):
-        take_up(str(tmp_path), said.append)
+        adopt_unlisted(str(tmp_path), said.append)
     assert said == ["step-00000007 is not taken up: checkpoint.json is missing, so it is not a checkpoint of ours"]

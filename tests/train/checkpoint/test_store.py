@@ -11,7 +11,7 @@ import pytest
 
 from corpus.errors import CorruptError, DiskError, UsageError
 from train.checkpoint import store
-from train.checkpoint.store import Checkpoint, make_room, newest_good, publish, read_list, start_list
+from train.checkpoint.store import Checkpoint, make_temporary, newest_good, publish, read_list, start_list
 
 FILES = {
     "model.safetensors": bytes(range(256)) * 9,
@@ -21,7 +21,7 @@ FILES = {
 
 
 def save(output: Path, step: int, *, keep: int = 3, keep_every: int | None = None) -> Path:
-    temporary = Path(make_room(str(output), step, 1))
+    temporary = Path(make_temporary(str(output), step, 1))
     for name, content in FILES.items():
         (temporary / name).parent.mkdir(exist_ok=True)
         (temporary / name).write_bytes(content + str(step).encode())
@@ -178,4 +178,4 @@ def test_a_full_disk_is_seen_before_writing(output: Path, monkeypatch: pytest.Mo
     full = dataclasses.make_dataclass("Usage", ["free"])(free=10**9)
     monkeypatch.setattr(store.shutil, "disk_usage", lambda path: full)
     with pytest.raises(DiskError, match=r"needs about 36\.00 GB, 1\.00 GB are free"):
-        make_room(str(output), 30, 36 * 10**9)
+        make_temporary(str(output), 30, 36 * 10**9)

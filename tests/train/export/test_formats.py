@@ -3,7 +3,7 @@
 import itertools
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import ctranslate2
 import gguf
@@ -18,7 +18,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from corpus.stage.workspace import Workspace
 from tests.support import gpt2_numpy
 from tests.support.small_run import SHAPE, TEXTS, VOCAB, loud_model, without_scale, write_run
-from train.export.config import PLACES, ExportConfig, ExportFormat
+from train.export.config import FORMATS, ExportConfig, ExportFormat
 from train.export.gguf_file import read_gguf, read_gguf_tokenizer
 from train.export.stage import _write_format, export
 from train.export.weight_names import folded, from_transformers, transformers_weights, weight_names
@@ -30,10 +30,10 @@ from train.model.gpt import GPT
 LIMITS: dict[ExportFormat, tuple[float, float]] = {
     "folded": (2e-5, 2e-6),
     "faithful": (2e-5, 2e-6),
-    "ct2-float32": (5e-5, 5e-6),
     "gguf-f16": (0.03, 0.003),
     "gguf-q8_0": (0.6, 0.06),
     "ct2-int8": (1.2, 0.09),
+    "ct2-float32": (5e-5, 5e-6),
 }
 
 
@@ -58,7 +58,7 @@ def weights(model: GPT) -> Weights:
 def exported(model: GPT, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("export")
     run = write_run(folder / "run", model)
-    export(ExportConfig(formats=tuple(PLACES)), run=str(run), output=str(folder / "out"))
+    export(ExportConfig(formats=tuple(FORMATS)), run=str(run), output=str(folder / "out"))
     return folder / "out"
 
 
@@ -90,22 +90,28 @@ def differences(kind: ExportFormat, path: Path, model: GPT) -> tuple[float, floa
     return gaps.max().item(), gaps.mean().item()
 
 
-@pytest.mark.parametrize("kind", PLACES)
+def test_the_table_has_one_row_for_each_format() -> None:
+    assert tuple(FORMATS) == get_args(ExportFormat) == tuple(LIMITS)
+    assert len({row.path for row in FORMATS.values()}) == len(FORMATS)
+    assert sorted(row.preference for row in FORMATS.values()) == list(range(1, len(FORMATS) + 1))
+
+
+@pytest.mark.parametrize("kind", FORMATS)
 def test_every_outlet_computes_the_trained_model(kind: ExportFormat, exported: Path, model: GPT) -> None:
-    largest, mean = differences(kind, exported / PLACES[kind], model)
+    largest, mean = differences(kind, exported / FORMATS[kind].path, model)
     assert largest < LIMITS[kind][0]
     assert mean < LIMITS[kind][1]
 
 
-@pytest.mark.parametrize("kind", PLACES)
+@pytest.mark.parametrize("kind", FORMATS)
 def test_an_outlet_that_drops_the_layer_scale_is_caught(
     kind: ExportFormat, exported: Path, model: GPT, weights: Weights, tmp_path: Path
 ) -> None:
     tokenizer = (exported / "folded/tokenizer.json").read_text(encoding="utf-8")
-    workspace = Workspace(output=str(tmp_path), stage="export", fingerprint="", config={}, inputs=())
+    workspace = Workspace(output=str(tmp_path), stage="export", revision=1, fingerprint="", config={}, inputs=())
     config = ExportConfig(formats=(kind,))
     _write_format(kind, workspace, config, weights=weights, shape=without_scale(SHAPE), tokenizer=tokenizer)
-    largest, mean = differences(kind, tmp_path / PLACES[kind], model)
+    largest, mean = differences(kind, tmp_path / FORMATS[kind].path, model)
     assert largest > 1.5 * LIMITS[kind][0]
     assert mean > 2 * LIMITS[kind][1]
 

@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 from corpus.stage.workspace import Workspace
 from tests.support.small_run import SHAPE, TEXTS, VOCAB, loud_model, without_scale, write_run
 from train.config import ModelShape
-from train.export.config import PLACES, ExportConfig, ExportFormat
+from train.export.config import FORMATS, ExportConfig, ExportFormat
 from train.export.stage import _write_format
 from train.export.weights import EMBEDDING
 from train.model.gpt import GPT
@@ -54,14 +54,14 @@ def gaps(kind: ExportFormat, shape: ModelShape, folder: Path) -> tuple[float, fl
     tokenizer = (write_run(folder / "run", model) / "tokenizer.json").read_text(encoding="utf-8")
     weights = {name: tensor.detach() for name, tensor in model.named_parameters()}
     weights[EMBEDDING] = weights[EMBEDDING][:VOCAB]
-    workspace = Workspace(output=str(folder), stage="export", fingerprint="", config={}, inputs=())
+    workspace = Workspace(output=str(folder), stage="export", revision=1, fingerprint="", config={}, inputs=())
     config = ExportConfig(formats=(kind,))
     _write_format(kind, workspace, config, weights=weights, shape=shape, tokenizer=tokenizer)
     reference = Tokenizer.from_str(tokenizer)
     prompts = prompts_of(model, reference)
     queries = {"vocab_size": VOCAB, "texts": TEXTS, "prompts": prompts}
     (folder / "queries.json").write_text(json.dumps(queries), encoding="utf-8")
-    files = [str(folder / name) for name in (PLACES[kind], "queries.json", "answers.json")]
+    files = [str(folder / name) for name in (FORMATS[kind].path, "queries.json", "answers.json")]
     subprocess.run(
         [sys.executable, "-m", "tests.support.llama_server", *files], check=True, timeout=120, capture_output=True
     )

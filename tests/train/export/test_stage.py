@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from safetensors import safe_open
 
-from corpus.errors import CorruptError
+from corpus.errors import CorruptError, UsageError
 from corpus.stage.manifest import Books, Input, Manifest, Part, fingerprint, read_manifest, verify_parts, write_manifest
 from corpus.storage import parquet
 from corpus.storage.files import sha256_file
@@ -45,6 +45,13 @@ def test_an_export_is_committed_and_repeatable(run: Path, tmp_path: Path, capsys
     assert "formats: ['folded', 'gguf-q8_0', 'ct2-int8'] there" in capsys.readouterr().err
 
 
+def test_an_export_of_another_revision_is_refused(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    export(ExportConfig(), run=str(run), output=str(tmp_path / "out"))
+    monkeypatch.setattr(stage, "REVISION", 2)
+    with pytest.raises(UsageError, match="code: revision 1 there, now 2"):
+        export(ExportConfig(), run=str(run), output=str(tmp_path / "out"))
+
+
 def test_a_killed_export_reuses_what_it_finished(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config, output = ExportConfig(formats=("folded", "ct2-float32")), str(tmp_path / "out")
     write, done = stage._write_format, []
@@ -68,7 +75,7 @@ def test_a_killed_export_reuses_what_it_finished(run: Path, tmp_path: Path, monk
 
 def test_a_damaged_checkpoint_is_passed_over(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first = store.newest_good(str(run), print)
-    temporary = Path(store.make_room(str(run), 9, 1))
+    temporary = Path(store.make_temporary(str(run), 9, 1))
     (temporary / "model.safetensors").write_bytes(b"soon damaged")
     fields = {name: getattr(first, name) for name in first.__dataclass_fields__}
     store.publish(str(run), store.Checkpoint(**{**fields, "step": 9, "files": {}}), keep=3)
@@ -109,11 +116,18 @@ def commit(folder: Path, name: str, inputs: dict[str, str], summary: dict[str, A
         Part(path=path.name, role="train", rows=3, bytes=path.stat().st_size, sha256=sha256_file(str(path)))
         for path in sorted(folder.glob("*.parquet"))
     )
-    print_ = fingerprint(name, config, named)
+    print_ = fingerprint(name, config, named, revision=1)
     write_manifest(
         str(folder),
         Manifest(
-            stage=name, fingerprint=print_, config=config, inputs=named, parts=parts, books=Books(), summary=summary
+            stage=name,
+            revision=1,
+            fingerprint=print_,
+            config=config,
+            inputs=named,
+            parts=parts,
+            books=Books(),
+            summary=summary,
         ),
     )
     return print_

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,11 +13,12 @@ from hypothesis import strategies as st
 from corpus.errors import CorruptError, UsageError
 from pipelines.cli.app import main
 from tests.support.small_run import SHAPE, VOCAB, loud_model, write_run
-from train.export.config import PLACES, ExportConfig, ExportFormat
+from train.export.config import FORMATS, ExportConfig, ExportFormat
 from train.export.stage import export
-from train.generate.continuation import Written, write_texts
+from train.generate.continuation import GeneratedTexts, write_texts
 from train.generate.kv_cache import Decoder
-from train.generate.sampling import Sampling, pick
+from train.generate.sampling import Sampling
+from train.model.sampling import sample_token
 
 PROMPT = "TGF-β1 binds its receptor"
 
@@ -33,7 +35,7 @@ def one_thread() -> Iterator[None]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("models")
     run = write_run(made / "run", loud_model())
-    export(ExportConfig(formats=tuple(PLACES)), run=str(run), output=str(made / "out"))
+    export(ExportConfig(formats=tuple(FORMATS)), run=str(run), output=str(made / "out"))
     return made
 
 
@@ -61,21 +63,21 @@ def test_there_is_no_position_beyond_the_last() -> None:
         decoder.read([1])
 
 
-def drawn(sampling: Sampling, logits: torch.Tensor, times: int = 4000) -> Counter[int]:
-    generator = torch.Generator().manual_seed(sampling.seed)
-    return Counter(pick(logits, sampling, generator) for _ in range(times))
+def drawn(logits: torch.Tensor, times: int = 4000, **options: Any) -> Counter[int]:
+    generator = torch.Generator().manual_seed(0)
+    return Counter(sample_token(logits, generator, **options) for _ in range(times))
 
 
 def test_sampling_draws_what_it_should() -> None:
     shares = torch.tensor([0.05, 0.5, 0.15, 0.3])
     logits = shares.log()
-    free = drawn(Sampling(temperature=1.0, top_k=0), logits)
+    free = drawn(logits, temperature=1.0, top_k=0)
     assert all(abs(free[token] / 4000 - share) < 0.03 for token, share in enumerate(shares.tolist()))
-    assert {*drawn(Sampling(temperature=1.0, top_k=2), logits)} == {1, 3}
-    assert {*drawn(Sampling(temperature=1.0, top_k=0, top_p=0.6), logits)} == {1, 3}  # 0.5 alone is not 0.6
-    assert {*drawn(Sampling(temperature=1.0, top_k=0, top_p=0.5), logits)} == {1}
-    assert {*drawn(Sampling(temperature=0), logits, 3)} == {1}
-    cold = drawn(Sampling(temperature=0.5, top_k=0), logits)
+    assert {*drawn(logits, temperature=1.0, top_k=2)} == {1, 3}
+    assert {*drawn(logits, temperature=1.0, top_k=0, top_p=0.6)} == {1, 3}  # 0.5 alone is not 0.6
+    assert {*drawn(logits, temperature=1.0, top_k=0, top_p=0.5)} == {1}
+    assert {*drawn(logits, 3, temperature=0)} == {1}
+    cold = drawn(logits, temperature=0.5, top_k=0)
     squares = shares**2 / (shares**2).sum()
     assert all(abs(cold[token] / 4000 - share) < 0.03 for token, share in enumerate(squares.tolist()))
 
@@ -85,7 +87,7 @@ def test_impossible_options_are_named_together() -> None:
         Sampling(temperature=-1, top_p=2)
 
 
-def written(path: Path, kind: ExportFormat | None, **options: float) -> Written:
+def written(path: Path, kind: ExportFormat | None, **options: float) -> GeneratedTexts:
     return write_texts(str(path), PROMPT, Sampling(max_tokens=12, **options), kind=kind)  # type: ignore[arg-type]
 
 

@@ -14,10 +14,10 @@ from tests.support.small_run import SHAPE, VOCAB, loud_model, write_run
 from tests.support.small_tokens import made_up_texts, write_tokens
 from tokenizer.token_rows import TokenRows
 from train.config import ModelShape
+from train.data.tokens import evenly_spaced_rows
 from train.export import stage
-from train.export.config import PLACES
+from train.export.config import FORMATS
 from train.export.weights import Weights
-from train.loop.evaluate import chosen_rows
 
 LINE = re.compile(r"^(\S+) +([\d.]+) nats a token  ([\d.]+) bits a byte  each token off by ([\d.]+) nats(.*)$", re.M)
 ROWS = 6
@@ -41,9 +41,9 @@ def test_every_format_is_scored(run: Path, tmp_path: Path, capsys: pytest.Captur
     said = capsys.readouterr()
     assert f"checking on {ROWS * (SHAPE.seq_length - 1):,} held-out tokens in {ROWS} rows" in said.err
     found = {name: [float(x) for x in figures] for name, *figures, wrong in LINE.findall(said.out) if not wrong}
-    assert [*found] == ["trained", *PLACES]
+    assert [*found] == ["trained", *FORMATS]
     held_out = TokenRows(str(tmp_path / "tokens"), "validation")
-    rows = torch.from_numpy(held_out.rows(chosen_rows(len(held_out), ROWS)).astype(np.int64))
+    rows = torch.from_numpy(held_out.rows(evenly_spaced_rows(len(held_out), ROWS)).astype(np.int64))
     theirs = GPT2LMHeadModel.from_pretrained(output / "faithful", attn_implementation="eager").eval()
     with torch.no_grad():
         loss = theirs(rows, labels=rows).loss.item()
@@ -52,7 +52,7 @@ def test_every_format_is_scored(run: Path, tmp_path: Path, capsys: pytest.Captur
     for name in ("gguf-q8_0", "ct2-int8"):
         assert 1e-3 < found[name][2] < 0.1, name  # eight bits are seen, and are no other model
     assert main(words) == 0  # of a finished export too
-    assert len(LINE.findall(capsys.readouterr().out)) == 7
+    assert len(LINE.findall(capsys.readouterr().out)) == 1 + len(FORMATS)
 
 
 def test_a_dropped_layer_scale_is_named(
@@ -64,8 +64,9 @@ def test_a_dropped_layer_scale_is_named(
     monkeypatch.setattr(stage, "folded", dropped)
     assert main(["export", str(run), "--output", str(tmp_path / "out"), "--format", "all", "--check", "192"]) == 3
     said = capsys.readouterr()
-    assert "folded, gguf-f16, gguf-q8_0, ct2-int8, ct2-float32: not the model that was trained" in said.err
-    assert len(re.findall("above .*: not the model that was trained", said.out)) == 5
+    folded = [name for name in FORMATS if name != "faithful"]
+    assert f"{', '.join(folded)}: not the model that was trained" in said.err
+    assert len(re.findall("above .*: not the model that was trained", said.out)) == len(folded)
 
 
 def test_the_rows_are_the_runs_own(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,14 +33,14 @@ TRAINING = (
     "train.loop.train_steps:evaluate:after:1",
 )
 SAVING = (
-    "train.checkpoint.store:make_room:before:2",
-    "train.checkpoint.store:make_room:after:2",
+    "train.checkpoint.store:make_temporary:before:2",
+    "train.checkpoint.store:make_temporary:after:2",
     "train.loop.train_steps:save_state:before:2",
     "train.loop.engine:whole_weights:before:2",
     "train.loop.engine:save_file:before:2",
     "train.loop.train_steps:save_state:after:2",
     "train.checkpoint.store:_hash_and_sync:after:5",
-    "train.checkpoint.store:_sync:before:9",
+    "corpus.storage:sync_path:before:9",
     "os:rename:before:2",
     "os:rename:after:2",
     "train.checkpoint.store:write_list:before:2",

@@ -12,7 +12,7 @@ from corpus.stage.lock import LOCK
 from tests.support.small_tokens import made_up_texts, write_tokens
 from train.config import ModelShape, TrainConfig, load_preset
 from train.launch import memory_check
-from train.launch.memory_check import check_room
+from train.launch.memory_check import check_memory
 from train.launch.stage import train
 
 SHAPE = load_preset("biomedlm-2.7b").model.shape(seq_length=1024, vocab_size=28896)
@@ -45,31 +45,31 @@ def test_the_memory_is_what_psutil_says(monkeypatch: pytest.MonkeyPatch, tmp_pat
 def test_the_large_model_is_refused_on_a_laptop(laptop: pytest.MonkeyPatch) -> None:
     # 2.59 billion parameters, bf16: 2 + 6 bytes each and 12 / 8 of states, and eight ranks hold them.
     with pytest.raises(UsageError, match=r"8 CPU ranks need 8 x 24\.\d GB .* ZeRO-1; this machine has 25\.0 GB"):
-        check_room(asked(), SHAPE)
+        check_memory(asked(), SHAPE)
     with pytest.raises(UsageError, match="no GPU is found here"):
-        check_room(asked(launcher="torchrun"), SHAPE)
+        check_memory(asked(launcher="torchrun"), SHAPE)
 
 
 @pytest.mark.parametrize("elsewhere", [{"launcher": "print"}, {"launcher": "deepspeed", "hostfile": "hosts"}])
 def test_other_machines_are_not_judged(laptop: pytest.MonkeyPatch, elsewhere: dict[str, str]) -> None:
-    check_room(asked(**elsewhere), SHAPE)
+    check_memory(asked(**elsewhere), SHAPE)
 
 
 def test_gpus_and_machines_that_do_not_say_are_not_judged(laptop: pytest.MonkeyPatch) -> None:
     laptop.setattr(memory_check, "memory_bytes", lambda: None)
-    check_room(asked(), SHAPE)
+    check_memory(asked(), SHAPE)
     laptop.setattr(memory_check, "memory_bytes", lambda: 1)
     laptop.setattr(memory_check, "has_gpu", lambda: True)
-    check_room(asked(), SHAPE)
+    check_memory(asked(), SHAPE)
 
 
 def test_states_shared_by_ranks_count_once(laptop: pytest.MonkeyPatch) -> None:
     """At ZeRO-3 all ranks together hold a model's states about once: 18 bytes a parameter, 46.7 GB."""
     laptop.setattr(memory_check, "memory_bytes", lambda: 50_000_000_000)
-    check_room(asked(zero_stage=3), SHAPE)
+    check_memory(asked(zero_stage=3), SHAPE)
     laptop.setattr(memory_check, "memory_bytes", lambda: 46_000_000_000)
     with pytest.raises(UsageError, match="ZeRO-3"):
-        check_room(asked(zero_stage=3), SHAPE)
+        check_memory(asked(zero_stage=3), SHAPE)
 
 
 def test_nothing_is_written_for_a_run_that_is_refused(laptop: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -83,4 +83,4 @@ def test_nothing_is_written_for_a_run_that_is_refused(laptop: pytest.MonkeyPatch
 
 def test_the_small_model_fits_on_a_laptop(laptop: pytest.MonkeyPatch) -> None:
     shape: ModelShape = load_preset("125m").model.shape(seq_length=1024, vocab_size=28896)
-    check_room(TrainConfig.model_validate(load_preset("125m").model_dump() | {"ranks": 2}), shape)
+    check_memory(TrainConfig.model_validate(load_preset("125m").model_dump() | {"ranks": 2}), shape)

@@ -15,7 +15,7 @@ import torch
 from corpus.errors import CorruptError, DiskError
 from tests.support.forked_ranks import fork_ranks
 from tests.support.small_tokens import made_up_texts, write_tokens
-from train.checkpoint.store import TAG, Checkpoint, checkpoint_path, newest_good
+from train.checkpoint.store import TAG, UNIVERSAL, Checkpoint, checkpoint_path, newest_good
 from train.checkpoint.universal import make_universal
 from train.config import TrainConfig
 from train.launch import reshape
@@ -82,7 +82,7 @@ def test_one_two_and_one_rank_again_over_two_stages(
     assert "step-00000006 was written by 2 ranks with ZeRO-2: converting it for 1 with ZeRO-1" in said
     assert said.count("converted, and equal to its weights") == 2
     assert_same(tmp_path / "run", whole)
-    assert not (tmp_path / "run" / reshape.UNIVERSAL).exists()
+    assert not (tmp_path / "run" / UNIVERSAL).exists()
 
 
 LAYOUTS = [((1, stage), (2, stage), (1, stage)) for stage in (0, 1, 2, 3)]
@@ -122,7 +122,7 @@ def test_a_copy_that_differs_is_refused(whole: Path) -> None:
     try:
         with pytest.raises(CorruptError, match=r"differs from model\.safetensors"):
             make_universal(str(whole), checkpoint.name)
-        assert not (whole / reshape.UNIVERSAL).exists()
+        assert not (whole / UNIVERSAL).exists()
     finally:
         shard.write_bytes(intact)
 

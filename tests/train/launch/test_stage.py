@@ -18,14 +18,14 @@ from corpus.stage.manifest import read_manifest, verify_parts
 from tests.conftest import REPOSITORY
 from tests.support.small_tokens import made_up_texts, write_tokens
 from tokenizer.token_rows import TokenRows
-from train.checkpoint.store import Checkpoint, make_room, newest_good, publish, read_list, start_list
+from train.checkpoint.store import Checkpoint, make_temporary, newest_good, publish, read_list, start_list
 from train.config import TrainConfig
 from train.data.tokens import unigram_entropy
 from train.generate.continuation import generate
 from train.launch import processes
 from train.launch.stage import can_resume, train
 from train.loop.metrics import known_peak, read_metrics, speed_text
-from train.loop.rank_state import deal
+from train.loop.rank_state import shard_batch
 
 SETTINGS = {
     "model": {"layers": 2, "heads": 2, "hidden": 32, "dropout": 0.1},
@@ -78,7 +78,7 @@ def published(output: Path, tokens: str, settings: TrainConfig, **changes: Any) 
         "files": {},
     }
     start_list(str(output))
-    make_room(str(output), 3, 1)
+    make_temporary(str(output), 3, 1)
     publish(str(output), Checkpoint(**{**fields, **changes}), keep=3)
 
 
@@ -121,7 +121,7 @@ def test_a_batch_is_the_same_rows_for_any_ranks_and_micro_batch() -> None:
     batch = np.random.default_rng(0).permutation(64)
     for ranks in (1, 2, 4, 8):
         for micro_batch in (1, 2, 8):
-            dealt = deal(batch, ranks=ranks, micro_batch=micro_batch)
+            dealt = shard_batch(batch, ranks=ranks, micro_batch=micro_batch)
             assert sorted(np.concatenate([dealt[:, rank].ravel() for rank in range(ranks)])) == list(range(64))
 
 
@@ -254,7 +254,9 @@ def wait_until_gone(run: Path) -> None:
 
 
 @pytest.mark.slow
-def test_two_ranks_see_the_same_batches_and_a_finished_run_goes_on(tokens: str, tmp_path: Path) -> None:
+def test_two_ranks_see_the_same_batches_and_a_finished_run_goes_on(
+    tokens: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plain = config(model=SETTINGS["model"] | {"dropout": 0.0}, steps=4)  # type: ignore[operator]
     one, two = str(tmp_path / "one"), str(tmp_path / "two")
     first = train(plain, tokens=tokens, output=one)
@@ -265,6 +267,10 @@ def test_two_ranks_see_the_same_batches_and_a_finished_run_goes_on(tokens: str, 
             assert theirs[name] == pytest.approx(value, abs=1e-5), name
     with pytest.raises(UsageError, match="steps: 4 there, 6 asked for"):
         train(plain, tokens=tokens, output=two, ranks=2, steps=6)
+    with monkeypatch.context() as newer:
+        newer.setattr("train.launch.stage.REVISION", 2)
+        with pytest.raises(UsageError, match="code: revision 1 there, now 2"):
+            train(plain, tokens=tokens, output=two, ranks=2, steps=6, resume=True)
     longer = train(plain, tokens=tokens, output=two, ranks=2, steps=6, resume=True)
     assert longer.summary["steps"] == 6
     assert read_metrics(two)[:5] == read_metrics(two, 4)

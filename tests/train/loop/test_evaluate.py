@@ -19,11 +19,11 @@ from tokenizer.mixture import plan_mixture
 from tokenizer.sources import SOURCES, write_sources
 from tokenizer.token_rows import TokenRows
 from train.config import TrainConfig
-from train.data.tokens import check_sources
+from train.data.tokens import check_sources, evenly_spaced_rows
 from train.job import Job
-from train.loop.evaluate import chosen_rows, evaluate, sample
-from train.loop.loss_watch import Watch
-from train.loop.rank_state import Run
+from train.loop.evaluate import evaluate, sample
+from train.loop.loss_watch import LossWatch
+from train.loop.rank_state import RankState
 from train.model.gpt import GPT, build_model
 
 SETTINGS = {
@@ -64,7 +64,7 @@ class Log:
         self.values |= values
 
 
-def run_on(tokens: Path, model: GPT, log: Log, **changes: Any) -> Run:
+def run_on(tokens: Path, model: GPT, log: Log, **changes: Any) -> RankState:
     config = TrainConfig.model_validate(SETTINGS | changes)
     rows = TokenRows(str(tokens), "train")
     job = Job(
@@ -72,9 +72,9 @@ def run_on(tokens: Path, model: GPT, log: Log, **changes: Any) -> Run:
         resume=None, resume_step=0,
     )  # fmt: skip
     lines: list[str] = []
-    return Run(
+    return RankState(
         job=job, engine=model, device=torch.device("cpu"), rank=0, rows=rows,
-        order=plan_mixture(rows, None), watch=Watch(config=config),
+        order=plan_mixture(rows, None), watch=LossWatch(config=config),
         validation=TokenRows(str(tokens), "validation"), log=log, say=lines.append, should_stop=lambda: False,
     )  # type: ignore[arg-type]  # fmt: skip
 
@@ -97,7 +97,7 @@ def by_hand(model: GPT, tokens: Path, wanted: int) -> dict[str, float]:
     tokenizer = Tokenizer.from_file(str(tokens / "tokenizer.json"))
     tokenizer_letters = {number: token for token, number in tokenizer.get_vocab().items()}
     nats, count, size = np.zeros(3), np.zeros(3), np.zeros(3)
-    for row in chosen_rows(len(rows), wanted).tolist():
+    for row in evenly_spaced_rows(len(rows), wanted).tolist():
         ids = rows.row(row).astype(np.int64)
         logits = model.logits(torch.from_numpy(ids)[None])[0]
         losses = functional.cross_entropy(logits[:-1], torch.from_numpy(ids[1:]), reduction="none")
@@ -126,11 +126,11 @@ def test_losses_and_bits_by_source_are_those_of_every_token(alone: None, tokens:
 
 
 def test_a_sample_continues_the_prompt_and_is_the_same_again(alone: None, tokens: Path) -> None:
-    run = run_on(tokens, model_for(tokens), Log())
-    text = sample(run, 4)
+    state = run_on(tokens, model_for(tokens), Log())
+    text = sample(state, 4)
     assert text.startswith("'ba")
-    assert text == sample(run, 4)
-    assert text != sample(run, 8)
+    assert text == sample(state, 4)
+    assert text != sample(state, 8)
 
 
 def test_the_bytes_of_tokens_are_those_of_the_text(tokens: Path) -> None:

@@ -23,7 +23,7 @@ from train.launch.launchers import check_hostfile, launch_command
 from train.launch.stage import train
 from train.loop.deepspeed_config import deepspeed_config
 from train.loop.metrics import MetricsLog, read_metrics
-from train.model.attention import attend, document_mask, documents_of, places_of
+from train.model.attention import attend, document_mask, document_numbers, positions_in_document
 from train.model.gpt import build_model, next_token_targets
 
 SHAPE = ModelShape(
@@ -44,11 +44,11 @@ def ids() -> torch.Tensor:
 
 
 def test_documents_and_places_of_a_row() -> None:
-    documents = documents_of(ids(), END)
+    documents = document_numbers(ids(), END)
     assert documents[0].tolist() == [0] * 5 + [1] * 5 + [2] * 6
     assert documents[1].tolist() == [0] + [1] * 15
-    assert places_of(documents)[0].tolist() == [*range(5), *range(5), *range(6)]
-    assert places_of(documents)[1].tolist() == [0, *range(15)]
+    assert positions_in_document(documents)[0].tolist() == [*range(5), *range(5), *range(6)]
+    assert positions_in_document(documents)[1].tolist() == [0, *range(15)]
 
 
 def test_masked_documents_are_as_if_alone() -> None:
@@ -57,8 +57,10 @@ def test_masked_documents_are_as_if_alone() -> None:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter += 0.2 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(parameter.numel()))
-    documents = documents_of(row, END)
-    together = model(row, next_token_targets(row), documents_BT=documents, places_BT=places_of(documents), each=True)[0]
+    documents = document_numbers(row, END)
+    together = model(
+        row, next_token_targets(row), documents_BT=documents, positions_BT=positions_in_document(documents), each=True
+    )[0]
     crossing = model(row, next_token_targets(row), each=True)[0]
     for number in range(3):
         own = torch.nonzero(documents[0] == number)[:, 0]
@@ -73,7 +75,7 @@ def test_flex_attention_is_the_dense_mask() -> None:
     """Forward only: on a CPU FlexAttention has no backward pass, and training takes the dense mask there."""
     generator = torch.Generator().manual_seed(0)
     q, k, v = (torch.randn(2, 2, 16, 16, generator=generator) for _ in range(3))
-    documents = documents_of(ids(), END)
+    documents = document_numbers(ids(), END)
     flexible = document_mask(documents, dense=False)
     assert isinstance(flexible, BlockMask)
     outs = [attend(q, k, v, mask, scale=0.3, dropout=0.0) for mask in (flexible, document_mask(documents, dense=True))]
@@ -157,7 +159,7 @@ def tokens(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_the_job_can_be_somebody_elses_to_start(tokens: str, tmp_path: Path) -> None:
-    with pytest.raises(RetryError, match=r"torch\.distributed\.run.*-m train\.rank") as caught:
+    with pytest.raises(RetryError, match=r"torch\.distributed\.run.*-m train\.loop\.rank") as caught:
         train(config(launcher="print"), tokens=tokens, output=str(tmp_path / "run"))
     assert "run this command again with --resume" in str(caught.value)
     assert (tmp_path / "run" / "job.json").exists()

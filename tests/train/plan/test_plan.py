@@ -18,11 +18,11 @@ from tests.support.small_run import SHAPE, loud_model, write_run
 from tests.support.small_tokens import made_up_texts, write_tokens
 from tests.support.zero_memory import SHAPE as MEASURED_SHAPE
 from train.config import ModelShape
-from train.export.config import PLACES, ExportConfig
+from train.export.config import FORMATS, ExportConfig
 from train.export.stage import export
 from train.loop.metrics import PEAK_TFLOPS
 from train.model.gpt import build_model, next_token_targets
-from train.plan.forecast import Plan, load_gpus, make_plan, plan_text
+from train.plan.forecast import TrainingPlan, load_gpus, make_plan, plan_text
 from train.plan.memory import activation_bytes, checkpoint_bytes, export_bytes, model_memory, padded_parameters
 
 BIOMEDLM = ModelShape(
@@ -36,7 +36,7 @@ BIOMEDLM = ModelShape(
 )
 
 
-def biomedlm(gpu: str = "H200", gpus: int = 8, mfu: float = 46.2) -> Plan:
+def biomedlm(gpu: str = "H200", gpus: int = 8, mfu: float = 46.2) -> TrainingPlan:
     return make_plan("biomedlm-2.7b", tokens="34.6e9", gpu=gpu, gpus=gpus, mfu_percent=mfu, price=2.0)
 
 
@@ -185,7 +185,7 @@ def test_source_weights_decide_the_passes() -> None:
 def test_files_have_the_planned_sizes(tmp_path: Path) -> None:
     shape = dataclasses.replace(SHAPE, hidden=128, seq_length=256)
     run = write_run(tmp_path / "run", loud_model(shape))
-    config = ExportConfig(formats=tuple(PLACES))
+    config = ExportConfig(formats=tuple(FORMATS))
     export(config, run=str(run), output=str(tmp_path / "out"))
     planned = export_bytes(shape)
     for name, path in (

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from corpus.pile.pandoc.math import symbols as signs
+from corpus.pile.pandoc.math import symbols
 from corpus.pile.pandoc.math.rows import Exp, characters, delimited, environment, grouped, nested
 from corpus.pile.pandoc.math.tex import SPACE, Pieces, command, group, literal, render, space, width_of_space
 from corpus.pile.pandoc.tree import Node
@@ -75,7 +75,7 @@ def _text_of(node: Node) -> str:
 def _identifier(node: Node, around: _Attributes, position: str) -> list[Exp]:
     text = _text_of(node)
     pieces: Pieces
-    if text in signs.OPERATORS:
+    if text in symbols.OPERATORS:
         pieces = [command("\\" + text)]
         return [Exp(_styled(pieces, around), "operator")]
     pieces = characters(text)
@@ -85,7 +85,7 @@ def _identifier(node: Node, around: _Attributes, position: str) -> list[Exp]:
 
 def _styled(pieces: Pieces, around: _Attributes) -> Pieces:
     variant = around.get("mathvariant", "")
-    style = signs.STYLES.get(variant) if variant != around.get("style") else None
+    style = symbols.STYLES.get(variant) if variant != around.get("style") else None
     if not style or not pieces:
         return pieces
     if len(pieces) == 1 and pieces[0] == ("group", pieces[0][-1]) and pieces[0][-1][:1] == [command(style)]:  # type: ignore[index]
@@ -102,28 +102,28 @@ def _operator(node: Node, around: _Attributes, position: str) -> list[Exp]:
     if not sign and "fence" in node.attributes:
         return [Exp([])]
     if len(sign) != 1 and sign not in (":=",):
-        name = "\\" + sign if sign in signs.OPERATORS else ""
+        name = "\\" + sign if sign in symbols.OPERATORS else ""
         return [Exp([command(name)] if name else [command("\\operatorname"), group(characters(sign))], "operator")]
-    if sign in signs.INVISIBLE:
+    if sign in symbols.INVISIBLE:
         return [Exp([])]
     form = ""
     if node.attributes.get("stretchy", "true") == "true" and "script" not in around:
-        form = "prefix" if sign in signs.PREFIX else "postfix" if sign in signs.POSTFIX or sign == "~" else ""
-        if sign in signs.BARS:
+        form = "prefix" if sign in symbols.PREFIX else "postfix" if sign in symbols.POSTFIX or sign == "~" else ""
+        if sign in symbols.BARS:
             form = around.get("form", position)
     pieces = characters(sign)
-    if sign in signs.SPACED:
+    if sign in symbols.SPACED:
         pieces = [SPACE, *pieces, SPACE]
-    exp = Exp(pieces, "limits" if sign in signs.LIMITS else "symbol", sign=sign, form=form)
+    exp = Exp(pieces, "limits" if sign in symbols.LIMITS else "symbol", sign=sign, form=form)
     exp.accent = around.get("accent", "true") == "true"
     return [exp]
 
 
 def _words(node: Node, around: _Attributes, position: str) -> list[Exp]:
     text = node.all_text().strip(" \t\n\r")
-    if len(text) == 1 and text in _WIDTHS and node.get("mathvariant") not in signs.TEXT_STYLES:
+    if len(text) == 1 and text in _WIDTHS and node.get("mathvariant") not in symbols.TEXT_STYLES:
         return [Exp(space(_WIDTHS[text]))]
-    name = signs.TEXT_STYLES.get(node.get("mathvariant"), "\\text")
+    name = symbols.TEXT_STYLES.get(node.get("mathvariant"), "\\text")
     return [Exp([command(name), group([literal(_escaped_text(text))])])]
 
 
@@ -147,7 +147,7 @@ def _mrow(node: Node, around: _Attributes, position: str) -> list[Exp]:
 
 def _style(node: Node, around: _Attributes, position: str) -> list[Exp]:
     variant = node.get("mathvariant")
-    style = signs.STYLES.get(variant) if variant != around.get("style") else None
+    style = symbols.STYLES.get(variant) if variant != around.get("style") else None
     inside = {name: value for name, value in around.items() if name != "mathvariant"}
     row = _row(node.elements(), {**inside, "style": variant} if variant else inside)
     if style is None:
@@ -189,7 +189,7 @@ def _stacked(base: Exp, scripts: list[Exp], marks: list[str], around: _Attribute
     """Return something with things above and below it."""
     pieces = base.pieces
     for mark, script in sorted(zip(marks, scripts, strict=False), key=lambda pair: pair[0] == "_"):
-        accent = signs.ACCENTS.get(script.sign) if mark == "^" and script.accent else None
+        accent = symbols.ACCENTS.get(script.sign) if mark == "^" and script.accent else None
         if accent:
             pieces = [command(accent), group(pieces)]
         else:
@@ -199,7 +199,7 @@ def _stacked(base: Exp, scripts: list[Exp], marks: list[str], around: _Attribute
 
 
 def _plain(script: Exp) -> Pieces:
-    return [literal(script.sign)] if script.sign in signs.ACCENTS and script.sign != "~" else script.pieces
+    return [literal(script.sign)] if script.sign in symbols.ACCENTS and script.sign != "~" else script.pieces
 
 
 def _fenced(node: Node, around: _Attributes, position: str) -> list[Exp]:
@@ -209,7 +209,7 @@ def _fenced(node: Node, around: _Attributes, position: str) -> list[Exp]:
     for at, child in enumerate(node.elements()):
         if at and separators:
             sign = separators[min(at, len(separators)) - 1]
-            row.append(Exp(characters(sign), sign=sign, form="infix" if sign in signs.BARS else ""))
+            row.append(Exp(characters(sign), sign=sign, form="infix" if sign in symbols.BARS else ""))
         row.append(_unit(child, around))
     if "script" in around:
         return [Exp([group([*characters(opening), *grouped(row), *characters(closing)])])]

@@ -2,7 +2,7 @@
 
 import unicodedata
 
-from corpus.pile.pandoc.math import symbols as signs
+from corpus.pile.pandoc.math import symbols
 from corpus.pile.pandoc.math.tex import SPACE, Piece, Pieces, command, group, literal
 
 _MATRICES = {("(", ")"): "pmatrix", ("[", "]"): "bmatrix", ("{", "}"): "Bmatrix", ("|", "|"): "vmatrix"} | {
@@ -72,14 +72,14 @@ def delimited(opening: str, closing: str, row: list[Exp]) -> Exp:
     for exp in [] if inside else row:
         inside += [SPACE, _fence("\\middle", exp.sign), SPACE] if exp.form == "infix" else exp.pieces
     pieces = [_fence("\\left", opening), SPACE, *inside, SPACE, _fence("\\right", closing)]
-    tail = [command(signs.COMMANDS.get(closing, closing))] if closing not in signs.DELIMITERS else []
+    tail = [command(symbols.COMMANDS.get(closing, closing))] if closing not in symbols.DELIMITERS else []
     exp = Exp([*pieces, *tail])
     exp.bare = None if opening or closing else inside
     return exp
 
 
 def _fence(name: str, sign: str) -> Piece:
-    delimiter = signs.DELIMITERS.get(sign, ".")
+    delimiter = symbols.DELIMITERS.get(sign, ".")
     return command(name + delimiter) if delimiter[0] == "\\" else literal(name + delimiter)
 
 
@@ -93,10 +93,10 @@ def characters(text: str) -> Pieces:
     """Return the characters of a formula as TeX."""
     pieces: Pieces = []
     for letter in text:
-        name = signs.COMMANDS.get(letter)
+        name = symbols.COMMANDS.get(letter)
         if name is not None:
             pieces.append(command(name) if name != "/" else literal(name))
-        elif not letter.isascii() and (style := signs.alphabet(letter)):
+        elif not letter.isascii() and (style := symbols.alphabet(letter)):
             plain = [command(style), group([literal(unicodedata.normalize("NFKC", letter))])]
             pieces += plain if letter < "\u2150" and style == "\\mathcal" else [group(plain)]
         elif letter == "\xa0":

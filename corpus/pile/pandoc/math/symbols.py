@@ -1,4 +1,4 @@
-"""What TeX calls the characters of formulas, and how they behave in one.
+"""Symbol tables of TeX: the names of characters in formulas, and how they behave in one.
 
 `COMMANDS` is for characters that are written as a command, `SPACED` for signs with a space on both sides, `FENCES` and
 `POSTFIX` for signs that grow with what they enclose, `ACCENTS` for signs above a letter.

@@ -1,4 +1,4 @@
-"""TeX from its pieces: commands, literal text, groups and wished-for spaces, with spaces only where they are needed."""
+"""TeX writer: commands, literal text, groups and wished-for spaces in, TeX with the spaces that are needed out."""
 
 import re
 from collections.abc import Iterable

@@ -1,13 +1,29 @@
-"""What the front door says when a command fails: one line on standard error, and the exit code."""
+"""Messages at the end of a command: its line of numbers, or the line of its error and the exit code."""
 
 import sys
 import traceback
+from typing import TYPE_CHECKING
 
+import typer
 from typer.exceptions import TyperException
 
 from pipelines.explain import did_you_mean, explain
 
+if TYPE_CHECKING:
+    from corpus.stage.manifest import Manifest
+
 BEAM_VERBS = ("extract", "assemble", "pack", "run")
+
+
+def print_summary(manifest: "Manifest | None", output: str) -> None:
+    """Print what a stage did; None stands for a dry run."""
+    from pipelines.inspection.summaries import summary_line
+
+    typer.echo(summary_line(manifest, output))
+    if manifest is not None and manifest.stage == "assemble":
+        from pipelines.assemble.summary import report_lines
+
+        typer.echo("\n".join(report_lines(manifest)))
 
 
 def report_error(error: BaseException, *, debug: bool) -> int:

@@ -1,0 +1,53 @@
+"""Facts of `assemble`: the names of the numbers in its manifest's summary, what each counts and who counts it.
+
+Numbers of many tasks are added up by the commit, so every name counts; a name with a split, source or kind in it is
+made here, for those who write it and for those who read it.
+"""
+
+from typing import Final, Literal
+
+# `pipelines.assemble.steps.Resolve`, over the whole corpus
+VERIFIED_PAIRS: Final = "verified_pairs"  # pairs of documents whose texts were compared and are alike
+TWINS_KEPT_APART: Final = "twins_kept_apart"  # pairs as alike, with a difference in wording that tells two papers apart
+# `corpus.assemble.contamination`: what was looked for (once), what was found (each records part)
+EVALUATION_ITEMS: Final = "evaluation_items"
+EVALUATION_ITEMS_BY_ID_ONLY: Final = "evaluation_items_by_id_only"  # too short for an n-gram
+EVALUATION_WORDS: Final = "evaluation_words"  # length of the n-grams
+CONTAMINATION_PAIRS_BY_ID: Final = "contamination_pairs_by_id"
+CONTAMINATION_PAIRS_BY_NGRAM: Final = "contamination_pairs_by_ngram"
+CONTAMINATED_DOCUMENTS: Final = "contaminated_documents"
+# `corpus.assemble.shards.place`, each records part
+ABSTRACTS_THE_PILE_RULE_DROPS: Final = "abstracts_the_pile_rule_drops"  # kept here; The Pile drops any with a PMC id
+
+
+def documents(split: str, source: str | None = None) -> str:
+    """Documents of a split, or those of one source in it: `corpus.assemble.shards.write_shard`, each shard."""
+    return f"{split}_documents" if source is None else f"{split}_documents_{source}"
+
+
+def text_bytes(split: str) -> str:
+    """UTF-8 bytes of text of a split: `corpus.assemble.shards.write_shard`, each shard."""
+    return f"{split}_text_bytes"
+
+
+def shards(split: str) -> str:
+    """Shards of a split, where it has any: `corpus.assemble.splits.Shards`."""
+    return f"{split}_shards"
+
+
+def shard_bytes(split: str, which: Literal["min", "max"]) -> str:
+    """UTF-8 bytes of text of the smallest or largest shard of a split: `corpus.assemble.splits.Shards`."""
+    return f"{split}_shard_bytes_{which}"
+
+
+ID_CONFLICTS: Final = "id_conflicts_"
+
+
+def id_conflicts(kind: str) -> str:
+    """Conflicts of ids of one kind: `corpus.assemble.id_conflicts.conflict_counts`."""
+    return f"{ID_CONFLICTS}{kind}"
+
+
+def full_text_found_by(name: str) -> str:
+    """Citations whose full text was found by one id (pmcid, pmid, doi): `pipelines.assemble.steps.Resolve`."""
+    return f"full_text_found_by_{name}"

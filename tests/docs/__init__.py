@@ -1,0 +1,1 @@
+"""Pages that the code writes, and tests that what the pages show is so."""
