@@ -66,10 +66,11 @@ class EarlyDecision:
 def unread_columns(config: AssembleConfig) -> tuple[str, ...]:
     """Return the columns of records that no rule, no renderer and no document reads: a fifth of reading citations.
 
-    `decide` does without them: a record made from a batch has no such fields.
+    `decide` does without them: a record made from a batch has these fields unset.
     """
-    # The body says whether a document is a full text.
-    read = {*CARRIED, "body", *(() if config.profile == "pile" else (*RENDERED[config.profile], *rule_columns()))}
+    read = {*CARRIED, "body"}  # the body says whether a document is a full text
+    if config.profile != "pile":  # its text and its reasons stand beside the records
+        read |= {*RENDERED[config.profile], *rule_columns()}
     return tuple(name for name in _RECORD if name not in read)
 
 

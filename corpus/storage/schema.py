@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
-from msgspec import Struct, defstruct
+from msgspec import Struct
 
 from corpus.errors import CorruptError
 
@@ -50,27 +50,20 @@ def from_batch(
 ) -> list[Row]:
     """Return the rows of a batch as instances of their class; every field is read from its column, but for some.
 
-    The fields in `without` are not there, whether the batch has them or not, so that whoever asks for one meets an
-    AttributeError and not a value that was never read. Raises CorruptError for any other field without a column.
+    The fields in `without` have a default, which nobody sees: they are left unset, whether the batch has them or not,
+    so that whoever asks for one meets an AttributeError and not a value that was never read. Raises CorruptError for
+    any other field without a column.
     """
     hints: dict[str, Any] = _hints(row)  # type: ignore[arg-type]
     names = [name for name in hints if name not in without]
     if missing := ", ".join(name for name in names if name not in batch.schema.names):
         raise CorruptError(f"{row.__name__}: rows without the columns {missing}; another version wrote the file")
     columns = [_from_array(_whole(batch.column(name)), hints[name]) for name in names]
-    made = _narrow(row, tuple(names)) if issubclass(row, Struct) and without else row
-    rows = [made(**dict(zip(names, values, strict=True))) for values in zip(*columns, strict=True)]
-    for name in hints.keys() & without if made is row else ():
-        for one in rows:
-            object.__delattr__(one, name)
+    rows = [row(**dict(zip(names, values, strict=True))) for values in zip(*columns, strict=True)]
+    for slot in (getattr(row, name) for name in hints if name in without):
+        for made in rows:
+            slot.__delete__(made)
     return rows
-
-
-@cache
-def _narrow(row: type[Row], names: tuple[str, ...]) -> type[Row]:
-    """Return a class like that of a `Struct`, with some of its fields only: those of a frozen one cannot be unset."""
-    made: Any = defstruct(row.__name__, names, frozen=True, kw_only=True)
-    return made
 
 
 @cache

@@ -25,7 +25,7 @@ from corpus.errors import UsageError
 from corpus.records import AbstractPart, Block, BlockKind, Float, Record
 from corpus.text.boilerplate import is_stock, left_out
 
-# The profiles that are made of records, and the columns that each of them reads.
+# The profiles made from records, and the columns that each of them reads.
 RENDERED = {"clean": ("title", "vernacular_title", "abstracts", "body", "floats")}
 
 CAPTIONED = frozenset({"figure", "table", "box"})

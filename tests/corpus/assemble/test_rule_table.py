@@ -1,16 +1,15 @@
 """The table of drop rules: batch tests against exact ones, declared columns against read ones, and a rule made up."""
 
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import replace as with_fields
 from enum import StrEnum
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgspec import structs
+from msgspec.structs import replace
 
 from corpus.assemble import rules
 from corpus.assemble.config import AssembleConfig
@@ -19,6 +18,7 @@ from corpus.assemble.decide_batch import decide_batch
 from corpus.assemble.rules import RULES, DropRule
 from corpus.assemble.updates import VERDICT
 from corpus.pile.pile_text import PileText
+from corpus.reasons import PileDrop
 from corpus.records import AbstractPart, Kind, Record, Source
 from corpus.storage.schema import from_batch
 from corpus.text.render import RENDERED, render
@@ -28,9 +28,13 @@ COLUMNS = Record.__struct_fields__
 LIVE = np.zeros(9, VERDICT)
 
 
-def with_only(record: Record, columns: Collection[str]) -> Any:
+def with_only(record: Record, columns: Collection[str]) -> Record:
     """Return a record of which nothing can be read but some columns."""
-    return SimpleNamespace(**{name: getattr(record, name) for name in columns})
+    bare = replace(record)
+    for name in COLUMNS:
+        if name not in columns:
+            getattr(Record, name).__delete__(bare)
+    return bare
 
 
 @settings(deadline=None, max_examples=300)
@@ -52,22 +56,29 @@ def test_what_a_rule_drops_its_batch_test_lets_through(
 
 
 @settings(deadline=None, max_examples=300)
-@given(BATCHES, CONFIGS)
+@given(BATCHES, CONFIGS, st.sampled_from(list(RENDERED)))
 def test_rules_renderers_and_documents_read_no_column_that_they_do_not_name(
-    batch: tuple[Record, ...], config: AssembleConfig
+    batch: tuple[Record, ...], config: AssembleConfig, profile: Any
 ) -> None:
+    config = config.model_copy(update={"profile": profile})
     read = [name for name in COLUMNS if name not in unread_columns(config)]
     for row, record in enumerate(batch):
         text = render(record, floats=config.floats)
-        assert render(with_only(record, RENDERED["clean"]), floats=config.floats) == text
+        assert render(with_only(record, RENDERED[profile]), profile, floats=config.floats) == render(
+            record, profile, floats=config.floats
+        )
         for rule in RULES:
             bare = with_only(record, rule.columns)
             assert rule.drops(bare, text, config) == rule.drops(record, text, config), rule
         assert decide(with_only(record, read), row, LIVE[0], config) == decide(record, row, LIVE[0], config)
-        pile = PileText(text="The Pile's", reason="pile_book" if row == 2 else "")
-        other = config.model_copy(update={"profile": "pile"})
-        bare = with_only(record, [name for name in COLUMNS if name not in unread_columns(other)])
-        assert decide(bare, row, LIVE[0], other, pile) == decide(record, row, LIVE[0], other, pile)
+
+
+@given(BATCHES, st.sampled_from([PileText(text="word"), PileText(reason=PileDrop.BOOK)]))
+def test_profile_pile_reads_no_column_that_it_does_not_name(batch: tuple[Record, ...], pile: PileText) -> None:
+    config = AssembleConfig(profile="pile")
+    read = [name for name in COLUMNS if name not in unread_columns(config)]
+    for record in batch:
+        assert decide(with_only(record, read), 0, LIVE[0], config, pile) == decide(record, 0, LIVE[0], config, pile)
 
 
 class MadeUp(StrEnum):
@@ -97,12 +108,9 @@ def decided(records: list[Record], config: AssembleConfig) -> tuple[list[Any], l
 def test_a_rule_made_up_on_the_spot_drops(place: int, floats: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     long = (AbstractPart(text="word " * 30),)
     first = Record(doc_id="pmid:1", source=Source.PUBMED, kind=Kind.CITATION, pmid=1, title="T", abstracts=long)
-    first = structs.replace(first, file="spoiled.xml")
-    others = [
-        structs.replace(first, doc_id="pmid:2", pmid=2, file="good.xml"),
-        structs.replace(first, doc_id="pmid:3", pmid=3),
-    ]
-    others.append(structs.replace(first, doc_id="pmid:4", pmid=4, abstracts=()))
+    first = replace(first, file="spoiled.xml")
+    others = [replace(first, doc_id="pmid:2", pmid=2, file="good.xml"), replace(first, doc_id="pmid:3", pmid=3)]
+    others.append(replace(first, doc_id="pmid:4", pmid=4, abstracts=()))
     config = AssembleConfig(floats=floats)
     alone, together = decided([first, *others], config)
     assert alone == together
@@ -119,7 +127,7 @@ def test_a_rule_made_up_on_the_spot_drops(place: int, floats: Any, monkeypatch: 
 
 def test_a_rule_that_hides_a_column_is_an_error_and_not_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     record = Record(doc_id="pmid:1", source=Source.PUBMED, kind=Kind.CITATION, pmid=1, file="spoiled.xml")
-    record = structs.replace(record, abstracts=(AbstractPart(text="word " * 30),))
-    monkeypatch.setattr(rules, "RULES", (*RULES, replace(SPOILED, columns=())))
+    record = replace(record, abstracts=(AbstractPart(text="word " * 30),))
+    monkeypatch.setattr(rules, "RULES", (*RULES, with_fields(SPOILED, columns=())))
     with pytest.raises(AttributeError, match="file"):
         decide_batch(as_batch([record]), first_row=0, verdicts=LIVE[:1], config=AssembleConfig())
