@@ -115,7 +115,9 @@ def train(
     context: typer.Context,
     tokens: Annotated[str, typer.Option(metavar="DIR", help="Result of `corpuscle pack`.")],
     output: Output,
-    config: Annotated[str, typer.Option(metavar="FILE|PRESET", help="A YAML file, or `tiny` or `biomedlm-2.7b`.")],
+    config: Annotated[
+        str, typer.Option(metavar="FILE|PRESET", help="A YAML file, or a preset: `tiny`, `biomedlm-2.7b`, ….")
+    ],
     steps: Annotated[int | None, typer.Option(min=1, help="Steps to train, instead of the configuration's.")] = None,
     ranks: Annotated[int | None, typer.Option(min=1, help="Processes: one for each GPU, or CPU ranks.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last good checkpoint.")] = False,

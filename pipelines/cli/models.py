@@ -19,14 +19,6 @@ def export(
         typer.Argument(metavar="RUN", help="Result of `corpuscle train`, finished or not.", rich_help_panel="input"),
     ],
     output: Output,
-    formats: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--format",
-            metavar="FORMAT",
-            help="folded (transformers), faithful, gguf-f16, gguf-q8_0, ct2-int8, ct2-float32, or all; repeatable.",
-        ),
-    ] = None,
     check: Annotated[
         int | None, typer.Option(min=1, metavar="TOKENS", help="Score every format on so many held-out tokens.")
     ] = None,
@@ -39,10 +31,7 @@ def export(
     Every format but faithful has the attention scale of the layers inside its weights, so that every runtime agrees.
     """
     refuse_beam_arguments(context)
-    from train.export.config import FORMATS
-
-    wanted = [*FORMATS] if formats and "all" in formats else formats or ["folded"]
-    config = config_of(context, formats=tuple(dict.fromkeys(wanted)))
+    config = config_of(context)
     from train.export.stage import export
     from train.generate.score_export import check_lines
 

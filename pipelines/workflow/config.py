@@ -30,7 +30,7 @@ class TrainSection(StageConfig):
     """Section `train`: a preset or a file of settings, and what replaces them."""
 
     name: str = Field("default", pattern=r"^[\w.-]+$", description="name of the run: <work>/runs/<name>")
-    config: str = Field("tiny", description="a preset (tiny, biomedlm-2.7b) or a YAML file of training settings")
+    config: str = Field("tiny", description="a preset (tiny, biomedlm-2.7b, …) or a YAML file of training settings")
     settings: TrainConfig = Field(description="settings that replace those of `config`")
     ranks: int | None = runtime(None, "processes, GPUs or CPU ranks; null: those of `settings`", ge=1, le=1024)
     steps: int | None = Field(None, ge=1, description="optimizer steps; null: those of `settings`")

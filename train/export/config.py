@@ -7,11 +7,11 @@ queries' weights and the flag is off, so that every runtime computes the same mo
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from corpus.config import StageConfig
+from corpus.config import StageConfig, setting
 
 ExportFormat = Literal["folded", "faithful", "gguf-f16", "gguf-q8_0", "ct2-int8", "ct2-float32"]
 DType = Literal["float32", "bfloat16", "float16"]
@@ -95,6 +95,17 @@ FORMATS: Mapping[ExportFormat, Format] = {
 class ExportConfig(StageConfig):
     """Configuration of `export`: a checkpoint to model files."""
 
-    formats: tuple[ExportFormat, ...] = Field(("folded",), min_length=1, description="what to write")
+    formats: tuple[ExportFormat, ...] = setting(
+        ("folded",),
+        "what to write, for transformers (folded, faithful), llama.cpp (gguf-*), CTranslate2 (ct2-*); all: all of them",
+        option="--format",
+        group="output",
+        min_length=1,
+    )
     dtype: DType = Field("float32", description="numbers in the safetensors files")
     name: str = Field("corpuscle", pattern=r"^[\w.-]+$", description="name of the model in its files and its card")
+
+    @field_validator("formats", mode="before")
+    @classmethod
+    def _spelled_out(cls, formats: Any) -> Any:
+        return tuple(FORMATS) if "all" in formats else tuple(dict.fromkeys(formats))
