@@ -82,7 +82,7 @@ TOP_LEVEL = {
     "CONTRIBUTING.md", "constraints.txt", ".gitignore", ".git-blame-ignore-revs", ".pre-commit-config.yaml",
 }  # fmt: skip
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-MAX_FILE_LINES, MAX_FUNCTION_LINES = 400, 40
+MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_NAMES_MADE = 400, 40, 3
 VERBS = (
     *("fetch", "extract", "assemble", "tokenizer", "pack", "train", "export", "generate", "plan", "run", "demo"),
     *("verify", "inspect", "report", "account", "compare", "rehearse", "doctor"),
@@ -102,6 +102,16 @@ def test_files_and_functions_are_short() -> None:
         found = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, FUNCTIONS)]
         sizes = [(node.name, (node.end_lineno or 0) - node.lineno + 1) for node in found]
         long += [f"{name_of(path)}: {name}, {size} lines" for name, size in sizes if size > MAX_FUNCTION_LINES]
+    assert not long
+
+
+def test_no_assignment_makes_more_than_three_names() -> None:
+    long = []
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            targets = node.targets if isinstance(node, ast.Assign) else []
+            tuples = [target for target in targets if isinstance(target, (ast.Tuple, ast.List))]
+            long += [f"{name_of(path)}:{node.lineno}" for target in tuples if len(target.elts) > MAX_NAMES_MADE]
     assert not long
 
 

@@ -32,6 +32,7 @@ from corpus.text.render_kernels import (
     TITLE,
     Counts,
     Octets,
+    bytes_for,
     render_spans,
 )
 
@@ -63,13 +64,12 @@ def render_batch(
     pieces = _pieces(batch, captions=floats == "captions")
     plain, no_labels = _plain_points(), _no_labels()
     leave_out(pieces.data, pieces.spans, pieces.starts, _stock(pieces))
-    data, offsets, words, bad = render_spans(
-        pieces.data, pieces.spans, pieces.starts, wanted, min_words, plain, no_labels
+    texts = np.empty(bytes_for(pieces.data, pieces.spans), np.uint8)
+    offsets, words, bad = render_spans(
+        pieces.data, pieces.spans, pieces.starts, wanted, min_words, plain, no_labels, texts
     )
-    buffers = [None, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(data[: offsets[-1]])]
-    return RenderedTexts(
-        texts=pa.StringArray.from_buffers(batch.num_rows, buffers[1], buffers[2]), num_words=words, handed_back=bad
-    )
+    values = pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(texts[: offsets[-1]])
+    return RenderedTexts(texts=pa.StringArray.from_buffers(batch.num_rows, *values), num_words=words, handed_back=bad)
 
 
 def _stock(pieces: "_Pieces") -> Counts:

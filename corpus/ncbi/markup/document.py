@@ -109,7 +109,11 @@ class Markup:
     def __init__(
         self, raw: bytes, text: str, rows: np.ndarray, vocabulary: Vocabulary, *, proven: bool = False
     ) -> None:
-        self.raw, self.text, self.rows, self.vocabulary, self.proven = raw, text, rows, vocabulary, proven
+        self.raw = raw
+        self.text = text
+        self.rows = rows
+        self.vocabulary = vocabulary
+        self.proven = proven
         self.names = vocabulary.names
         self.tags: list[int] = rows[0].tolist()
         self.starts: list[int] = rows[1].tolist()

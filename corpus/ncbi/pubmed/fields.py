@@ -186,7 +186,8 @@ def _read_mesh(doc: Markup, element: int, draft: Draft) -> None:
 
     Names of MeSH hold no markup; they are half of all elements that are read.
     """
-    mesh, text, descriptor, bare = draft.mesh, doc.text, "", False
+    mesh, text = draft.mesh, doc.text
+    descriptor, bare = "", False
     first, stop = element + 1, doc.nexts[element]
     inside = zip(doc.tags[first:stop], doc.starts[first:stop], doc.ends[first:stop], strict=True)
     for tag, start, end in inside:
