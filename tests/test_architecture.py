@@ -115,6 +115,22 @@ def test_no_assignment_makes_more_than_three_names() -> None:
     assert not long
 
 
+def test_a_class_or_type_has_a_name_of_its_own() -> None:
+    homes: dict[str, list[str]] = {}
+    for path in MODULES:
+        for name in _types_made(ast.parse(path.read_text())):
+            homes.setdefault(name.lstrip("_"), []).append(name_of(path))
+    assert {name: found for name, found in homes.items() if len(found) > 1} == {}
+
+
+def _types_made(tree: ast.Module) -> list[str]:
+    """Return the names of a module's classes, and of what it makes at the top with a name like a class's."""
+    classes = [node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    targets = [target for node in tree.body if isinstance(node, ast.Assign) for target in node.targets]
+    names = [target.id for target in targets if isinstance(target, ast.Name)]
+    return classes + [name for name in names if re.fullmatch(r"_?[A-Z]\w*[a-z]\w*", name)]
+
+
 def test_rooms_import_what_the_floor_plan_says() -> None:
     planned = {room: frozenset(names.split()) for room, names in MAY_IMPORT.items()}
     found = house.room_graph()

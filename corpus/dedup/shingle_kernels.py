@@ -22,11 +22,10 @@ from numba import njit
 from corpus.arrays.hashing import DEGSKI, FNV_BASIS, GOLDEN
 from corpus.arrays.hashing_kernels import murmur_finalizer
 from corpus.arrays.numba_cache import forget_outdated
+from corpus.arrays.types import Hashes, Octets
 
 forget_outdated(Path(__file__).parent)
 
-Octets = npt.NDArray[np.uint8]
-Hashes = npt.NDArray[np.uint64]
 
 SHINGLE_WORDS: Final = 5
 

@@ -11,10 +11,10 @@ import numpy.typing as npt
 from numba import njit
 
 from corpus.arrays.numba_cache import forget_outdated
+from corpus.arrays.types import Octets
 
 forget_outdated(Path(__file__).parent)
 
-Octets = npt.NDArray[np.uint8]
 Counts = npt.NDArray[np.int64]
 
 # Kinds of pieces. A span is int64[6]: kind, depth, start, end, label start, label end.

@@ -24,7 +24,7 @@ _YEAR = re.compile(r"(?<!\d)(1[5-9]\d\d|20\d\d)(?!\d)")
 _NO_TITLE = re.compile(r"\[?\s*not available\s*\]?\s*\.?", re.IGNORECASE)  # NLM's stand-in for an untranslated title
 _RETRACTED = frozenset({"RetractionIn", "RetractedandRepublishedIn"})  # links that only a retracted record has
 
-_Rule = Callable[[Markup, int, Draft], None]
+_FieldRule = Callable[[Markup, int, Draft], None]
 
 
 class RecordReader:
@@ -165,12 +165,12 @@ def _parts_of(doc: Markup, element: int) -> list[tuple[str, str, str]]:
     return [(found or label, category, text) for found, text in labelled_parts(doc, element)]
 
 
-def _text_of(field_name: str) -> _Rule:
+def _text_of(field_name: str) -> _FieldRule:
     """Return the rule that sets a field to an element's text."""
     return lambda doc, element, draft: setattr(draft, field_name, line(doc, element))
 
 
-def _add_to(field_name: str) -> _Rule:
+def _add_to(field_name: str) -> _FieldRule:
     """Return the rule that adds an element's text to a list."""
     return lambda doc, element, draft: _append(doc, element, getattr(draft, field_name))
 
@@ -233,14 +233,14 @@ def _read_article_id(doc: Markup, element: int, draft: Draft) -> None:
 _DESCRIPTOR, _QUALIFIER = VOCABULARY["DescriptorName"], VOCABULARY["QualifierName"]
 
 
-_ARTICLE: dict[str, _Rule] = {
+_ARTICLE: dict[str, _FieldRule] = {
     "ArticleTitle": _read_title,
     "VernacularTitle": _text_of("vernacular_title"),
     "Abstract": _read_main_abstract,
     "Language": _add_to("languages"),
     "PublicationTypeList/PublicationType": _add_to("publication_types"),
 }
-_CITATION: dict[str, _Rule] = {
+_CITATION: dict[str, _FieldRule] = {
     "MedlineCitation/PMID": _read_pmid,
     "MedlineCitation/Article/Journal/Title": _text_of("journal"),
     "MedlineCitation/Article/Journal/JournalIssue/PubDate/Year": _read_issue_year,
@@ -254,7 +254,7 @@ _CITATION: dict[str, _Rule] = {
     "MedlineCitation/KeywordList/Keyword": _add_to("keywords"),
     "PubmedData/ArticleIdList/ArticleId": _read_article_id,
 }
-_BOOK: dict[str, _Rule] = {
+_BOOK: dict[str, _FieldRule] = {
     "BookDocument/PMID": _read_pmid,
     "BookDocument/ArticleIdList/ArticleId": _read_article_id,
     "BookDocument/Book/BookTitle": _text_of("book_title"),

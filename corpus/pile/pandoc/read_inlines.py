@@ -6,9 +6,9 @@ from corpus.pile.pandoc.document import (
     LINE_BREAK,
     NO_ATTRIBUTES,
     Attributes,
-    Block,
-    Blocks,
     Inlines,
+    PandocBlock,
+    PandocBlocks,
     append,
     from_text,
     trim,
@@ -26,7 +26,7 @@ _WRAPPED = {
 }
 _CODE = frozenset({"code", "monospace"})
 
-ReadBlocks = Callable[[Node], Blocks]
+ReadBlocks = Callable[[Node], PandocBlocks]
 
 
 class PandocInlineReader:
@@ -126,7 +126,7 @@ _RULES: dict[str, Callable[[PandocInlineReader, Node], Inlines]] = {
 }
 
 
-def image(node: Node, figure: tuple[Inlines, str] | None) -> Block:
+def image(node: Node, figure: tuple[Inlines, str] | None) -> PandocBlock:
     """Return a graphic as an image; `figure` is the caption and the id of the figure it stands for."""
     title = node.get("title")
     if figure is None:

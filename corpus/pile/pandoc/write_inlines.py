@@ -7,7 +7,7 @@ quotation marks, dashes and ellipses become plain ones (extension `smart`).
 import re
 from collections.abc import Callable
 
-from corpus.pile.pandoc.document import Attributes, Blocks, Inline, Inlines
+from corpus.pile.pandoc.document import Attributes, Inline, Inlines, PandocBlocks
 from corpus.pile.pandoc.uris import is_uri, percent_encode
 
 _SPECIAL = re.compile(r"[<>@\\`*_\[\]#|^~$'\".\-‘’“”–—…]")
@@ -27,7 +27,7 @@ class InlineWriter:
     """Writes inlines; footnotes are collected and written by whoever owns the writer."""
 
     def __init__(self) -> None:
-        self.notes: list[Blocks] = []
+        self.notes: list[PandocBlocks] = []
         self._keep_spaces = False  # inside super- and subscripts, where a space must be escaped
 
     def write(self, inlines: Inlines) -> str:
