@@ -113,24 +113,18 @@ def _stray(reader: Reader, start: int, end: int, fates: list[str], path: str) ->
 def _show(piece: _AccountedPiece, *, full: bool) -> Iterator[str]:
     """Yield the lines of one piece in two columns."""
     right = [piece.fate, *_wrapped(piece.kept, full)]
-    left = [_tail(piece.path), *_wrapped(piece.source, full)]
+    path = piece.path if len(piece.path) <= _WIDTH else "…" + piece.path[-_WIDTH + 1 :]
+    left = [path, *_wrapped(piece.source, full)]
     for number in range(max(len(left), len(right))):
         yield _row(*(column[number] if number < len(column) else "" for column in (left, right)))
 
 
 def _wrapped(text: str, full: bool) -> list[str]:
-    lines = textwrap.wrap(_printable(text), _WIDTH - 2)
+    printable = "".join(letter if letter.isprintable() else " " for letter in text)
+    lines = textwrap.wrap(printable, _WIDTH - 2)
     if not full and len(lines) > _LINES:
         lines = [*lines[:_LINES], f"… {len(text):,} characters"]
     return [f"  {line}" for line in lines]
-
-
-def _printable(text: str) -> str:
-    return "".join(letter if letter.isprintable() else " " for letter in text)
-
-
-def _tail(path: str) -> str:
-    return path if len(path) <= _WIDTH else "…" + path[-_WIDTH + 1 :]
 
 
 def _row(left: str, right: str) -> str:

@@ -44,7 +44,6 @@ _COUNTED_BYTES = 1_000_000  # of a larger document the tags are counted before m
 _LOCAL = threading.local()
 _BOM = b"\xef\xbb\xbf"
 _NO_SET = np.empty((0, 3), np.int32)
-OTHER = 0  # the tag of an element without a name in the vocabulary, inside a `detailed` one
 
 
 class Vocabulary:

@@ -9,12 +9,12 @@ CommentsCorrections, which no path of an id goes through.
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 from corpus.ids import normalize_doi, parse_number, parse_pmcid
 from corpus.ncbi.markup.document import Markup
 from corpus.ncbi.markup.parse import BadXmlError
 from corpus.ncbi.markup.paths import Paths
-from corpus.ncbi.pubmed.draft import Draft
 from corpus.ncbi.pubmed.text import NO_LABEL, labelled_parts, line, without_copyright
 from corpus.ncbi.pubmed.vocabulary import RECORDS, VOCABULARY
 from corpus.reasons import RejectReason
@@ -23,6 +23,33 @@ from corpus.records import AbstractPart, BackPart, Kind, Link, Record, Source, p
 _YEAR = re.compile(r"(?<!\d)(1[5-9]\d\d|20\d\d)(?!\d)")
 _NO_TITLE = re.compile(r"\[?\s*not available\s*\]?\s*\.?", re.IGNORECASE)  # NLM's stand-in for an untranslated title
 _RETRACTED = frozenset({"RetractionIn", "RetractedandRepublishedIn"})  # links that only a retracted record has
+
+
+@dataclass(kw_only=True, slots=True)
+class Draft:
+    """A record while its element is read: what the rules fill in, in any order."""
+
+    pmid: int | None = None
+    version: int = 1
+    title: str = ""
+    book_title: str = ""
+    vernacular_title: str = ""
+    journal: str = ""
+    doi: str | None = None
+    electronic_doi: str | None = None
+    pmcid: int | None = None
+    pmc_id_anywhere: bool = False
+    issue_year: int | None = None
+    article_year: int | None = None
+    abstracts: list[AbstractPart] = field(default_factory=list)
+    copyrights: list[str] = field(default_factory=list)
+    languages: list[str] = field(default_factory=list)
+    publication_types: list[str] = field(default_factory=list)
+    mesh: list[str] = field(default_factory=list)
+    keywords: list[str] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
+    sections: list[str] = field(default_factory=list)  # of a book: the titles of its sections
+
 
 _FieldRule = Callable[[Markup, int, Draft], None]
 

@@ -121,6 +121,7 @@ def test_hashes_that_a_mirror_states_are_not_computed_again(tree: Path, monkeypa
     parts = [(name, (tree / "pubmed" / name).read_bytes()) for name in names]
     manifest = Manifest(
         stage="fetch-pubmed",
+        revision=1,
         fingerprint="",
         config={},
         inputs=(),
