@@ -10,15 +10,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from corpus.errors import UsageError
 
-Group = Literal["input", "server", "text", "filters", "duplicates", "evaluation", "output", "running"]
-GROUPS: tuple[Group, ...] = get_args(Group)  # in the order of `--help`
+SettingGroup = Literal["input", "server", "text", "filters", "duplicates", "evaluation", "output", "running"]
+GROUPS: tuple[SettingGroup, ...] = get_args(SettingGroup)  # in the order of `--help`
 
 
 def setting(
     default: Any,
     description: str,
     *,
-    group: Group | None = None,
+    group: SettingGroup | None = None,
     metavar: str | None = None,
     option: str | None = None,
     envvar: str | None = None,

@@ -82,7 +82,7 @@ TOP_LEVEL = {
     "CONTRIBUTING.md", "constraints.txt", ".gitignore", ".git-blame-ignore-revs", ".pre-commit-config.yaml",
 }  # fmt: skip
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-MAX_FILE_LINES, MAX_FUNCTION_LINES = 400, 40
+MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_NAMES_MADE = 400, 40, 3
 VERBS = (
     *("fetch", "extract", "assemble", "tokenizer", "pack", "train", "export", "generate", "plan", "run", "demo"),
     *("verify", "inspect", "report", "account", "compare", "rehearse", "doctor"),
@@ -103,6 +103,32 @@ def test_files_and_functions_are_short() -> None:
         sizes = [(node.name, (node.end_lineno or 0) - node.lineno + 1) for node in found]
         long += [f"{name_of(path)}: {name}, {size} lines" for name, size in sizes if size > MAX_FUNCTION_LINES]
     assert not long
+
+
+def test_no_assignment_makes_more_than_three_names() -> None:
+    long = []
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            targets = node.targets if isinstance(node, ast.Assign) else []
+            tuples = [target for target in targets if isinstance(target, (ast.Tuple, ast.List))]
+            long += [f"{name_of(path)}:{node.lineno}" for target in tuples if len(target.elts) > MAX_NAMES_MADE]
+    assert not long
+
+
+def test_a_class_or_type_has_a_name_of_its_own() -> None:
+    homes: dict[str, list[str]] = {}
+    for path in MODULES:
+        for name in _types_made(ast.parse(path.read_text())):
+            homes.setdefault(name.lstrip("_"), []).append(name_of(path))
+    assert {name: found for name, found in homes.items() if len(found) > 1} == {}
+
+
+def _types_made(tree: ast.Module) -> list[str]:
+    """Return the names of a module's classes, and of what it makes at the top with a name like a class's."""
+    classes = [node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    targets = [target for node in tree.body if isinstance(node, ast.Assign) for target in node.targets]
+    names = [target.id for target in targets if isinstance(target, ast.Name)]
+    return classes + [name for name in names if re.fullmatch(r"_?[A-Z]\w*[a-z]\w*", name)]
 
 
 def test_rooms_import_what_the_floor_plan_says() -> None:

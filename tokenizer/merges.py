@@ -102,11 +102,7 @@ def _quiet() -> Iterator[None]:
     with ExitStack() as stack, open(os.devnull, "wb") as nowhere:
         for stream in (1, 2):
             saved = os.dup(stream)
-            stack.callback(_restore, saved, stream)
+            stack.callback(os.close, saved)
+            stack.callback(os.dup2, saved, stream)  # called first
             os.dup2(nowhere.fileno(), stream)
         yield
-
-
-def _restore(saved: int, stream: int) -> None:
-    os.dup2(saved, stream)
-    os.close(saved)

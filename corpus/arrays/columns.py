@@ -8,9 +8,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from corpus.arrays.types import Mask, Rows
+
 Column: TypeAlias = pa.Array | pa.ChunkedArray
-Mask = npt.NDArray[np.bool_]
-Rows = npt.NDArray[np.int64]
 
 
 def doc_keys(table: pa.Table | pa.RecordBatch) -> npt.NDArray[np.uint64]:

@@ -12,13 +12,13 @@ from functools import lru_cache
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus import storage
 from corpus.arrays.columns import among
 from corpus.arrays.lookup import index_in_sorted
+from corpus.arrays.types import Hashes, Numbers
 from corpus.assemble import facts
 from corpus.assemble.config import AssembleConfig
 from corpus.assemble.evaluation_sets import Item, all_items
@@ -30,9 +30,6 @@ from corpus.storage.schema import to_table
 
 MIN_WORDS, MAX_WORDS, PERCENTILE = 8, 13, 5
 _IDS: Final = ("pmid", "pmcid", "doi")
-
-Numbers = npt.NDArray[np.int64]
-Hashes = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,7 +13,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus.arrays.columns import Rows, equals, numbers, string_spans
+from corpus.arrays.columns import equals, numbers, string_spans
+from corpus.arrays.types import Rows
 from corpus.assemble.config import AssembleConfig
 from corpus.assemble.decide import CARRIED, Document, EarlyDecision, decide, unread_columns
 from corpus.assemble.inputs import pile_texts

@@ -10,18 +10,16 @@ from enum import StrEnum
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus.arrays.columns import doc_keys, equals, filled, numbers
 from corpus.arrays.hashing_kernels import string_hashes
 from corpus.arrays.lookup import index_in_sorted
+from corpus.arrays.types import Keys
 from corpus.assemble import facts
 from corpus.records import Kind, Source
 from corpus.storage import parquet
-
-Keys = npt.NDArray[np.uint64]
 
 _ROW: Final = np.dtype(
     [

@@ -18,7 +18,8 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from corpus.arrays.columns import Mask, among, bools, equals, filled, list_fields, rows_with
+from corpus.arrays.columns import among, bools, equals, filled, list_fields, rows_with
+from corpus.arrays.types import Mask
 from corpus.assemble.config import AssembleConfig
 from corpus.licenses import allows, license_name
 from corpus.reasons import DropReason

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from corpus.arrays.columns import doc_keys
 from corpus.arrays.hashing import GOLDEN, splitmix64
+from corpus.arrays.types import Keys
 from corpus.assemble import facts
 from corpus.assemble.config import AssembleConfig
 from corpus.dedup.resolve import Outcome
@@ -29,8 +30,6 @@ from corpus.storage import parquet
 BIN_BITS: Final = 20  # 8 bytes a bin and split: 25 MB for any number of documents
 _BIN_SHIFT: Final = np.uint64(64 - BIN_BITS)
 _ORDER, _SPLIT = 1, 2  # two hashes of one key
-
-Keys = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,6 +16,7 @@ from numba import njit
 from corpus import storage
 from corpus.arrays.columns import string_spans
 from corpus.arrays.lookup import stable_group_order
+from corpus.arrays.types import Octets
 from corpus.errors import CorruptError
 
 GAP_BYTES = 1 << 16  # texts that lie closer together are read at once, with what is between them
@@ -23,11 +24,10 @@ PIECE_BYTES = 16 << 20
 WRITE_BYTES = 1 << 20  # of texts that are put in order before they are written: they stay near the processor
 CHUNK_BYTES = 1 << 30  # an Arrow string array ends at 2 GiB
 
-Octets = npt.NDArray[np.uint8]
-Places = npt.NDArray[np.int64]
+Offsets = npt.NDArray[np.int64]
 
 
-def write_texts(path: str, texts: pa.ChunkedArray, order: npt.NDArray[np.uint64]) -> Places:
+def write_texts(path: str, texts: pa.ChunkedArray, order: npt.NDArray[np.uint64]) -> Offsets:
     """Write the texts of a part in ascending order; return where each begins in the file, int64[num_docs]."""
     data, starts, lengths = _spans(texts)
     by_order = np.argsort(order)
@@ -48,7 +48,7 @@ def write_texts(path: str, texts: pa.ChunkedArray, order: npt.NDArray[np.uint64]
     return places
 
 
-def _spans(texts: pa.ChunkedArray) -> tuple[Octets, Places, Places]:
+def _spans(texts: pa.ChunkedArray) -> tuple[Octets, Offsets, Offsets]:
     """Return (bytes, where each text starts in them, its length)."""
     data, starts, lengths = [np.zeros(0, np.uint8)], [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     at = 0
@@ -64,12 +64,12 @@ def _spans(texts: pa.ChunkedArray) -> tuple[Octets, Places, Places]:
     return np.concatenate(data), np.concatenate(starts), np.concatenate(lengths)
 
 
-def read_texts(path: str, starts: Places, lengths: Places) -> pa.ChunkedArray:
+def read_texts(path: str, starts: Offsets, lengths: Offsets) -> pa.ChunkedArray:
     """Return the texts that begin at `starts` and are so many bytes long, in that order. Raises CorruptError."""
     return gather_texts([path], np.zeros(len(starts), np.int64), starts, lengths)
 
 
-def gather_texts(paths: list[str], part: Places, starts: Places, lengths: Places) -> pa.ChunkedArray:
+def gather_texts(paths: list[str], part: Offsets, starts: Offsets, lengths: Offsets) -> pa.ChunkedArray:
     """Return texts of several files in the order asked for; part: the place in `paths` of the file of each.
 
     part, starts and lengths are int64[num_docs]. Raises CorruptError for a file that ends before a text.
@@ -86,7 +86,7 @@ def gather_texts(paths: list[str], part: Places, starts: Places, lengths: Places
     return _strings(data, bounds)
 
 
-def _copy(path: str, starts: Places, lengths: Places, out: Octets, places: Places) -> None:
+def _copy(path: str, starts: Offsets, lengths: Offsets, out: Octets, places: Offsets) -> None:
     """Copy texts of one file, in ascending order of starts, to their places."""
     with storage.open_read(path) as source:
         for first, last in _pieces(starts, starts + lengths):
@@ -102,7 +102,7 @@ def _copy(path: str, starts: Places, lengths: Places, out: Octets, places: Place
             _scatter(np.frombuffer(piece, np.uint8), starts[own] - begin, lengths[own], out, places[own])
 
 
-def _pieces(starts: Places, ends: Places) -> Iterator[tuple[int, int]]:
+def _pieces(starts: Offsets, ends: Offsets) -> Iterator[tuple[int, int]]:
     """Yield (first, end) of the texts that are read at once."""
     apart = np.flatnonzero(starts[1:] - ends[:-1] > GAP_BYTES) + 1
     for first, last in zip([0, *apart.tolist()], [*apart.tolist(), len(starts)], strict=True):
@@ -113,14 +113,14 @@ def _pieces(starts: Places, ends: Places) -> Iterator[tuple[int, int]]:
 
 
 @njit(cache=True, nogil=True)
-def _scatter(piece: Octets, starts: Places, lengths: Places, out: Octets, places: Places) -> None:
+def _scatter(piece: Octets, starts: Offsets, lengths: Offsets, out: Octets, places: Offsets) -> None:
     for k in range(len(starts)):
         text, place = piece[starts[k] : starts[k] + lengths[k]], out[places[k] : places[k] + lengths[k]]
         for i in range(len(text)):
             place[i] = text[i]
 
 
-def _strings(data: Octets, bounds: Places) -> pa.ChunkedArray:
+def _strings(data: Octets, bounds: Offsets) -> pa.ChunkedArray:
     """Return the strings that lie between bounds, int64[num_strings + 1]."""
     cuts = [0, *(np.flatnonzero(np.diff(bounds[1:] // CHUNK_BYTES)) + 1).tolist(), len(bounds) - 1]
     chunks = []

@@ -18,11 +18,11 @@ MAX_PAIRS_BUCKET: Final = 32
 _BITS: Final = 12
 _LEVELS: Final = 4  # 48 bits of the hash: what is still together then has one hash
 
-Edges = npt.NDArray[np.uint64]
+EdgeKeys = npt.NDArray[np.uint64]
 Read = Callable[[], Iterable[np.ndarray]]
 
 
-def bounded_candidate_edges(read: Read, *, max_rows: int = MAX_ROWS) -> Iterator[Edges]:
+def bounded_candidate_edges(read: Read, *, max_rows: int = MAX_ROWS) -> Iterator[EdgeKeys]:
     """Yield the candidate pairs, uint64[num_edges, 2] at a time, of the rows that `read` gives in blocks.
 
     `read` gives structured rows with the fields `hash` and `key`, uint64 each, and may be called many times.
@@ -30,7 +30,7 @@ def bounded_candidate_edges(read: Read, *, max_rows: int = MAX_ROWS) -> Iterator
     yield from _sliced(read, level=0, max_rows=max_rows)
 
 
-def _sliced(read: Read, *, level: int, max_rows: int) -> Iterator[Edges]:
+def _sliced(read: Read, *, level: int, max_rows: int) -> Iterator[EdgeKeys]:
     if sum(len(rows) for rows in read()) <= max_rows:
         rows = _all(read)
         yield candidate_edges(rows["hash"].copy(), rows["key"].copy(), max_pairs_bucket=MAX_PAIRS_BUCKET)
@@ -61,7 +61,7 @@ def _sliced(read: Read, *, level: int, max_rows: int) -> Iterator[Edges]:
             yield from _sliced(inside, level=level + 1, max_rows=max_rows)
 
 
-def _hot_bucket(read_keys: Callable[[], Iterable[npt.NDArray[np.uint64]]], max_rows: int) -> Iterator[Edges]:
+def _hot_bucket(read_keys: Callable[[], Iterable[npt.NDArray[np.uint64]]], max_rows: int) -> Iterator[EdgeKeys]:
     """Yield the pairs of one bucket: each document with the smallest key, and with the next smaller one."""
     ends = [(int(keys.min()), int(keys.max())) for keys in read_keys() if len(keys)]
     low, high = min(end[0] for end in ends), max(end[1] for end in ends)

@@ -18,10 +18,10 @@ import pyarrow.compute as pc
 from numba import njit
 
 from corpus.arrays.numba_cache import forget_outdated
+from corpus.arrays.types import Octets
 
 forget_outdated(Path(__file__).parent)
 
-Octets = npt.NDArray[np.uint8]
 
 NORMAL_FORM: Final = "NFC"  # canonical only: NFKC would make 10² of 102
 _POINTS: Final = 0x3000  # scripts beyond it have no capitals in common use, and Hangul composes

@@ -22,11 +22,10 @@ from numba import njit
 from corpus.arrays.hashing import DEGSKI, FNV_BASIS, GOLDEN
 from corpus.arrays.hashing_kernels import murmur_finalizer
 from corpus.arrays.numba_cache import forget_outdated
+from corpus.arrays.types import Hashes, Octets
 
 forget_outdated(Path(__file__).parent)
 
-Octets = npt.NDArray[np.uint8]
-Hashes = npt.NDArray[np.uint64]
 
 SHINGLE_WORDS: Final = 5
 
@@ -39,7 +38,10 @@ _SPECIAL: Final = np.uint64(1)  # depends on its neighbours or is not ASCII
 _DELIMITER: Final = np.uint64(2)  # ends a segment inside a word
 _IGNORED: Final = np.uint64(3)
 
-_HYPHEN, _SLASH, _POINT, _MU = 0x2D, 0x2F, 0x2E, 0x3BC
+_HYPHEN: Final = 0x2D
+_SLASH: Final = 0x2F
+_POINT: Final = 0x2E
+_MU: Final = 0x3BC
 
 # Factors are odd and have well spread bits.
 _WORD: Final = GOLDEN  # of a character that makes words
@@ -261,7 +263,8 @@ def grams(data: Octets, offsets: npt.NDArray[np.int64], size: int) -> tuple[Hash
     for _ in range(size):
         leaving *= _POSITION
     for d in range(documents):
-        rolling, word, words, filled = _NOTHING, _NOTHING, 0, starts[d]
+        rolling, word = _NOTHING, _NOTHING
+        words, filled = 0, starts[d]
         for k in range(_scan(data, offsets[d], offsets[d + 1], segments, delimiters)):
             delimiter, delimiters[k] = delimiters[k], _NOTHING
             word = word * _SEGMENT + murmur_finalizer(segments[k] ^ FNV_BASIS) + delimiter

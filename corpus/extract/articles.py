@@ -41,7 +41,7 @@ _AGAIN = "the file is damaged or was cut off; download it again"
 # What the metadata said about an article: facts, or why they could not be read.
 _Facts = dict[str, ArticleMetadata | str]
 # What became of one article (its record and those of its sub-articles, or one reject), and its XML.
-_Article = tuple[list[Record | Reject], bytes]
+_ArticleOutcome = tuple[list[Record | Reject], bytes]
 
 
 def read_articles(task: InputTask) -> Iterator[Record | Reject]:
@@ -59,7 +59,7 @@ def read_articles_xml(task: InputTask) -> Iterator[tuple[Record | Reject, bytes]
             yield item, xml
 
 
-def _articles(task: InputTask) -> Iterator[_Article]:
+def _articles(task: InputTask) -> Iterator[_ArticleOutcome]:
     if isinstance(task, JatsTar):
         yield from _read_tar(task.paths[0])
     elif isinstance(task, StorePiece):
@@ -68,7 +68,7 @@ def _articles(task: InputTask) -> Iterator[_Article]:
         yield from map(_read_loose, task.paths)
 
 
-def _read_store(task: StorePiece) -> Iterator[_Article]:
+def _read_store(task: StorePiece) -> Iterator[_ArticleOutcome]:
     """Yield the articles of a piece of a fetched store, each checked against the index and its metadata."""
     [shard] = task.paths
     rows = piece_rows(task.index, task.first, task.last)
@@ -78,7 +78,7 @@ def _read_store(task: StorePiece) -> Iterator[_Article]:
         yield _read_one(xml, facts, file=file, offset=row.offset, position=position, name=name), xml
 
 
-def _read_loose(path: str) -> _Article:
+def _read_loose(path: str) -> _ArticleOutcome:
     with storage.open_read(path) as source:
         raw = source.read(BYTE_CAP + 1)
     place = metadata_path(path)
@@ -107,7 +107,7 @@ def _read_one(
     return read_parts(raw, file=file, offset=offset, position=position, metadata=facts, name=name)
 
 
-def _read_tar(path: str) -> Iterator[_Article]:
+def _read_tar(path: str) -> Iterator[_ArticleOutcome]:
     facts, listed = _scan(path), list_for(path)
     file, position = storage.base_name(path), 0
     with _open_tar(path) as (archive, _):
@@ -151,7 +151,7 @@ def _read_member(
     *,
     file: str,
     position: int,
-) -> _Article:
+) -> _ArticleOutcome:
     """Return what became of one member that is named like an article."""
     bad, offset, name = RejectReason.BAD_RECORD, member.offset, storage.base_name(member.name)
     if not member.isreg() or member.issparse():  # the holes of one sparse member can be terabytes

@@ -48,7 +48,8 @@ def extract_task(task: InputTask, workspace: Workspace, config: ExtractConfig) -
     name = f"extract/{task.name}"
     if done := workspace.finished(name, of=task.fingerprint):
         return done
-    sink = _PartSink(workspace=workspace, task=task, rows_per_part=_rows_per_part(task, config), pile=config.pile)
+    rows_per_part = config.articles_per_part if isinstance(task, JatsTar) else None
+    sink = _PartSink(workspace=workspace, task=task, rows_per_part=rows_per_part, pile=config.pile)
     try:
         with sink:
             for item, xml in _read(task):
@@ -125,10 +126,6 @@ def reuse_extracted(workspace: Workspace, manifest: Manifest) -> list[str]:
         + changes_text(changes)
     )
     return [part.path for receipt in reused for part in receipt.parts]
-
-
-def _rows_per_part(task: InputTask, config: ExtractConfig) -> int | None:
-    return config.articles_per_part if isinstance(task, JatsTar) else None
 
 
 def _read(task: InputTask) -> Iterator[tuple[Record | Reject, bytes]]:

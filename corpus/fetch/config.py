@@ -16,7 +16,7 @@ PMC_SOURCE = "https://pmc-oa-opendata.s3.us-east-1.amazonaws.com"
 PUBMED_VARIABLE, PMC_VARIABLE = "CORPUSCLE_PUBMED_SOURCE", "CORPUSCLE_PMC_SOURCE"
 VERSIONS = 100_000  # what versions of an article stay below, so that id and version fit one number
 
-Kind = Literal["published", "manuscript", "ocr"]
+ArticleKind = Literal["published", "manuscript", "ocr"]
 
 
 def span_of(text: str) -> tuple[int, int]:
@@ -121,7 +121,7 @@ class FetchPmcConfig(FetchConfig):
         None, "date of the S3 Inventory, as 2026-11-23; the newest without it", group="server", metavar="DATE"
     )
     license: Use = setting("any", "what the licence must allow: commercial, open (any CC), or any", group="filters")
-    article_types: tuple[Kind, ...] = setting(
+    article_types: tuple[ArticleKind, ...] = setting(
         (), "kinds of articles; all of them when empty", group="filters", option="--article-type"
     )
     years: Span | None = setting(None, "years of publication, as 2015-2024", group="filters", metavar="A-B")

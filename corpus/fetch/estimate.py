@@ -27,7 +27,7 @@ from corpus.fetch.pmc.inventory import archive, find_inventory
 from corpus.fetch.pmc.inventory_rows import Listing, scatter
 from corpus.fetch.pmc.metadata_files import GONE_FOR_GOOD, fetch_json
 from corpus.fetch.pmc.metadata_rows import read_detail, verdict, xml_key
-from corpus.fetch.pubmed import PubmedFile, wanted_files
+from corpus.fetch.pubmed import ListedFile, wanted_files
 
 Config = TypeVar("Config", FetchPmcConfig, FetchPubmedConfig)
 
@@ -158,7 +158,7 @@ async def _length(client: Client, url: str) -> int:
 async def _estimate_pubmed(client: Client, config: FetchPubmedConfig, _folder: str) -> str:
     files = await wanted_files(client, config)
     step = max(1, math.ceil(len(files) / 40))
-    sampled: Sequence[PubmedFile] = files[::step]
+    sampled: Sequence[ListedFile] = files[::step]
     sizes = [await _length(client, client.host.url(file.path)) for file in sampled]
     total = sum(sizes) / len(sizes) * len(files)
     about = "" if step == 1 else "about "

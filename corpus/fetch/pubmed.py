@@ -32,12 +32,12 @@ from corpus.stage.workspace import Receipt, Workspace, difference, open_workspac
 REVISION = 1  # raise it when the same input gives other bytes
 _HREF = re.compile(r"""href\s*=\s*["']?(?:\./)?(pubmed(\d\d)n(\d{4,5})\.xml\.gz(\.md5)?)["'\s>]""", re.IGNORECASE)
 _LISTING_CAP, _SIDECAR_CAP = 50_000_000, 4096
-Mirrored = tuple["PubmedFile", list[Part]]
+Mirrored = tuple["ListedFile", list[Part]]
 _AGAIN = "the listing is not whole; run the same command again"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PubmedFile:
+class ListedFile:
     """One file of a listing; `md5` is known when its sidecar was read."""
 
     folder: str
@@ -96,7 +96,7 @@ async def _fetch(config: FetchPubmedConfig, output: str, pace: Pace, tally: Fetc
     return manifest
 
 
-async def wanted_files(client: Client, config: FetchPubmedConfig) -> list[PubmedFile]:
+async def wanted_files(client: Client, config: FetchPubmedConfig) -> list[ListedFile]:
     """Return the files to mirror, by number; raises RetryError for a listing that is not whole."""
     baseline = await _list_folder(client, BASELINE)
     _check_whole(baseline, client.host.url(BASELINE + "/"), first=1)
@@ -118,13 +118,13 @@ async def wanted_files(client: Client, config: FetchPubmedConfig) -> list[Pubmed
     return files
 
 
-async def with_md5(client: Client, files: Sequence[PubmedFile]) -> list[PubmedFile]:
+async def with_md5(client: Client, files: Sequence[ListedFile]) -> list[ListedFile]:
     """Return the files with the MD5 that their sidecars state; raises Fault."""
     return list(await asyncio.gather(*(_ask_md5(client, file) for file in files)))
 
 
-async def _ask_md5(client: Client, file: PubmedFile) -> PubmedFile:
-    def check(answer: Answer) -> PubmedFile:
+async def _ask_md5(client: Client, file: ListedFile) -> ListedFile:
+    def check(answer: Answer) -> ListedFile:
         digest = read_md5(answer.body, name=file.name)
         if digest is None:
             raise Fault("unexpected", f"no MD5 of {file.name}: {answer.body[:60]!r}")
@@ -133,20 +133,20 @@ async def _ask_md5(client: Client, file: PubmedFile) -> PubmedFile:
     return await client.get(client.host.url(f"{file.path}.md5"), check, cap=_SIDECAR_CAP)
 
 
-async def _list_folder(client: Client, folder: str) -> list[PubmedFile]:
+async def _list_folder(client: Client, folder: str) -> list[ListedFile]:
     return await client.get(
         client.host.url(folder + "/"), lambda answer: read_listing(answer, folder), cap=_LISTING_CAP
     )
 
 
-def read_listing(answer: Answer, folder: str) -> list[PubmedFile]:
+def read_listing(answer: Answer, folder: str) -> list[ListedFile]:
     """Return the PubMed files that a folder's page links, by number; raises Fault for a cut page and for no listing."""
     page = answer.body.decode("utf-8", "replace")
     if not re.search(r"</html\s*>\s*$", page, re.IGNORECASE):
         raise Fault("cut", "the page of the listing does not end with </html>")
     links = {found[1]: found for found in _HREF.finditer(page)}
     files = [
-        PubmedFile(folder=folder, name=name, year=int(found[2]), number=int(found[3]))
+        ListedFile(folder=folder, name=name, year=int(found[2]), number=int(found[3]))
         for name, found in links.items()
         if not found[4]
     ]
@@ -158,7 +158,7 @@ def read_listing(answer: Answer, folder: str) -> list[PubmedFile]:
     return sorted(files, key=lambda file: (file.year, file.number))
 
 
-def _check_whole(files: Sequence[PubmedFile], url: str, *, first: int) -> None:
+def _check_whole(files: Sequence[ListedFile], url: str, *, first: int) -> None:
     """Refuse a listing of two years, or with a gap in its numbers."""
     years = sorted({file.year for file in files})
     if len(years) > 1:
@@ -177,12 +177,12 @@ class _Mirror:
     previous: PreviousStore
     spool: str
 
-    async def fetch_all(self, client: Client, files: Sequence[PubmedFile]) -> list[Mirrored]:
+    async def fetch_all(self, client: Client, files: Sequence[ListedFile]) -> list[Mirrored]:
         """Fetch the files that are not there, several at once, and return all with their parts; raises RetryError."""
         faults: list[Fault] = []
         turn = asyncio.Semaphore(client.pace.connections)
 
-        async def one(file: PubmedFile) -> list[Mirrored]:
+        async def one(file: ListedFile) -> list[Mirrored]:
             async with turn:
                 if there := await asyncio.to_thread(self._there, file):
                     client.tally.reused += 1
@@ -202,7 +202,7 @@ class _Mirror:
             raise RetryError(f"{many}; the others are kept. Run it again:\n  {shown}")
         return [mirrored for one in found for mirrored in one]
 
-    def _there(self, file: PubmedFile) -> list[Part]:
+    def _there(self, file: ListedFile) -> list[Part]:
         """Return the parts of a file that is there already, [] when it is not."""
         if receipt := self.workspace.finished(file.name, of=file.md5):
             return list(receipt.parts)
@@ -212,7 +212,7 @@ class _Mirror:
         parts = [self.previous.intact(path) for path in (file.path, f"{file.path}.md5")]
         return [part for part in parts if part is not None] if all(parts) else []
 
-    async def _fetch(self, client: Client, file: PubmedFile) -> Mirrored:
+    async def _fetch(self, client: Client, file: ListedFile) -> Mirrored:
         """Have one file and its sidecar in the output, and return their parts."""
         output = self.workspace.output
         local = self.spool if storage.is_remote(output) else output
@@ -234,7 +234,7 @@ class _Mirror:
         await asyncio.to_thread(self.workspace.finish, receipt, of=file.md5)
         return file, list(receipt.parts)
 
-    def _write_sidecar(self, file: PubmedFile) -> Part:
+    def _write_sidecar(self, file: ListedFile) -> Part:
         content = f"MD5({file.name})= {file.md5}\n".encode()
         path = f"{file.path}.md5"
         with storage.write_atomic(self.workspace.path(path)) as sink:
@@ -248,12 +248,12 @@ def _upload(local: str, path: str) -> None:
             sink.write(block)
 
 
-def _workspace(config: FetchPubmedConfig, output: str, files: Sequence[PubmedFile]) -> Workspace:
+def _workspace(config: FetchPubmedConfig, output: str, files: Sequence[ListedFile]) -> Workspace:
     inputs = (Input(name=file.name, fingerprint=file.md5) for file in files)
     return open_workspace(output, stage=STAGE, revision=REVISION, config=config.identity(), inputs=inputs)
 
 
-def _check_same_mirror(workspace: Workspace, there: Manifest | None, files: Sequence[PubmedFile]) -> None:
+def _check_same_mirror(workspace: Workspace, there: Manifest | None, files: Sequence[ListedFile]) -> None:
     """Refuse a directory of other settings, another revision, or another year: a new baseline replaces the old one."""
     if there is None:
         return

@@ -7,8 +7,9 @@ import numpy as np
 from numba import njit
 
 from corpus.arrays.numba_cache import forget_outdated
+from corpus.arrays.types import Octets
 from corpus.text.boilerplate import MAX_SECTION_CHARACTERS
-from corpus.text.render_kernels import ADMINISTRATIVE, CAPTION, HEADING, PARAGRAPH, PART, Counts, Octets
+from corpus.text.render_kernels import ADMINISTRATIVE, CAPTION, HEADING, PARAGRAPH, PART, Counts
 
 forget_outdated(Path(__file__).parent)
 

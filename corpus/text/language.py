@@ -91,13 +91,13 @@ def _ask(text: str) -> str:
     except pycld2.error:  # control characters, which XML does not allow but JSON and OCR do
         text = "".join(letter if letter.isprintable() else " " for letter in text)
         sure, num_bytes, found = pycld2.detect(text, isPlainText=True)
-    _, code, percent, _ = found[0]
+    code, percent = found[0][1:3]
     code = _RENAMED.get(code, code.partition("-")[0])
     if len(code) != 2 or code in _NO_LANGUAGE:
         return ""
     if sure:
         enough = num_bytes >= (_ENGLISH_BYTES if code == "en" else _OTHER_BYTES) and percent >= _PERCENT
     else:
-        english = any(other == "en" for _, other, _, _ in found)
+        english = any(other[1] == "en" for other in found)
         enough = num_bytes >= _UNSURE_BYTES and percent >= _UNSURE_PERCENT and not english
     return code if enough else ""

@@ -19,7 +19,7 @@ that no reader sees split.
 
 import re
 import unicodedata
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 from corpus.errors import UsageError
 from corpus.records import AbstractPart, Block, BlockKind, Float, Record
@@ -141,11 +141,7 @@ def plain_lines(text: str) -> str:
     """Return text with every line in NFC, white space made plain and empty lines left out."""
     if "\n" not in text:
         return _line(text)
-    return "\n".join(_filled(_line(line) for line in text.split("\n")))
-
-
-def _filled(lines: Iterable[str]) -> Iterator[str]:
-    return (line for line in lines if line)
+    return "\n".join(filter(None, map(_line, text.split("\n"))))
 
 
 def _normalize(text: str) -> str:

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus.arrays.columns import among, equals, list_fields, list_places, list_rows, string_spans
+from corpus.arrays.types import Octets
 from corpus.records import BlockKind
 from corpus.text.boilerplate import is_administrative, is_stock
 from corpus.text.boilerplate_kernels import leave_out, stock_suspects
@@ -31,7 +32,7 @@ from corpus.text.render_kernels import (
     PART,
     TITLE,
     Counts,
-    Octets,
+    bytes_for,
     render_spans,
 )
 
@@ -63,16 +64,15 @@ def render_batch(
     pieces = _pieces(batch, captions=floats == "captions")
     plain, no_labels = _plain_points(), _no_labels()
     leave_out(pieces.data, pieces.spans, pieces.starts, _stock(pieces))
-    data, offsets, words, bad = render_spans(
-        pieces.data, pieces.spans, pieces.starts, wanted, min_words, plain, no_labels
+    texts = np.empty(bytes_for(pieces.data, pieces.spans), np.uint8)
+    offsets, words, bad = render_spans(
+        pieces.data, pieces.spans, pieces.starts, wanted, min_words, plain, no_labels, texts
     )
-    buffers = [None, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(data[: offsets[-1]])]
-    return RenderedTexts(
-        texts=pa.StringArray.from_buffers(batch.num_rows, buffers[1], buffers[2]), num_words=words, handed_back=bad
-    )
+    values = pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(texts[: offsets[-1]])
+    return RenderedTexts(texts=pa.StringArray.from_buffers(batch.num_rows, *values), num_words=words, handed_back=bad)
 
 
-def _stock(pieces: "_Pieces") -> Counts:
+def _stock(pieces: "_PieceTable") -> Counts:
     """Return the pieces that are a publisher's stock sentence and nothing else, in ascending order."""
     suspects = stock_suspects(pieces.data, pieces.spans)
     texts = (pieces.data[start:end].tobytes().decode() for start, end in pieces.spans[suspects, 2:4].tolist())
@@ -80,7 +80,7 @@ def _stock(pieces: "_Pieces") -> Counts:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Pieces:
+class _PieceTable:
     data: Octets
     spans: Counts  # [num_pieces, 6]: kind, depth, start, end, label start, label end; positions in data
     starts: Counts  # [num_records + 1]
@@ -107,7 +107,7 @@ class _Spans:
         return np.concatenate([np.zeros(0, np.uint8), *self._buffers])
 
 
-def _pieces(batch: pa.RecordBatch, *, captions: bool) -> _Pieces:
+def _pieces(batch: pa.RecordBatch, *, captions: bool) -> _PieceTable:
     """Return the pieces of all records, in the order in which their text holds them."""
     spans = _Spans()
     title = batch.column("title")
@@ -126,7 +126,7 @@ def _pieces(batch: pa.RecordBatch, *, captions: bool) -> _Pieces:
     table = table[np.lexsort((np.arange(len(table)), table["place"], table["record"]))]
     bounds = np.searchsorted(table["record"], np.arange(batch.num_rows + 1))
     columns = table.view(np.int64).reshape(len(table), _PIECE.itemsize // 8)
-    return _Pieces(data=spans.data(), spans=np.ascontiguousarray(columns[:, 2:]), starts=bounds)
+    return _PieceTable(data=spans.data(), spans=np.ascontiguousarray(columns[:, 2:]), starts=bounds)
 
 
 def _table(

@@ -4,22 +4,35 @@ What they compile in from other files is watched by `corpus.arrays.numba_cache`.
 """
 
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
 from corpus.arrays.numba_cache import forget_outdated
+from corpus.arrays.types import Octets
 
 forget_outdated(Path(__file__).parent)
 
-Octets = npt.NDArray[np.uint8]
 Counts = npt.NDArray[np.int64]
 
 # Kinds of pieces. A span is int64[6]: kind, depth, start, end, label start, label end.
-TITLE, PART, PARAGRAPH, HEADING, ITEM, CAPTION, ADMINISTRATIVE = range(7)  # the last is a heading, too
-_SPACE, _LINE, _COLON, _POINT, _HASH, _HYPHEN = map(np.uint8, b" \n:.#-")
-_DELETE, _BEYOND = np.uint8(0x7F), np.uint8(0x80)
+TITLE: Final = 0
+PART: Final = 1
+PARAGRAPH: Final = 2
+HEADING: Final = 3
+ITEM: Final = 4
+CAPTION: Final = 5
+ADMINISTRATIVE: Final = 6  # a heading, too
+_SPACE: Final = np.uint8(ord(" "))
+_LINE: Final = np.uint8(ord("\n"))
+_COLON: Final = np.uint8(ord(":"))
+_POINT: Final = np.uint8(ord("."))
+_HASH: Final = np.uint8(ord("#"))
+_HYPHEN: Final = np.uint8(ord("-"))
+_DELETE: Final = np.uint8(0x7F)
+_BEYOND: Final = np.uint8(0x80)
 
 
 @njit(cache=True, nogil=True)
@@ -195,6 +208,11 @@ def _render(
     return at, words
 
 
+def bytes_for(data: Octets, spans: Counts) -> int:
+    """Return how many bytes the texts of all records take at most: every piece adds marks and an empty line."""
+    return len(data) + 12 * len(spans) + 16
+
+
 @njit(cache=True, nogil=True)
 def render_spans(
     data: Octets,
@@ -204,13 +222,13 @@ def render_spans(
     min_words: int,
     plain: npt.NDArray[np.bool_],
     no_labels: Octets,
-) -> tuple[Octets, Counts, Counts, npt.NDArray[np.bool_]]:
-    """Return (bytes, offsets, words, handed back) of the texts of all records.
+    out: Octets,
+) -> tuple[Counts, Counts, npt.NDArray[np.bool_]]:
+    """Write the texts of all records to `out`, of `bytes_for` bytes; return (offsets, words, handed back).
 
     What is not wanted, is handed back or has fewer words leaves no byte, so the other texts lie side by side.
     """
     num = len(starts) - 1
-    out = np.empty(len(data) + 12 * len(spans) + 16, np.uint8)  # every piece adds marks and an empty line
     offsets, words, bad = np.zeros(num + 1, np.int64), np.zeros(num, np.int64), np.zeros(num, np.bool_)
     for row in range(num):
         at = offsets[row]
@@ -219,4 +237,4 @@ def render_spans(
             at, count = _render(data, own, out, at, plain, no_labels)
             words[row], bad[row] = max(count, 0), count < 0
         offsets[row + 1] = at if words[row] >= min_words else offsets[row]
-    return out, offsets, words, bad
+    return offsets, words, bad

@@ -18,7 +18,7 @@ fetch = typer.Typer(
     no_args_is_help=True,
 )
 
-Output = Annotated[
+MirrorOutput = Annotated[
     str,
     typer.Option(metavar="DIR", help="Directory of the mirror; a path, gs://… or s3://…", rich_help_panel="output"),
 ]
@@ -33,7 +33,7 @@ DryRun = Annotated[
 @fetch.command(cls=options_of("corpus.fetch.config:FetchPubmedConfig"))
 def pubmed(
     context: typer.Context,
-    output: Output,
+    output: MirrorOutput,
     baseline: Annotated[
         bool, typer.Option("--baseline", help="Only the baseline, unless --updates.", rich_help_panel="filters")
     ] = False,
@@ -62,7 +62,7 @@ def pubmed(
 @fetch.command(cls=options_of("corpus.fetch.config:FetchPmcConfig"))
 def pmc(
     context: typer.Context,
-    output: Output,
+    output: MirrorOutput,
     ids: Annotated[
         str, typer.Option(metavar="FILE", help="PMC ids, one a line.", rich_help_panel="filters", show_default=False)
     ] = "",

@@ -25,7 +25,7 @@ _BLOCKS = frozenset(["p", "list", "fig", "table-wrap", "table", "supplementary-m
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Piece:
+class _AccountedPiece:
     """Piece of the article: its element, its source, the accounts it went to and what was kept."""
 
     path: str
@@ -68,7 +68,7 @@ def _fates(reader: Reader) -> list[str]:
     return fates
 
 
-def _pieces(reader: Reader, element: int, fates: list[str], path: str = "") -> Iterator[_Piece]:
+def _pieces(reader: Reader, element: int, fates: list[str], path: str = "") -> Iterator[_AccountedPiece]:
     """Yield the pieces of an element in document order."""
     doc, path = reader.doc, f"{path}/{reader.doc.tag_names[element]}"
     children = doc.children(element)
@@ -87,7 +87,7 @@ def _pieces(reader: Reader, element: int, fates: list[str], path: str = "") -> I
     yield from _stray(reader, pos, doc.ends[element], fates, path)
 
 
-def _piece(reader: Reader, element: int, path: str, accounts: set[str]) -> _Piece:
+def _piece(reader: Reader, element: int, path: str, accounts: set[str]) -> _AccountedPiece:
     fate = ", ".join(_fate(account) for account in sorted(accounts, key=lambda name: (name not in KEPT, name)))
     source = " ".join(reader.doc.source(element).decode().split())
     kept = ""
@@ -96,41 +96,35 @@ def _piece(reader: Reader, element: int, path: str, accounts: set[str]) -> _Piec
         scratch.in_cell = reader.doc.tag_names[element] in ("td", "th")
         formula = reader.doc.tag_names[element] == "math"
         kept = linear_math(reader.doc, element) if formula else " ¶ ".join(scratch.lines(element))
-    return _Piece(path=path, source=source, fate=fate, kept=kept)
+    return _AccountedPiece(path=path, source=source, fate=fate, kept=kept)
 
 
 def _fate(account: str) -> str:
     return f"{'kept' if account in KEPT else 'dropped'}: {account}"
 
 
-def _stray(reader: Reader, start: int, end: int, fates: list[str], path: str) -> Iterator[_Piece]:
+def _stray(reader: Reader, start: int, end: int, fates: list[str], path: str) -> Iterator[_AccountedPiece]:
     text = reader.doc.text[start:end]
     if text.strip():
         kept = text if fates[start] in KEPT else ""
-        yield _Piece(path=f"{path}/text()", source=text, fate=_fate(fates[start]), kept=kept)
+        yield _AccountedPiece(path=f"{path}/text()", source=text, fate=_fate(fates[start]), kept=kept)
 
 
-def _show(piece: _Piece, *, full: bool) -> Iterator[str]:
+def _show(piece: _AccountedPiece, *, full: bool) -> Iterator[str]:
     """Yield the lines of one piece in two columns."""
     right = [piece.fate, *_wrapped(piece.kept, full)]
-    left = [_tail(piece.path), *_wrapped(piece.source, full)]
+    path = piece.path if len(piece.path) <= _WIDTH else "…" + piece.path[-_WIDTH + 1 :]
+    left = [path, *_wrapped(piece.source, full)]
     for number in range(max(len(left), len(right))):
         yield _row(*(column[number] if number < len(column) else "" for column in (left, right)))
 
 
 def _wrapped(text: str, full: bool) -> list[str]:
-    lines = textwrap.wrap(_printable(text), _WIDTH - 2)
+    printable = "".join(letter if letter.isprintable() else " " for letter in text)
+    lines = textwrap.wrap(printable, _WIDTH - 2)
     if not full and len(lines) > _LINES:
         lines = [*lines[:_LINES], f"… {len(text):,} characters"]
     return [f"  {line}" for line in lines]
-
-
-def _printable(text: str) -> str:
-    return "".join(letter if letter.isprintable() else " " for letter in text)
-
-
-def _tail(path: str) -> str:
-    return path if len(path) <= _WIDTH else "…" + path[-_WIDTH + 1 :]
 
 
 def _row(left: str, right: str) -> str:

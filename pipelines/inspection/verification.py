@@ -44,7 +44,7 @@ class Findings:
 def verify_directory(base: str) -> Findings:
     """Verify all stages below a directory; raises UsageError when there are none."""
     files = storage.walk_files(base) if storage.exists(base) else []
-    stages = sorted({_folder(name) for name in files if storage.base_name(name) == MANIFEST})
+    stages = sorted({str(PurePosixPath(name).parent) for name in files if storage.base_name(name) == MANIFEST})
     unfinished = sorted({found for name in files if (found := _unfinished_stage(name)) is not None} - set(stages))
     if not stages and not unfinished:
         raise UsageError(f"{base}: no {MANIFEST} here or below, so there is nothing to verify; check the path")
@@ -140,7 +140,3 @@ def _unfinished_stage(name: str) -> str | None:
         if above.name in (RECEIPTS, WORK, store.FOLDER):
             return str(above.parent)
     return None
-
-
-def _folder(name: str) -> str:
-    return str(PurePosixPath(name).parent)

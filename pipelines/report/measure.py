@@ -26,7 +26,7 @@ EXAMPLE_CHARACTERS: Final = 1200
 LICENSES_SHOWN: Final = 8
 _SCORED: Final = ("near_duplicate", "exact_duplicate")
 
-Numbers = npt.NDArray[np.int64]
+Figures = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.float64]
 
 
@@ -36,8 +36,8 @@ class SampledShards:
 
     num_shards: int  # read
     num_documents: int
-    years: Mapping[str, Numbers]  # [documents with a year]
-    lengths: Mapping[str, Numbers]  # [documents], UTF-8 bytes of the text
+    years: Mapping[str, Figures]  # [documents with a year]
+    lengths: Mapping[str, Figures]  # [documents], UTF-8 bytes of the text
     licenses: Mapping[str, Mapping[str, int]]  # most frequent first; the rest under "others"
     examples: Sequence[Mapping[str, Any]]  # rows of shards, the text cut
 
@@ -48,7 +48,7 @@ class DecisionCounts:
 
     by_source: Mapping[str, Mapping[str, int]]  # records by source, then by reason; kept ones under "kept"
     scores: Scores  # [near duplicates], exact Jaccard similarity with the matched document
-    cluster_sizes: Numbers  # [clusters with a duplicate that was dropped], the kept one included
+    cluster_sizes: Figures  # [clusters with a duplicate that was dropped], the kept one included
     examples: Sequence[Mapping[str, Any]]  # some decisions of each reason
 
 
@@ -56,8 +56,8 @@ def sample_shards(base: str, manifest: Manifest) -> SampledShards:
     """Measure the texts of `SHARDS_SAMPLED` training shards (all, if there are fewer), evenly chosen."""
     paths = manifest.paths(base, "train")
     chosen = [paths[int(k)] for k in np.unique(np.linspace(0, len(paths) - 1, SHARDS_SAMPLED).astype(int))]
-    years: dict[str, list[Numbers]] = {}
-    lengths: dict[str, list[Numbers]] = {}
+    years: dict[str, list[Figures]] = {}
+    lengths: dict[str, list[Figures]] = {}
     licenses: dict[str, Counter[str]] = {}
     examples: list[Mapping[str, Any]] = []
     columns = ("doc_id", "source", "text", "license", "year", "journal")

@@ -21,6 +21,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from isal import igzip
@@ -116,7 +117,9 @@ def measure_plan(count: int, folder: Path) -> None:
                 row = f'"b","metadata/PMC{pmcid}.1.json","2026-10-01T00:00:00.000Z","{dice.bytes(16).hex()}"\n'
                 sink.write(row.encode())
     run = subprocess.run([sys.executable, "-c", _PLAN, str(folder)], check=True, stdout=subprocess.PIPE)
-    found, cpu, reading, start, peak = map(float, run.stdout.split())
+    figures = list(map(float, run.stdout.split()))
+    found, cpu, reading = figures[:3]
+    start, peak = figures[3:]
     print(
         f"{found:,.0f} article versions: {cpu:.1f} CPU s to plan, {reading:.1f} to read the plan in ranges; "
         f"{start:.0f} MB at start, {peak:.0f} MB peak"
@@ -172,14 +175,24 @@ def nginx(base: Path, port: int, tls: int) -> Iterator[None]:
         process.wait()
 
 
-def measure(source: str, output: Path, connections: int, certificate: Path) -> tuple[int, float, float, float, float]:
+class Cost(NamedTuple):
+    """What a fetch cost; memory in MB."""
+
+    articles: int
+    cpu: float
+    wall: float
+    peak: float
+    start: float
+
+
+def measure(source: str, output: Path, connections: int, certificate: Path) -> Cost:
     """Return articles, CPU s, wall s, peak and starting memory (MB) of one fetch in a process of its own."""
     environment = {**os.environ, "SSL_CERT_FILE": str(certificate)}
     command = [sys.executable, "-c", _RUN, source, str(output), str(connections)]
     run = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment)
     count, *figures = map(float, run.stdout.split())
     shutil.rmtree(output)
-    return int(count), figures[0], figures[1], figures[2], figures[3]
+    return Cost(int(count), *figures)
 
 
 def measure_count(count: int, sources: list[bytes], options: argparse.Namespace) -> None:
@@ -191,10 +204,10 @@ def measure_count(count: int, sources: list[bytes], options: argparse.Namespace)
             for scheme in options.schemes:
                 port = options.port + (scheme == "https")
                 address = f"{scheme}://127.0.0.1:{port}/bucket"
-                found, cpu, wall, peak, start = measure(address, base / "out", options.connections, base / "cert.pem")
+                cost = measure(address, base / "out", options.connections, base / "cert.pem")
+                cpu, wall = cost.cpu / cost.articles * 1000, cost.wall / cost.articles * 1000
                 print(
-                    f"{scheme:8}{found:10,}{cpu / found * 1000:13.3f}{wall / found * 1000:14.3f}"
-                    f"{peak:9.0f}{start:13.0f}",
+                    f"{scheme:8}{cost.articles:10,}{cpu:13.3f}{wall:14.3f}{cost.peak:9.0f}{cost.start:13.0f}",
                     flush=True,
                 )
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 WIDTH, HEIGHT = 720, 360
-LEFT, RIGHT, TOP, BOTTOM = 56, 16, 34, 44
+LEFT, RIGHT = 56, 16
+TOP, BOTTOM = 34, 44
 COLORS = {"training": "#9db4c8", "pubmed": "#c0504d", "pmc": "#4f81bd", "all": "#222222"}
 LETTER = 6.2  # width of a letter at most, at the size of labels
 SMOOTH = 10  # steps that a point of the training loss is the mean of

@@ -145,7 +145,8 @@ def _row(name: str, num_bytes: int, threads: int, command: list[str]) -> tuple[s
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     found = LINE.search(done.stderr + done.stdout)
     assert found is not None, done.stderr
-    cpu, rate, load, peak = found.groups()
+    cpu, rate = found.group(1, 2)
+    load, peak = found.group(3, 4)
     return name, f"{num_bytes / 1e6:,.0f}", str(threads), load, rate, f"{float(cpu) * 1000 / TOKENS:,.0f}", peak
 
 

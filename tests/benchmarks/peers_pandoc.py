@@ -112,7 +112,8 @@ def _caption(caption: Any) -> list[str]:
 
 
 def _table(content: Any) -> list[str]:
-    _, caption, _, head, bodies, foot = content
+    caption = content[1]
+    head, bodies, foot = content[3:]
     rows = [*head[1], *(row for body in bodies for row in [*body[2], *body[3]]), *foot[1]]
     return _caption(caption) + [" ".join(_blocks(cell[4])) for row in rows for cell in row[1]]
 

@@ -17,7 +17,10 @@ def main(model: str, queries: str, answers: str) -> None:
     """Load the model, ask llama.cpp's own server in this process, and write what it says."""
     settings = xllamacpp.CommonParams()
     settings.model.path = model
-    settings.n_parallel, settings.n_gpu_layers, settings.cpuparams.n_threads, settings.warmup = 1, 0, 1, False
+    settings.n_parallel = 1
+    settings.n_gpu_layers = 0
+    settings.cpuparams.n_threads = 1
+    settings.warmup = False
     settings.n_ctx = settings.n_batch = settings.n_ubatch = 32
     server = xllamacpp.Server(settings)
     asked = json.loads(Path(queries).read_text(encoding="utf-8"))

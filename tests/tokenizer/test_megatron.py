@@ -29,7 +29,8 @@ def read_megatron(stem: Path) -> list[list[int]]:
     """Read a shard as Megatron-LM's indexed_dataset.py documents it, with struct alone."""
     index, ids = stem.with_suffix(".idx").read_bytes(), stem.with_suffix(".bin").read_bytes()
     assert index[:9] == b"MMIDIDX\x00\x00"
-    version, code, count, num_documents = struct.unpack_from("<QBQQ", index, 9)
+    version, code = struct.unpack_from("<QB", index, 9)
+    count, num_documents = struct.unpack_from("<QQ", index, 9 + 9)
     assert version == 1
     assert num_documents == count + 1
     item = {3: "h", 8: "H"}[code]

@@ -5,15 +5,15 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-Batch = TypeVar("Batch")
+Made = TypeVar("Made")
 
 DEPTH = 3  # batches beyond the one handed out: two ready, one in the making
 
 
-def prefetch(make: Callable[[int], Batch], steps: Iterable[int]) -> Generator[Batch, None, None]:
+def prefetch(make: Callable[[int], Made], steps: Iterable[int]) -> Generator[Made, None, None]:
     """Yield `make(step)` of each step, in order; its error comes where that batch would. Close it to end the thread."""
     pool = ThreadPoolExecutor(1, thread_name_prefix="prefetch")
-    ahead: deque[Future[Batch]] = deque()
+    ahead: deque[Future[Made]] = deque()
     try:
         for step in steps:
             ahead.append(pool.submit(make, step))

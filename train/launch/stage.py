@@ -10,6 +10,7 @@ at another it sees the same rows, and losses differ by rounding.
 import dataclasses
 import json
 import os
+from pathlib import Path
 from typing import Any
 
 from corpus import storage
@@ -146,7 +147,7 @@ def _make_job(
     store.start_list(output)
     for name in (METRICS, TIMING, EVENTS):
         path = storage.join(output, name)
-        storage.remove_tree(path) if os.path.isdir(path) else _remove(path)
+        storage.remove_tree(path) if os.path.isdir(path) else Path(path).unlink(missing_ok=True)
     _copy_tokenizer(tokens, output)
     return Job(**fields, resume=None, resume_step=0), None
 
@@ -235,8 +236,3 @@ def _copy_tokenizer(tokens: str, output: str) -> None:
         storage.write_atomic(storage.join(output, TOKENIZER)) as sink,
     ):
         sink.write(source.read())
-
-
-def _remove(path: str) -> None:
-    if os.path.exists(path):
-        os.unlink(path)

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex_attention
 
-Mask = Tensor | BlockMask
+AttentionMask = Tensor | BlockMask
 
 
 def document_numbers(ids_BT: Tensor, end_of_text: int) -> Tensor:
@@ -34,7 +34,7 @@ def positions_in_document(documents_BT: Tensor) -> Tensor:
     return columns_T - starts_BT
 
 
-def document_mask(documents_BT: Tensor, *, dense: bool) -> Mask:
+def document_mask(documents_BT: Tensor, *, dense: bool) -> AttentionMask:
     """Return the attention mask that is causal and keeps inside documents."""
     if dense:
         same_BTT = documents_BT[:, :, None] == documents_BT[:, None, :]
@@ -48,7 +48,7 @@ def document_mask(documents_BT: Tensor, *, dense: bool) -> Mask:
 
 
 def attend(
-    q_BHTK: Tensor, k_BHTK: Tensor, v_BHTK: Tensor, mask: Mask | None, *, scale: float, dropout: float
+    q_BHTK: Tensor, k_BHTK: Tensor, v_BHTK: Tensor, mask: AttentionMask | None, *, scale: float, dropout: float
 ) -> Tensor:
     """Return attention's output, (B, H, T, K); without a mask it is causal."""
     if isinstance(mask, BlockMask):

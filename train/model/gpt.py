@@ -17,7 +17,7 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from train.config import ModelShape
-from train.model.attention import Mask, attend, document_mask
+from train.model.attention import AttentionMask, attend, document_mask
 from train.model.head import IGNORE, TiedHead
 
 INIT_STD = 0.02
@@ -35,7 +35,7 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(shape.hidden, 3 * shape.hidden)
         self.project = nn.Linear(shape.hidden, shape.hidden)
 
-    def forward(self, x_BTC: Tensor, mask: Mask | None = None) -> Tensor:
+    def forward(self, x_BTC: Tensor, mask: AttentionMask | None = None) -> Tensor:
         """Return what each position gathers from itself and those before it, (B, T, C)."""
         rows, positions, hidden = x_BTC.shape
         qkv_BTHK = self.qkv(x_BTC).view(rows, positions, 3 * self.heads, hidden // self.heads)
@@ -71,7 +71,7 @@ class TransformerBlock(nn.Module):
         self.mlp = MLP(shape)
         self.drop = nn.Dropout(shape.dropout)
 
-    def forward(self, x_BTC: Tensor, mask: Mask | None = None) -> Tensor:
+    def forward(self, x_BTC: Tensor, mask: AttentionMask | None = None) -> Tensor:
         """Return the residual stream after this layer, (B, T, C)."""
         x_BTC = x_BTC + self.drop(self.attention(self.attention_norm(x_BTC), mask))
         return x_BTC + self.drop(self.mlp(self.mlp_norm(x_BTC)))

@@ -10,12 +10,21 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from corpus.errors import DiskError
 
-_HEADER = struct.Struct("<4sIIII")  # magic, position, bytes of the note, bytes of the payload, CRC-32
+_HEADER = struct.Struct("<4sIIII")  # a _RecordHeader
 _MAGIC = b"CpJ1"
 _RECORD_CAP = 1 << 30
+
+
+class _RecordHeader(NamedTuple):
+    magic: bytes
+    position: int
+    note_bytes: int
+    payload_bytes: int
+    check: int  # CRC-32 of the three numbers, the note and the payload
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +99,13 @@ class Journal:
         offset = 0
         while offset + _HEADER.size <= size:
             head = os.pread(self._file, _HEADER.size, offset)
-            magic, position, note_bytes, payload_bytes, check = _HEADER.unpack(head)
-            length = note_bytes + payload_bytes
+            record = _RecordHeader._make(_HEADER.unpack(head))
+            length = record.note_bytes + record.payload_bytes
             start = offset + _HEADER.size
-            if magic != _MAGIC or length > _RECORD_CAP or start + length > size:
+            if record.magic != _MAGIC or length > _RECORD_CAP or start + length > size:
                 return
             data = os.pread(self._file, length, start)
-            if zlib.crc32(data, zlib.crc32(head[4:16])) != check:
+            if zlib.crc32(data, zlib.crc32(head[4:16])) != record.check:
                 return
-            yield position, JournalEntry(start, note_bytes, payload_bytes)
+            yield record.position, JournalEntry(start, record.note_bytes, record.payload_bytes)
             offset = start + length

@@ -38,7 +38,7 @@ def find_candidates(paths: Sequence[str], columns: Sequence[str], config: FetchP
     """
     dealt = partition_by_id(paths, columns, os.path.join(folder, "listed"))
     writer = CatalogWriter(os.path.join(folder, "candidates"))
-    wanted = _Wanted(config.ids) if config.ids else None
+    wanted = _AskedIds(config.ids) if config.ids else None
     dropped = Counter[str]()
     listed: list[PmcIds] = []
     for block in dealt:
@@ -104,7 +104,7 @@ def cut(pmcids: PmcIds, size: int, borders: Sequence[int] = ()) -> list[tuple[in
     return found
 
 
-class _Wanted:
+class _AskedIds:
     """The ids of `--ids`; one with a version asks for that version."""
 
     def __init__(self, ids: Sequence[str]) -> None:

@@ -96,7 +96,7 @@ def read_listing(path: str, columns: Sequence[str]) -> Iterator[tuple[Listing, i
         with (
             open(path, "rb") as raw,
             csv.open_csv(
-                pa.PythonFile(_Blocks(gzip_stream.chunks(raw, name=path)), mode="r"),
+                pa.PythonFile(_BlockFile(gzip_stream.chunks(raw, name=path)), mode="r"),
                 read_options=csv.ReadOptions(column_names=list(columns), block_size=1 << 20),
                 convert_options=options,
             ) as reader,
@@ -138,7 +138,7 @@ def _etags(texts: pa.Array) -> npt.NDArray[np.uint8]:
     return np.frombuffer(b"".join(map(etag_bytes, texts.to_pylist())), np.uint8).reshape(-1, 16)
 
 
-class _Blocks(io.RawIOBase):
+class _BlockFile(io.RawIOBase):
     """Decompressed blocks as the file that pyarrow reads."""
 
     def __init__(self, blocks: "object") -> None:

@@ -24,7 +24,7 @@ class PreviousStore:
         self.base, self.manifest, self._verify = base, manifest, verify
         self.parts: dict[str, Part] = {part.path: part for part in manifest.parts} if manifest else {}
         self._sizes = storage.walk_sizes(base) if manifest else {}
-        self._index = lru_cache(maxsize=1)(self._read_index)
+        self._index = lru_cache(maxsize=1)(lambda path: read_index(storage.join(self.base, path)))
         self._judged: dict[str, bool] = {}
 
     def damaged(self) -> list[str]:
@@ -61,9 +61,6 @@ class PreviousStore:
     def _files(self, role: str) -> list[tuple[int, int, Part]]:
         named = [(_NAME.fullmatch(path), part) for path, part in self.parts.items() if part.role == role]
         return sorted(((int(name[1]), int(name[2]), part) for name, part in named if name), key=lambda file: file[:2])
-
-    def _read_index(self, path: str) -> list[IndexRow]:
-        return read_index(storage.join(self.base, path))
 
 
 def damage_text(paths: Sequence[str]) -> str:

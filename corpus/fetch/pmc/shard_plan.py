@@ -81,5 +81,5 @@ class ShardPlan:
 
 
 def _bounds(path: str) -> tuple[int, int]:
-    _, start, end, *_ = storage.base_name(path).split("-")
+    start, end = storage.base_name(path).split("-")[1:3]
     return int(start), int(end)

@@ -21,7 +21,7 @@ _STAGES = (PUBMED_STAGE, STAGE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Piece:
+class ShardPiece:
     """A run of articles of one shard: rows first to last of its index, without those that vanished at the source."""
 
     name: str
@@ -59,7 +59,7 @@ def stated_digests(base: str, manifest: Manifest) -> dict[str, str]:
     return {path: part.sha256 for path, part in parts.items() if storage.size(path) == part.bytes}
 
 
-def pieces(base: str, manifest: Manifest, articles: int) -> list[Piece]:
+def pieces(base: str, manifest: Manifest, articles: int) -> list[ShardPiece]:
     """Return a store in pieces of so many articles; only the index is read."""
     found = []
     for index in manifest.paths(base, INDEX):
@@ -75,10 +75,10 @@ def piece_rows(piece_index: str, first: int, last: int) -> list[IndexRow]:
     return [row for row in read_index(piece_index)[first:last] if not row.vanished]
 
 
-def _piece(base: str, index: str, rows: Sequence[IndexRow], first: int, number: int) -> Piece:
+def _piece(base: str, index: str, rows: Sequence[IndexRow], first: int, number: int) -> ShardPiece:
     shard = rows[0].shard
     listing = "".join(f"{row.md5} {row.etag} {row.doc_id}\n" for row in rows if not row.vanished)
-    return Piece(
+    return ShardPiece(
         name=f"{shard.removesuffix('.tar.gz')}-{number:05d}",
         shard=storage.join(base, "shards", shard),
         index=index,

@@ -16,10 +16,10 @@ from corpus.ncbi.jats.citations import CLOSE, OPEN
 from corpus.ncbi.markup.document import Markup
 from corpus.ncbi.markup.formulas import linear_math, tex_source
 
-Rule = Callable[[Any, int], None]
+InlineRule = Callable[[Any, int], None]
 
 
-def rules(rule: Rule, names: str) -> dict[Any, Rule]:
+def rules(rule: InlineRule, names: str) -> dict[Any, InlineRule]:
     """Return one rule for several tags."""
     return dict.fromkeys(names.split(), rule)
 
@@ -27,7 +27,7 @@ def rules(rule: Rule, names: str) -> dict[Any, Rule]:
 class InlineReader:
     """Gathers the text of mixed content; `in_cell` says that a table cell is being read."""
 
-    RULES: ClassVar[Mapping[Any, Rule]] = {}
+    RULES: ClassVar[Mapping[Any, InlineRule]] = {}
 
     def __init__(self, doc: Markup, accounts: Accounts) -> None:
         self.doc, self.accounts = doc, accounts
@@ -133,16 +133,16 @@ class InlineReader:
         self._buffer.append(" ".join(doc.text[a:b] for a, b in pairwise(places)))
 
 
-def skip(reason: str) -> Rule:
+def skip(reason: str) -> InlineRule:
     """Return the rule of an element that is left out for a reason."""
     return lambda reader, element: reader.assign(element, reason)
 
 
-SKIPS: dict[Any, Rule] = {
+SKIPS: dict[Any, InlineRule] = {
     **rules(skip("alt_text"), "alt-text long-desc graphic inline-graphic inline-media"),
     **rules(skip("index_terms"), "object-id index-term"),
 }
-INLINE_RULES: dict[Any, Rule] = {
+INLINE_RULES: dict[Any, InlineRule] = {
     **SKIPS,
     **rules(InlineReader._spaced, "def verse-line tr td th"),
     **rules(InlineReader._reference, "element-citation citation nlm-citation citation-alternatives"),

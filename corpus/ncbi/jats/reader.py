@@ -42,7 +42,7 @@ class _Origin:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Article:
+class _WholeArticle:
     """An article and what its sub-articles share with it."""
 
     doc: Markup
@@ -117,7 +117,7 @@ def _records(raw: bytes, name: str, facts: ArticleMetadata, origin: _Origin) -> 
     meta = doc.find(front_matter, "article-meta") if front_matter >= 0 else -1
     ids = front.read_ids(doc, meta)
     pmcid, version = _identity(ids, facts, name)
-    article = _Article(doc=doc, facts=facts, pmcid=pmcid, version=version, origin=origin)
+    article = _WholeArticle(doc=doc, facts=facts, pmcid=pmcid, version=version, origin=origin)
     record = replace(
         _read(Reader(doc, Accounts(doc.solid(element))), element, meta, article),
         doc_id=pmc_doc_id(pmcid, version),
@@ -132,7 +132,7 @@ def _records(raw: bytes, name: str, facts: ArticleMetadata, origin: _Origin) -> 
         yield _sub_article(part, number, record, article)
 
 
-def _sub_article(element: int, number: int, parent: Record, article: _Article) -> Record:
+def _sub_article(element: int, number: int, parent: Record, article: _WholeArticle) -> Record:
     """Return the record of a sub-article; what it does not say of itself, its article says."""
     doc = article.doc
     meta = doc.find(element, "front-stub")
@@ -152,7 +152,7 @@ def _sub_article(element: int, number: int, parent: Record, article: _Article) -
     )
 
 
-def _read(reader: Reader, element: int, meta: int, article: _Article) -> Record:
+def _read(reader: Reader, element: int, meta: int, article: _WholeArticle) -> Record:
     """Return the record of an article or sub-article without what depends on which it is: ids and what it inherits."""
     doc, attributes = reader.doc, reader.doc.attributes(element)
     front.open_accounts(reader, element, meta)
@@ -202,7 +202,7 @@ def read_traced(raw: bytes, *, name: str) -> tuple[Reader, int, Record]:
     doc, element = find_article(unpack(raw, name))
     meta = doc.find(element, "front", "article-meta")
     reader = Reader(doc, Accounts(doc.solid(element)))
-    article = _Article(doc=doc, facts=ArticleMetadata(pmcid=0), pmcid=0, version=1, origin=_Origin())
+    article = _WholeArticle(doc=doc, facts=ArticleMetadata(pmcid=0), pmcid=0, version=1, origin=_Origin())
     return reader, element, _read(reader, element, meta, article)
 
 

@@ -44,7 +44,6 @@ _COUNTED_BYTES = 1_000_000  # of a larger document the tags are counted before m
 _LOCAL = threading.local()
 _BOM = b"\xef\xbb\xbf"
 _NO_SET = np.empty((0, 3), np.int32)
-OTHER = 0  # the tag of an element without a name in the vocabulary, inside a `detailed` one
 
 
 class Vocabulary:
@@ -109,7 +108,11 @@ class Markup:
     def __init__(
         self, raw: bytes, text: str, rows: np.ndarray, vocabulary: Vocabulary, *, proven: bool = False
     ) -> None:
-        self.raw, self.text, self.rows, self.vocabulary, self.proven = raw, text, rows, vocabulary, proven
+        self.raw = raw
+        self.text = text
+        self.rows = rows
+        self.vocabulary = vocabulary
+        self.proven = proven
         self.names = vocabulary.names
         self.tags: list[int] = rows[0].tolist()
         self.starts: list[int] = rows[1].tolist()

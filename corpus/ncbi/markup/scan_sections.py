@@ -2,26 +2,8 @@
 
 import numpy as np
 
-from corpus.ncbi.markup.characters import (
-    APOSTROPHE,
-    BANG,
-    BLANK_SPACE,
-    CLASS,
-    CLOSE_BRACKET,
-    DASH,
-    FIRST,
-    GT,
-    LETTER_X,
-    LOWERCASE,
-    NAME,
-    NOT_ASCII,
-    OPEN_BRACKET,
-    QUESTION,
-    QUOTE,
-    SPACE,
-    character_at,
-    word,
-)
+from corpus.ncbi.markup import characters as xml
+from corpus.ncbi.markup.characters import character_at, word
 from corpus.ncbi.markup.kernels import part, word_at
 from corpus.ncbi.markup.scan_state import DEPTH, PROVEN, ROOTS
 from corpus.ncbi.markup.scan_text import copy, put_code
@@ -70,26 +52,28 @@ def _find(raw, i, n, first, second, third):  # type: ignore[no-untyped-def]
 def _end_of_section(raw, i, n):  # type: ignore[no-untyped-def]
     """Return the index of the `>` that ends a comment, instruction, CDATA section or simple DOCTYPE; else -1."""
     kind = raw[i + 2]
-    if raw[i + 1] == QUESTION:
+    if raw[i + 1] == xml.QUESTION:
         for j in range(i + 2, n - 1):
-            if raw[j] == QUESTION and raw[j + 1] == GT:
+            if raw[j] == xml.QUESTION and raw[j + 1] == xml.GT:
                 return j + 1
         return -1
-    if kind == DASH:  # <!--
-        return _find(raw, i + 4, n, DASH, DASH, GT)
-    if kind == OPEN_BRACKET:
-        return _find(raw, i + _CDATA_BYTES, n, CLOSE_BRACKET, CLOSE_BRACKET, GT) if _is_cdata(raw, i) else -1
+    if kind == xml.DASH:  # <!--
+        return _find(raw, i + 4, n, xml.DASH, xml.DASH, xml.GT)
+    if kind == xml.OPEN_BRACKET:
+        if not _is_cdata(raw, i):
+            return -1
+        return _find(raw, i + _CDATA_BYTES, n, xml.CLOSE_BRACKET, xml.CLOSE_BRACKET, xml.GT)
     quote = 0
     for j in range(i, n):
         byte = raw[j]
         if quote:
             if byte == quote:
                 quote = 0
-        elif byte == QUOTE or byte == APOSTROPHE:  # noqa: SIM109  numba compiles no `in` here
+        elif byte == xml.QUOTE or byte == xml.APOSTROPHE:
             quote = byte
-        elif byte == OPEN_BRACKET:  # declarations of its own
+        elif byte == xml.OPEN_BRACKET:  # declarations of its own
             return -1
-        elif byte == GT:
+        elif byte == xml.GT:
             return j
     return -1
 
@@ -97,36 +81,37 @@ def _end_of_section(raw, i, n):  # type: ignore[no-untyped-def]
 @part
 def _is_cdata(raw, i):  # type: ignore[no-untyped-def]
     """Say whether `<![CDATA[` stands at `i`."""
-    return word_at(raw, i) == _CDATA and raw[i + _CDATA_BYTES - 1] == OPEN_BRACKET
+    return word_at(raw, i) == _CDATA and raw[i + _CDATA_BYTES - 1] == xml.OPEN_BRACKET
 
 
 @part
 def _is_plain_section(raw, i, end):  # type: ignore[no-untyped-def]
     """Say whether a comment or instruction inside or behind a root, from `i` to its `>`, is beyond doubt one."""
-    comment = raw[i + 1] == BANG
+    comment = raw[i + 1] == xml.BANG
     if not comment:
-        if not CLASS[raw[i + 2]] & FIRST or raw[i + 2] | LOWERCASE == LETTER_X:  # a target like xml is reserved
+        # A target like xml is reserved.
+        if not xml.CLASS[raw[i + 2]] & xml.FIRST or raw[i + 2] | xml.LOWERCASE == xml.LETTER_X:
             return False
         i += 2
-        while CLASS[raw[i]] & NAME:
+        while xml.CLASS[raw[i]] & xml.NAME:
             i += 1
-        if raw[i] != QUESTION and not CLASS[raw[i]] & SPACE:
+        if raw[i] != xml.QUESTION and not xml.CLASS[raw[i]] & xml.SPACE:
             return False
-    elif raw[i + 2] == DASH and raw[i + 3] == DASH:
+    elif raw[i + 2] == xml.DASH and raw[i + 3] == xml.DASH:
         i += 4
     else:
         return False
     while i < end:
         byte = raw[i]
-        if byte >= NOT_ASCII:
+        if byte >= xml.NOT_ASCII:
             _, width = character_at(raw, i)
             if width == 0:
                 return False
             i += width
             continue
-        if byte < BLANK_SPACE and not CLASS[byte] & SPACE:
+        if byte < xml.BLANK_SPACE and not xml.CLASS[byte] & xml.SPACE:
             return False
-        if byte == DASH and raw[i + 1] == DASH and comment:
+        if byte == xml.DASH and raw[i + 1] == xml.DASH and comment:
             return i == end - 2
         i += 1
     return not comment

@@ -5,26 +5,8 @@ Bytes and an index come in, an index goes out: where the thing read ends, -1 whe
 
 import numpy as np
 
-from corpus.ncbi.markup.characters import (
-    AMPERSAND,
-    APOSTROPHE,
-    BLANK_SPACE,
-    CLASS,
-    COLON,
-    EQUALS,
-    FIRST,
-    GT,
-    LETTER_X,
-    NAME,
-    NOT_ASCII,
-    QUOTE,
-    SLASH,
-    SPACE,
-    VALUE,
-    character_at,
-    reference,
-    word,
-)
+from corpus.ncbi.markup import characters as xml
+from corpus.ncbi.markup.characters import character_at, reference, word
 from corpus.ncbi.markup.kernels import WORD, inlined, is_same, mask_of, part, word_at
 from corpus.ncbi.markup.scan_namespaces import is_declared, take_prefixed
 from corpus.ncbi.markup.scan_state import PROVEN
@@ -84,21 +66,21 @@ _TABLE_FN = np.uint64(hash_name(b"table-fn"))
 def read_name(raw, begin, at):  # type: ignore[no-untyped-def]
     """Return the index behind a name, -1 for none; where its last prefix begins and ends, both -1 without one."""
     i, prefix, colon = begin, -1, -1
-    while CLASS[raw[i]] & NAME:
+    while xml.CLASS[raw[i]] & xml.NAME:
         i += 1
-    if raw[i] == COLON or raw[i] >= NOT_ASCII:
-        while CLASS[raw[i]] & NAME or raw[i] == COLON or raw[i] >= NOT_ASCII:
-            if raw[i] == COLON:
+    if raw[i] == xml.COLON or raw[i] >= xml.NOT_ASCII:
+        while xml.CLASS[raw[i]] & xml.NAME or raw[i] == xml.COLON or raw[i] >= xml.NOT_ASCII:
+            if raw[i] == xml.COLON:
                 if colon >= 0:
                     at[PROVEN] = 0
                 prefix, colon = colon + 1 if colon >= 0 else begin, i
-            elif raw[i] >= NOT_ASCII:
+            elif raw[i] >= xml.NOT_ASCII:
                 at[PROVEN] = 0
             i += 1
-        if colon == i - 1 or (colon >= 0 and not CLASS[raw[colon + 1]] & FIRST):
+        if colon == i - 1 or (colon >= 0 and not xml.CLASS[raw[colon + 1]] & xml.FIRST):
             at[PROVEN] = 0
-    if not CLASS[raw[begin]] & FIRST:
-        if raw[begin] < NOT_ASCII and raw[begin] != COLON:
+    if not xml.CLASS[raw[begin]] & xml.FIRST:
+        if raw[begin] < xml.NOT_ASCII and raw[begin] != xml.COLON:
             return -1, -1, -1
         at[PROVEN] = 0
     if i - begin > _MAX_NAME:
@@ -115,10 +97,10 @@ def read_attributes(raw, i, prefixes, attributes, at, verbatim):  # type: ignore
     count, needs, needs_end = 0, -1, -1
     while True:
         begin = i
-        while CLASS[raw[i]] & SPACE:
+        while xml.CLASS[raw[i]] & xml.SPACE:
             i += 1
-        if raw[i] == GT or (raw[i] == SLASH and raw[i + 1] == GT):
-            i += raw[i] == SLASH
+        if raw[i] == xml.GT or (raw[i] == xml.SLASH and raw[i + 1] == xml.GT):
+            i += raw[i] == xml.SLASH
             break
         if i == begin:
             return -1
@@ -128,7 +110,7 @@ def read_attributes(raw, i, prefixes, attributes, at, verbatim):  # type: ignore
         if i < 0 or not _is_new(raw, begin, colon, end, attributes, count, at):
             return -1
         count += count < MOST_ATTRIBUTES
-        if colon >= 0 or raw[begin] == LETTER_X:
+        if colon >= 0 or raw[begin] == xml.LETTER_X:
             unknown = take_prefixed(raw, prefix, colon, begin, end, value, i - 1, prefixes, at)
             needs, needs_end = (prefix, colon) if unknown else (needs, needs_end)
     if needs >= 0 and not verbatim and not is_declared(raw, needs, needs_end, prefixes, at):
@@ -160,32 +142,32 @@ def _is_new(raw, begin, colon, end, attributes, count, at):  # type: ignore[no-u
 @part
 def _read_value(raw, i):  # type: ignore[no-untyped-def]
     """Return where the value in quotes behind an attribute's name begins, and the index behind it; -1 for none."""
-    while CLASS[raw[i]] & SPACE:
+    while xml.CLASS[raw[i]] & xml.SPACE:
         i += 1
-    if raw[i] != EQUALS:
+    if raw[i] != xml.EQUALS:
         return -1, -1
     i += 1
-    while CLASS[raw[i]] & SPACE:
+    while xml.CLASS[raw[i]] & xml.SPACE:
         i += 1
     quote = raw[i]
-    if quote != QUOTE and quote != APOSTROPHE:
+    if quote != xml.QUOTE and quote != xml.APOSTROPHE:
         return -1, -1
     i += 1
     begin = i
     while True:
         byte = raw[i]
-        if CLASS[byte] & VALUE:
+        if xml.CLASS[byte] & xml.VALUE:
             i += 1
         elif byte == quote:
             return begin, i + 1
-        elif byte == QUOTE or byte == APOSTROPHE:  # noqa: SIM109  numba compiles no `in` here
+        elif byte == xml.QUOTE or byte == xml.APOSTROPHE:
             i += 1
-        elif byte == AMPERSAND:
+        elif byte == xml.AMPERSAND:
             code, i = reference(raw, i)
             if code < 0:
                 return -1, -1
         else:
-            _, width = character_at(raw, i) if byte >= NOT_ASCII else (np.int64(0), 0)
+            _, width = character_at(raw, i) if byte >= xml.NOT_ASCII else (np.int64(0), 0)
             if width == 0:
                 return -1, -1
             i += width
@@ -223,7 +205,7 @@ def mark_of(raw, begin, end, flag):  # type: ignore[no-untyped-def]
     for i in range(begin, end - WORD):
         if word_at(raw, i) == _REF_TYPE:
             i += WORD
-            while i < end and (raw[i] <= BLANK_SPACE or raw[i] == EQUALS):
+            while i < end and (raw[i] <= xml.BLANK_SPACE or raw[i] == xml.EQUALS):
                 i += 1
             stop = i + 1
             while stop < end and raw[stop] != raw[i]:

@@ -2,38 +2,12 @@
 
 import numpy as np
 
-from corpus.ncbi.markup.characters import (
-    AMPERSAND,
-    BLANK_SPACE,
-    CLASS,
-    CLOSE_BRACKET,
-    CODES_OF_3,
-    CODES_OF_4,
-    CONTINUATION,
-    GT,
-    LEAD_OF_2,
-    LEAD_OF_3,
-    LEAD_OF_4,
-    LT,
-    NEWLINE,
-    NOT_ASCII,
-    NOT_PLAIN,
-    ONES,
-    PAYLOAD,
-    PLAIN,
-    RETURN,
-    SPACE,
-    SPACE_BIT,
-    behind_spaces,
-    character_at,
-    is_space,
-    plain_word,
-    reference,
-)
+from corpus.ncbi.markup import characters as xml
+from corpus.ncbi.markup.characters import behind_spaces, character_at, is_space, plain_word, reference
 from corpus.ncbi.markup.kernels import WORD, inlined, part, put_word, word_at
 from corpus.ncbi.markup.scan_state import BLANK, CHARACTERS, DEPTH, MARKS, OUT, PROVEN, SOLID
 
-_COPIED = PLAIN | SPACE
+_COPIED = xml.PLAIN | xml.SPACE
 # Of the spaces of a word: a byte on, the first of them, and how far the last byte and the last bit of a byte are.
 _BYTE = np.uint64(8)
 _FIRST_BYTE = np.uint64(0x80)
@@ -47,10 +21,10 @@ def copy(raw, i, stop, text, at, verbatim):  # type: ignore[no-untyped-def]
 
     Any run of white space becomes one space, unless `verbatim`.
     """
-    while i >= 0 and i < stop and raw[i] != LT and raw[i] != AMPERSAND:
+    while i >= 0 and i < stop and raw[i] != xml.LT and raw[i] != xml.AMPERSAND:
         if not verbatim:
             i = _copy_plain(raw, i, stop, text, at)
-        if i < stop and raw[i] != LT and raw[i] != AMPERSAND:
+        if i < stop and raw[i] != xml.LT and raw[i] != xml.AMPERSAND:
             i = _copy_character(raw, i, stop, text, at, verbatim)
     return i
 
@@ -60,24 +34,24 @@ def _copy_plain(raw, i, stop, text, at):  # type: ignore[no-untyped-def]
     """Copy white space and plain ASCII up to anything else or to `stop`; return where that is."""
     out, characters = at[OUT], at[CHARACTERS]
     solid, blank = at[SOLID], at[BLANK]
-    if CLASS[raw[i]] & SPACE:  # a line break and its indent, as it parts most tags
-        text[out] = BLANK_SPACE
+    if xml.CLASS[raw[i]] & xml.SPACE:  # a line break and its indent, as it parts most tags
+        text[out] = xml.BLANK_SPACE
         out, characters, blank = out + 1 - blank, characters + 1 - blank, 1
         i = behind_spaces(raw, i + 1)
     while i + WORD <= stop:
         octets = word_at(raw, i)
         spaces = plain_word(octets)
-        if spaces == NOT_PLAIN or spaces & (spaces << _BYTE | _FIRST_BYTE * np.uint64(blank)):
+        if spaces == xml.NOT_PLAIN or spaces & (spaces << _BYTE | _FIRST_BYTE * np.uint64(blank)):
             break
         put_word(text, out, octets)
         i, out, characters = i + WORD, out + WORD, characters + WORD
-        solid += WORD - np.int64((spaces >> _LAST_BIT) * ONES >> _LAST_BYTE)
+        solid += WORD - np.int64((spaces >> _LAST_BIT) * xml.ONES >> _LAST_BYTE)
         blank = np.int64(spaces >> _LAST_BYTE >> _LAST_BIT)
     byte = raw[i]
     # Words end too often and too irregularly for a branch on white space.
-    while CLASS[byte] & _COPIED and i < stop:
-        space = (CLASS[byte] & SPACE) >> SPACE_BIT
-        text[out] = BLANK_SPACE if space else byte
+    while xml.CLASS[byte] & _COPIED and i < stop:
+        space = (xml.CLASS[byte] & xml.SPACE) >> xml.SPACE_BIT
+        text[out] = xml.BLANK_SPACE if space else byte
         step = 1 - (space & blank)
         out, characters, solid = out + step, characters + step, solid + 1 - space
         blank, i = space, i + 1
@@ -91,25 +65,25 @@ def _copy_plain(raw, i, stop, text, at):  # type: ignore[no-untyped-def]
 def _copy_character(raw, i, stop, text, at, verbatim):  # type: ignore[no-untyped-def]
     """Copy any one character but `<` and `&`; return the index behind it, -1 for what is none."""
     byte = raw[i]
-    code, width = character_at(raw, i) if byte >= NOT_ASCII else (np.int64(byte), 1)
-    if width == 0 or (byte < BLANK_SPACE and not CLASS[byte] & SPACE):
+    code, width = character_at(raw, i) if byte >= xml.NOT_ASCII else (np.int64(byte), 1)
+    if width == 0 or (byte < xml.BLANK_SPACE and not xml.CLASS[byte] & xml.SPACE):
         return -1
-    space = is_space(code) or byte == RETURN
+    space = is_space(code) or byte == xml.RETURN
     if space and not verbatim:
         if at[BLANK] == 0:
             put_space(text, at)
         return i + width
-    if byte == GT and i > 1 and raw[i - 1] == CLOSE_BRACKET and raw[i - 2] == CLOSE_BRACKET:
+    if byte == xml.GT and i > 1 and raw[i - 1] == xml.CLOSE_BRACKET and raw[i - 2] == xml.CLOSE_BRACKET:
         at[PROVEN] = 0
     out = at[OUT]
-    text[out] = NEWLINE if byte == RETURN else byte  # XML reads CR LF and CR as LF
+    text[out] = xml.NEWLINE if byte == xml.RETURN else byte  # XML reads CR LF and CR as LF
     for j in range(1, width):
         text[out + j] = raw[i + j]
     at[OUT] = out + width
     at[CHARACTERS] += 1
     at[SOLID] += not space
     at[BLANK] = 0
-    return i + width + (byte == RETURN and i + 1 < stop and raw[i + 1] == NEWLINE)
+    return i + width + (byte == xml.RETURN and i + 1 < stop and raw[i + 1] == xml.NEWLINE)
 
 
 @part
@@ -121,35 +95,35 @@ def put_code(code, text, at, verbatim):  # type: ignore[no-untyped-def]
             put_space(text, at)
         return
     out = at[OUT]
-    last = CONTINUATION | code & PAYLOAD
-    if code < NOT_ASCII:
+    last = xml.CONTINUATION | code & xml.PAYLOAD
+    if code < xml.NOT_ASCII:
         text[out] = code
         size = 1
-    elif code < CODES_OF_3:
-        text[out] = LEAD_OF_2 | code >> 6
+    elif code < xml.CODES_OF_3:
+        text[out] = xml.LEAD_OF_2 | code >> 6
         text[out + 1] = last
         size = 2
-    elif code < CODES_OF_4:
-        text[out] = LEAD_OF_3 | code >> 12
-        text[out + 1] = CONTINUATION | code >> 6 & PAYLOAD
+    elif code < xml.CODES_OF_4:
+        text[out] = xml.LEAD_OF_3 | code >> 12
+        text[out + 1] = xml.CONTINUATION | code >> 6 & xml.PAYLOAD
         text[out + 2] = last
         size = 3
     else:
-        text[out] = LEAD_OF_4 | code >> 18
-        text[out + 1] = CONTINUATION | code >> 12 & PAYLOAD
-        text[out + 2] = CONTINUATION | code >> 6 & PAYLOAD
+        text[out] = xml.LEAD_OF_4 | code >> 18
+        text[out + 1] = xml.CONTINUATION | code >> 12 & xml.PAYLOAD
+        text[out + 2] = xml.CONTINUATION | code >> 6 & xml.PAYLOAD
         text[out + 3] = last
         size = 4
     at[OUT] = out + size
     at[CHARACTERS] += 1
-    at[SOLID] += not (space or code == RETURN)
+    at[SOLID] += not (space or code == xml.RETURN)
     at[BLANK] = 0
 
 
 @part
 def put_space(text, at):  # type: ignore[no-untyped-def]
     """Append a space."""
-    text[at[OUT]] = BLANK_SPACE
+    text[at[OUT]] = xml.BLANK_SPACE
     at[OUT] += 1
     at[CHARACTERS] += 1
     at[BLANK] = 1
@@ -169,8 +143,8 @@ def put_mark(mark, text, at):  # type: ignore[no-untyped-def]
 def copy_content(raw, i, n, text, at, verbatim):  # type: ignore[no-untyped-def]
     """Copy text and references up to the next `<` or to the end; return where that is, -1 for what is no text."""
     begin = i
-    while i >= 0 and i < n and raw[i] != LT:
-        if raw[i] == AMPERSAND:
+    while i >= 0 and i < n and raw[i] != xml.LT:
+        if raw[i] == xml.AMPERSAND:
             code, i = reference(raw, i)
             if code < 0:
                 return -1
@@ -179,6 +153,6 @@ def copy_content(raw, i, n, text, at, verbatim):  # type: ignore[no-untyped-def]
             i = copy(raw, i, n, text, at, verbatim)
     if at[DEPTH] == 0:
         for j in range(begin, i):
-            if not CLASS[raw[j]] & SPACE:
+            if not xml.CLASS[raw[j]] & xml.SPACE:
                 at[PROVEN] = 0
     return i

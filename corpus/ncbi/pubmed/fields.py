@@ -9,12 +9,12 @@ CommentsCorrections, which no path of an id goes through.
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 from corpus.ids import normalize_doi, parse_number, parse_pmcid
 from corpus.ncbi.markup.document import Markup
 from corpus.ncbi.markup.parse import BadXmlError
 from corpus.ncbi.markup.paths import Paths
-from corpus.ncbi.pubmed.draft import Draft
 from corpus.ncbi.pubmed.text import NO_LABEL, labelled_parts, line, without_copyright
 from corpus.ncbi.pubmed.vocabulary import RECORDS, VOCABULARY
 from corpus.reasons import RejectReason
@@ -24,7 +24,34 @@ _YEAR = re.compile(r"(?<!\d)(1[5-9]\d\d|20\d\d)(?!\d)")
 _NO_TITLE = re.compile(r"\[?\s*not available\s*\]?\s*\.?", re.IGNORECASE)  # NLM's stand-in for an untranslated title
 _RETRACTED = frozenset({"RetractionIn", "RetractedandRepublishedIn"})  # links that only a retracted record has
 
-_Rule = Callable[[Markup, int, Draft], None]
+
+@dataclass(kw_only=True, slots=True)
+class Draft:
+    """A record while its element is read: what the rules fill in, in any order."""
+
+    pmid: int | None = None
+    version: int = 1
+    title: str = ""
+    book_title: str = ""
+    vernacular_title: str = ""
+    journal: str = ""
+    doi: str | None = None
+    electronic_doi: str | None = None
+    pmcid: int | None = None
+    pmc_id_anywhere: bool = False
+    issue_year: int | None = None
+    article_year: int | None = None
+    abstracts: list[AbstractPart] = field(default_factory=list)
+    copyrights: list[str] = field(default_factory=list)
+    languages: list[str] = field(default_factory=list)
+    publication_types: list[str] = field(default_factory=list)
+    mesh: list[str] = field(default_factory=list)
+    keywords: list[str] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
+    sections: list[str] = field(default_factory=list)  # of a book: the titles of its sections
+
+
+_FieldRule = Callable[[Markup, int, Draft], None]
 
 
 class RecordReader:
@@ -165,12 +192,12 @@ def _parts_of(doc: Markup, element: int) -> list[tuple[str, str, str]]:
     return [(found or label, category, text) for found, text in labelled_parts(doc, element)]
 
 
-def _text_of(field_name: str) -> _Rule:
+def _text_of(field_name: str) -> _FieldRule:
     """Return the rule that sets a field to an element's text."""
     return lambda doc, element, draft: setattr(draft, field_name, line(doc, element))
 
 
-def _add_to(field_name: str) -> _Rule:
+def _add_to(field_name: str) -> _FieldRule:
     """Return the rule that adds an element's text to a list."""
     return lambda doc, element, draft: _append(doc, element, getattr(draft, field_name))
 
@@ -186,7 +213,8 @@ def _read_mesh(doc: Markup, element: int, draft: Draft) -> None:
 
     Names of MeSH hold no markup; they are half of all elements that are read.
     """
-    mesh, text, descriptor, bare = draft.mesh, doc.text, "", False
+    mesh, text = draft.mesh, doc.text
+    descriptor, bare = "", False
     first, stop = element + 1, doc.nexts[element]
     inside = zip(doc.tags[first:stop], doc.starts[first:stop], doc.ends[first:stop], strict=True)
     for tag, start, end in inside:
@@ -232,14 +260,14 @@ def _read_article_id(doc: Markup, element: int, draft: Draft) -> None:
 _DESCRIPTOR, _QUALIFIER = VOCABULARY["DescriptorName"], VOCABULARY["QualifierName"]
 
 
-_ARTICLE: dict[str, _Rule] = {
+_ARTICLE: dict[str, _FieldRule] = {
     "ArticleTitle": _read_title,
     "VernacularTitle": _text_of("vernacular_title"),
     "Abstract": _read_main_abstract,
     "Language": _add_to("languages"),
     "PublicationTypeList/PublicationType": _add_to("publication_types"),
 }
-_CITATION: dict[str, _Rule] = {
+_CITATION: dict[str, _FieldRule] = {
     "MedlineCitation/PMID": _read_pmid,
     "MedlineCitation/Article/Journal/Title": _text_of("journal"),
     "MedlineCitation/Article/Journal/JournalIssue/PubDate/Year": _read_issue_year,
@@ -253,7 +281,7 @@ _CITATION: dict[str, _Rule] = {
     "MedlineCitation/KeywordList/Keyword": _add_to("keywords"),
     "PubmedData/ArticleIdList/ArticleId": _read_article_id,
 }
-_BOOK: dict[str, _Rule] = {
+_BOOK: dict[str, _FieldRule] = {
     "BookDocument/PMID": _read_pmid,
     "BookDocument/ArticleIdList/ArticleId": _read_article_id,
     "BookDocument/Book/BookTitle": _text_of("book_title"),

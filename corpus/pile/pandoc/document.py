@@ -17,8 +17,8 @@ from typing import Any
 
 Inline = tuple[Any, ...]
 Inlines = list[Inline]
-Block = tuple[Any, ...]
-Blocks = list[Block]
+PandocBlock = tuple[Any, ...]
+PandocBlocks = list[PandocBlock]
 Attributes = tuple[str, tuple[str, ...], tuple[tuple[str, str], ...]]
 
 SPACE: Inline = ("Space",)

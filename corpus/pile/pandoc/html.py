@@ -6,14 +6,14 @@ None of 2,394 real articles has such a table; the words are kept, formulas stay 
 from collections.abc import Callable
 from html import escape
 
-from corpus.pile.pandoc.document import Attributes, Block, Blocks, Inline, Inlines
+from corpus.pile.pandoc.document import Attributes, Inline, Inlines, PandocBlock, PandocBlocks
 
 _INLINE_TAGS = {"Emph": "em", "Strong": "strong", "Strikeout": "del", "Superscript": "sup", "Subscript": "sub"}
 _BLOCK_TAGS = {"BulletList": "ul", "OrderedList": "ol"}
 _ALIGNMENTS = {"AlignLeft": "left", "AlignRight": "right", "AlignCenter": "center"}
 
 
-def html_table(table: Block) -> list[str]:
+def html_table(table: PandocBlock) -> list[str]:
     """Return a table as lines of HTML."""
     caption, aligns = table[1:3]
     header, rows = table[4:]
@@ -27,7 +27,7 @@ def html_table(table: Block) -> list[str]:
     return "".join(parts).split("\n")
 
 
-def _row(cells: list[Blocks], aligns: list[str], tag: str, name: str) -> str:
+def _row(cells: list[PandocBlocks], aligns: list[str], tag: str, name: str) -> str:
     made = []
     for blocks, align in zip(cells, aligns, strict=True):
         side = _ALIGNMENTS.get(align)
@@ -36,11 +36,11 @@ def _row(cells: list[Blocks], aligns: list[str], tag: str, name: str) -> str:
     return f'<tr class="{name}">{"".join(made)}</tr>'
 
 
-def _blocks(blocks: Blocks) -> str:
+def _blocks(blocks: PandocBlocks) -> str:
     return "".join([_block(block) for block in blocks])
 
 
-def _block(block: Block) -> str:
+def _block(block: PandocBlock) -> str:
     kind = block[0]
     if kind == "Plain":
         return _inlines(block[1])

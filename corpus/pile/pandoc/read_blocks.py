@@ -8,7 +8,7 @@ paragraph in two, so that a list inside a paragraph is glued to it.
 import re
 from collections.abc import Callable
 
-from corpus.pile.pandoc.document import SPACE, Block, Blocks, Inlines, append, from_text, join, trim
+from corpus.pile.pandoc.document import SPACE, Inlines, PandocBlock, PandocBlocks, append, from_text, join, trim
 from corpus.pile.pandoc.read_inlines import PandocInlineReader, image
 from corpus.pile.pandoc.read_tables import read_table
 from corpus.pile.pandoc.tree import Node
@@ -25,18 +25,18 @@ class BlockReader:
     """Reads one article."""
 
     def __init__(self) -> None:
-        self.front_notes: dict[str, list[Blocks]] = {}  # footnotes of the front matter, by the field they are in
+        self.front_notes: dict[str, list[PandocBlocks]] = {}  # footnotes of the front matter, by the field they are in
         self._level = 0  # of the section around
         self._inlines = PandocInlineReader(self.content)
 
-    def content(self, node: Node) -> Blocks:
+    def content(self, node: Node) -> PandocBlocks:
         """Return what an element holds as blocks."""
-        blocks: Blocks = []
+        blocks: PandocBlocks = []
         for child in node.children:
             blocks += self.block(child)
         return blocks
 
-    def block(self, node: Node | str) -> Blocks:
+    def block(self, node: Node | str) -> PandocBlocks:
         """Return one node as blocks."""
         if isinstance(node, str):
             return [("Plain", trim(from_text(node)))] if node.strip() else []
@@ -45,9 +45,9 @@ class BlockReader:
         rule = _RULES.get(node.name)
         return self.content(node) if rule is None else rule(self, node)
 
-    def mixed(self, container: str, node: Node) -> Blocks:
+    def mixed(self, container: str, node: Node) -> PandocBlocks:
         """Return an element's inline content in blocks of a kind, with the blocks inside where they stand."""
-        blocks: Blocks = []
+        blocks: PandocBlocks = []
         run: list[Node | str] = []
         for child in [*node.children, None]:
             if child is not None and not (isinstance(child, Node) and child.name == "p"):
@@ -65,7 +65,7 @@ class BlockReader:
         """Return what an element holds as one run of inlines."""
         return self._inlines.trimmed(node)
 
-    def _metadata(self, node: Node) -> Blocks:
+    def _metadata(self, node: Node) -> PandocBlocks:
         title = node.find("article-title")
         if title is not None:
             self.front_notes["title"] = notes_in(self.inlines(title))
@@ -74,15 +74,15 @@ class BlockReader:
             self.front_notes["author"] = notes
         return []
 
-    def _paragraph(self, node: Node) -> Blocks:
+    def _paragraph(self, node: Node) -> PandocBlocks:
         return self.mixed("Para", node)
 
-    def _code(self, node: Node) -> Blocks:
+    def _code(self, node: Node) -> PandocBlocks:
         language = node.get("language")
         attributes = (node.get("id"), (language,) if language else (), ())
         return [("CodeBlock", attributes, node.all_text().strip("\n\r"))]
 
-    def _quote(self, node: Node) -> Blocks:
+    def _quote(self, node: Node) -> PandocBlocks:
         blocks = self.content(node)
         attribution = node.element("attribution")
         if attribution is not None:
@@ -91,7 +91,7 @@ class BlockReader:
             blocks.append(("Para", inlines))
         return [("BlockQuote", blocks)]
 
-    def _list(self, node: Node) -> Blocks:
+    def _list(self, node: Node) -> PandocBlocks:
         items = [self.content(item) for item in node.elements("list-item")]
         kind = node.get("list-type")
         if kind == "bullet":
@@ -102,7 +102,7 @@ class BlockReader:
         style = _NUMBERED.get(kind, "DefaultStyle")
         return [("OrderedList", (1 if start is None else start, style), items)]
 
-    def _definitions(self, node: Node) -> Blocks:
+    def _definitions(self, node: Node) -> PandocBlocks:
         entries = []
         for item in node.elements("def-item"):
             terms: Inlines = []
@@ -112,23 +112,23 @@ class BlockReader:
             entries.append((terms, [self.content(definition) for definition in item.elements("def")]))
         return [("DefinitionList", entries)]
 
-    def _section(self, node: Node) -> Blocks:
+    def _section(self, node: Node) -> PandocBlocks:
         return self._headed(node, self._level + 1)
 
-    def _headed(self, node: Node, level: int) -> Blocks:
+    def _headed(self, node: Node, level: int) -> PandocBlocks:
         title = node.element("title")
         if title is None and (info := node.element("info")) is not None:
             title = info.element("title")
-        header: Block = ("Header", level, (node.get("id"), (), ()), self.inlines(title) if title else [])
+        header: PandocBlock = ("Header", level, (node.get("id"), (), ()), self.inlines(title) if title else [])
         outside, self._level = self._level, level
         blocks = self.content(node)
         self._level = outside
         return [header, *blocks]
 
-    def _graphic(self, node: Node) -> Blocks:
+    def _graphic(self, node: Node) -> PandocBlocks:
         return [("Para", [image(node, None)])]
 
-    def _figure(self, node: Node) -> Blocks:
+    def _figure(self, node: Node) -> PandocBlocks:
         graphics = node.elements("graphic")
         if len(graphics) != 1:
             return [("Div", (node.get("id"), ("fig",), ()), self.content(node))]
@@ -139,13 +139,13 @@ class BlockReader:
             lines += [[("LineBreak",)], self.inlines(part)] if lines else [self.inlines(part)]
         return [("Para", [image(graphics[0], (join(lines), node.get("id")))])]
 
-    def _group(self, node: Node) -> Blocks:
+    def _group(self, node: Node) -> PandocBlocks:
         return [("Div", (node.get("id"), (node.name,), ()), self.content(node))]
 
-    def _caption(self, node: Node) -> Blocks:
+    def _caption(self, node: Node) -> PandocBlocks:
         return [("Div", (node.get("id"), ("caption",), ()), self._headed(node, _CAPTION_LEVEL))]
 
-    def _table(self, node: Node) -> Blocks:
+    def _table(self, node: Node) -> PandocBlocks:
         return [read_table(node, cell=lambda cell: self.mixed("Plain", cell), inlines=self.inlines)]
 
 
@@ -157,9 +157,9 @@ def _number(text: str) -> int | None:
     return int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else None
 
 
-def notes_in(inlines: Inlines) -> list[Blocks]:
+def notes_in(inlines: Inlines) -> list[PandocBlocks]:
     """Return the footnotes in inlines, in their order."""
-    notes: list[Blocks] = []
+    notes: list[PandocBlocks] = []
     for inline in inlines:
         if inline[0] == "Note":
             notes.append(inline[1])
@@ -168,7 +168,7 @@ def notes_in(inlines: Inlines) -> list[Blocks]:
     return notes
 
 
-_RULES: dict[str, Callable[[BlockReader, Node], Blocks]] = {
+_RULES: dict[str, Callable[[BlockReader, Node], PandocBlocks]] = {
     "journal-meta": BlockReader._metadata,
     "article-meta": BlockReader._metadata,
     "custom-meta": BlockReader._metadata,

@@ -6,9 +6,9 @@ from corpus.pile.pandoc.document import (
     LINE_BREAK,
     NO_ATTRIBUTES,
     Attributes,
-    Block,
-    Blocks,
     Inlines,
+    PandocBlock,
+    PandocBlocks,
     append,
     from_text,
     trim,
@@ -26,7 +26,7 @@ _WRAPPED = {
 }
 _CODE = frozenset({"code", "monospace"})
 
-ReadBlocks = Callable[[Node], Blocks]
+ReadBlocks = Callable[[Node], PandocBlocks]
 
 
 class PandocInlineReader:
@@ -55,15 +55,6 @@ class PandocInlineReader:
             return [("Code", ("", (), ()), node.all_text())]
         rule = _RULES.get(name)
         return self.trimmed(node) if rule is None else rule(self, node)
-
-    def _underline(self, node: Node) -> Inlines:
-        return [("Span", ("", ("underline",), ()), self.trimmed(node))]
-
-    def _break(self, node: Node) -> Inlines:
-        return [LINE_BREAK]
-
-    def _graphic(self, node: Node) -> Inlines:
-        return [image(node, None)]
 
     def _quote(self, node: Node) -> Inlines:
         self._double = not self._double
@@ -102,17 +93,14 @@ class PandocInlineReader:
     def _math(self, node: Node) -> Inlines:
         return [("Math", False, to_tex(node))] if node.prefix == "mml" else self.trimmed(node)
 
-    def _tex(self, node: Node) -> Inlines:
-        return [("Math", False, node.own_text())]
-
     def _footnote(self, node: Node) -> Inlines:
         return [("Note", self._read_blocks(node))]
 
 
 _RULES: dict[str, Callable[[PandocInlineReader, Node], Inlines]] = {
-    "underline": PandocInlineReader._underline,
-    "break": PandocInlineReader._break,
-    "inline-graphic": PandocInlineReader._graphic,
+    "underline": lambda reader, node: [("Span", ("", ("underline",), ()), reader.trimmed(node))],
+    "break": lambda reader, node: [LINE_BREAK],
+    "inline-graphic": lambda reader, node: [image(node, None)],
     "disp-quote": PandocInlineReader._quote,
     "xref": PandocInlineReader._reference,
     "ext-link": PandocInlineReader._external,
@@ -121,12 +109,12 @@ _RULES: dict[str, Callable[[PandocInlineReader, Node], Inlines]] = {
     "disp-formula": PandocInlineReader._formula,
     "inline-formula": PandocInlineReader._formula,
     "math": PandocInlineReader._math,
-    "tex-math": PandocInlineReader._tex,
+    "tex-math": lambda reader, node: [("Math", False, node.own_text())],
     "fn": PandocInlineReader._footnote,
 }
 
 
-def image(node: Node, figure: tuple[Inlines, str] | None) -> Block:
+def image(node: Node, figure: tuple[Inlines, str] | None) -> PandocBlock:
     """Return a graphic as an image; `figure` is the caption and the id of the figure it stands for."""
     title = node.get("title")
     if figure is None:

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 
-from corpus.pile.pandoc.document import Block, Blocks, Inlines
+from corpus.pile.pandoc.document import Inlines, PandocBlock, PandocBlocks
 from corpus.pile.pandoc.tree import Node
 
 _ALIGNMENTS = {"left": "AlignLeft", "right": "AlignRight", "center": "AlignCenter"}
 _DEFAULT = "AlignDefault"
 
 
-def read_table(node: Node, *, cell: Callable[[Node], Blocks], inlines: Callable[[Node], Inlines]) -> Block:
+def read_table(node: Node, *, cell: Callable[[Node], PandocBlocks], inlines: Callable[[Node], Inlines]) -> PandocBlock:
     """Return a table: caption, alignments, relative widths, header cells, rows of cells."""
     titled = node.element("title", "caption")
     caption = inlines(titled) if titled is not None else []
@@ -31,14 +31,14 @@ def read_table(node: Node, *, cell: Callable[[Node], Blocks], inlines: Callable[
     return ("Table", caption, aligns[:both], widths[:both], *_resized([header, *rows], both))
 
 
-def _resized(rows: list[list[Blocks]], width: int) -> tuple[list[Blocks], list[list[Blocks]]]:
+def _resized(rows: list[list[PandocBlocks]], width: int) -> tuple[list[PandocBlocks], list[list[PandocBlocks]]]:
     """Return the header and the rows with as many cells as there are columns: cells beyond them are lost."""
-    padding: list[Blocks] = [[]] * width
+    padding: list[PandocBlocks] = [[]] * width
     resized = [[*row, *padding][:width] for row in rows]
     return resized[0], resized[1:]
 
 
-def _row(row: Node, cell: Callable[[Node], Blocks]) -> list[Blocks]:
+def _row(row: Node, cell: Callable[[Node], PandocBlocks]) -> list[PandocBlocks]:
     return [cell(entry) for entry in row.elements("entry", "td", "th")]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from corpus.pile.pandoc.document import LINE_BREAK, SPACE, Block, Blocks, Inline, Inlines, plain_text
+from corpus.pile.pandoc.document import LINE_BREAK, SPACE, Inline, Inlines, PandocBlock, PandocBlocks, plain_text
 from corpus.pile.pandoc.layout import Layout, width_of
 from corpus.pile.pandoc.write_inlines import InlineWriter, attributes_text
 from corpus.pile.pandoc.write_tables import write_table
@@ -22,7 +22,7 @@ class BlockWriter:
         self._in_list = False
         self._idents: set[str] = set()  # that headings have taken
 
-    def document(self, blocks: Blocks, front_notes: list[Blocks]) -> str:
+    def document(self, blocks: PandocBlocks, front_notes: list[PandocBlocks]) -> str:
         """Return a document with its footnotes, those of the front matter first; lines end with a line end."""
         self.inlines.notes += front_notes
         self.blocks(blocks)
@@ -36,7 +36,7 @@ class BlockWriter:
             lines.pop()
         return "\n".join(lines) + "\n"
 
-    def cell(self, blocks: Blocks) -> list[str]:
+    def cell(self, blocks: PandocBlocks) -> list[str]:
         """Return the blocks of a table cell as lines of their own."""
         outside, self._page = self._page, Layout()
         self.blocks(blocks)
@@ -44,7 +44,7 @@ class BlockWriter:
         self._page = outside
         return lines
 
-    def blocks(self, blocks: Blocks) -> None:
+    def blocks(self, blocks: PandocBlocks) -> None:
         """Write blocks one after the other."""
         before = ""
         for block in blocks:
@@ -59,17 +59,17 @@ class BlockWriter:
                 kind = "Para"
             _WRITERS[kind](self, block)
 
-    def _plain(self, block: Block) -> None:
+    def _plain(self, block: PandocBlock) -> None:
         text = self.inlines.paragraph(block[1])
         if text:
             self._page.text(text)
         self._page.end_line()
 
-    def _paragraph(self, block: Block) -> None:
+    def _paragraph(self, block: PandocBlock) -> None:
         self._plain(block)
         self._page.blank_line()
 
-    def _header(self, block: Block) -> None:
+    def _header(self, block: PandocBlock) -> None:
         level, attributes, inlines = block[1:]
         text = self.inlines.write(_without_breaks(inlines))
         ident = self._ident(plain_text(inlines))
@@ -94,7 +94,7 @@ class BlockWriter:
         self._idents.add(ident)
         return ident
 
-    def _div(self, block: Block) -> None:
+    def _div(self, block: PandocBlock) -> None:
         mark = attributes_text(block[1])
         if mark:
             self._page.text(f"::: {mark}")
@@ -105,7 +105,7 @@ class BlockWriter:
             self._page.text(":::")
         self._page.blank_line()
 
-    def _hang(self, start: str, blocks: Blocks, *, in_list: bool = True, indent: int = _TAB) -> None:
+    def _hang(self, start: str, blocks: PandocBlocks, *, in_list: bool = True, indent: int = _TAB) -> None:
         """Write blocks behind a mark, and the lines after the first indented."""
         self._page.text(start)
         outside, self._in_list = self._in_list, in_list
@@ -113,13 +113,13 @@ class BlockWriter:
             self.blocks(blocks)
         self._in_list = outside
 
-    def _bullets(self, block: Block) -> None:
+    def _bullets(self, block: PandocBlock) -> None:
         self._items(["- "] * len(block[1]), block[1])
 
-    def _numbered(self, block: Block) -> None:
+    def _numbered(self, block: PandocBlock) -> None:
         self._items(markers(block[1][0], block[1][1], len(block[2])), block[2])
 
-    def _items(self, marks: list[str], items: list[Blocks]) -> None:
+    def _items(self, marks: list[str], items: list[PandocBlocks]) -> None:
         tight = _is_tight(items)
         for mark, item in zip(marks, items, strict=True):
             self._hang(mark.ljust(_TAB) if len(mark) < _TAB else mark + " ", item)
@@ -129,7 +129,7 @@ class BlockWriter:
                 self._page.blank_line()
         self._page.blank_line()
 
-    def _definitions(self, block: Block) -> None:
+    def _definitions(self, block: PandocBlock) -> None:
         outside, self._in_list = self._in_list, True
         for term, definitions in block[1]:
             tight = bool(definitions and definitions[0] and definitions[0][0][0] == "Plain")
@@ -147,12 +147,12 @@ class BlockWriter:
         self._in_list = outside
         self._page.blank_line()
 
-    def _quote(self, block: Block) -> None:
+    def _quote(self, block: PandocBlock) -> None:
         with self._page.prefixed("> "):
             self.blocks(block[1])
         self._page.blank_line()
 
-    def _code(self, block: Block) -> None:
+    def _code(self, block: PandocBlock) -> None:
         _, attributes, text = block
         mark = attributes_text(attributes)
         if mark:
@@ -162,7 +162,7 @@ class BlockWriter:
                 self._page.text(text)
         self._page.blank_line()
 
-    def _table(self, block: Block) -> None:
+    def _table(self, block: PandocBlock) -> None:
         lines, indent = write_table(block, self.cell)
         caption = self.inlines.write(block[1])
         with self._page.prefixed(" " * indent):
@@ -175,7 +175,7 @@ class BlockWriter:
         self._page.blank_line()
 
 
-_WRITERS: dict[str, Callable[[BlockWriter, Block], None]] = {
+_WRITERS: dict[str, Callable[[BlockWriter, PandocBlock], None]] = {
     "Plain": BlockWriter._plain,
     "Para": BlockWriter._paragraph,
     "Header": BlockWriter._header,
@@ -207,11 +207,11 @@ def _spaced(inline: Inline) -> Inline:
     return tuple(_without_breaks(part) if isinstance(part, list) else part for part in inline)
 
 
-def _is_tight(items: list[Blocks]) -> bool:
+def _is_tight(items: list[PandocBlocks]) -> bool:
     return all(item and item[0][0] == "Plain" for item in items)
 
 
-def _ends_with_tight_list(item: Blocks) -> bool:
+def _ends_with_tight_list(item: PandocBlocks) -> bool:
     if len(item) != 2 or item[0][0] != "Plain" or item[1][0] not in ("BulletList", "OrderedList"):
         return False
     return _is_tight(item[1][-1])

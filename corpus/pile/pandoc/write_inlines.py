@@ -6,9 +6,9 @@ quotation marks, dashes and ellipses become plain ones (extension `smart`).
 
 import re
 from collections.abc import Callable
+from urllib.parse import quote
 
-from corpus.pile.pandoc.document import Attributes, Blocks, Inline, Inlines
-from corpus.pile.pandoc.uris import is_uri, percent_encode
+from corpus.pile.pandoc.document import Attributes, Inline, Inlines, PandocBlocks
 
 _SPECIAL = re.compile(r"[<>@\\`*_\[\]#|^~$'\".\-‘’“”–—…]")
 _ESCAPED = re.compile(r"[<>\\`*_\[\]#|^~$'\"]|-(?=-)|\.\.\.|@(?=_)|@(?=\w)")
@@ -22,12 +22,31 @@ _DIGITS, _ROMAN = r"[0-9]{1,9}", r"m{0,4}(?:cm|cd|d?c{0,4})(?:xc|xl|l?x{0,4})(?:
 _NUMERAL = rf"(?:\#|@[\w-]*|{_DIGITS}|[a-z]|[A-Z]|(?=[a-z]){_ROMAN}|(?=[A-Z])(?i:{_ROMAN}))"
 _MARKER = re.compile(rf"\({_NUMERAL}\)|{_NUMERAL}\)|(?![A-Z]\.){_NUMERAL}\.")
 
+# Only a URI that is its link's own text is written as `<address>`: one of the schemes that pandoc knows and PMC's
+# articles use.
+_SCHEMES = frozenset(
+    re.split(
+        r"\s+",
+        """acct cid coap crid data dav dict dns doi file ftp geo git go gopher h323 hdl http https iax icap im imap info
+        ipp irc isbn jabber javascript ldap magnet mailto mid mms news nfs nntp pmid pop rsync rtmp rtsp sftp sip sips
+        sms smb ssh svn tag tel telnet tftp urn view-source vnc webcal ws wss xmpp""",
+    )
+)
+_CHARS = r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2})"
+_HOST = r"(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*"
+_USER = r"(?:(?:[A-Za-z0-9\-._~!$&'()*+,;=:]|%[0-9A-Fa-f]{2})*@)?"
+_URI = re.compile(
+    rf"([A-Za-z][A-Za-z0-9+.\-]*):(?://{_USER}{_HOST}(?::[0-9]*)?(?:/{_CHARS}*)*|/?{_CHARS}+(?:/{_CHARS}*)*|/?)"
+    rf"(?:\?(?:{_CHARS}|[/?])*)?(?:#(?:{_CHARS}|[/?])*)?"
+)
+_UNSAFE = re.compile(r'[\s<>|"{}\[\]^`]')
+
 
 class InlineWriter:
     """Writes inlines; footnotes are collected and written by whoever owns the writer."""
 
     def __init__(self) -> None:
-        self.notes: list[Blocks] = []
+        self.notes: list[PandocBlocks] = []
         self._keep_spaces = False  # inside super- and subscripts, where a space must be escaped
 
     def write(self, inlines: Inlines) -> str:
@@ -73,9 +92,6 @@ class InlineWriter:
     def _small_caps(self, inline: Inline) -> str:
         return f"[{self.write(inline[1])}]{{.smallcaps}}" if inline[1] else ""
 
-    def _span(self, inline: Inline) -> str:
-        return f"[{self.write(inline[2])}]{attributes_text(inline[1]) or '{}'}"
-
     def _quoted(self, inline: Inline) -> str:
         mark = '"' if inline[1] else "'"
         return mark + self.write(inline[2]) + mark
@@ -90,9 +106,6 @@ class InlineWriter:
         mark = "$$" if inline[1] else "$"
         return mark + inline[2] + mark
 
-    def _break(self, inline: Inline) -> str:
-        return "\\\n"
-
     def _cite(self, inline: Inline) -> str:
         if not inline[1]:
             return self.write(inline[2])
@@ -103,7 +116,7 @@ class InlineWriter:
         url, title = inline[3:]
         text = self.write(inlines)
         address = url.removeprefix("mailto:")
-        if len(inlines) == 1 and inlines[0][0] == "Str" and percent_encode(inlines[0][1]) == address and is_uri(url):
+        if len(inlines) == 1 and inlines[0][0] == "Str" and _percent_encode(inlines[0][1]) == address and _is_uri(url):
             return f"<{address}>"
         named = f' "{title}"' if title else ""
         return f"[{text}]({url}{named}){attributes_text(attributes)}"
@@ -124,11 +137,11 @@ _WRITERS: dict[str, Callable[[InlineWriter, Inline], str]] = {
     **dict.fromkeys(_MARKS, InlineWriter._marked),
     **dict.fromkeys(_SCRIPTS, InlineWriter._script),
     "SmallCaps": InlineWriter._small_caps,
-    "Span": InlineWriter._span,
+    "Span": lambda writer, inline: f"[{writer.write(inline[2])}]{attributes_text(inline[1]) or '{}'}",
     "Quoted": InlineWriter._quoted,
     "Code": InlineWriter._code,
     "Math": InlineWriter._math,
-    "LineBreak": InlineWriter._break,
+    "LineBreak": lambda writer, inline: "\\\n",
     "Cite": InlineWriter._cite,
     "Link": InlineWriter._link,
     "Image": InlineWriter._image,
@@ -149,9 +162,18 @@ def attributes_text(attributes: Attributes) -> str:
     ident, classes, pairs = attributes
     words = ["#" + ident] if ident else []
     words += ["." + name for name in classes]
-    words += [f'{name}="{_attribute_value(value)}"' for name, value in pairs]
+    for name, value in pairs:
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        words.append(f'{name}="{escaped}"')
     return "{" + " ".join(words) + "}" if words else ""
 
 
-def _attribute_value(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"')
+def _percent_encode(text: str) -> str:
+    """Return an address with white space and the delimiters of markup encoded."""
+    return _UNSAFE.sub(lambda found: quote(found[0], safe=""), text) if _UNSAFE.search(text) else text
+
+
+def _is_uri(text: str) -> bool:
+    """Say whether a text is a whole URI of a known scheme."""
+    found = _URI.fullmatch(_percent_encode(text))
+    return found is not None and found[1].lower() in _SCHEMES

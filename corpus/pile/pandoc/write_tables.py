@@ -5,16 +5,16 @@ A cell is a list of lines. Without wrapping a column is as wide as its widest li
 
 from collections.abc import Callable
 
-from corpus.pile.pandoc.document import Block, Blocks, Inlines
+from corpus.pile.pandoc.document import Inlines, PandocBlock, PandocBlocks
 from corpus.pile.pandoc.html import html_table
 from corpus.pile.pandoc.layout import pad, width_of
 
 _PAGE_WIDTH = 72
 _SIMPLE_INDENT = 2
-_Cell = list[str]
+_CellLines = list[str]
 
 
-def write_table(table: Block, cell: Callable[[Blocks], _Cell]) -> tuple[list[str], int]:
+def write_table(table: PandocBlock, cell: Callable[[PandocBlocks], _CellLines]) -> tuple[list[str], int]:
     """Return the lines of a table, without its caption, and the columns by which they are indented."""
     aligns, widths = table[2:4]
     header, rows = table[4:]
@@ -34,12 +34,12 @@ def write_table(table: Block, cell: Callable[[Blocks], _Cell]) -> tuple[list[str
 
 
 def _cells(
-    header: list[Blocks], rows: list[list[Blocks]], cell: Callable[[Blocks], _Cell]
-) -> tuple[list[_Cell], list[list[_Cell]]]:
+    header: list[PandocBlocks], rows: list[list[PandocBlocks]], cell: Callable[[PandocBlocks], _CellLines]
+) -> tuple[list[_CellLines], list[list[_CellLines]]]:
     return [cell(blocks) for blocks in header], [[cell(blocks) for blocks in row] for row in rows]
 
 
-def _is_simple(blocks: Blocks) -> bool:
+def _is_simple(blocks: PandocBlocks) -> bool:
     if not blocks:
         return True
     return len(blocks) == 1 and blocks[0][0] in ("Plain", "Para") and not _has_break(blocks[0][1])
@@ -52,15 +52,15 @@ def _has_break(inlines: Inlines) -> bool:
     return False
 
 
-def _widest(lines: _Cell) -> int:
+def _widest(lines: _CellLines) -> int:
     return max([width_of(line) for line in lines], default=0)
 
 
 def _ruled(
     aligns: list[str],
     widths: list[float],
-    header: list[_Cell],
-    rows: list[list[_Cell]],
+    header: list[_CellLines],
+    rows: list[list[_CellLines]],
     *,
     multiline: bool,
     headless: bool,
@@ -85,7 +85,7 @@ def _ruled(
     return lines
 
 
-def _ruled_row(row: list[_Cell], aligns: list[str], columns: list[int]) -> list[str]:
+def _ruled_row(row: list[_CellLines], aligns: list[str], columns: list[int]) -> list[str]:
     """Return the lines of one row: every cell but the last is padded to its column."""
     height = max(1, *[len(cell) for cell in row]) if len(row) > 1 else len(row[0])
     lines = []
@@ -109,7 +109,7 @@ def _aligned(line: str, align: str, width: int, there: bool) -> str:
 
 
 def _grid(
-    aligns: list[str], widths: list[float], header: list[_Cell], rows: list[list[_Cell]], *, headless: bool
+    aligns: list[str], widths: list[float], header: list[_CellLines], rows: list[list[_CellLines]], *, headless: bool
 ) -> list[str]:
     """Return a table drawn with lines around its cells."""
     columns = [max([_widest(cell) for cell in column]) for column in zip(header, *rows, strict=True)]
@@ -133,7 +133,7 @@ def _rule(dash: str, aligns: list[str] | None, columns: list[int]) -> str:
     return "+" + "+".join(parts) + "+"
 
 
-def _grid_row(row: list[_Cell], columns: list[int]) -> list[str]:
+def _grid_row(row: list[_CellLines], columns: list[int]) -> list[str]:
     height = max(1, *[len(cell) for cell in row]) if row else 1
     return [
         "| "

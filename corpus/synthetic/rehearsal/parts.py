@@ -13,14 +13,13 @@ import numpy.typing as npt
 import pyarrow as pa
 from scipy.special import ndtri
 
+from corpus.arrays.types import Numbers
 from corpus.assemble.inputs import BATCH_ROWS, KEY_COLUMNS
 from corpus.records import AbstractPart, Block, Float, Kind, Record, Source
 from corpus.stage.cpu_meter import metered
 from corpus.storage.schema import schema_of
 from corpus.synthetic.rehearsal import statistics
 from corpus.synthetic.rehearsal.texts import Seeds, mixed, texts, units
-
-Rows = npt.NDArray[np.int64]
 
 _GOLDEN = 0.6180339887498949
 _LABELS = ("BACKGROUND", "METHODS", "RESULTS", "CONCLUSIONS")
@@ -94,7 +93,7 @@ class RehearsedParts:
             parts.append(_Stretch(stem, "article", start, end))
         return parts
 
-    def _citations_of(self, kind: str, numbers: Rows) -> Rows:
+    def _citations_of(self, kind: str, numbers: Numbers) -> Numbers:
         """Return which citation each record is about: an update revises one, an article is the full text of one."""
         if kind == "update":  # a walk by an odd stride without a common factor meets each citation at most once
             stride = int(self.num_citations * _GOLDEN) | 1
@@ -108,7 +107,7 @@ class RehearsedParts:
     def _stride(self) -> int:
         return max(1, self.num_citations // max(1, self.num_articles))
 
-    def _ids(self, kind: str, numbers: Rows, start: int) -> dict[str, Any]:
+    def _ids(self, kind: str, numbers: Numbers, start: int) -> dict[str, Any]:
         """Return the key columns of records, and those of their other ids."""
         about = self._citations_of(kind, numbers)
         seeds = mixed(about.astype(np.uint64), self.seed)
@@ -135,7 +134,7 @@ class RehearsedParts:
             "doi": pa.array([f"10.1000/j.{number}" for number in about.tolist()], pa.string(), mask=~with_doi),
         }
 
-    def _batch(self, kind: str, numbers: Rows, start: int) -> pa.RecordBatch:
+    def _batch(self, kind: str, numbers: Numbers, start: int) -> pa.RecordBatch:
         columns = self._ids(kind, numbers, start)
         about = self._citations_of(kind, numbers).astype(np.uint64)
         own = mixed(about, self.seed)
@@ -250,11 +249,11 @@ def _same(value: str, count: int) -> pa.Array:
     return pa.array([value]).take(pa.array(np.zeros(count, np.int64)))
 
 
-def _lengths(lists: pa.ListArray) -> Rows:
+def _lengths(lists: pa.ListArray) -> Numbers:
     return np.diff(np.asarray(lists.offsets)).astype(np.int64)
 
 
-def _list_of(row: type, counts: Rows, **columns: pa.Array) -> pa.ListArray:
+def _list_of(row: type, counts: Numbers, **columns: pa.Array) -> pa.ListArray:
     """Return lists of structs, so many of them in each list."""
     schema = schema_of(row)
     count = int(counts.sum())
@@ -266,14 +265,14 @@ def _list_of(row: type, counts: Rows, **columns: pa.Array) -> pa.ListArray:
     return pa.ListArray.from_arrays(pa.array(offsets), values, type=pa.list_(element))
 
 
-def _lists(counts: Rows, lists: pa.ListArray) -> pa.ListArray:
+def _lists(counts: Numbers, lists: pa.ListArray) -> pa.ListArray:
     """Return lists of which those with a count of 0 are emptied."""
     kept = np.repeat(counts > 0, _lengths(lists))
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), lists.values.filter(pa.array(kept)), type=lists.type)
 
 
-def _words(counts: Rows, word: str) -> pa.ListArray:
+def _words(counts: Numbers, word: str) -> pa.ListArray:
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
     element = pa.field("element", pa.string(), nullable=False)
     return pa.ListArray.from_arrays(pa.array(offsets), _same(word, int(counts.sum())), type=pa.list_(element))

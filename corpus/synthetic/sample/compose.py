@@ -124,7 +124,10 @@ def _back_text(author: Author, kind: str) -> str:
 def _body(author: Author, figures: int, tables: int) -> tuple[SampleSection, ...]:
     """Return the sections of an article; every figure and table stands somewhere in the results."""
     rng = author.rng
-    floats = [_figure(author, number) for number in range(1, figures + 1)]
+    floats = [
+        SampleBlock(kind="figure", figure=SampleFigure(number=number, caption=author.sentence("caption")))
+        for number in range(1, figures + 1)
+    ]
     floats += [_table(author, number) for number in range(1, tables + 1)]
     parts = rng.randint(2, 4)
     results = [
@@ -200,10 +203,6 @@ def _paragraphs(author: Author, name: str, count: int) -> tuple[SampleBlock, ...
     return tuple(
         SampleBlock(kind="paragraph", text=author.sentences(name, author.rng.randint(3, 6))) for _ in range(count)
     )
-
-
-def _figure(author: Author, number: int) -> SampleBlock:
-    return SampleBlock(kind="figure", figure=SampleFigure(number=number, caption=author.sentence("caption")))
 
 
 def _table(author: Author, number: int) -> SampleBlock:

@@ -25,8 +25,8 @@ def replay(events: list[tuple[int, int, int, bool]]) -> dict[int, int]:
     """Apply the files in order as NLM says, keeping the highest version: entity → row alive at the end."""
     state: dict[int, tuple[int, int]] = {}
     for row in sorted(range(len(events)), key=lambda row: (events[row][2], row)):
-        entity, version, _, deletion = events[row]
-        if deletion:
+        entity, version = events[row][:2]
+        if events[row][3]:
             state.pop(entity, None)
         elif version >= state.get(entity, (0, 0))[0]:
             state[entity] = (version, row)

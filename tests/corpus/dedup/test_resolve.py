@@ -72,7 +72,7 @@ def reference(pairs: dict, joined: dict[int, int], ranks: dict[int, int]) -> dic
                 if other in dropped and dropped[other][3] != "full_text_kept":
                     if not exact:
                         continue
-                    _, other, score, _ = dropped[other]
+                    other, score = dropped[other][1:3]
                 survivor = dropped[other][0] if other in dropped else other
                 reason = "exact_duplicate" if score == 1.0 else "near_duplicate"
                 options.append((ranks[other], (survivor, other, score, reason)))

@@ -21,7 +21,8 @@ from typing import Any
 
 def arm(point: str) -> None:
     """Replace the function of a point by one that kills the process around its N-th call."""
-    module_name, path, when, number, *patterns = point.split(":")
+    module_name, path, *call = point.split(":")
+    when, number, *patterns = call
     *classes, name = path.split(".")
     place: Any = importlib.import_module(module_name)
     for part in classes:

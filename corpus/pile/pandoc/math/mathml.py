@@ -34,10 +34,10 @@ def _parts(node: Node) -> list[Node]:
     return parts
 
 
-_Attributes = dict[str, str]
+_Inherited = dict[str, str]
 
 
-def _unit(node: Node, around: _Attributes) -> Exp:
+def _unit(node: Node, around: _Inherited) -> Exp:
     """Return an element as one expression."""
     row = _one(node, around, "prefix")
     if len(row) == 1:
@@ -45,7 +45,7 @@ def _unit(node: Node, around: _Attributes) -> Exp:
     return Exp(grouped(row))
 
 
-def _row(nodes: list[Node], around: _Attributes) -> list[Exp]:
+def _row(nodes: list[Node], around: _Inherited) -> list[Exp]:
     """Return elements in a row, with what fences enclose made one expression each."""
     start, end = 0, len(nodes)
     while start < end and nodes[start].name in _BLANK:
@@ -59,7 +59,7 @@ def _row(nodes: list[Node], around: _Attributes) -> list[Exp]:
     return nested([exp for exp in row if exp.pieces != [("group", [])]])
 
 
-def _one(node: Node, around: _Attributes, position: str) -> list[Exp]:
+def _one(node: Node, around: _Inherited, position: str) -> list[Exp]:
     """Return one element of a row."""
     rule = _RULES.get(node.name)
     if rule is None:
@@ -72,7 +72,7 @@ def _text_of(node: Node) -> str:
     return " ".join(re.split("[ \t\n\r]+", node.all_text().strip(" \t\n\r")))
 
 
-def _identifier(node: Node, around: _Attributes, position: str) -> list[Exp]:
+def _identifier(node: Node, around: _Inherited, position: str) -> list[Exp]:
     text = _text_of(node)
     pieces: Pieces
     if text in symbols.OPERATORS:
@@ -83,7 +83,7 @@ def _identifier(node: Node, around: _Attributes, position: str) -> list[Exp]:
     return [Exp(_styled(pieces, around))]
 
 
-def _styled(pieces: Pieces, around: _Attributes) -> Pieces:
+def _styled(pieces: Pieces, around: _Inherited) -> Pieces:
     variant = around.get("mathvariant", "")
     style = symbols.STYLES.get(variant) if variant != around.get("style") else None
     if not style or not pieces:
@@ -93,11 +93,11 @@ def _styled(pieces: Pieces, around: _Attributes) -> Pieces:
     return [command(style), group(pieces)]
 
 
-def _number(node: Node, around: _Attributes, position: str) -> list[Exp]:
+def _number(node: Node, around: _Inherited, position: str) -> list[Exp]:
     return [Exp(characters(_text_of(node)))]
 
 
-def _operator(node: Node, around: _Attributes, position: str) -> list[Exp]:
+def _operator(node: Node, around: _Inherited, position: str) -> list[Exp]:
     sign = _text_of(node)
     if not sign and "fence" in node.attributes:
         return [Exp([])]
@@ -119,7 +119,7 @@ def _operator(node: Node, around: _Attributes, position: str) -> list[Exp]:
     return [exp]
 
 
-def _words(node: Node, around: _Attributes, position: str) -> list[Exp]:
+def _words(node: Node, around: _Inherited, position: str) -> list[Exp]:
     text = node.all_text().strip(" \t\n\r")
     if len(text) == 1 and text in _WIDTHS and node.get("mathvariant") not in symbols.TEXT_STYLES:
         return [Exp(space(_WIDTHS[text]))]
@@ -136,16 +136,16 @@ def _escaped_text(text: str) -> str:
     return "".join([_IN_TEXT.get(letter, letter) for letter in text])
 
 
-def _space(node: Node, around: _Attributes, position: str) -> list[Exp]:
+def _space(node: Node, around: _Inherited, position: str) -> list[Exp]:
     return [Exp(space(width_of_space(node.get("width") or "0em")))]
 
 
-def _mrow(node: Node, around: _Attributes, position: str) -> list[Exp]:
+def _mrow(node: Node, around: _Inherited, position: str) -> list[Exp]:
     row = _row(node.elements(), around)
     return row if len(row) == 1 else [Exp(grouped(row))]
 
 
-def _style(node: Node, around: _Attributes, position: str) -> list[Exp]:
+def _style(node: Node, around: _Inherited, position: str) -> list[Exp]:
     variant = node.get("mathvariant")
     style = symbols.STYLES.get(variant) if variant != around.get("style") else None
     inside = {name: value for name, value in around.items() if name != "mathvariant"}
@@ -155,19 +155,19 @@ def _style(node: Node, around: _Attributes, position: str) -> list[Exp]:
     return [Exp([command(style), group(grouped(row))])]
 
 
-def _fraction(node: Node, around: _Attributes, position: str) -> list[Exp]:
+def _fraction(node: Node, around: _Inherited, position: str) -> list[Exp]:
     parts = [group(_unit(child, around).pieces) for child in _parts(node)]
     return [Exp([command("\\frac"), *parts])]
 
 
-def _root(node: Node, around: _Attributes, position: str) -> list[Exp]:
+def _root(node: Node, around: _Inherited, position: str) -> list[Exp]:
     if node.name == "msqrt":
         return [Exp([command("\\sqrt"), group(grouped(_row(node.elements(), around)))])]
     base, index = (_unit(child, around).pieces for child in _parts(node))
     return [Exp([command(f"\\sqrt[{render(index)}]"), group(base)], fancy=True)]
 
 
-def _script(node: Node, around: _Attributes, position: str) -> list[Exp]:
+def _script(node: Node, around: _Inherited, position: str) -> list[Exp]:
     """Return sub- and superscripts, accents and limits."""
     inside = {name: value for name, value in around.items() if name != "mathvariant"}
     low = {**inside, "script": ""}  # fences do not grow in a script
@@ -185,7 +185,7 @@ def _script(node: Node, around: _Attributes, position: str) -> list[Exp]:
     return [Exp(pieces, fancy=True)]
 
 
-def _stacked(base: Exp, scripts: list[Exp], marks: list[str], around: _Attributes) -> Pieces:
+def _stacked(base: Exp, scripts: list[Exp], marks: list[str], around: _Inherited) -> Pieces:
     """Return something with things above and below it."""
     pieces = base.pieces
     for mark, script in sorted(zip(marks, scripts, strict=False), key=lambda pair: pair[0] == "_"):
@@ -202,7 +202,7 @@ def _plain(script: Exp) -> Pieces:
     return [literal(script.sign)] if script.sign in symbols.ACCENTS and script.sign != "~" else script.pieces
 
 
-def _fenced(node: Node, around: _Attributes, position: str) -> list[Exp]:
+def _fenced(node: Node, around: _Inherited, position: str) -> list[Exp]:
     opening, closing = around.get("open", "("), around.get("close", ")")
     separators = "".join(around.get("separators", ",").split())
     row: list[Exp] = []
@@ -221,7 +221,7 @@ def _fenced(node: Node, around: _Attributes, position: str) -> list[Exp]:
     return [delimited(opening, closing, row if len(row) == 1 or bars else [Exp(grouped(row))])]
 
 
-def _table(node: Node, around: _Attributes, position: str) -> list[Exp]:
+def _table(node: Node, around: _Inherited, position: str) -> list[Exp]:
     lines, columns = [], []
     usual = around.get("columnalign")
     for line in node.elements("mtr", "mlabeledtr"):
@@ -240,7 +240,7 @@ def _table(node: Node, around: _Attributes, position: str) -> list[Exp]:
     return [exp]
 
 
-def _cell(cell: Node, around: _Attributes) -> Pieces:
+def _cell(cell: Node, around: _Inherited) -> Pieces:
     row = _row(cell.elements(), around)
     return grouped(row) if any(exp.pieces for exp in row) else []
 
@@ -252,17 +252,17 @@ def _line(cells: list[Pieces]) -> str:
     return render([*pieces, SPACE, literal("\\\\")])
 
 
-def _semantics(node: Node, around: _Attributes, position: str) -> list[Exp]:
+def _semantics(node: Node, around: _Inherited, position: str) -> list[Exp]:
     first = node.elements()[:1]
     return _one(first[0], around, position) if first else []
 
 
-def _nothing(node: Node, around: _Attributes, position: str) -> list[Exp]:
+def _nothing(node: Node, around: _Inherited, position: str) -> list[Exp]:
     return [Exp([])]
 
 
-_Rule = Callable[[Node, _Attributes, str], list[Exp]]
-_RULES: dict[str, _Rule] = {
+_MathRule = Callable[[Node, _Inherited, str], list[Exp]]
+_RULES: dict[str, _MathRule] = {
     **dict.fromkeys(_SCRIPTS, _script),
     "mi": _identifier,
     "mn": _number,
