@@ -9,9 +9,9 @@ thousand million.
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
+from corpus.arrays.types import EdgeKeys, Hashes, Keys, Mask, Numbers
 from corpus.dedup.minhash import COUNTED, Signed
 from corpus.dedup.shingles import Shingles
 
@@ -21,12 +21,8 @@ _TEXT_BUCKET: Final = np.uint64(0xE7037ED1A0B428DB)  # keeps the buckets of equa
 
 
 def bucket_rows(
-    doc_keys: npt.NDArray[np.uint64],
-    signed: Signed | Shingles,
-    bands: npt.NDArray[np.uint64],
-    *,
-    only_equal: npt.NDArray[np.bool_] | None = None,
-) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+    doc_keys: Keys, signed: Signed | Shingles, bands: Hashes, *, only_equal: Mask | None = None
+) -> tuple[Hashes, Keys]:
     """Return (bucket hashes, document keys), uint64[num_rows] each: the rows that documents bring to the shuffle.
 
     `bands` is uint64[num_docs, num_bands] (`corpus.dedup.minhash.band_hashes`). Every document with a word brings the
@@ -41,9 +37,7 @@ def bucket_rows(
     return hashes, keys
 
 
-def _shared_rows(
-    hashes: npt.NDArray[np.uint64], keys: npt.NDArray[np.uint64]
-) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+def _shared_rows(hashes: Hashes, keys: Keys) -> tuple[Keys, Numbers]:
     """Return the distinct keys of each bucket of two or more, ascending, and where each bucket starts and ends."""
     order = np.argsort(hashes)
     follows = np.diff(hashes[order], prepend=hashes[order[:1]] ^ np.uint64(1)) == 0
@@ -57,9 +51,7 @@ def _shared_rows(
 
 
 @njit(cache=True, nogil=True)
-def _bucket_edges(
-    keys: npt.NDArray[np.uint64], starts: npt.NDArray[np.int64], max_pairs_bucket: int
-) -> npt.NDArray[np.uint64]:
+def _bucket_edges(keys: Keys, starts: Numbers, max_pairs_bucket: int) -> EdgeKeys:
     """Return the edges of all buckets `keys[starts[k]:starts[k + 1]]`, with repeats between buckets."""
     room = 0
     for k in range(len(starts) - 1):
@@ -80,7 +72,7 @@ def _bucket_edges(
     return edges[:filled]
 
 
-def distinct_edges(edges: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+def distinct_edges(edges: EdgeKeys) -> EdgeKeys:
     """Return the edges, uint64[num_edges, 2], sorted and without repeats."""
     if not len(edges):
         return np.zeros((0, 2), np.uint64)
@@ -90,9 +82,7 @@ def distinct_edges(edges: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     return edges[fresh]
 
 
-def candidate_edges(
-    bucket_hashes: npt.NDArray[np.uint64], doc_keys: npt.NDArray[np.uint64], *, max_pairs_bucket: int = 32
-) -> npt.NDArray[np.uint64]:
+def candidate_edges(bucket_hashes: Hashes, doc_keys: Keys, *, max_pairs_bucket: int = 32) -> EdgeKeys:
     """Return the candidate pairs, uint64[num_edges, 2] with a < b, sorted and distinct, whatever the order of rows.
 
     `bucket_hashes` and `doc_keys` are uint64[num_rows]; a row may occur more than once.

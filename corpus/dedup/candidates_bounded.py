@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from corpus.arrays.types import EdgeKeys, Hashes, Keys, Numbers
 from corpus.dedup.candidates import candidate_edges
 
 MAX_ROWS: Final = 8_000_000  # 128 MB of rows, about 600 MB while they are sorted
@@ -18,7 +18,6 @@ MAX_PAIRS_BUCKET: Final = 32
 _BITS: Final = 12
 _LEVELS: Final = 4  # 48 bits of the hash: what is still together then has one hash
 
-EdgeKeys = npt.NDArray[np.uint64]
 Read = Callable[[], Iterable[np.ndarray]]
 
 
@@ -38,7 +37,7 @@ def _sliced(read: Read, *, level: int, max_rows: int) -> Iterator[EdgeKeys]:
         hashes = np.unique(np.concatenate([np.unique(rows["hash"]) for rows in read()]))
         for one in hashes:
 
-            def keys(one: np.uint64 = one) -> Iterator[npt.NDArray[np.uint64]]:
+            def keys(one: np.uint64 = one) -> Iterator[Keys]:
                 return (rows["key"][rows["hash"] == one] for rows in read())
 
             if sum(map(len, keys())) <= max_rows:  # it only shares its lower 48 bits with a hot one
@@ -61,7 +60,7 @@ def _sliced(read: Read, *, level: int, max_rows: int) -> Iterator[EdgeKeys]:
             yield from _sliced(inside, level=level + 1, max_rows=max_rows)
 
 
-def _hot_bucket(read_keys: Callable[[], Iterable[npt.NDArray[np.uint64]]], max_rows: int) -> Iterator[EdgeKeys]:
+def _hot_bucket(read_keys: Callable[[], Iterable[Keys]], max_rows: int) -> Iterator[EdgeKeys]:
     """Yield the pairs of one bucket: each document with the smallest key, and with the next smaller one."""
     ends = [(int(keys.min()), int(keys.max())) for keys in read_keys() if len(keys)]
     low, high = min(end[0] for end in ends), max(end[1] for end in ends)
@@ -82,11 +81,11 @@ def _hot_bucket(read_keys: Callable[[], Iterable[npt.NDArray[np.uint64]]], max_r
         before = distinct[-1] if len(distinct) else before
 
 
-def _slot(hashes: npt.NDArray[np.uint64], shift: np.uint64) -> npt.NDArray[np.int64]:
+def _slot(hashes: Hashes, shift: np.uint64) -> Numbers:
     return ((hashes >> shift) & np.uint64((1 << _BITS) - 1)).astype(np.int64)
 
 
-def _groups(counts: npt.NDArray[np.int64], limit: int) -> Iterator[tuple[int, int]]:
+def _groups(counts: Numbers, limit: int) -> Iterator[tuple[int, int]]:
     """Yield ranges of slots with at most `limit` rows each, or of one slot; empty ones join those before them."""
     first, held = 0, 0
     for slot, count in enumerate(counts.tolist()):
