@@ -8,5 +8,5 @@ Mask = npt.NDArray[np.bool_]  # of each row whether it is meant
 Rows = npt.NDArray[np.int64]  # rows of a batch, by index
 Numbers = npt.NDArray[np.int64]  # how many, or which one in a list
 Hashes = npt.NDArray[np.uint64]  # of words, shingles, n-grams, texts and buckets
-Keys = npt.NDArray[np.uint64]  # of documents: where a record lies, in one number
+Keys = npt.NDArray[np.uint64]  # of documents: `corpus.records.doc_key` of their ids
 EdgeKeys = npt.NDArray[np.uint64]  # [num_edges, 2], pairs of documents
