@@ -8,12 +8,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus.arrays.types import Mask, Rows
+from corpus.arrays.types import Keys, Mask, Rows
 
 Column: TypeAlias = pa.Array | pa.ChunkedArray
 
 
-def doc_keys(table: pa.Table | pa.RecordBatch) -> npt.NDArray[np.uint64]:
+def doc_keys(table: pa.Table | pa.RecordBatch) -> Keys:
     """Return the column `doc_key`, uint64[num_rows]; Parquet holds it as int64."""
     return table.column("doc_key").to_numpy().astype(np.uint64)
 

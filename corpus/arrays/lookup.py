@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from corpus.arrays.types import Keys, Numbers
 
-def index_in_sorted(keys: npt.NDArray[np.uint64], ordered: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+
+def index_in_sorted(keys: Keys, ordered: Keys) -> Numbers:
     """Return the index of each key in an ascending array, int64[num_keys], and -1 where it is not there.
 
     What `np.isin` does by sorting both sides again at every call.
@@ -17,7 +19,7 @@ def index_in_sorted(keys: npt.NDArray[np.uint64], ordered: npt.NDArray[np.uint64
     return np.where(ordered[at] == keys, at, -1)
 
 
-def stable_group_order(groups: npt.NDArray[np.integer[Any]], num_groups: int) -> npt.NDArray[np.int64]:
+def stable_group_order(groups: npt.NDArray[np.integer[Any]], num_groups: int) -> Numbers:
     """Return the order that brings rows of the same group together, int64[num_rows], and else keeps the rows' order.
 
     numpy sorts numbers of 16 bits by radix, at a fifth of the time.

@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus.arrays.columns import equals, numbers, string_spans
-from corpus.arrays.types import Rows
+from corpus.arrays.types import Keys, Rows
 from corpus.assemble.config import AssembleConfig
 from corpus.assemble.decide import CARRIED, Document, EarlyDecision, decide, unread_columns
 from corpus.assemble.inputs import pile_texts
@@ -74,7 +73,7 @@ def _side_by_side(texts: pa.StringArray, rows: Rows) -> pa.StringArray:
     )
 
 
-def _doc_keys(batch: pa.RecordBatch) -> npt.NDArray[np.uint64]:
+def _doc_keys(batch: pa.RecordBatch) -> Keys:
     """Return the keys of the records' ids; only sub-articles need their id to be read."""
     pmids, pmcids, versions = (numbers(batch.column(name)) for name in ("pmid", "pmcid", "version"))
     keys = np.where(equals(batch.column("source"), Source.PUBMED), pubmed_key(pmids), pmc_key(pmcids, versions))

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from corpus.arrays.columns import doc_keys
 from corpus.arrays.hashing import GOLDEN, splitmix64
-from corpus.arrays.types import Keys
+from corpus.arrays.types import Keys, Numbers
 from corpus.assemble import facts
 from corpus.assemble.config import AssembleConfig
 from corpus.dedup.resolve import Outcome
@@ -52,7 +52,7 @@ class Shards:
             number -= len(starts)
         raise AssertionError("a shard's number is below num_all")
 
-    def numbers(self, order: Keys, split: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    def numbers(self, order: Keys, split: npt.NDArray[np.uint8]) -> Numbers:
         """Return the number of the shard of each document, int64[num_docs]; split: positions in SPLITS."""
         number = np.zeros(len(order), np.int64)
         first = 0
@@ -104,7 +104,7 @@ class Scales:
         self._config = config
         self._bytes = np.zeros(len(SPLITS) << BIN_BITS, np.int64)
 
-    def add(self, keys: Keys, lengths: npt.NDArray[np.int64], outcome: Outcome) -> None:
+    def add(self, keys: Keys, lengths: Numbers, outcome: Outcome) -> None:
         """Add documents, dropped ones too; lengths: of their texts in UTF-8 bytes."""
         kept = outcome.index_of(keys) < 0
         keys, lengths = keys[kept], lengths[kept]
@@ -124,7 +124,7 @@ class Scales:
         return Shards(starts=tuple(starts), text_bytes=tuple(tuple(sizes) for _, sizes in cuts))
 
 
-def cut(weights: npt.NDArray[np.int64], num_shards: int) -> tuple[Sequence[int], Sequence[int]]:
+def cut(weights: Numbers, num_shards: int) -> tuple[Sequence[int], Sequence[int]]:
     """Return (first bins, weights) of so many ranges of bins, at least one, of weights as equal as bins allow.
 
     Each border is the one nearest to its place, so a range is off by the weight of the heaviest bin at most.

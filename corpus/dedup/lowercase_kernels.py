@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from numba import njit
 
 from corpus.arrays.numba_cache import forget_outdated
-from corpus.arrays.types import Octets
+from corpus.arrays.types import Mask, Numbers, Octets
 
 forget_outdated(Path(__file__).parent)
 
@@ -57,9 +57,7 @@ def _lower_beyond(text: Octets, small: npt.NDArray[np.uint16]) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def lower_plain(
-    data: Octets, offsets: npt.NDArray[np.int64], small: npt.NDArray[np.uint16]
-) -> tuple[Octets, npt.NDArray[np.bool_]]:
+def lower_plain(data: Octets, offsets: Numbers, small: npt.NDArray[np.uint16]) -> tuple[Octets, Mask]:
     """Return (bytes of the texts in lower case, which texts are beyond the table); the latter hold anything."""
     base = offsets[0]
     out = np.empty(offsets[-1] - base, np.uint8)

@@ -19,6 +19,7 @@ from numba import njit
 
 from corpus.arrays.hashing import DEGSKI, GOLDEN
 from corpus.arrays.hashing_kernels import murmur_finalizer
+from corpus.arrays.types import Hashes, Numbers
 from corpus.dedup.shingle_kernels import room_for, unsorted_shingles
 from corpus.dedup.shingles import Shingles, octets
 from corpus.errors import UsageError
@@ -49,7 +50,7 @@ def _premixed(value: np.uint64) -> np.uint32:
 
 @njit(cache=True, nogil=True)
 def _sign(
-    hashes: npt.NDArray[np.uint64],
+    hashes: Hashes,
     start: int,
     end: int,
     multipliers: npt.NDArray[np.uint32],
@@ -73,10 +74,7 @@ def _sign(
 
 @njit(cache=True, nogil=True)
 def _signatures(
-    hashes: npt.NDArray[np.uint64],
-    offsets: npt.NDArray[np.int64],
-    multipliers: npt.NDArray[np.uint32],
-    addends: npt.NDArray[np.uint32],
+    hashes: Hashes, offsets: Numbers, multipliers: npt.NDArray[np.uint32], addends: npt.NDArray[np.uint32]
 ) -> npt.NDArray[np.uint32]:
     documents, num_perm = len(offsets) - 1, len(multipliers)
     signatures = np.full((documents, num_perm), _EMPTY, np.uint32)
@@ -95,12 +93,12 @@ class Signed:
     """What `num_docs` texts bring to the search, without their shingles."""
 
     signatures: npt.NDArray[np.uint32]  # [num_docs, num_perm]
-    texts: npt.NDArray[np.uint64]  # [num_docs], of all words in order: equal for exact duplicates
-    counts: npt.NDArray[np.int64]  # [num_docs], of distinct shingles, counted to `COUNTED`
+    texts: Hashes  # [num_docs], of all words in order: equal for exact duplicates
+    counts: Numbers  # [num_docs], of distinct shingles, counted to `COUNTED`
 
 
 @njit(cache=True, nogil=True)
-def _num_distinct(values: npt.NDArray[np.uint64], count: int, seen: npt.NDArray[np.uint64]) -> int:
+def _num_distinct(values: Hashes, count: int, seen: Hashes) -> int:
     """Return the number of distinct values among the first `count`, or the length of `seen` if there are more."""
     distinct = 0
     for k in range(count):
@@ -117,11 +115,8 @@ def _num_distinct(values: npt.NDArray[np.uint64], count: int, seen: npt.NDArray[
 
 @njit(cache=True, nogil=True)
 def _signed(
-    data: npt.NDArray[np.uint8],
-    offsets: npt.NDArray[np.int64],
-    multipliers: npt.NDArray[np.uint32],
-    addends: npt.NDArray[np.uint32],
-) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+    data: npt.NDArray[np.uint8], offsets: Numbers, multipliers: npt.NDArray[np.uint32], addends: npt.NDArray[np.uint32]
+) -> tuple[npt.NDArray[np.uint32], Hashes, Numbers]:
     documents, room = len(offsets) - 1, room_for(offsets)
     segments, delimiters, shingles = np.empty(room, np.uint64), np.zeros(room, np.uint64), np.empty(room, np.uint64)
     seen = np.empty(COUNTED, np.uint64)
@@ -175,7 +170,7 @@ def bands_for(threshold: float, num_perm: int = 128) -> tuple[int, int]:
 
 
 @njit(cache=True, nogil=True)
-def _band_hashes(signatures: npt.NDArray[np.uint32], num_bands: int, rows: int) -> npt.NDArray[np.uint64]:
+def _band_hashes(signatures: npt.NDArray[np.uint32], num_bands: int, rows: int) -> Hashes:
     documents = len(signatures)
     hashes = np.empty((documents, num_bands), np.uint64)
     for d in range(documents):
@@ -188,7 +183,7 @@ def _band_hashes(signatures: npt.NDArray[np.uint32], num_bands: int, rows: int) 
     return hashes
 
 
-def band_hashes(signatures: npt.NDArray[np.uint32], num_bands: int, rows: int) -> npt.NDArray[np.uint64]:
+def band_hashes(signatures: npt.NDArray[np.uint32], num_bands: int, rows: int) -> Hashes:
     """Return the bucket of every document in every band, uint64[num_docs, num_bands].
 
     The number of the band is part of the hash, so buckets of different bands can lie in one table.

@@ -7,12 +7,11 @@ duplicates with their whole text only, so that an equal one is found and a simil
 
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus.arrays.columns import bools
+from corpus.arrays.types import Mask
 
 # In the forms of PubMed and PMC titles. What follows decides: "Correction: T" and "Retraction note to: T" are notices,
 # "Correction of anaemia in uraemia" is a paper.
@@ -29,7 +28,7 @@ _NOTICE: Final = (
 )
 
 
-def are_notices(texts: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.bool_]:
+def are_notices(texts: pa.Array | pa.ChunkedArray) -> Mask:
     """Say of each text whether it begins like a notice, bool[num_texts]; null is none."""
     # Each alternative begins with ^, so a text is left at the first character that cannot begin a notice.
     return bools(pc.match_substring_regex(texts, _NOTICE, ignore_case=True))

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from numba import njit
 
 from corpus.arrays.lookup import index_in_sorted
+from corpus.arrays.types import Keys, Mask, Numbers
 from corpus.dedup.survivor_rank import rank_order, rank_places
 from corpus.dedup.verify import Edges, components
 from corpus.reasons import DUPLICATE_REASONS
@@ -34,23 +35,23 @@ _NO_TEXT, _ELSEWHERE = -1, -2
 class Outcome:
     """The fate of all documents that were dropped, and the cluster of all that resemble another."""
 
-    dropped: npt.NDArray[np.uint64]  # [num_dropped], ascending
-    survivor: npt.NDArray[np.uint64]  # [num_dropped], always a kept document
-    matched: npt.NDArray[np.uint64]  # [num_dropped], the document that `score` compares with
+    dropped: Keys  # [num_dropped], ascending
+    survivor: Keys  # [num_dropped], always a kept document
+    matched: Keys  # [num_dropped], the document that `score` compares with
     score: npt.NDArray[np.float64]  # [num_dropped], exact Jaccard similarity; NaN for full_text_kept
     reason: npt.NDArray[np.uint8]  # [num_dropped], positions in DUPLICATE_REASONS
-    member: npt.NDArray[np.uint64]  # [num_members], ascending: documents of verified pairs, full texts joined to them
-    cluster: npt.NDArray[np.uint64]  # [num_members], the smallest key of the member's cluster
+    member: Keys  # [num_members], ascending: documents of verified pairs, full texts joined to them
+    cluster: Keys  # [num_members], the smallest key of the member's cluster
 
-    def index_of(self, keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+    def index_of(self, keys: Keys) -> Numbers:
         """Return the index of each document among the dropped ones, int64[num_docs]; -1 for those kept."""
         return index_in_sorted(keys, self.dropped)
 
-    def are_alone(self, keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+    def are_alone(self, keys: Keys) -> Mask:
         """Say of each document whether it resembles no other, bool[num_docs]."""
         return index_in_sorted(keys, self.member) < 0
 
-    def clusters_of(self, keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    def clusters_of(self, keys: Keys) -> Keys:
         """Return the smallest key of the cluster of each document, its own key where it is alone."""
         member = index_in_sorted(keys, self.member)
         clusters = keys.copy()
@@ -68,9 +69,7 @@ class Outcome:
 
 
 @njit(cache=True, nogil=True)
-def _neighbours(
-    a: npt.NDArray[np.int64], b: npt.NDArray[np.int64], num_docs: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _neighbours(a: Numbers, b: Numbers, num_docs: int) -> tuple[Numbers, Numbers, Numbers]:
     """Return (starts, others, edge numbers): for each document the ends of its edges."""
     starts = np.zeros(num_docs + 1, np.int64)
     for k in range(len(a)):
@@ -89,14 +88,8 @@ def _neighbours(
 
 @njit(cache=True, nogil=True)
 def _decide(
-    order: npt.NDArray[np.int64],
-    places: npt.NDArray[np.int64],
-    starts: npt.NDArray[np.int64],
-    others: npt.NDArray[np.int64],
-    numbers: npt.NDArray[np.int64],
-    exact: npt.NDArray[np.bool_],
-    full_text: npt.NDArray[np.int64],
-) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    order: Numbers, places: Numbers, starts: Numbers, others: Numbers, numbers: Numbers, exact: Mask, full_text: Numbers
+) -> tuple[npt.NDArray[np.int8], Numbers, Numbers]:
     """Return (state, leader, edge) of each document: what it is, who stands for it, and the edge that says so.
 
     A leader is a kept or represented document. `full_text` is the position of the joined full text, `_ELSEWHERE`
@@ -123,18 +116,14 @@ def _decide(
     return state, leader, edge
 
 
-def _joined_keys(
-    keys: npt.NDArray[np.uint64], citations: npt.NDArray[np.uint64], full_texts: npt.NDArray[np.uint64]
-) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.uint64]]:
+def _joined_keys(keys: Keys, citations: Keys, full_texts: Keys) -> tuple[Mask, Keys]:
     """Return for each of `keys` whether it is a joined citation, and the key of its full text (else its own)."""
     joined, partners = np.isin(keys, citations), keys.copy()
     partners[joined] = full_texts[np.searchsorted(citations, keys[joined])]
     return joined, partners
 
 
-def _positions(
-    keys: npt.NDArray[np.uint64], joined: npt.NDArray[np.bool_], partners: npt.NDArray[np.uint64]
-) -> npt.NDArray[np.int64]:
+def _positions(keys: Keys, joined: Mask, partners: Keys) -> Numbers:
     """Return the position of each joined full text in `keys`, or `_ELSEWHERE`; `_NO_TEXT` where nothing is joined."""
     places = np.minimum(np.searchsorted(keys, partners), len(keys) - 1)
     found = np.where(keys[places] == partners, places, _ELSEWHERE) if len(keys) else places
@@ -145,21 +134,15 @@ def _positions(
 class _Fates:
     """The decisions on the documents of verified pairs, [num_keys] each."""
 
-    keys: npt.NDArray[np.uint64]
-    joined: npt.NDArray[np.bool_]
-    partners: npt.NDArray[np.uint64]
+    keys: Keys
+    joined: Mask
+    partners: Keys
     state: npt.NDArray[np.int8]
-    leader: npt.NDArray[np.int64]
-    edge: npt.NDArray[np.int64]
+    leader: Numbers
+    edge: Numbers
 
 
-def _fates(
-    edges: Edges,
-    keys: npt.NDArray[np.uint64],
-    ranks: npt.NDArray[np.int64],
-    joined: npt.NDArray[np.bool_],
-    partners: npt.NDArray[np.uint64],
-) -> _Fates:
+def _fates(edges: Edges, keys: Keys, ranks: Numbers, joined: Mask, partners: Keys) -> _Fates:
     full_text = _positions(keys, joined, partners)
     places = rank_places(ranks)
     assert np.all(places[full_text[full_text >= 0]] < places[full_text >= 0]), "full texts rank before citations"
@@ -168,15 +151,13 @@ def _fates(
     return _Fates(keys=keys, joined=joined, partners=partners, state=state, leader=leader, edge=edge)
 
 
-def _clusters(edges: Edges, fates: _Fates) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+def _clusters(edges: Edges, fates: _Fates) -> tuple[Keys, Keys]:
     """Return the components of verified pairs and of the id joins of their citations."""
     joins = np.column_stack([fates.keys[fates.joined], fates.partners[fates.joined]])
     return components(np.concatenate([np.column_stack([edges.a, edges.b]), joins]))
 
 
-def _outcome(
-    edges: Edges, fates: _Fates, citations: npt.NDArray[np.uint64], full_texts: npt.NDArray[np.uint64]
-) -> Outcome:
+def _outcome(edges: Edges, fates: _Fates, citations: Keys, full_texts: Keys) -> Outcome:
     """Gather the documents dropped by a pair, then the joined citations, in the order of their keys."""
     near = np.flatnonzero(fates.state == _DROPPED)
     leader, edge = fates.leader[near], fates.edge[near]
@@ -200,14 +181,7 @@ def _outcome(
     )
 
 
-def resolve(
-    edges: Edges,
-    *,
-    doc_keys: npt.NDArray[np.uint64],
-    ranks: npt.NDArray[np.int64],
-    citations: npt.NDArray[np.uint64],
-    full_texts: npt.NDArray[np.uint64],
-) -> Outcome:
+def resolve(edges: Edges, *, doc_keys: Keys, ranks: Numbers, citations: Keys, full_texts: Keys) -> Outcome:
     """Return the fate of every document.
 
     `doc_keys`, uint64[num_docs] in any order, and `ranks` (`corpus.dedup.survivor_rank.rank_columns`) go together and

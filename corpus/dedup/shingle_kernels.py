@@ -16,13 +16,12 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
 from corpus.arrays.hashing import DEGSKI, FNV_BASIS, GOLDEN
 from corpus.arrays.hashing_kernels import murmur_finalizer
 from corpus.arrays.numba_cache import forget_outdated
-from corpus.arrays.types import Hashes, Octets
+from corpus.arrays.types import Hashes, Numbers, Octets
 
 forget_outdated(Path(__file__).parent)
 
@@ -190,7 +189,7 @@ def unsorted_shingles(
 
 
 @njit(cache=True, nogil=True)
-def room_for(offsets: npt.NDArray[np.int64]) -> int:
+def room_for(offsets: Numbers) -> int:
     """Return the most segments of any document: one and what parts it from the next take two bytes."""
     longest = 0
     for d in range(len(offsets) - 1):
@@ -199,7 +198,7 @@ def room_for(offsets: npt.NDArray[np.int64]) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _sort_distinct(values: Hashes, count: int, out: Hashes, position: int, ends: npt.NDArray[np.int64]) -> int:
+def _sort_distinct(values: Hashes, count: int, out: Hashes, position: int, ends: Numbers) -> int:
     """Write `values[:count]`, ascending and distinct, to `out` from `position`; return how many.
 
     The hashes are uniform, so their leading bits spread them over about as many buckets as there are values and
@@ -234,7 +233,7 @@ def _sort_distinct(values: Hashes, count: int, out: Hashes, position: int, ends:
 
 
 @njit(cache=True, nogil=True)
-def shingle_documents(data: Octets, offsets: npt.NDArray[np.int64]) -> tuple[Hashes, npt.NDArray[np.int64], Hashes]:
+def shingle_documents(data: Octets, offsets: Numbers) -> tuple[Hashes, Numbers, Hashes]:
     """Return (hashes, offsets, text hashes) of the documents `data[offsets[d]:offsets[d + 1]]`."""
     documents, room = len(offsets) - 1, room_for(offsets)
     segments, delimiters, shingles = np.empty(room, np.uint64), np.zeros(room, np.uint64), np.empty(room, np.uint64)
@@ -250,7 +249,7 @@ def shingle_documents(data: Octets, offsets: npt.NDArray[np.int64]) -> tuple[Has
 
 
 @njit(cache=True, nogil=True)
-def grams(data: Octets, offsets: npt.NDArray[np.int64], size: int) -> tuple[Hashes, npt.NDArray[np.int64]]:
+def grams(data: Octets, offsets: Numbers, size: int) -> tuple[Hashes, Numbers]:
     """Return (hashes, offsets) of all runs of `size` words of each document, in order and with repeats.
 
     A document of fewer words has none. The hash of a run is that of a shingle when `size` is `SHINGLE_WORDS`.

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus.arrays.columns import string_spans
+from corpus.arrays.types import Hashes, Numbers
 from corpus.dedup.lowercase_kernels import lower_one_by_one, lower_plain, small_letters
 from corpus.dedup.shingle_kernels import grams, shingle_documents
 
@@ -21,15 +22,15 @@ from corpus.dedup.shingle_kernels import grams, shingle_documents
 class Shingles:
     """The shingle sets of `num_docs` documents, one after the other, with a hash of each whole document."""
 
-    hashes: npt.NDArray[np.uint64]  # [num_shingles], ascending and distinct within a document
-    offsets: npt.NDArray[np.int64]  # [num_docs + 1]: document d holds hashes[offsets[d]:offsets[d + 1]]
-    texts: npt.NDArray[np.uint64]  # [num_docs], of all words in order: equal for exact duplicates
+    hashes: Hashes  # [num_shingles], ascending and distinct within a document
+    offsets: Numbers  # [num_docs + 1]: document d holds hashes[offsets[d]:offsets[d + 1]]
+    texts: Hashes  # [num_docs], of all words in order: equal for exact duplicates
 
     def __len__(self) -> int:
         return len(self.texts)
 
     @property
-    def counts(self) -> npt.NDArray[np.int64]:
+    def counts(self) -> Numbers:
         """The number of distinct shingles of each document, [num_docs]."""
         return np.diff(self.offsets)
 
@@ -58,7 +59,7 @@ def shingle(texts: pa.LargeStringArray) -> Shingles:
     return Shingles(hashes=hashes, offsets=starts, texts=whole)
 
 
-def word_grams(texts: pa.LargeStringArray, size: int) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+def word_grams(texts: pa.LargeStringArray, size: int) -> tuple[Hashes, Numbers]:
     """Return (hashes, offsets) of the runs of `size` words of normalised texts, in order and with repeats.
 
     hashes: uint64[num_runs]; offsets: int64[num_texts + 1], text d holds hashes[offsets[d]:offsets[d + 1]].
@@ -66,7 +67,7 @@ def word_grams(texts: pa.LargeStringArray, size: int) -> tuple[npt.NDArray[np.ui
     return grams(*octets(texts), size)
 
 
-def octets(texts: pa.LargeStringArray) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+def octets(texts: pa.LargeStringArray) -> tuple[npt.NDArray[np.uint8], Numbers]:
     """Return the bytes of texts and where each begins and ends, in place."""
     assert pa.types.is_large_string(texts.type), f"texts are large_string here, not {texts.type}"
     assert not texts.null_count, "texts have no nulls here"

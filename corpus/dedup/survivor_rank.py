@@ -9,7 +9,8 @@ policy gives one answer.
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
+
+from corpus.arrays.types import Keys, Mask, Numbers
 
 # Each column, and what a smaller number in it means, for people.
 RANK_COLUMNS: Final = (
@@ -26,15 +27,15 @@ RANK_COLUMNS: Final = (
 
 def rank_columns(
     *,
-    doc_keys: npt.NDArray[np.uint64],
-    full_text: npt.NDArray[np.bool_],
-    joined: npt.NDArray[np.bool_],
-    retracted: npt.NDArray[np.bool_],
-    manuscript: npt.NDArray[np.bool_],
-    years: npt.NDArray[np.int64],
-    versions: npt.NDArray[np.int64],
-    lengths: npt.NDArray[np.int64],
-) -> npt.NDArray[np.int64]:
+    doc_keys: Keys,
+    full_text: Mask,
+    joined: Mask,
+    retracted: Mask,
+    manuscript: Mask,
+    years: Numbers,
+    versions: Numbers,
+    lengths: Numbers,
+) -> Numbers:
     """Return int64[num_docs, 8], one row a document, smaller = better; the columns are `RANK_COLUMNS`.
 
     All arrays are [num_docs]. A year that is not known is 0. `full_text` means a PMC article with a body, `joined` a
@@ -45,12 +46,12 @@ def rank_columns(
     return np.column_stack([column.astype(np.int64) for column in columns])
 
 
-def rank_order(ranks: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def rank_order(ranks: Numbers) -> Numbers:
     """Return the indices that put rows of ranks from best to worst."""
     return np.lexsort(ranks.T[::-1])
 
 
-def rank_places(ranks: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def rank_places(ranks: Numbers) -> Numbers:
     """Return the place of each row among all, 0 the best."""
     places = np.empty(len(ranks), np.int64)
     places[rank_order(ranks)] = np.arange(len(ranks))

@@ -18,6 +18,7 @@ from numba import njit
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from corpus.arrays.types import EdgeKeys, Hashes, Keys, Mask, Numbers
 from corpus.dedup.candidates import MIN_SHINGLES, distinct_edges
 from corpus.dedup.shingles import Shingles
 from corpus.dedup.survivor_rank import rank_places
@@ -32,17 +33,17 @@ ALL_PAIRS: Final = 64  # documents in a component up to which every pair is comp
 class Edges:
     """Verified pairs, sorted and distinct, a < b; all arrays are [num_edges]."""
 
-    a: npt.NDArray[np.uint64]
-    b: npt.NDArray[np.uint64]
+    a: Keys
+    b: Keys
     score: npt.NDArray[np.float64]  # exact Jaccard similarity, 1.0 for equal texts; containment where that decided
-    exact: npt.NDArray[np.bool_]  # the texts are equal word for word
+    exact: Mask  # the texts are equal word for word
     num_twins: int = 0  # pairs that reached the threshold and were kept apart as twins
 
     def __len__(self) -> int:
         return len(self.a)
 
 
-def components(edges: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+def components(edges: EdgeKeys) -> tuple[Keys, Keys]:
     """Return (keys, labels), uint64[num_docs] each: all documents of the edges in ascending order, and for each
     the smallest key of its connected component."""
     keys, ends = np.unique(edges, return_inverse=True)
@@ -56,7 +57,7 @@ def components(edges: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint64], n
 
 
 @njit(cache=True, nogil=True)
-def _next_fit(sizes: npt.NDArray[np.int64], limit: int) -> npt.NDArray[np.int64]:
+def _next_fit(sizes: Numbers, limit: int) -> Numbers:
     """Return the block of each component: a new block begins where the next component does not fit."""
     blocks = np.empty(len(sizes), np.int64)
     block, filled = 0, 0
@@ -68,16 +69,11 @@ def _next_fit(sizes: npt.NDArray[np.int64], limit: int) -> npt.NDArray[np.int64]
     return blocks
 
 
-def _equally(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+def _equally(keys: Keys) -> Numbers:
     return np.ones(len(keys), np.int64)
 
 
-def plan_blocks(
-    edges: npt.NDArray[np.uint64],
-    *,
-    max_docs: int,
-    weigh: Callable[[npt.NDArray[np.uint64]], npt.NDArray[np.int64]] = _equally,
-) -> list[npt.NDArray[np.uint64]]:
+def plan_blocks(edges: EdgeKeys, *, max_docs: int, weigh: Callable[[Keys], Numbers] = _equally) -> list[EdgeKeys]:
     """Return the distinct edges, uint64[num_edges, 2], as a list of blocks of about equal weight.
 
     `weigh` says by their keys as how many documents each counts, int64[num_docs]. A component is never parted; only one
@@ -98,7 +94,7 @@ def plan_blocks(
 
 
 @njit(cache=True, nogil=True)
-def _all_pairs(members: npt.NDArray[np.int64], starts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _all_pairs(members: Numbers, starts: Numbers) -> Numbers:
     """Return the pairs of positions, int64[num_pairs, 2], inside every group `members[starts[g]:starts[g + 1]]`."""
     room = 0
     for group in range(len(starts) - 1):
@@ -114,21 +110,14 @@ def _all_pairs(members: npt.NDArray[np.int64], starts: npt.NDArray[np.int64]) ->
     return pairs
 
 
-def _star_pairs(
-    positions: npt.NDArray[np.int64], groups: npt.NDArray[np.uint64], places: npt.NDArray[np.int64]
-) -> npt.NDArray[np.int64]:
+def _star_pairs(positions: Numbers, groups: Hashes, places: Numbers) -> Numbers:
     """Return the pairs of the best document of each group with every document of that group, itself included."""
     order = np.lexsort((places[positions], groups))
     _, first, group = np.unique(groups[order], return_index=True, return_inverse=True)
     return np.column_stack([positions[order][first][group], positions[order]])
 
 
-def _pairs_to_score(
-    edges: npt.NDArray[np.uint64],
-    keys: npt.NDArray[np.uint64],
-    texts: npt.NDArray[np.uint64],
-    places: npt.NDArray[np.int64],
-) -> npt.NDArray[np.int64]:
+def _pairs_to_score(edges: EdgeKeys, keys: Keys, texts: Hashes, places: Numbers) -> Numbers:
     """Return the pairs to compare as positions in `keys` (ascending; `texts` and `places` go with it), distinct."""
     members, labels = components(edges)
     positions = np.searchsorted(keys, members)
@@ -149,11 +138,7 @@ def _pairs_to_score(
 
 @njit(cache=True, nogil=True)
 def _scores(
-    hashes: npt.NDArray[np.uint64],
-    offsets: npt.NDArray[np.int64],
-    pairs: npt.NDArray[np.int64],
-    threshold: float,
-    containment: float,
+    hashes: Hashes, offsets: Numbers, pairs: Numbers, threshold: float, containment: float
 ) -> npt.NDArray[np.float64]:
     """Return the exact Jaccard similarity of each pair, or its containment where that alone is enough, else 0.
 
@@ -180,16 +165,16 @@ def _scores(
 
 
 def verified_edges(
-    edges: npt.NDArray[np.uint64],
-    doc_keys: npt.NDArray[np.uint64],
+    edges: EdgeKeys,
+    doc_keys: Keys,
     shingles: Shingles,
     *,
     texts: pa.Array | pa.ChunkedArray,
     threshold: float,
-    text_of: npt.NDArray[np.int64] | None = None,
+    text_of: Numbers | None = None,
     containment: float | None = None,
     min_shingles: int = MIN_SHINGLES,
-    ranks: npt.NDArray[np.int64] | None = None,
+    ranks: Numbers | None = None,
 ) -> Edges:
     """Return the verified pairs among the components of candidate edges, uint64[num_edges, 2].
 
@@ -221,7 +206,7 @@ def verified_edges(
     )
 
 
-def _twins(pairs: npt.NDArray[np.int64], texts: pa.Array | pa.ChunkedArray) -> list[bool]:
+def _twins(pairs: Numbers, texts: pa.Array | pa.ChunkedArray) -> list[bool]:
     """Say of each pair of positions in `texts` whether it is one of twins; every text is read once."""
     read: dict[int, Wording] = {}
     for d in np.unique(pairs).tolist():

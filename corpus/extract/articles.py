@@ -44,16 +44,11 @@ _Facts = dict[str, ArticleMetadata | str]
 _ArticleOutcome = tuple[list[Record | Reject], bytes]
 
 
-def read_articles(task: InputTask) -> Iterator[Record | Reject]:
-    """Yield what became of every article of a JATS task.
+def read_articles_xml(task: InputTask) -> Iterator[tuple[Record | Reject, bytes]]:
+    """Yield what became of every article of a JATS task, each with the article's bytes; a sub-article too.
 
     Raises CorruptError, before anything is yielded, when a tar is damaged or ends early.
     """
-    return (item for item, _ in read_articles_xml(task))
-
-
-def read_articles_xml(task: InputTask) -> Iterator[tuple[Record | Reject, bytes]]:
-    """Yield what `read_articles` yields, each with the bytes of its article; the article's for a sub-article too."""
     for items, xml in _articles(task):
         for item in items:
             yield item, xml

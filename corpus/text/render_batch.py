@@ -13,12 +13,11 @@ from functools import cache
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus.arrays.columns import among, equals, list_fields, list_places, list_rows, string_spans
-from corpus.arrays.types import Octets
+from corpus.arrays.types import Mask, Octets
 from corpus.records import BlockKind
 from corpus.text.boilerplate import is_administrative, is_stock
 from corpus.text.boilerplate_kernels import leave_out, stock_suspects
@@ -50,11 +49,11 @@ class RenderedTexts:
 
     texts: pa.StringArray  # [num_records]
     num_words: Counts  # [num_records], runs without white space
-    handed_back: npt.NDArray[np.bool_]  # [num_records]
+    handed_back: Mask  # [num_records]
 
 
 def render_batch(
-    batch: pa.RecordBatch, *, floats: str, wanted: npt.NDArray[np.bool_] | None = None, min_words: int = 0
+    batch: pa.RecordBatch, *, floats: str, wanted: Mask | None = None, min_words: int = 0
 ) -> RenderedTexts:
     """Return the `clean` text of every record of a batch; floats: "captions" or "none".
 
@@ -175,7 +174,7 @@ def _body_pieces(column: pa.ListArray, spans: _Spans) -> tuple[np.ndarray, Count
     return table, np.bincount(rows, minlength=len(column))
 
 
-def _administrative(headings: pa.Array) -> npt.NDArray[np.bool_]:
+def _administrative(headings: pa.Array) -> Mask:
     """Say of each heading whether it is administrative; each distinct one is looked at once."""
     coded = headings.dictionary_encode()
     distinct = np.array([is_administrative(text or "") for text in coded.dictionary.to_pylist()], np.bool_)
@@ -194,7 +193,7 @@ def _caption_pieces(column: pa.ListArray, lengths: Counts, spans: _Spans) -> np.
 
 
 @cache
-def _plain_points() -> npt.NDArray[np.bool_]:
+def _plain_points() -> Mask:
     """Return for each code point below `_PLAIN_POINTS` whether a line may hold it as it is.
 
     A text of nothing but characters that are in NFC alone and never combine is in NFC.

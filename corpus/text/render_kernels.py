@@ -11,7 +11,7 @@ import numpy.typing as npt
 from numba import njit
 
 from corpus.arrays.numba_cache import forget_outdated
-from corpus.arrays.types import Octets
+from corpus.arrays.types import Mask, Octets
 
 forget_outdated(Path(__file__).parent)
 
@@ -36,7 +36,7 @@ _BEYOND: Final = np.uint8(0x80)
 
 
 @njit(cache=True, nogil=True)
-def _is_plain(data: Octets, start: int, end: int, plain: npt.NDArray[np.bool_]) -> bool:
+def _is_plain(data: Octets, start: int, end: int, plain: Mask) -> bool:
     """Say whether a span holds only characters that stay as they are, but for runs of white space."""
     text = data[start:end]
     seen, odd = np.uint8(0), np.uint8(0)
@@ -175,15 +175,13 @@ def _write_piece(data: Octets, span: Counts, out: Octets, at: int, no_labels: Oc
 
 
 @njit(cache=True, nogil=True)
-def _is_beyond(data: Octets, span: Counts, plain: npt.NDArray[np.bool_]) -> bool:
+def _is_beyond(data: Octets, span: Counts, plain: Mask) -> bool:
     """Say whether a piece needs more than white space made plain."""
     return not _is_plain(data, span[2], span[3], plain) or not _is_plain(data, span[4], span[5], plain)
 
 
 @njit(cache=True, nogil=True)
-def _render(
-    data: Octets, spans: Counts, out: Octets, at: int, plain: npt.NDArray[np.bool_], no_labels: Octets
-) -> tuple[int, int]:
+def _render(data: Octets, spans: Counts, out: Octets, at: int, plain: Mask, no_labels: Octets) -> tuple[int, int]:
     """Write the pieces of one record at a position; return (position after them, words), -1 words if handed back."""
     begin, words, open_list = at, 0, False
     for k in range(len(spans)):
@@ -218,12 +216,12 @@ def render_spans(
     data: Octets,
     spans: Counts,
     starts: Counts,
-    wanted: npt.NDArray[np.bool_],
+    wanted: Mask,
     min_words: int,
-    plain: npt.NDArray[np.bool_],
+    plain: Mask,
     no_labels: Octets,
     out: Octets,
-) -> tuple[Counts, Counts, npt.NDArray[np.bool_]]:
+) -> tuple[Counts, Counts, Mask]:
     """Write the texts of all records to `out`, of `bytes_for` bytes; return (offsets, words, handed back).
 
     What is not wanted, is handed back or has fewer words leaves no byte, so the other texts lie side by side.

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from corpus.arrays.lookup import stable_group_order
+from corpus.arrays.types import EdgeKeys, Numbers
 from corpus.dedup.verify import Edges
 from corpus.storage.ipc import from_block, to_block
 from pipelines.beam.exchange import BlockRef, read_blocks
@@ -47,17 +47,17 @@ def gather(blocks: Blocks, dtype: np.dtype) -> np.ndarray:
     return np.frombuffer(b"".join(read_blocks(blocks)), dtype)
 
 
-def gather_pairs(blocks: Blocks) -> npt.NDArray[np.uint64]:
+def gather_pairs(blocks: Blocks) -> EdgeKeys:
     """Return the candidate pairs of all blocks, uint64[num_pairs, 2]."""
     return gather(blocks, np.dtype("<u8")).reshape(-1, 2)
 
 
-def pairs_block(edges: npt.NDArray[np.uint64]) -> bytes:
+def pairs_block(edges: EdgeKeys) -> bytes:
     """Return the candidate pairs of one verification as a block."""
     return to_block(pa.table([pa.array(edges[:, column]) for column in range(2)], names=_PAIR))
 
 
-def texts_block(keys: pa.Array, texts: pa.ChunkedArray, ranks: npt.NDArray[np.int64]) -> bytes:
+def texts_block(keys: pa.Array, texts: pa.ChunkedArray, ranks: Numbers) -> bytes:
     """Return documents of one verification as a block: their keys, texts and survivor ranks.
 
     The texts go as a dictionary, so that one of many documents goes once: a component of equal texts has no bound.
@@ -67,7 +67,7 @@ def texts_block(keys: pa.Array, texts: pa.ChunkedArray, ranks: npt.NDArray[np.in
     return to_block(pa.table([keys, once, ranked], names=["key", "text", "ranks"]))
 
 
-def read_verification(blocks: Blocks) -> tuple[npt.NDArray[np.uint64], pa.Table]:
+def read_verification(blocks: Blocks) -> tuple[EdgeKeys, pa.Table]:
     """Return what came for one verification: the candidate pairs, and the documents with one dictionary of texts."""
     tables = [from_block(block) for block in read_blocks(blocks)]
     (pairs,) = (table for table in tables if tuple(table.column_names) == _PAIR)

@@ -28,8 +28,7 @@ from corpus.assemble.retractions import retracted_entities
 from corpus.assemble.splits import Shards, plan_shards
 from corpus.assemble.text_store import read_texts
 from corpus.assemble.updates import KEY, VERDICT, fold
-from corpus.dedup.candidates import distinct_edges
-from corpus.dedup.candidates_bounded import bounded_candidate_edges
+from corpus.dedup.candidates import bounded_candidate_edges, distinct_edges
 from corpus.dedup.resolve import resolve
 from corpus.dedup.shingles import normalize, shingle
 from corpus.dedup.verify import plan_blocks, verified_edges

@@ -89,8 +89,8 @@ def _jats(path: str) -> Iterable[Any]:
 
 
 def _articles(path: str) -> Iterable[Any]:
-    from corpus.extract.articles import read_articles
     from corpus.extract.inputs import find_inputs
+    from tests.support.extracted import read_articles
 
     (task,) = find_inputs(pubmed=[], pmc=[path], articles_per_part=1000)
     return read_articles(task)

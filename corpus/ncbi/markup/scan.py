@@ -17,6 +17,7 @@ begins with its own name, and no `>` stands in a value of its start tag: whoever
 
 import numpy as np
 
+from corpus.ncbi.markup import scan_tags as traits
 from corpus.ncbi.markup.characters import BANG, CLASS, GT, LT, QUESTION, SLASH, SPACE
 from corpus.ncbi.markup.kernels import inlined, is_same, kernel, part
 from corpus.ncbi.markup.scan_namespaces import MOST_PREFIXES, is_declared, leave_scopes
@@ -40,20 +41,7 @@ from corpus.ncbi.markup.scan_state import (
     TOP,
     TOP_SIZE,
 )
-from corpus.ncbi.markup.scan_tags import (
-    APART,
-    DETAILED,
-    IN_TEXT,
-    MOST_ATTRIBUTES,
-    OPAQUE,
-    RECORD,
-    SPACED,
-    hash_bytes,
-    mark_of,
-    number_of,
-    read_attributes,
-    read_name,
-)
+from corpus.ncbi.markup.scan_tags import MOST_ATTRIBUTES, hash_bytes, mark_of, number_of, read_attributes, read_name
 from corpus.ncbi.markup.scan_text import copy_content, put_mark, put_space
 
 COLUMNS = 11  # of the rows
@@ -61,7 +49,7 @@ STACKS = 3  # more columns, for the scan's own use: of every open element its ro
 _ROW = COLUMNS
 _NAME = COLUMNS + 1
 _SIZE = COLUMNS + 2
-_IN_PIECE = OPAQUE | DETAILED  # what counts where text is copied as it stands
+_IN_PIECE = traits.OPAQUE | traits.DETAILED  # what counts where text is copied as it stands
 MOST_BYTES = 8_000_000  # of what is proven; libxml2 has a limit of 10 MB for one text
 _MOST_DEPTH = 200  # libxml2 has a limit of 256
 
@@ -70,10 +58,10 @@ _MOST_DEPTH = 200  # libxml2 has a limit of 256
 def _open(raw, start, begin, end, number, flag, rows, text, at):  # type: ignore[no-untyped-def]
     """Take a start tag: it begins at `start`, its name ends at `begin`, its `>` is at `end`."""
     row, mark = -1, -1
-    if flag & IN_TEXT and at[IN_DETAILED] == 0:
-        if (flag & SPACED or (flag & APART and at[CLOSED] == start)) and at[BLANK] == 0:
+    if flag & traits.IN_TEXT and at[IN_DETAILED] == 0:
+        if (flag & traits.SPACED or (flag & traits.APART and at[CLOSED] == start)) and at[BLANK] == 0:
             put_space(text, at)
-        mark = 0 if flag & SPACED else mark_of(raw, begin, end, flag)
+        mark = 0 if flag & traits.SPACED else mark_of(raw, begin, end, flag)
         if mark > 0:
             row = -1 - mark
             put_mark(mark, text, at)
@@ -92,9 +80,9 @@ def _open(raw, start, begin, end, number, flag, rows, text, at):  # type: ignore
     at[DEPTH] = depth + 1
     if row >= 0:
         at[PARENT], at[BLANK] = row, 0  # what is white space inside an element parts nothing outside
-        if at[IN_DETAILED] == 0 and flag & OPAQUE:
+        if at[IN_DETAILED] == 0 and flag & traits.OPAQUE:
             at[IN_OPAQUE] = depth + 1
-        elif at[IN_DETAILED] == 0 and flag & DETAILED:
+        elif at[IN_DETAILED] == 0 and flag & traits.DETAILED:
             at[IN_DETAILED] = depth + 1
 
 
@@ -154,7 +142,7 @@ def _keeps_apart(raw, begin, end, stop, flag, colon, at):  # type: ignore[no-unt
     """Say whether a start tag is a record's and ends at its first `>`, or is inside a record and looks like none."""
     if at[DEPTH] > 0:
         return end - begin < at[TOP_SIZE] or not is_same(raw, begin, at[TOP], at[TOP_SIZE])
-    if not flag & RECORD or colon >= 0:
+    if not flag & traits.RECORD or colon >= 0:
         return False
     at[TOP], at[TOP_SIZE] = begin, end - begin
     for j in range(end, stop):  # noqa: SIM110  numba compiles a loop faster

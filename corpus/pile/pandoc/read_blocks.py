@@ -2,7 +2,8 @@
 
 Title, authors and abstract (`article-meta`) give nothing but the footnotes in the title and in the notes on authors,
 which come before all others. Every element without a rule is as if its tags were not there. Only `p` parts a
-paragraph in two, so that a list inside a paragraph is glued to it.
+paragraph in two, so that a list inside a paragraph is glued to it. Spans of cells are not known to pandoc 2.9: cells
+move to the left.
 """
 
 import re
@@ -10,7 +11,6 @@ from collections.abc import Callable
 
 from corpus.pile.pandoc.document import SPACE, Inlines, PandocBlock, PandocBlocks, append, from_text, join, trim
 from corpus.pile.pandoc.read_inlines import PandocInlineReader, image
-from corpus.pile.pandoc.read_tables import read_table
 from corpus.pile.pandoc.tree import Node
 
 _SILENT = frozenset({"title", "ref-list", "?xml"})
@@ -19,6 +19,8 @@ _NUMBERED = {"alpha-lower": "LowerAlpha", "alpha-upper": "UpperAlpha"} | {
     "roman-lower": "LowerRoman",
     "roman-upper": "UpperRoman",
 }
+_ALIGNMENTS = {"left": "AlignLeft", "right": "AlignRight", "center": "AlignCenter"}
+_DEFAULT = "AlignDefault"
 
 
 class BlockReader:
@@ -146,7 +148,7 @@ class BlockReader:
         return [("Div", (node.get("id"), ("caption",), ()), self._headed(node, _CAPTION_LEVEL))]
 
     def _table(self, node: Node) -> PandocBlocks:
-        return [read_table(node, cell=lambda cell: self.mixed("Plain", cell), inlines=self.inlines)]
+        return [_read_table(node, cell=lambda cell: self.mixed("Plain", cell), inlines=self.inlines)]
 
 
 def _number(text: str) -> int | None:
@@ -186,3 +188,44 @@ _RULES: dict[str, Callable[[BlockReader, Node], PandocBlocks]] = {
     "caption": BlockReader._caption,
     "table": BlockReader._table,
 }
+
+
+def _read_table(node: Node, *, cell: Callable[[Node], PandocBlocks], inlines: Callable[[Node], Inlines]) -> PandocBlock:
+    """Return a table: caption, alignments, relative widths, header cells, rows of cells."""
+    titled = node.element("title", "caption")
+    caption = inlines(titled) if titled is not None else []
+    group = node.element("tgroup") or node
+    columns = (group.element("colgroup") or group).elements("colspec", "col")
+    head, body = group.element("thead"), group.element("tbody")
+    first = head.element("row", "tr") if head is not None else None
+    header = _row(first, cell) if first is not None else []
+    rows = [_row(row, cell) for row in (body or group).elements("row", "tr")]
+    width = max((len(row) for row in rows), default=0)
+    aligns, widths = [_DEFAULT] * width, [0.0] * width
+    if columns:
+        aligns = [_ALIGNMENTS.get(column.get("align"), _DEFAULT) for column in columns]
+        stated = [_width(column.get("colwidth")) for column in columns]
+        if all(stated):
+            widths = [share / sum(stated) for share in stated]
+    # One width belongs to one alignment; what has no partner is lost.
+    both = min(len(aligns), len(widths))
+    return ("Table", caption, aligns[:both], widths[:both], *_resized([header, *rows], both))
+
+
+def _resized(rows: list[list[PandocBlocks]], width: int) -> tuple[list[PandocBlocks], list[list[PandocBlocks]]]:
+    """Return the header and the rows with as many cells as there are columns: cells beyond them are lost."""
+    padding: list[PandocBlocks] = [[]] * width
+    resized = [[*row, *padding][:width] for row in rows]
+    return resized[0], resized[1:]
+
+
+def _row(row: Node, cell: Callable[[Node], PandocBlocks]) -> list[PandocBlocks]:
+    return [cell(entry) for entry in row.elements("entry", "td", "th")]
+
+
+def _width(text: str) -> float:
+    digits = "0" + "".join([letter for letter in text if letter.isdigit() or letter == "."])
+    try:
+        return float(digits)
+    except ValueError:
+        return 0.0

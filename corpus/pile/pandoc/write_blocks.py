@@ -105,11 +105,11 @@ class BlockWriter:
             self._page.text(":::")
         self._page.blank_line()
 
-    def _hang(self, start: str, blocks: PandocBlocks, *, in_list: bool = True, indent: int = _TAB) -> None:
+    def _hang(self, start: str, blocks: PandocBlocks, *, in_list: bool = True) -> None:
         """Write blocks behind a mark, and the lines after the first indented."""
         self._page.text(start)
         outside, self._in_list = self._in_list, in_list
-        with self._page.prefixed(" " * indent):
+        with self._page.prefixed(" " * _TAB):
             self.blocks(blocks)
         self._in_list = outside
 

@@ -16,6 +16,7 @@ from numba import njit
 from corpus.arrays.hashing import GOLDEN, splitmix64
 from corpus.arrays.hashing_kernels import splitmix64_of_one
 from corpus.arrays.numba_cache import forget_outdated
+from corpus.arrays.types import Mask, Numbers
 from corpus.synthetic.rehearsal.statistics import EDITED_WORDS
 
 forget_outdated(Path(__file__).parent)
@@ -66,7 +67,7 @@ def units(values: Seeds, salt: int) -> npt.NDArray[np.float64]:
 
 
 @cache
-def _vocabulary() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+def _vocabulary() -> tuple[npt.NDArray[np.uint8], Numbers, npt.NDArray[np.int32]]:
     """Return (bytes, starts, slots): the words end to end, and a table in which a word has slots by its frequency."""
     generator = np.random.RandomState(7)  # its stream is frozen for good (NEP 19)
     words = [*_COMMON, *_BEYOND]
@@ -93,12 +94,12 @@ def _draw(stream: np.uint64, edit: np.uint64, k: int) -> np.uint64:
 @njit(cache=True, nogil=True)
 def _fill(
     seeds: Seeds,
-    counts: npt.NDArray[np.int64],
+    counts: Numbers,
     edits: Seeds,
-    beyond: npt.NDArray[np.bool_],
+    beyond: Mask,
     heads: Seeds,
     words: npt.NDArray[np.uint8],
-    starts: npt.NDArray[np.int64],
+    starts: Numbers,
     slots: npt.NDArray[np.int32],
     special: int,
     num_special: int,
@@ -133,14 +134,7 @@ def _fill(
     return out[:at], offsets
 
 
-def texts(
-    seeds: Seeds,
-    counts: npt.NDArray[np.int64],
-    *,
-    edits: Seeds,
-    beyond: npt.NDArray[np.bool_],
-    heads: Seeds,
-) -> pa.StringArray:
+def texts(seeds: Seeds, counts: Numbers, *, edits: Seeds, beyond: Mask, heads: Seeds) -> pa.StringArray:
     """Return texts of `counts` words each; all arrays are [num_texts].
 
     `edits` seed the changes of a near copy (0: none), `beyond` asks for letters beyond ASCII, and texts of equal

@@ -60,13 +60,6 @@ def mixed(article: Article, text: str) -> str:
     return "".join([*pieces, escape(text[end:])])
 
 
-def citation_text(article: Article, numbers: str) -> str:
-    """Return what a citation reads in the article's style, e.g. [3,4]."""
-    if article.dialect.citation == AUTHOR_YEAR:
-        return f"({'; '.join(_author_year(number) for number in numbers.split(','))})"
-    return f"[{numbers}]" if article.dialect.citation == BRACKETS else numbers
-
-
 def formula(article: Article, text: str) -> str:
     """Return a formula as MathML, as TeX in its full wrapper, or as alternatives of both."""
     prefix, declare, link = NAMESPACES[article.dialect.namespaces][1:]
@@ -181,12 +174,13 @@ def _cell(article: Article, cell: TableCell) -> str:
 def _cite(article: Article, numbers: str) -> str:
     style = article.dialect.citation
     if style == AUTHOR_YEAR:
-        return f"({'; '.join(_xref('bibr', f'B{number}', _author_year(number)) for number in numbers.split(','))})"
+        return f"({'; '.join(_xref('bibr', f'B{number}', author_year(number)) for number in numbers.split(','))})"
     links = ",".join(_xref("bibr", f"B{number}", number) for number in numbers.split(","))
     return f"[{links}]" if style == BRACKETS else f"<sup>{links}</sup>"
 
 
-def _author_year(number: str) -> str:
+def author_year(number: str) -> str:
+    """Return how a citation names a reference, in articles that cite by name."""
     return f"{('Smith', 'Wang', 'Müller', 'García')[int(number) % 4]} et al., {1990 + int(number) % 30}"
 
 

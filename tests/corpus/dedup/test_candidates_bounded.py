@@ -7,8 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from corpus.dedup.candidates import candidate_edges, distinct_edges
-from corpus.dedup.candidates_bounded import bounded_candidate_edges
+from corpus.dedup.candidates import bounded_candidate_edges, candidate_edges, distinct_edges
 
 BUCKET = np.dtype([("hash", "<u8"), ("key", "<u8")])
 

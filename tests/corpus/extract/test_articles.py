@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from corpus.errors import CorruptError
-from corpus.extract.articles import read_articles
 from corpus.extract.inputs import InputTask, find_inputs
 from corpus.reasons import RejectReason
 from corpus.records import Record, Reject
+from tests.support.extracted import read_articles
 from tests.support.jats_samples import jats
 
 

@@ -11,7 +11,6 @@ from msgspec.structs import replace
 
 from corpus import storage
 from corpus.errors import CorruptError, UsageError
-from corpus.extract.articles import read_articles
 from corpus.extract.config import ExtractConfig
 from corpus.extract.inputs import StorePiece, find_inputs
 from corpus.extract.task import extract_task
@@ -28,6 +27,7 @@ from corpus.storage.schema import from_batch
 from corpus.synthetic.sample.write import write_sample
 from tests.corpus.fetch.test_pubmed import FILES
 from tests.corpus.fetch.test_pubmed import run as mirror
+from tests.support.extracted import read_articles
 from tests.support.fetch_servers import Bucket, ncbi_server, s3_server
 from tests.support.small_fetch import PACE, hashes, index, run
 

@@ -15,7 +15,7 @@ from corpus.ncbi.jats.reader import read_article
 from corpus.ncbi.pubmed.reader import read_pubmed
 from corpus.records import Kind, Record
 from corpus.synthetic.sample.jats import LICENCES, jats_xml, metadata_json
-from corpus.synthetic.sample.jats_body import AUTHOR_YEAR, citation_text
+from corpus.synthetic.sample.jats_body import AUTHOR_YEAR, author_year
 from corpus.synthetic.sample.model import Article, Citation, SampleBlock, SampleSection
 from corpus.synthetic.sample.text import plain
 from corpus.synthetic.sample.world import TAR, TREE, World
@@ -44,7 +44,8 @@ def in_article(article: Article, text: str) -> str:
     """Return a marked text as it should read in an article: references by number are taken out."""
 
     def cited(match: re.Match[str]) -> str:
-        return f" {citation_text(article, match[1])}" if article.dialect.citation == AUTHOR_YEAR else ""
+        by_name = f" ({'; '.join(map(author_year, match[1].split(',')))})"
+        return by_name if article.dialect.citation == AUTHOR_YEAR else ""
 
     return spoken(plain(re.sub(r" ?\\cite\{([^{}]*)\}", cited, text)))
 

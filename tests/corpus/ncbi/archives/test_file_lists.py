@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from corpus.errors import CorruptError
-from corpus.extract.articles import read_articles
 from corpus.extract.inputs import find_inputs
 from corpus.ncbi.archives.file_lists import list_for
 from corpus.records import Record
+from tests.support.extracted import read_articles
 
 TAR_LIST = """\
 Article File,Article Citation,AccessionID,LastUpdated (YYYY-MM-DD HH:MM:SS),PMID,License,Retracted

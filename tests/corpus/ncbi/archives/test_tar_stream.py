@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from corpus.errors import CorruptError
-from corpus.extract.articles import read_articles
 from corpus.extract.inputs import find_inputs
 from corpus.ncbi.pubmed.reader import read_pubmed
 from tests.support.confined import Confined, assert_cheap
+from tests.support.extracted import read_articles
 from tests.support.malformed import SET_CLOSING, SET_OPENING, article, citation
 
 MB = 1_000_000

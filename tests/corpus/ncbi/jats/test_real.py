@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from corpus.extract.articles import read_articles
 from corpus.extract.inputs import find_inputs
 from corpus.ncbi.jats.reader import read_article
 from corpus.records import Kind, Record
 from tests.benchmarks.peers_jats import from_record
+from tests.support.extracted import read_articles
 from tests.support.jats_oracle import Score, Source, compare, read_source
 from tests.support.real_articles import ARCHIVE, members, plain
 
