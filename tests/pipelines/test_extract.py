@@ -7,7 +7,8 @@ import pytest
 
 from corpus.errors import CorruptError, DataError, UsageError
 from corpus.extract.config import ExtractConfig
-from corpus.stage.manifest import has_manifest
+from corpus.extract.task import allowed_rejects
+from corpus.stage.manifest import Books, has_manifest
 from corpus.storage.parquet import read_table
 from pipelines.extract import extract
 
@@ -39,11 +40,14 @@ def test_a_damaged_file_stops_the_commit_and_the_others_are_not_read_again(tmp_p
     assert part.stat().st_mtime_ns == written, "the good file's part is the one of the first run"
 
 
-def test_too_many_rejects_stop_the_stage_and_name_the_file(tmp_path: Path) -> None:
-    bad = CITATION.replace(b"%d", b"7").replace(b"<ArticleTitle>", b"<ArticleTitle><i>")
-    source = write(tmp_path / "pubmed26n0001.xml", list(range(1, 10)), bad=bad)
-    with pytest.raises(DataError, match=r"1 of 10 records were rejected.* pubmed26n0001 \(1 of 10\)"):
-        extract(ExtractConfig(pubmed=(str(source),)), output=str(tmp_path / "strict"))
+BAD = CITATION.replace(b"%d", b"7").replace(b"<ArticleTitle>", b"<ArticleTitle><i>")
+
+
+def test_too_many_rejects_stop_the_stage_and_name_the_file_and_the_option(tmp_path: Path) -> None:
+    source = write(tmp_path / "pubmed26n0001.xml", list(range(1, 10)), bad=BAD)
+    found = r"1 of 10 records were rejected.* pubmed26n0001 \(1 of 10\).* --max-reject-rate$"
+    with pytest.raises(DataError, match=found):
+        extract(ExtractConfig(pubmed=(str(source),), max_reject_rate=0), output=str(tmp_path / "strict"))
     loose = ExtractConfig(pubmed=(str(source),), max_reject_rate=0.1)
     manifest = extract(loose, output=str(tmp_path / "loose"))
     assert manifest is not None
@@ -53,6 +57,35 @@ def test_too_many_rejects_stop_the_stage_and_name_the_file(tmp_path: Path) -> No
     assert source.read_bytes()[reject["offset"] :].startswith(b"<PubmedArticle>")
     assert b"<PMID" in reject["raw"]
     assert reject["offset"] == source.read_bytes().rindex(b"<PubmedArticle>")
+
+
+def test_a_few_bad_records_do_not_stop_a_small_job(tmp_path: Path) -> None:
+    source = write(tmp_path / "pubmed26n0001.xml", list(range(10, 40)), bad=3 * BAD)
+    manifest = extract(ExtractConfig(pubmed=(str(source),)), output=str(tmp_path / "few"))
+    assert manifest is not None
+    assert (manifest.books.kept, manifest.books.dropped) == (30, {"bad_xml": 3})
+    write(source, list(range(10, 40)), bad=4 * BAD)
+    with pytest.raises(DataError, match="4 of 34 records were rejected"):
+        extract(ExtractConfig(pubmed=(str(source),)), output=str(tmp_path / "many"))
+
+
+@pytest.mark.parametrize(
+    ("read", "rate", "allowed"),
+    [
+        *((1, 0.001, 0), (2, 0.001, 1), (31, 0.001, 3), (999, 0.001, 3), (999, 0.0, 0), (100, 0.5, 50)),
+        *((1000, 0.001, 1), (1999, 0.001, 1), (10_000, 0.001, 10), (10_000, 0.0, 0), (3, 1.0, 3)),
+    ],
+)
+def test_the_share_counts_from_a_thousand_records_on_and_below_it_a_few_pass(
+    read: int, rate: float, allowed: int
+) -> None:
+    def passes(rejected: int) -> bool:
+        books = Books(read=read, kept=read - rejected, dropped={"bad_xml": rejected})
+        return rejected <= allowed_rejects(books, rate)
+
+    assert [passes(rejected) for rejected in range(min(read, allowed + 2) + 1)] == [
+        rejected <= allowed for rejected in range(min(read, allowed + 2) + 1)
+    ]
 
 
 def test_nothing_to_read_is_a_usage_error(tmp_path: Path) -> None:
