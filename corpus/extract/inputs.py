@@ -5,7 +5,6 @@ or one chunk of loose JATS files each. A task's name and fingerprint depend on b
 the same files give the same output wherever they lie and in whatever order they were named.
 """
 
-import glob
 import hashlib
 import os
 import re
@@ -16,17 +15,19 @@ from typing import Final
 
 from corpus import storage
 from corpus.errors import UsageError
+from corpus.extract.search import Findings, find_files, first_of, unread
 from corpus.ncbi.archives.article_store import STAGE
-from corpus.ncbi.archives.fetched import PUBMED_STAGE, fetched, pieces, pubmed_files, stated_digests
+from corpus.ncbi.archives.fetched import fetched, pieces
 from corpus.ncbi.archives.file_lists import list_path
 from corpus.stage.manifest import Manifest
-from corpus.stage.progress import progress
+from corpus.stage.progress import progress, say
 
 _PUBMED_SUFFIXES = (".xml", ".xml.gz")
 _TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz")
 LOOSE_SUFFIXES = (".xml", ".nxml", ".xml.gz", ".nxml.gz")
 _PMC_NAME = re.compile(r"PMC\d", re.IGNORECASE)
 _HASHERS: Final = 8  # threads that hash files: a bucket answers eight as fast as one
+_LISTED: Final = 20  # problems that a message names
 _AT_ONCE: Final = 32  # files given to them together; between such runs progress is shown
 
 
@@ -87,24 +88,33 @@ def find_inputs(*, pubmed: Sequence[str], pmc: Sequence[str], articles_per_part:
     Files are hashed for it, but for those whose hash a fetched mirror's manifest states. Raises UsageError for paths
     that name no usable file (all of them at once), and for two different files that would get the same name.
     """
-    missing: list[str] = []
+    findings = Findings()
     stores = {path: manifest for path in pmc if (manifest := fetched(path)) and manifest.stage == STAGE}
     pmc = [path for path in pmc if path not in stores]
-    known: dict[str, str] = {}
-    citations = _collect(pubmed, _PUBMED_SUFFIXES, "PubMed files (.xml, .xml.gz)", missing, known)
+    citations = find_files(pubmed, _PUBMED_SUFFIXES, "PubMed files (.xml, .xml.gz)", findings)
     jats = "JATS (.xml, .nxml, or .tar, .tar.gz, .tar.xz)"
-    articles = _collect(pmc, _TAR_SUFFIXES + LOOSE_SUFFIXES, jats, missing, known)
-    if missing:
-        raise UsageError("no input there:\n  " + "\n  ".join(missing) + "\nCheck the paths (and the mount).")
+    articles = find_files(pmc, _TAR_SUFFIXES + LOOSE_SUFFIXES, jats, findings)
+    _check_findings(findings)
     tars = [path for path in articles if path.lower().endswith(_TAR_SUFFIXES)]
     loose = [path for path in articles if not path.lower().endswith(_TAR_SUFFIXES)]
     found = [_of_file(PubmedFile, path) for path in citations] + [_of_file(JatsTar, path) for path in tars]
     found += _of_loose(loose, articles_per_part)
-    digests = _digests({path for one in found for _, path in one.contents}, known)
+    digests = _digests({path for one in found for _, path in one.contents}, findings.digests)
     tasks = [one.hashed(digests) for one in found]
     tasks += [task for path, manifest in stores.items() for task in _store_tasks(path, manifest, articles_per_part)]
     _check_unique([(task.name, task.paths[0]) for task in tasks if not isinstance(task, JatsFiles)])
     return sorted(tasks, key=lambda task: (-task.bytes, task.name))
+
+
+def _check_findings(findings: Findings) -> None:
+    """Raise UsageError for paths that cannot be read, and name files there that no reader takes."""
+    if problems := list(dict.fromkeys(findings.problems)):
+        listed = "\n  ".join(problems[:_LISTED])
+        more = f"\n  … and {len(problems) - _LISTED} more" if len(problems) > _LISTED else ""
+        raise UsageError(f"inputs that cannot be read:\n  {listed}{more}\nCheck the paths (and the mount).")
+    if others := unread(findings):
+        count = "1 file is" if len(others) == 1 else f"{len(others):,} files are"
+        say(f"{count} not understood and not read: {first_of(others)}")
 
 
 def _digests(paths: Collection[str], known: Mapping[str, str]) -> dict[str, str]:
@@ -128,63 +138,6 @@ def metadata_path(path: str) -> str | None:
     places = (folder, storage.join(folder, "metadata"), storage.join(os.path.dirname(folder) or ".", "metadata"))
     candidates = (storage.join(place or ".", f"{name}.json") for place in places)
     return next((candidate for candidate in candidates if storage.exists(candidate)), None)
-
-
-def _collect(
-    arguments: Sequence[str], suffixes: tuple[str, ...], what: str, missing: list[str], known: dict[str, str]
-) -> list[str]:
-    """Return the usable files behind the arguments, each once.
-
-    Arguments without any go to `missing`, the SHA-256 that mirrors state of their files to `known`.
-    """
-    found: dict[str, str] = {}
-    for argument in arguments:
-        files, named = _expand(argument, known)
-        usable = [path for path in files if path.lower().endswith(suffixes) and not _hidden(path, argument)]
-        if not usable and not named:
-            missing.append(f"{argument}: " + (f"holds no {what}" if files else "nothing is there"))
-        for path in usable:
-            identity = path if storage.is_remote(path) else os.path.realpath(path)
-            found[identity] = min(path, found.get(identity, path))
-    if arguments and not found and not missing:
-        missing.append(f"{' '.join(arguments)}: no {what} among these files")
-    return sorted(found.values())
-
-
-def _expand(argument: str, known: dict[str, str]) -> tuple[list[str], bool]:
-    """Return the files an argument stands for, and whether it names one file that exists."""
-    if (mirror := fetched(argument)) and mirror.stage == PUBMED_STAGE:
-        known |= stated_digests(argument, mirror)
-        return pubmed_files(argument, mirror), False
-    if storage.is_remote(argument):
-        return _expand_remote(argument)
-    if os.path.isfile(argument):
-        return [argument], True
-    matches = [argument] if os.path.isdir(argument) else glob.glob(argument, recursive=True)
-    files: list[str] = []
-    for match in matches:
-        if os.path.isdir(match):
-            files += [os.path.join(match, name) for name in storage.walk_files(match)]
-        else:
-            files.append(match)
-    return files, False
-
-
-def _expand_remote(argument: str) -> tuple[list[str], bool]:
-    import fsspec  # 0.35 s, and local paths never need it
-
-    if glob.has_magic(argument):
-        return [opened.full_name for opened in fsspec.open_files(argument)], False
-    names = storage.walk_files(argument)
-    if not names and storage.exists(argument):
-        return [argument], True
-    return [storage.join(argument, name) for name in names], False
-
-
-def _hidden(path: str, argument: str) -> bool:
-    """Say whether a file, or a folder on the way to it below the argument, is hidden (`.part`, `._name`)."""
-    below = path[len(argument) :] if path.startswith(argument) else storage.base_name(path)
-    return storage.base_name(path).startswith(".") or any(name.startswith(".") for name in below.split("/"))
 
 
 def _store_tasks(path: str, manifest: Manifest, articles: int) -> list[InputTask]:

@@ -8,6 +8,7 @@ from corpus.storage.files import (
     exists as exists,
     is_remote as is_remote,
     join as join,
+    kind_of_special as kind_of_special,
     open_read as open_read,
     publish as publish,
     remove_file as remove_file,

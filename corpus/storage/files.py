@@ -8,6 +8,7 @@ import errno
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import PurePosixPath
@@ -15,7 +16,7 @@ from typing import IO, Any
 
 import xxhash
 
-from corpus.errors import DiskError
+from corpus.errors import DiskError, UsageError
 
 CHUNK = 1 << 20
 TEMPORARY = ".tmp-"  # starts the name of a file that is being written
@@ -37,10 +38,28 @@ def base_name(path: str) -> str:
 
 
 def open_read(path: str) -> IO[bytes]:
-    """Open a file for reading raw bytes, never decompressing."""
+    """Open a file for reading raw bytes, never decompressing.
+
+    Raises UsageError for a pipe, a socket or a device: reading one might never end, and gives each byte once.
+    """
     if is_remote(path):
         return _remote_open(path, "rb")
-    return open(path, "rb")
+    return open(path, "rb", opener=_open_regular)
+
+
+def _open_regular(path: str, flags: int) -> int:
+    descriptor = os.open(path, flags | os.O_NONBLOCK)  # which for a pipe would wait for somebody who writes
+    mode = os.fstat(descriptor).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # `open` refuses a folder itself
+        os.close(descriptor)
+        raise UsageError(f"{path}: {kind_of_special(mode)}, not a regular file")
+    return descriptor
+
+
+def kind_of_special(mode: int) -> str:
+    """Return what a file of some mode is that is no regular one: `a pipe`."""
+    kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFDIR: "a folder"}
+    return kinds.get(stat.S_IFMT(mode), "a device")
 
 
 def exists(path: str) -> bool:
