@@ -19,6 +19,7 @@ from corpus.extract.search import Findings, find_files, first_of, unread
 from corpus.ncbi.archives.article_store import STAGE
 from corpus.ncbi.archives.fetched import fetched, pieces
 from corpus.ncbi.archives.file_lists import list_path
+from corpus.ncbi.archives.kinds import FileKind, file_kind
 from corpus.stage.manifest import Manifest
 from corpus.stage.progress import progress, say
 
@@ -28,6 +29,7 @@ LOOSE_SUFFIXES = (".xml", ".nxml", ".xml.gz", ".nxml.gz")
 _PMC_NAME = re.compile(r"PMC\d", re.IGNORECASE)
 _HASHERS: Final = 8  # threads that hash files: a bucket answers eight as fast as one
 _LISTED: Final = 20  # problems that a message names
+_LOOKED_AT: Final = 1000  # files whose kind is looked at when all before them were of the wrong one
 _AT_ONCE: Final = 32  # files given to them together; between such runs progress is shown
 
 
@@ -95,6 +97,8 @@ def find_inputs(*, pubmed: Sequence[str], pmc: Sequence[str], articles_per_part:
     jats = "JATS (.xml, .nxml, or .tar, .tar.gz, .tar.xz)"
     articles = find_files(pmc, _TAR_SUFFIXES + LOOSE_SUFFIXES, jats, findings)
     _check_findings(findings)
+    _check_kind(citations, FileKind.PUBMED)
+    _check_kind(articles, FileKind.JATS)
     tars = [path for path in articles if path.lower().endswith(_TAR_SUFFIXES)]
     loose = [path for path in articles if not path.lower().endswith(_TAR_SUFFIXES)]
     found = [_of_file(PubmedFile, path) for path in citations] + [_of_file(JatsTar, path) for path in tars]
@@ -115,6 +119,18 @@ def _check_findings(findings: Findings) -> None:
     if others := unread(findings):
         count = "1 file is" if len(others) == 1 else f"{len(others):,} files are"
         say(f"{count} not understood and not read: {first_of(others)}")
+
+
+def _check_kind(paths: Sequence[str], kind: FileKind) -> None:
+    """Raise UsageError when all files given as one kind are of the other; one look, where the first is as it should."""
+    if paths and all(file_kind(path) is kind.other for path in paths[:_LOOKED_AT]):
+        raise UsageError(other_kind(paths, kind.other))
+
+
+def other_kind(paths: Sequence[str], kind: FileKind) -> str:
+    """Return the message for files given to the wrong option; `kind` is what they hold."""
+    count = "1 file holds" if len(paths) == 1 else f"{len(paths):,} files hold"
+    return f"{count} {kind.value}, given as {kind.other.option}: {first_of(paths)}\nGive them as {kind.option}."
 
 
 def _digests(paths: Collection[str], known: Mapping[str, str]) -> dict[str, str]:
@@ -156,13 +172,13 @@ def _store_tasks(path: str, manifest: Manifest, articles: int) -> list[InputTask
 
 
 def _of_file(task: type[InputTask], path: str) -> _Found:
-    contents = [(storage.base_name(path), path), *(_lists([path]) if task is JatsTar else ())]
-    return _Found(task=task, name=stem(path), paths=(path,), contents=tuple(contents))
+    contents = [(storage.readable_name(path), path), *(_lists([path]) if task is JatsTar else ())]
+    return _Found(task=task, name=storage.readable(stem(path)), paths=(path,), contents=tuple(contents))
 
 
 def _of_loose(paths: Iterable[str], articles_per_part: int) -> list[_Found]:
     """Return tasks of at most `articles_per_part` loose articles, in the order of base names, then folders."""
-    named = sorted((storage.base_name(path), _identity(path), path) for path in paths)
+    named = sorted((storage.readable_name(path), _identity(path), path) for path in paths)
     _check_unique([(identity, path) for _, identity, path in named])
     found = []
     for start in range(0, len(named), articles_per_part):
@@ -176,11 +192,11 @@ def _of_loose(paths: Iterable[str], articles_per_part: int) -> list[_Found]:
 
 def _identity(path: str) -> str:
     """Return what must be unique: a base name with a PMC id, else folder and base name (many hold a `main.nxml`)."""
-    name = storage.base_name(path)
+    name = storage.readable_name(path)
     if _PMC_NAME.match(name):
         return name
     full = path if storage.is_remote(path) else os.path.abspath(path)
-    return storage.join(storage.base_name(os.path.dirname(full)), name)
+    return storage.join(storage.readable_name(os.path.dirname(full)), name)
 
 
 def stem(path: str) -> str:
@@ -208,4 +224,6 @@ def _check_unique(named: list[tuple[str, str]]) -> None:
 
 def _lists(paths: Iterable[str]) -> list[tuple[str, str]]:
     """Return names and paths of the lists that go with some files."""
-    return [(storage.base_name(place), place) for place in sorted(filter(None, {list_path(path) for path in paths}))]
+    return [
+        (storage.readable_name(place), place) for place in sorted(filter(None, {list_path(path) for path in paths}))
+    ]

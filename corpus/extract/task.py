@@ -19,7 +19,8 @@ from corpus import storage
 from corpus.errors import CorruptError, DataError
 from corpus.extract.articles import read_articles_xml
 from corpus.extract.config import ExtractConfig
-from corpus.extract.inputs import InputTask, JatsTar, PubmedFile
+from corpus.extract.inputs import InputTask, JatsTar, PubmedFile, other_kind
+from corpus.ncbi.archives.kinds import FileKind, OtherKindError, file_kind
 from corpus.ncbi.pubmed.reader import read_pubmed_xml
 from corpus.pile.side_table import PileRow, pile_row
 from corpus.records import Kind, Record, Reject
@@ -58,8 +59,11 @@ def extract_task(task: InputTask, workspace: Workspace, config: ExtractConfig) -
             for item, xml in _read(task):
                 sink.add(item, xml)
             parts = sink.finish()
+    except OtherKindError as error:
+        paths = [storage.readable(path) for path in task.paths if file_kind(path) is error.kind]
+        return Receipt(task=name, parts=(), facts={error.kind.option: paths})
     except CorruptError as error:
-        return Receipt(task=name, parts=(), facts={"corrupt": str(error)})
+        return Receipt(task=name, parts=(), facts={"corrupt": storage.readable(str(error))})
     books = Books(read=sink.num_records + len(sink.rejects), kept=sink.num_records, dropped=sink.reasons())
     facts = dict(sorted(sink.facts.items()))
     return workspace.finish(Receipt(task=name, parts=tuple(parts), books=books, facts=facts), of=task.fingerprint)
@@ -71,13 +75,8 @@ def conclude(receipts: list[Receipt], workspace: Workspace, config: ExtractConfi
     Raises CorruptError when an input file is damaged, DataError when more records were rejected than may be;
     both name the files and commit nothing.
     """
-    corrupt = sorted(str(receipt.facts["corrupt"]) for receipt in receipts if "corrupt" in receipt.facts)
-    if corrupt:
-        listed = "\n  ".join(corrupt[:20])
-        raise CorruptError(
-            f"{len(corrupt)} input file(s) are damaged; nothing was committed, the other files are kept and will be "
-            f"reused. Fetch these again and run the same command:\n  {listed}"
-        )
+    if problems := [*_wrong_kinds(receipts), *_damaged(receipts)]:
+        raise CorruptError("\n".join(problems))
     books = sum((receipt.books for receipt in receipts), Books())
     if sum(books.dropped.values()) > allowed_rejects(books, config.max_reject_rate):
         raise DataError(_too_many(books, receipts, workspace, config.max_reject_rate))
@@ -86,6 +85,25 @@ def conclude(receipts: list[Receipt], workspace: Workspace, config: ExtractConfi
         facts.update(receipt.facts)
     kept = _write_receipts(receipts, workspace)
     return workspace.commit([*receipts, kept], summary=dict(sorted(facts.items())))
+
+
+def _damaged(receipts: list[Receipt]) -> list[str]:
+    corrupt = sorted(str(receipt.facts["corrupt"]) for receipt in receipts if "corrupt" in receipt.facts)
+    if not corrupt:
+        return []
+    listed = "\n  ".join(corrupt[:20])
+    return [
+        f"{len(corrupt)} input file(s) are damaged; nothing was committed, the other files are kept and will be "
+        f"reused. Fetch these again and run the same command:\n  {listed}"
+    ]
+
+
+def _wrong_kinds(receipts: list[Receipt]) -> list[str]:
+    """Return a message for each kind of files that was given as the other one."""
+    found = {
+        kind: sorted(path for receipt in receipts for path in receipt.facts.get(kind.option, ())) for kind in FileKind
+    }
+    return [f"nothing was committed; {other_kind(paths, kind)}" for kind, paths in found.items() if paths]
 
 
 def allowed_rejects(books: Books, rate: float) -> float:

@@ -11,6 +11,8 @@ from corpus.storage.files import (
     kind_of_special as kind_of_special,
     open_read as open_read,
     publish as publish,
+    readable as readable,
+    readable_name as readable_name,
     remove_file as remove_file,
     remove_temporary as remove_temporary,
     remove_tree as remove_tree,

@@ -7,6 +7,7 @@ on object stores by the store's own atomic put.
 import errno
 import hashlib
 import os
+import re
 import shutil
 import stat
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from corpus.errors import DiskError, UsageError
 
 CHUNK = 1 << 20
 TEMPORARY = ".tmp-"  # starts the name of a file that is being written
+_STRAY_BYTE = re.compile("[\udc80-\udcff]")  # how Python's paths hold bytes that are no UTF-8
 
 
 def is_remote(path: str) -> bool:
@@ -35,6 +37,16 @@ def join(base: str, *names: str) -> str:
 def base_name(path: str) -> str:
     """Return the last component of a path."""
     return PurePosixPath(str(path)).name
+
+
+def readable(text: str) -> str:
+    r"""Return text with each byte of a path that is no UTF-8 as `\xff`, which records, JSON and terminals can hold."""
+    return _STRAY_BYTE.sub(lambda found: f"\\x{ord(found[0]) - 0xDC00:02x}", text)
+
+
+def readable_name(path: str) -> str:
+    """Return the last component of a path as it stands in records, manifests and names of parts."""
+    return readable(base_name(path))
 
 
 def open_read(path: str) -> IO[bytes]:

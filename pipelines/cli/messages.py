@@ -28,10 +28,12 @@ def print_summary(manifest: "Manifest | None", output: str) -> None:
 
 def report_error(error: BaseException, *, debug: bool) -> int:
     """Print what went wrong, with the traceback when asked for, and return the exit code."""
+    from corpus.storage import readable
+
     if debug:
         traceback.print_exception(error)
     message, code = (usage_message(error), error.exit_code) if isinstance(error, TyperException) else explain(error)
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {readable(message)}", file=sys.stderr)
     return code
 
 

@@ -15,6 +15,7 @@ import pytest
 from corpus import storage
 from corpus.errors import UsageError
 from corpus.extract.inputs import find_inputs
+from corpus.fetch.config import read_ids
 
 NOBODY = 65534
 
@@ -159,3 +160,10 @@ def test_no_reading_waits_for_a_pipe_or_never_ends(tmp_path: Path, kind: str) ->
         storage.open_read(str(special(tmp_path / "odd", kind)))
     with pytest.raises(IsADirectoryError):
         storage.open_read(str(tmp_path))
+
+
+def test_a_list_of_ids_that_is_no_regular_file_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="ids: a pipe, not a regular file"):
+        read_ids(str(special(tmp_path / "ids", "pipe")))
+    (tmp_path / "list").write_text("PMC12  # ä\n7.2\n", encoding="utf-8")
+    assert read_ids(str(tmp_path / "list")) == ("12", "7.2")
