@@ -15,7 +15,7 @@ from typing import Final
 
 from corpus import storage
 from corpus.errors import UsageError
-from corpus.extract.search import Findings, find_files, first_of, unread
+from corpus.extract.search import SearchNotes, find_files, first_of, unread
 from corpus.ncbi.archives.article_store import STAGE
 from corpus.ncbi.archives.fetched import fetched, pieces
 from corpus.ncbi.archives.file_lists import list_path
@@ -90,33 +90,33 @@ def find_inputs(*, pubmed: Sequence[str], pmc: Sequence[str], articles_per_part:
     Files are hashed for it, but for those whose hash a fetched mirror's manifest states. Raises UsageError for paths
     that name no usable file (all of them at once), and for two different files that would get the same name.
     """
-    findings = Findings()
+    notes = SearchNotes()
     stores = {path: manifest for path in pmc if (manifest := fetched(path)) and manifest.stage == STAGE}
     pmc = [path for path in pmc if path not in stores]
-    citations = find_files(pubmed, _PUBMED_SUFFIXES, "PubMed files (.xml, .xml.gz)", findings)
+    citations = find_files(pubmed, _PUBMED_SUFFIXES, "PubMed files (.xml, .xml.gz)", notes)
     jats = "JATS (.xml, .nxml, or .tar, .tar.gz, .tar.xz)"
-    articles = find_files(pmc, _TAR_SUFFIXES + LOOSE_SUFFIXES, jats, findings)
-    _check_findings(findings)
+    articles = find_files(pmc, _TAR_SUFFIXES + LOOSE_SUFFIXES, jats, notes)
+    _check_notes(notes)
     _check_kind(citations, FileKind.PUBMED)
     _check_kind(articles, FileKind.JATS)
     tars = [path for path in articles if path.lower().endswith(_TAR_SUFFIXES)]
     loose = [path for path in articles if not path.lower().endswith(_TAR_SUFFIXES)]
     found = [_of_file(PubmedFile, path) for path in citations] + [_of_file(JatsTar, path) for path in tars]
     found += _of_loose(loose, articles_per_part)
-    digests = _digests({path for one in found for _, path in one.contents}, findings.digests)
+    digests = _digests({path for one in found for _, path in one.contents}, notes.digests)
     tasks = [one.hashed(digests) for one in found]
     tasks += [task for path, manifest in stores.items() for task in _store_tasks(path, manifest, articles_per_part)]
     _check_unique([(task.name, task.paths[0]) for task in tasks if not isinstance(task, JatsFiles)])
     return sorted(tasks, key=lambda task: (-task.bytes, task.name))
 
 
-def _check_findings(findings: Findings) -> None:
+def _check_notes(notes: SearchNotes) -> None:
     """Raise UsageError for paths that cannot be read, and name files there that no reader takes."""
-    if problems := list(dict.fromkeys(findings.problems)):
+    if problems := list(dict.fromkeys(notes.problems)):
         listed = "\n  ".join(problems[:_LISTED])
         more = f"\n  … and {len(problems) - _LISTED} more" if len(problems) > _LISTED else ""
         raise UsageError(f"inputs that cannot be read:\n  {listed}{more}\nCheck the paths (and the mount).")
-    if others := unread(findings):
+    if others := unread(notes):
         count = "1 file is" if len(others) == 1 else f"{len(others):,} files are"
         say(f"{count} not understood and not read: {first_of(others)}")
 

@@ -24,7 +24,7 @@ _SHOWN = 3  # files that a line names
 
 
 @dataclass(kw_only=True, slots=True)
-class Findings:
+class SearchNotes:
     """What a search came upon besides usable files."""
 
     problems: list[str] = field(default_factory=list)  # what ends it, a line each
@@ -33,34 +33,34 @@ class Findings:
     digests: dict[str, str] = field(default_factory=dict)  # the SHA-256 that fetched mirrors state of their files
 
 
-def find_files(arguments: Sequence[str], suffixes: tuple[str, ...], what: str, findings: Findings) -> list[str]:
-    """Return the usable files behind the arguments, each once; the rest goes to `findings`."""
+def find_files(arguments: Sequence[str], suffixes: tuple[str, ...], what: str, notes: SearchNotes) -> list[str]:
+    """Return the usable files behind the arguments, each once; the rest goes to `notes`."""
     found: dict[str, str] = {}
-    before = len(findings.problems)
+    before = len(notes.problems)
     for argument in arguments:
-        known = len(findings.problems)
-        files, named = _expand(argument, findings)
+        known = len(notes.problems)
+        files, named = _expand(argument, notes)
         files = [path for path in files if not _hidden(path, argument)]
         usable = {path for path in files if path.lower().endswith(suffixes)}
-        if not usable and not named and len(findings.problems) == known:
-            findings.problems.append(f"{argument}: " + (f"holds no {what}" if files else "nothing is there"))
+        if not usable and not named and len(notes.problems) == known:
+            notes.problems.append(f"{argument}: " + (f"holds no {what}" if files else "nothing is there"))
         for path in files:
             identity = path if storage.is_remote(path) else os.path.realpath(path)
             if (path in usable or named) and (problem := _problem(path)):
-                findings.problems.append(f"{path}: {problem}")
+                notes.problems.append(f"{path}: {problem}")
             if path in usable:
                 found[identity] = min(path, found.get(identity, path))
             elif not _companion(path):
-                findings.others[identity] = path
-    findings.usable |= found.keys()
-    if arguments and not found and len(findings.problems) == before:
-        findings.problems.append(f"{' '.join(arguments)}: no {what} among these files")
+                notes.others[identity] = path
+    notes.usable |= found.keys()
+    if arguments and not found and len(notes.problems) == before:
+        notes.problems.append(f"{' '.join(arguments)}: no {what} among these files")
     return sorted(found.values())
 
 
-def unread(findings: Findings) -> list[str]:
+def unread(notes: SearchNotes) -> list[str]:
     """Return the files that no reader takes, in order."""
-    return sorted(path for identity, path in findings.others.items() if identity not in findings.usable)
+    return sorted(path for identity, path in notes.others.items() if identity not in notes.usable)
 
 
 def first_of(paths: Sequence[str]) -> str:
@@ -88,20 +88,20 @@ def _problem(path: str, *, folders: bool = False) -> str:
     return "" if os.access(path, os.R_OK, effective_ids=True) else "Permission denied"
 
 
-def _expand(argument: str, findings: Findings) -> tuple[list[str], bool]:
+def _expand(argument: str, notes: SearchNotes) -> tuple[list[str], bool]:
     """Return the files an argument stands for, and whether it names one file that exists."""
     if (mirror := fetched(argument)) and mirror.stage == PUBMED_STAGE:
-        findings.digests |= stated_digests(argument, mirror)
+        notes.digests |= stated_digests(argument, mirror)
         return pubmed_files(argument, mirror), False
     if storage.is_remote(argument):
         return _expand_remote(argument)
     if os.path.isdir(argument):
-        return list(_walk(argument, findings.problems)), False
+        return list(_walk(argument, notes.problems)), False
     if os.path.lexists(argument):
         return [argument], True
     files: list[str] = []
-    for match in _matches(argument, findings.problems):
-        files += _walk(match, findings.problems) if os.path.isdir(match) else [match]
+    for match in _matches(argument, notes.problems):
+        files += _walk(match, notes.problems) if os.path.isdir(match) else [match]
     return files, False
 
 
