@@ -80,6 +80,9 @@ def test_a_damaged_file_is_named_though_its_name_is_no_utf8(tmp_path: Path, caps
     error = capsys.readouterr().err
     assert f"{tmp_path}/p\\xff.xml: does not end with" in error
     assert f"not read: {tmp_path}/q\\xff.zip\n" in error
+    with pytest.raises(CorruptError) as failure:
+        extract(ExtractConfig(pubmed=(str(tmp_path),)), output=str(tmp_path / "out"))
+    assert str(failure.value).encode(), "a worker's error is sent as UTF-8"
 
 
 def test_a_name_like_an_escaped_one_is_refused_beside_it(tmp_path: Path) -> None:
