@@ -52,7 +52,7 @@ def read_evaluation(path: str) -> list[Item]:
     """Return the items of an evaluation file; raises UsageError, with the place, for what is none."""
     if not storage.exists(path):
         raise UsageError(f"{path}: there is no such evaluation file; check --evaluation")
-    file = storage.base_name(path)
+    file = storage.readable_name(path)
     with storage.open_read(path) as source:
         raw = source.read()
     if raw.startswith(_COMPRESSED):
@@ -154,4 +154,4 @@ def _walk(value: Any, key: str, texts: list[str], ids: dict[str, set[Any]]) -> N
 
 def all_items(paths: Sequence[str]) -> list[Item]:
     """Return the items of several files, in the order of the files' names."""
-    return [item for path in sorted(paths, key=storage.base_name) for item in read_evaluation(path)]
+    return [item for path in sorted(paths, key=storage.readable_name) for item in read_evaluation(path)]

@@ -23,6 +23,7 @@ from corpus.ncbi.archives.article_metadata import ArticleMetadata, read_metadata
 from corpus.ncbi.archives.article_store import read_rows
 from corpus.ncbi.archives.fetched import piece_rows
 from corpus.ncbi.archives.file_lists import list_for
+from corpus.ncbi.archives.kinds import FileKind, OtherKindError, file_kind
 from corpus.ncbi.jats.reader import read_parts, reject
 from corpus.ncbi.markup.parse import BYTE_CAP
 from corpus.reasons import RejectReason
@@ -83,8 +84,11 @@ def _read_loose(path: str) -> _ArticleOutcome:
             facts = _parse_facts(source.read(_METADATA_CAP))
     elif listed := list_for(path):
         facts = listed.about(path)
-    name = storage.base_name(path)
-    return _read_one(raw, facts, file=name, offset=0, position=0, name=name), raw
+    name = storage.readable_name(path)
+    items = _read_one(raw, facts, file=name, offset=0, position=0, name=name)
+    if isinstance(items[0], Reject) and file_kind(path) is FileKind.PUBMED:  # thousands of records, not one bad article
+        raise OtherKindError(path, FileKind.PUBMED)
+    return items, raw
 
 
 def _read_one(
@@ -104,7 +108,7 @@ def _read_one(
 
 def _read_tar(path: str) -> Iterator[_ArticleOutcome]:
     facts, listed = _scan(path), list_for(path)
-    file, position = storage.base_name(path), 0
+    file, position = storage.readable_name(path), 0
     with _open_tar(path) as (archive, _):
         for member in _members(archive, LOOSE_SUFFIXES):
             about = facts.get(stem(member.name)) or (listed.about(member.name) if listed else None)

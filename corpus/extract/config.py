@@ -19,7 +19,11 @@ class ExtractConfig(StageConfig):
     )
     articles_per_part: int = setting(500, "JATS articles in one Parquet part of a tar or tree", group="output", ge=1)
     max_reject_rate: float = setting(
-        0.001, "share of rejected records above which the stage fails", group="running", ge=0, le=1
+        0.001,
+        "share of rejected records above which the stage fails; of fewer than 1,000 records 3 may be rejected",
+        group="running",
+        ge=0,
+        le=1,
     )
     pile: bool = setting(False, "also make the text that The Pile's scripts made, for `profile: pile`", group="output")
     workers: Workers = runtime(1, "local worker processes", group="running")

@@ -5,7 +5,6 @@ or one chunk of loose JATS files each. A task's name and fingerprint depend on b
 the same files give the same output wherever they lie and in whatever order they were named.
 """
 
-import glob
 import hashlib
 import os
 import re
@@ -16,17 +15,21 @@ from typing import Final
 
 from corpus import storage
 from corpus.errors import UsageError
+from corpus.extract.search import SearchNotes, find_files, first_of, unread
 from corpus.ncbi.archives.article_store import STAGE
-from corpus.ncbi.archives.fetched import PUBMED_STAGE, fetched, pieces, pubmed_files, stated_digests
+from corpus.ncbi.archives.fetched import fetched, pieces
 from corpus.ncbi.archives.file_lists import list_path
+from corpus.ncbi.archives.kinds import FileKind, file_kind
 from corpus.stage.manifest import Manifest
-from corpus.stage.progress import progress
+from corpus.stage.progress import progress, say
 
 _PUBMED_SUFFIXES = (".xml", ".xml.gz")
 _TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz")
 LOOSE_SUFFIXES = (".xml", ".nxml", ".xml.gz", ".nxml.gz")
 _PMC_NAME = re.compile(r"PMC\d", re.IGNORECASE)
 _HASHERS: Final = 8  # threads that hash files: a bucket answers eight as fast as one
+_LISTED: Final = 20  # problems that a message names
+_LOOKED_AT: Final = 1000  # files whose kind is looked at when all before them were of the wrong one
 _AT_ONCE: Final = 32  # files given to them together; between such runs progress is shown
 
 
@@ -87,24 +90,47 @@ def find_inputs(*, pubmed: Sequence[str], pmc: Sequence[str], articles_per_part:
     Files are hashed for it, but for those whose hash a fetched mirror's manifest states. Raises UsageError for paths
     that name no usable file (all of them at once), and for two different files that would get the same name.
     """
-    missing: list[str] = []
+    notes = SearchNotes()
     stores = {path: manifest for path in pmc if (manifest := fetched(path)) and manifest.stage == STAGE}
     pmc = [path for path in pmc if path not in stores]
-    known: dict[str, str] = {}
-    citations = _collect(pubmed, _PUBMED_SUFFIXES, "PubMed files (.xml, .xml.gz)", missing, known)
+    citations = find_files(pubmed, _PUBMED_SUFFIXES, "PubMed files (.xml, .xml.gz)", notes)
     jats = "JATS (.xml, .nxml, or .tar, .tar.gz, .tar.xz)"
-    articles = _collect(pmc, _TAR_SUFFIXES + LOOSE_SUFFIXES, jats, missing, known)
-    if missing:
-        raise UsageError("no input there:\n  " + "\n  ".join(missing) + "\nCheck the paths (and the mount).")
+    articles = find_files(pmc, _TAR_SUFFIXES + LOOSE_SUFFIXES, jats, notes)
+    _check_notes(notes)
+    _check_kind(citations, FileKind.PUBMED)
+    _check_kind(articles, FileKind.JATS)
     tars = [path for path in articles if path.lower().endswith(_TAR_SUFFIXES)]
     loose = [path for path in articles if not path.lower().endswith(_TAR_SUFFIXES)]
     found = [_of_file(PubmedFile, path) for path in citations] + [_of_file(JatsTar, path) for path in tars]
     found += _of_loose(loose, articles_per_part)
-    digests = _digests({path for one in found for _, path in one.contents}, known)
+    digests = _digests({path for one in found for _, path in one.contents}, notes.digests)
     tasks = [one.hashed(digests) for one in found]
     tasks += [task for path, manifest in stores.items() for task in _store_tasks(path, manifest, articles_per_part)]
     _check_unique([(task.name, task.paths[0]) for task in tasks if not isinstance(task, JatsFiles)])
     return sorted(tasks, key=lambda task: (-task.bytes, task.name))
+
+
+def _check_notes(notes: SearchNotes) -> None:
+    """Raise UsageError for paths that cannot be read, and name files there that no reader takes."""
+    if problems := list(dict.fromkeys(notes.problems)):
+        listed = "\n  ".join(problems[:_LISTED])
+        more = f"\n  … and {len(problems) - _LISTED} more" if len(problems) > _LISTED else ""
+        raise UsageError(f"inputs that cannot be read:\n  {listed}{more}\nCheck the paths (and the mount).")
+    if others := unread(notes):
+        count = "1 file is" if len(others) == 1 else f"{len(others):,} files are"
+        say(f"{count} not understood and not read: {first_of(others)}")
+
+
+def _check_kind(paths: Sequence[str], kind: FileKind) -> None:
+    """Raise UsageError when all files given as one kind are of the other; one look, where the first is as it should."""
+    if paths and all(file_kind(path) is kind.other for path in paths[:_LOOKED_AT]):
+        raise UsageError(other_kind(paths, kind.other))
+
+
+def other_kind(paths: Sequence[str], kind: FileKind) -> str:
+    """Return the message for files given to the wrong option; `kind` is what they hold."""
+    count = "1 file holds" if len(paths) == 1 else f"{len(paths):,} files hold"
+    return f"{count} {kind.value}, given as {kind.other.option}: {first_of(paths)}\nGive them as {kind.option}."
 
 
 def _digests(paths: Collection[str], known: Mapping[str, str]) -> dict[str, str]:
@@ -130,63 +156,6 @@ def metadata_path(path: str) -> str | None:
     return next((candidate for candidate in candidates if storage.exists(candidate)), None)
 
 
-def _collect(
-    arguments: Sequence[str], suffixes: tuple[str, ...], what: str, missing: list[str], known: dict[str, str]
-) -> list[str]:
-    """Return the usable files behind the arguments, each once.
-
-    Arguments without any go to `missing`, the SHA-256 that mirrors state of their files to `known`.
-    """
-    found: dict[str, str] = {}
-    for argument in arguments:
-        files, named = _expand(argument, known)
-        usable = [path for path in files if path.lower().endswith(suffixes) and not _hidden(path, argument)]
-        if not usable and not named:
-            missing.append(f"{argument}: " + (f"holds no {what}" if files else "nothing is there"))
-        for path in usable:
-            identity = path if storage.is_remote(path) else os.path.realpath(path)
-            found[identity] = min(path, found.get(identity, path))
-    if arguments and not found and not missing:
-        missing.append(f"{' '.join(arguments)}: no {what} among these files")
-    return sorted(found.values())
-
-
-def _expand(argument: str, known: dict[str, str]) -> tuple[list[str], bool]:
-    """Return the files an argument stands for, and whether it names one file that exists."""
-    if (mirror := fetched(argument)) and mirror.stage == PUBMED_STAGE:
-        known |= stated_digests(argument, mirror)
-        return pubmed_files(argument, mirror), False
-    if storage.is_remote(argument):
-        return _expand_remote(argument)
-    if os.path.isfile(argument):
-        return [argument], True
-    matches = [argument] if os.path.isdir(argument) else glob.glob(argument, recursive=True)
-    files: list[str] = []
-    for match in matches:
-        if os.path.isdir(match):
-            files += [os.path.join(match, name) for name in storage.walk_files(match)]
-        else:
-            files.append(match)
-    return files, False
-
-
-def _expand_remote(argument: str) -> tuple[list[str], bool]:
-    import fsspec  # 0.35 s, and local paths never need it
-
-    if glob.has_magic(argument):
-        return [opened.full_name for opened in fsspec.open_files(argument)], False
-    names = storage.walk_files(argument)
-    if not names and storage.exists(argument):
-        return [argument], True
-    return [storage.join(argument, name) for name in names], False
-
-
-def _hidden(path: str, argument: str) -> bool:
-    """Say whether a file, or a folder on the way to it below the argument, is hidden (`.part`, `._name`)."""
-    below = path[len(argument) :] if path.startswith(argument) else storage.base_name(path)
-    return storage.base_name(path).startswith(".") or any(name.startswith(".") for name in below.split("/"))
-
-
 def _store_tasks(path: str, manifest: Manifest, articles: int) -> list[InputTask]:
     return [
         StorePiece(
@@ -203,13 +172,13 @@ def _store_tasks(path: str, manifest: Manifest, articles: int) -> list[InputTask
 
 
 def _of_file(task: type[InputTask], path: str) -> _Found:
-    contents = [(storage.base_name(path), path), *(_lists([path]) if task is JatsTar else ())]
-    return _Found(task=task, name=stem(path), paths=(path,), contents=tuple(contents))
+    contents = [(storage.readable_name(path), path), *(_lists([path]) if task is JatsTar else ())]
+    return _Found(task=task, name=storage.readable(stem(path)), paths=(path,), contents=tuple(contents))
 
 
 def _of_loose(paths: Iterable[str], articles_per_part: int) -> list[_Found]:
     """Return tasks of at most `articles_per_part` loose articles, in the order of base names, then folders."""
-    named = sorted((storage.base_name(path), _identity(path), path) for path in paths)
+    named = sorted((storage.readable_name(path), _identity(path), path) for path in paths)
     _check_unique([(identity, path) for _, identity, path in named])
     found = []
     for start in range(0, len(named), articles_per_part):
@@ -223,11 +192,11 @@ def _of_loose(paths: Iterable[str], articles_per_part: int) -> list[_Found]:
 
 def _identity(path: str) -> str:
     """Return what must be unique: a base name with a PMC id, else folder and base name (many hold a `main.nxml`)."""
-    name = storage.base_name(path)
+    name = storage.readable_name(path)
     if _PMC_NAME.match(name):
         return name
     full = path if storage.is_remote(path) else os.path.abspath(path)
-    return storage.join(storage.base_name(os.path.dirname(full)), name)
+    return storage.join(storage.readable_name(os.path.dirname(full)), name)
 
 
 def stem(path: str) -> str:
@@ -255,4 +224,6 @@ def _check_unique(named: list[tuple[str, str]]) -> None:
 
 def _lists(paths: Iterable[str]) -> list[tuple[str, str]]:
     """Return names and paths of the lists that go with some files."""
-    return [(storage.base_name(place), place) for place in sorted(filter(None, {list_path(path) for path in paths}))]
+    return [
+        (storage.readable_name(place), place) for place in sorted(filter(None, {list_path(path) for path in paths}))
+    ]

@@ -19,7 +19,8 @@ from corpus import storage
 from corpus.errors import CorruptError, DataError
 from corpus.extract.articles import read_articles_xml
 from corpus.extract.config import ExtractConfig
-from corpus.extract.inputs import InputTask, JatsTar, PubmedFile
+from corpus.extract.inputs import InputTask, JatsTar, PubmedFile, other_kind
+from corpus.ncbi.archives.kinds import FileKind, OtherKindError, file_kind
 from corpus.ncbi.pubmed.reader import read_pubmed_xml
 from corpus.pile.side_table import PileRow, pile_row
 from corpus.records import Kind, Record, Reject
@@ -36,6 +37,9 @@ from corpus.text.language import languages_of
 CITATION_ROWS, ARTICLE_ROWS = 5000, 250
 # Dead letters of one file: a third of a baseline file, which then is no file of NLM's.
 MAX_REJECTS = 10_000
+# A share says little of few records: it counts from so many on, and fewer may have so many rejects whatever it is.
+# Damage at its usual rate gives a job of that size one or two, a reader that fails on a kind of file gives many more.
+SHARE_FROM, FEW_REJECTS = 1000, 3
 RECEIPTS_FILE = "receipts.json"
 
 
@@ -55,8 +59,11 @@ def extract_task(task: InputTask, workspace: Workspace, config: ExtractConfig) -
             for item, xml in _read(task):
                 sink.add(item, xml)
             parts = sink.finish()
+    except OtherKindError as error:
+        paths = [storage.readable(path) for path in task.paths if file_kind(path) is error.kind]
+        return Receipt(task=name, parts=(), facts={error.kind.option: paths})
     except CorruptError as error:
-        return Receipt(task=name, parts=(), facts={"corrupt": str(error)})
+        return Receipt(task=name, parts=(), facts={"corrupt": storage.readable(str(error))})
     books = Books(read=sink.num_records + len(sink.rejects), kept=sink.num_records, dropped=sink.reasons())
     facts = dict(sorted(sink.facts.items()))
     return workspace.finish(Receipt(task=name, parts=tuple(parts), books=books, facts=facts), of=task.fingerprint)
@@ -65,34 +72,65 @@ def extract_task(task: InputTask, workspace: Workspace, config: ExtractConfig) -
 def conclude(receipts: list[Receipt], workspace: Workspace, config: ExtractConfig) -> Manifest:
     """Commit the extraction.
 
-    Raises CorruptError when an input file is damaged, DataError when the share of rejects is over the limit;
+    Raises CorruptError when an input file is damaged, DataError when more records were rejected than may be;
     both name the files and commit nothing.
     """
-    corrupt = sorted(str(receipt.facts["corrupt"]) for receipt in receipts if "corrupt" in receipt.facts)
-    if corrupt:
-        listed = "\n  ".join(corrupt[:20])
-        raise CorruptError(
-            f"{len(corrupt)} input file(s) are damaged; nothing was committed, the other files are kept and will be "
-            f"reused. Fetch these again and run the same command:\n  {listed}"
-        )
+    if problems := [*_wrong_kinds(receipts), *_damaged(receipts)]:
+        raise CorruptError("\n".join(problems))
     books = sum((receipt.books for receipt in receipts), Books())
-    rejected = sum(books.dropped.values())
-    if rejected > config.max_reject_rate * books.read:
-        worst = sorted(receipts, key=lambda receipt: (-sum(receipt.books.dropped.values()), receipt.task))[:10]
-        where = ", ".join(
-            f"{receipt.task.removeprefix('extract/')} ({sum(receipt.books.dropped.values())} of {receipt.books.read})"
-            for receipt in worst
-            if receipt.books.dropped
-        )
-        raise DataError(
-            f"{rejected} of {books.read} records were rejected, more than max_reject_rate = {config.max_reject_rate}: "
-            f"{where}. Nothing was committed; see them with `corpuscle inspect {workspace.path('rejects')}`"
-        )
+    if sum(books.dropped.values()) > allowed_rejects(books, config.max_reject_rate):
+        raise DataError(_too_many(books, receipts, workspace, config.max_reject_rate))
     facts: Counter[str] = Counter()
     for receipt in receipts:
         facts.update(receipt.facts)
     kept = _write_receipts(receipts, workspace)
     return workspace.commit([*receipts, kept], summary=dict(sorted(facts.items())))
+
+
+def _damaged(receipts: list[Receipt]) -> list[str]:
+    corrupt = sorted(str(receipt.facts["corrupt"]) for receipt in receipts if "corrupt" in receipt.facts)
+    if not corrupt:
+        return []
+    listed = "\n  ".join(corrupt[:20])
+    return [
+        f"{len(corrupt)} input file(s) are damaged; nothing was committed, the other files are kept and will be "
+        f"reused. Fetch these again and run the same command:\n  {listed}"
+    ]
+
+
+def _wrong_kinds(receipts: list[Receipt]) -> list[str]:
+    """Return a message for each kind of files that was given as the other one."""
+    found = {
+        kind: sorted(path for receipt in receipts for path in receipt.facts.get(kind.option, ())) for kind in FileKind
+    }
+    return [f"nothing was committed; {other_kind(paths, kind)}" for kind, paths in found.items() if paths]
+
+
+def allowed_rejects(books: Books, rate: float) -> float:
+    """Return how many rejects a job may have: a share of its records; of a small job a few, but not more than it kept.
+
+    A share of 0 allows none in any job.
+    """
+    share = rate * books.read
+    if books.read >= SHARE_FROM or rate == 0:
+        return share
+    return max(share, min(FEW_REJECTS, books.kept))
+
+
+def _too_many(books: Books, receipts: list[Receipt], workspace: Workspace, rate: float) -> str:
+    """Return the message for more rejects than may be, with the files that have the most."""
+    worst = sorted(receipts, key=lambda receipt: (-sum(receipt.books.dropped.values()), receipt.task))[:10]
+    where = ", ".join(
+        f"{receipt.task.removeprefix('extract/')} ({sum(receipt.books.dropped.values())} of {receipt.books.read})"
+        for receipt in worst
+        if receipt.books.dropped
+    )
+    small = f" (and more than {FEW_REJECTS}, or than were kept)" if books.read < SHARE_FROM and rate else ""
+    return (
+        f"{sum(books.dropped.values())} of {books.read} records were rejected, more than max_reject_rate = {rate}"
+        f"{small}: {where}. Nothing was committed; see them with `corpuscle inspect {workspace.path('rejects')}`, "
+        "and allow more with --max-reject-rate"
+    )
 
 
 def _write_receipts(receipts: list[Receipt], workspace: Workspace) -> Receipt:

@@ -1,10 +1,12 @@
 """Configurations of `corpuscle fetch`: one for each of its two sources."""
 
 import hashlib
+import io
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from corpus import storage
 from corpus.config import StageConfig, runtime, setting
 from corpus.errors import UsageError
 from corpus.ids import parse_number, parse_pmcid
@@ -45,8 +47,8 @@ def read_ids(path: str) -> tuple[str, ...]:
     """
     ids = set()
     try:
-        with open(path, encoding="utf-8") as source:
-            for number, line in enumerate(source, 1):
+        with storage.open_read(path) as source:
+            for number, line in enumerate(io.TextIOWrapper(source, encoding="utf-8"), 1):
                 text = line.partition("#")[0].strip()
                 if text:
                     ids.add(_normal_id(text, f"{path}, line {number}"))

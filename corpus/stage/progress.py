@@ -10,13 +10,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from corpus import storage
+
 LINE_SECONDS = 30.0
 POLL_SECONDS = 0.5
 
 
 def say(line: str) -> None:
     """Print one line for the user on standard error."""
-    print(line, file=sys.stderr, flush=True)
+    print(storage.readable(line), file=sys.stderr, flush=True)
 
 
 class Progress:

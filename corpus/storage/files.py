@@ -7,7 +7,9 @@ on object stores by the store's own atomic put.
 import errno
 import hashlib
 import os
+import re
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import PurePosixPath
@@ -15,10 +17,11 @@ from typing import IO, Any
 
 import xxhash
 
-from corpus.errors import DiskError
+from corpus.errors import DiskError, UsageError
 
 CHUNK = 1 << 20
 TEMPORARY = ".tmp-"  # starts the name of a file that is being written
+_STRAY_BYTE = re.compile("[\udc80-\udcff]")  # how Python's paths hold bytes that are no UTF-8
 
 
 def is_remote(path: str) -> bool:
@@ -36,11 +39,39 @@ def base_name(path: str) -> str:
     return PurePosixPath(str(path)).name
 
 
+def readable(text: str) -> str:
+    r"""Return text with each byte of a path that is no UTF-8 as `\xff`, which records, JSON and terminals can hold."""
+    return _STRAY_BYTE.sub(lambda found: f"\\x{ord(found[0]) - 0xDC00:02x}", text)
+
+
+def readable_name(path: str) -> str:
+    """Return the last component of a path as it stands in records, manifests and names of parts."""
+    return readable(base_name(path))
+
+
 def open_read(path: str) -> IO[bytes]:
-    """Open a file for reading raw bytes, never decompressing."""
+    """Open a file for reading raw bytes, never decompressing.
+
+    Raises UsageError for a pipe, a socket or a device: reading one might never end, and gives each byte once.
+    """
     if is_remote(path):
         return _remote_open(path, "rb")
-    return open(path, "rb")
+    return open(path, "rb", opener=_open_regular)
+
+
+def _open_regular(path: str, flags: int) -> int:
+    descriptor = os.open(path, flags | os.O_NONBLOCK)  # which for a pipe would wait for somebody who writes
+    mode = os.fstat(descriptor).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # `open` refuses a folder itself
+        os.close(descriptor)
+        raise UsageError(f"{path}: {kind_of_special(mode)}, not a regular file")
+    return descriptor
+
+
+def kind_of_special(mode: int) -> str:
+    """Return what a file of some mode is that is no regular one: `a pipe`."""
+    kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFDIR: "a folder"}
+    return kinds.get(stat.S_IFMT(mode), "a device")
 
 
 def exists(path: str) -> bool:

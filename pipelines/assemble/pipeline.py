@@ -24,7 +24,7 @@ from corpus.stage.manifest import Input, Manifest, read_manifest
 from corpus.stage.progress import say
 from corpus.stage.withdraw import changes_text
 from corpus.stage.workspace import WORK, Receipt, Workspace, plan_stage
-from corpus.storage.files import base_name, is_remote, remove_tree, sha256_file
+from corpus.storage.files import is_remote, readable_name, remove_tree, sha256_file
 from pipelines.assemble import shard_steps, steps
 from pipelines.assemble.blocks import BUCKET
 from pipelines.assemble.steps import Plan
@@ -79,7 +79,9 @@ def _evaluation_inputs(config: AssembleConfig) -> list[Input]:
         load_index(config.evaluation, config.evaluation_words)  # an error before any work
     elif config.contaminated == "remove":
         raise UsageError("assemble: --contaminated remove needs --evaluation FILE, the sets to look for")
-    return [Input(name=f"evaluation {base_name(path)}", fingerprint=sha256_file(path)) for path in config.evaluation]
+    return [
+        Input(name=f"evaluation {readable_name(path)}", fingerprint=sha256_file(path)) for path in config.evaluation
+    ]
 
 
 def _nothing_committed(workspace: Workspace, manifest: Manifest) -> list[str]:

@@ -1,6 +1,5 @@
 """Messages at the end of a command: its line of numbers, or the line of its error and the exit code."""
 
-import sys
 import traceback
 from typing import TYPE_CHECKING
 
@@ -28,10 +27,12 @@ def print_summary(manifest: "Manifest | None", output: str) -> None:
 
 def report_error(error: BaseException, *, debug: bool) -> int:
     """Print what went wrong, with the traceback when asked for, and return the exit code."""
+    from corpus.stage.progress import say
+
     if debug:
         traceback.print_exception(error)
     message, code = (usage_message(error), error.exit_code) if isinstance(error, TyperException) else explain(error)
-    print(f"error: {message}", file=sys.stderr)
+    say(f"error: {message}")
     return code
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from corpus import storage
 from corpus.errors import CorruptError
 from corpus.ncbi.archives.gzip_stream import Verified, md5_sidecar, verify
+from corpus.ncbi.archives.kinds import PROLOG, FileKind, OtherKindError, kind_of
 from corpus.ncbi.markup.parse import BadXmlError
 from corpus.ncbi.pubmed.fields import RecordReader, read_deletions
 from corpus.ncbi.pubmed.split import Damage, Run, split
@@ -23,7 +24,7 @@ from corpus.records import RAW_LIMIT, Kind, Record, Reject, Source, pubmed_doc_i
 
 _KINDS = {"PubmedArticle": Kind.CITATION, "PubmedBookArticle": Kind.BOOK}
 
-_PROLOG = re.compile(rb"\s+|<!--.*?-->|<\?.*?\?>|<!DOCTYPE[^>\[]*(?:\[.*?\]\s*)?>", re.DOTALL)
+_PROLOG = re.compile(PROLOG, re.DOTALL)
 _ROOT = re.compile(rb"<(PubmedArticleSet|PubmedBookArticleSet)(?:\s[^>]*)?>")
 _EPILOG = re.compile(rb"\s*>(?:\s+|<!--.*?-->|<\?.*?\?>)*+", re.DOTALL)
 _ENCODING = re.compile(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([\w.:-]+)")
@@ -45,7 +46,7 @@ def read_pubmed(path: str) -> Iterator[Record | Reject]:
 def read_pubmed_xml(path: str) -> Iterator[tuple[Record | Reject, bytes]]:
     """Yield what `read_pubmed` yields, each citation and book with its own XML, all others with b""."""
     verified = verify(lambda: storage.open_read(path), md5=md5_sidecar(path), name=path)
-    name, position = storage.base_name(path), 0
+    name, position = storage.readable_name(path), 0
     for found in split(verified.blocks(), VOCABULARY, start=_opening(path, verified)):
         for item in _items(found, name, position):
             yield item
@@ -63,6 +64,8 @@ def _opening(path: str, verified: Verified) -> int:
             raise CorruptError(f"{path}: its DOCTYPE declares entities, as no file of NLM does; do not use it")
         pos = token.end()
     root = _ROOT.match(head, pos)
+    if root is None and kind_of(head) is FileKind.JATS:
+        raise OtherKindError(path, FileKind.JATS)
     if root is None:
         raise CorruptError(
             f"{path}: is no PubMed file: expected <PubmedArticleSet> at byte {pos}, found {head[pos : pos + 40]!r}; "

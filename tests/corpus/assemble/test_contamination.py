@@ -1,6 +1,7 @@
 """Evaluation sets against documents: Python sets as the oracle, the forms of BioASQ and PubMedQA, the rule for n."""
 
 import json
+import os
 import random
 from pathlib import Path
 from typing import Any
@@ -224,3 +225,11 @@ def test_what_is_no_jsonl_is_a_usage_error(tmp_path: Path, content: str) -> None
         read_evaluation(str(tmp_path / "bad.jsonl"))
     with pytest.raises(UsageError, match="no such evaluation file"):
         read_evaluation(str(tmp_path / "none.jsonl"))
+
+
+def test_a_set_whose_name_is_no_utf8_is_read_and_one_that_is_a_pipe_refused(tmp_path: Path) -> None:
+    name = os.fsdecode(b"set\xff.jsonl")
+    assert [item.file for item in read_evaluation(write(tmp_path, [{"question": "why"}], name))] == ["set\\xff.jsonl"]
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    with pytest.raises(UsageError, match=r"pipe\.jsonl: a pipe, not a regular file"):
+        read_evaluation(str(tmp_path / "pipe.jsonl"))
