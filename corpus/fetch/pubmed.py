@@ -27,7 +27,7 @@ from corpus.ncbi.archives.gzip_stream import read_md5
 from corpus.stage.lock import running_stage
 from corpus.stage.manifest import Books, Input, Manifest, Part, has_manifest, read_manifest
 from corpus.stage.progress import say
-from corpus.stage.workspace import Receipt, Workspace, difference, open_workspace
+from corpus.stage.workspace import Receipt, Workspace, difference, open_workspace, remove_temporary
 
 REVISION = 1  # raise it when the same input gives other bytes
 _HREF = re.compile(r"""href\s*=\s*["']?(?:\./)?(pubmed(\d\d)n(\d{4,5})\.xml\.gz(\.md5)?)["'\s>]""", re.IGNORECASE)
@@ -64,7 +64,7 @@ def fetch_pubmed(config: FetchPubmedConfig, *, output: str, pace: Pace | None = 
 
 async def _fetch(config: FetchPubmedConfig, output: str, pace: Pace, tally: FetchTally) -> Manifest:
     there = read_manifest(output, STAGE) if has_manifest(output) else None
-    storage.remove_temporary(output)
+    remove_temporary(output)
     async with Client(Host(base=config.source), pace=pace, tally=tally, proxy=config.proxy) as client:
         try:
             files = await with_md5(client, await wanted_files(client, config))

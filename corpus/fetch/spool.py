@@ -36,9 +36,12 @@ def mark_unfinished(workspace: Workspace) -> None:
 def recorded(config: FetchConfig, output: str) -> Iterator[FetchTally]:
     """Yield the run's tally; its log lies in the output when the block ends.
 
-    The spool of a remote output is held meanwhile: raises RetryError when another process of this machine has it.
+    A spool outside the output is held meanwhile: raises RetryError when another process of this machine has it,
+    UsageError when it is a folder of other files, since it is removed in the end.
     """
-    with held(spool_folder(config, output)) if storage.is_remote(output) else nullcontext():
+    spool = spool_folder(config, output)
+    inside = not storage.is_remote(output) and spool == os.path.join(output, WORK)
+    with nullcontext() if inside else held(spool):
         yield from _recorded(config, output)
 
 

@@ -38,7 +38,7 @@ from corpus.stage.lock import running_stage
 from corpus.stage.manifest import Books, Input, Manifest, Part, has_manifest
 from corpus.stage.manifest import read_manifest as read_stage
 from corpus.stage.progress import say
-from corpus.stage.workspace import WORK, Receipt, Workspace, difference, open_workspace
+from corpus.stage.workspace import WORK, Receipt, Workspace, difference, open_workspace, remove_temporary
 from corpus.storage import parquet
 from corpus.storage.schema import from_batch
 
@@ -62,7 +62,7 @@ def fetch_pmc(config: FetchPmcConfig, *, output: str, pace: Pace | None = None) 
 async def _fetch(config: FetchPmcConfig, output: str, pace: Pace, tally: FetchTally) -> Manifest:
     spool = spool_folder(config, output)
     there = read_stage(output, STAGE) if has_manifest(output) else None
-    storage.remove_temporary(output)
+    remove_temporary(output)
     async with Client(Host(base=config.source), pace=pace, tally=tally, proxy=config.proxy) as client:
         try:
             inventory = await choose(client, config, spool if storage.is_remote(output) else output, spool)
