@@ -20,7 +20,16 @@ _SHOWN = 3
 _RECEIPTS_READ = 9
 _READ = 64 << 20  # bytes of a file that are looked at, at most
 # Until 2026 the lock was empty: then what else is there must have one of these names, or there must be nothing else.
-_BESIDE_EMPTY_LOCK = {"_work", "_receipts", "_withdrawn.json", "checkpoints", "fetch.jsonl", "pinned.json"}
+_BESIDE_EMPTY_LOCK = {
+    "_work",
+    "_receipts",
+    "_withdrawn.json",
+    "checkpoints",
+    "fetch.jsonl",
+    "pinned.json",
+    "baseline",
+    "updatefiles",
+}
 _FORMS: Forms = {
     MANIFEST: (b'"books"', b'"fingerprint"'),
     "_receipts": (b'"books"', b'"fingerprint"', b'"task"'),
@@ -49,6 +58,22 @@ def check_claim(output: str, *, also: Forms = NO_FORMS) -> None:
         f"{output}: is not empty and was not made by corpuscle (it holds {', '.join(foreign[:_SHOWN])}{more}), so "
         "nothing was written there; choose another --output, a new or an empty directory"
     )
+
+
+def empty_claimed(folder: str) -> None:
+    """Remove all that lies in a local directory of ours but its mark, so that a kill leaves it ours."""
+    for name in set(storage.list_names(folder)) - {LOCK}:
+        path = storage.join(folder, name)
+        if os.path.isdir(path) and not os.path.islink(path):
+            storage.remove_tree(path)
+        else:
+            storage.remove_file(path)
+
+
+def remove_claimed(folder: str) -> None:
+    """Remove a local directory of ours, its mark last."""
+    empty_claimed(folder)
+    storage.remove_tree(folder)
 
 
 def _is_ours(output: str, names: Collection[str], forms: Forms) -> bool:

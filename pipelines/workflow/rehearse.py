@@ -21,7 +21,7 @@ from corpus.assemble.decide import unread_columns
 from corpus.assemble.documents import file_ranks
 from corpus.assemble.inputs import StoredParts
 from corpus.errors import UsageError
-from corpus.stage.claim import LOCK, MARK, Forms, check_claim
+from corpus.stage.claim import LOCK, MARK, Forms, check_claim, remove_claimed
 from corpus.stage.cpu_meter import Meter, metering
 from corpus.stage.lock import held, running_stage
 from corpus.stage.manifest import SPLITS, Input, read_manifest
@@ -56,7 +56,7 @@ def rehearse(documents: int, *, output: str, articles: int | None = None, seed: 
     folder = storage.join(output, "rehearsal")
     check_claim(output, also=_OURS)
     with held(folder):  # refuses one that is at work, or of other files
-        storage.remove_tree(folder)  # of a rehearsal that was stopped
+        remove_claimed(folder)  # of a rehearsal that was stopped
     try:
         with running_stage(folder):
             reading = _reading(parts, folder)
@@ -65,7 +65,7 @@ def rehearse(documents: int, *, output: str, articles: int | None = None, seed: 
                 counts = _assemble(parts, folder)
             rehearsal = _report(parts, folder, reading, meter, memory, counts, wall=time.monotonic() - wall)
     finally:
-        storage.remove_tree(folder)
+        remove_claimed(folder)
     with storage.write_atomic(storage.join(output, REPORT)) as sink:
         sink.write(json.dumps(rehearsal.facts(), indent=1).encode() + b"\n")
     return rehearsal
