@@ -175,6 +175,16 @@ def test_the_texts_of_a_killed_run_go_before_the_next_one_writes_its_own(
     assert seen == [False]
 
 
+def test_a_tokenizer_of_others_is_not_overwritten(tmp_path: Path) -> None:
+    mixed_corpus(tmp_path / "corpus")
+    own = tmp_path / "tokenizer" / "tokenizer.json"
+    own.parent.mkdir()
+    own.write_text("{}")
+    with pytest.raises(UsageError, match=r"was not made by corpuscle \(it holds tokenizer.json\)"):
+        learn(TokenizerConfig(vocab_size=300), corpus=str(tmp_path / "corpus"), output=str(own.parent))
+    assert (own.read_text(), os.listdir(own.parent)) == ("{}", ["tokenizer.json"])
+
+
 def test_nothing_to_learn_from(tmp_path: Path) -> None:
     write_corpus(tmp_path / "corpus", [("train", [("pmc", "only full text")])])
     with pytest.raises(UsageError, match=r"no training document of source 'pubmed'.*--source"):

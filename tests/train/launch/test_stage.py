@@ -94,6 +94,14 @@ def test_mistakes_are_refused_before_anything_starts(tokens: str, tmp_path: Path
     assert not can_resume(output)
 
 
+def test_a_folder_of_other_files_is_refused(tokens: str, tmp_path: Path) -> None:
+    (tmp_path / "metrics.jsonl").write_text("mine")
+    for resume in (False, True):
+        with pytest.raises(UsageError, match="was not made by corpuscle"):
+            train(config(), tokens=tokens, output=str(tmp_path), resume=resume)
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("metrics.jsonl", "mine")]
+
+
 def test_an_unfinished_run_is_not_overwritten(tokens: str, tmp_path: Path) -> None:
     published(tmp_path, tokens, config())
     assert can_resume(str(tmp_path))
