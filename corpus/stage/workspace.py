@@ -216,13 +216,9 @@ def plan_stage(
 
     Takes away what killed runs left; the caller holds the directory (`corpus.stage.lock`). With `update`, a finished
     stage that differs in its inputs alone is withdrawn; `update` returns the paths of its parts that stay true, after
-    it left receipts for them.
+    it left receipts for them. So is one with a part missing or of another size, by `repair`; not if `dry`.
 
-    A finished stage of which a part is missing or has another size is withdrawn likewise, with or without `repair`,
-    which is to it what `update` is to other inputs. With `dry` it stays as it is, and is only said.
-
-    Raises UsageError, printing the difference, when the directory holds a finished stage that differs,
-    or files that are no stage's.
+    Raises UsageError, printing the difference, when the directory holds a finished stage that differs.
     """
     workspace = open_workspace(output, stage=stage, revision=revision, config=config, inputs=inputs)
     remove_temporary(workspace.output)
@@ -231,10 +227,10 @@ def plan_stage(
         manifest = read_manifest(workspace.output)
         if manifest.fingerprint == workspace.fingerprint:
             if damaged := list(missing_parts(workspace.output, manifest)):
+                keep = repair(workspace, manifest) if repair and not dry else ()
                 more = f", and {len(damaged) - 1} more such parts" if len(damaged) > 1 else ""
                 say(f"{damaged[0]}{more}: what is missing is made again")
                 if not dry:
-                    keep = repair(workspace, manifest) if repair else ()
                     withdraw(workspace.output, manifest, keep=keep)
                 return workspace, None
             if update is None:
