@@ -41,6 +41,8 @@ def extract(
             config=config.identity(),
             inputs=inputs,
             update=reuse_extracted if update and not is_dry_run(beam_args) else None,
+            repair=reuse_extracted,
+            dry=is_dry_run(beam_args),
         )
         return run_stage(
             lambda pipeline: build(pipeline, tasks, workspace, config),

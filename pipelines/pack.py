@@ -7,6 +7,7 @@ import apache_beam as beam
 from corpus.stage.lock import running_stage
 from corpus.stage.manifest import Manifest
 from corpus.stage.workspace import Receipt, Workspace
+from pipelines.beam.runner import is_dry_run
 from pipelines.beam.stage import run_stage
 from tokenizer.config import PackConfig
 from tokenizer.pack import PackTask, finish_pack, pack_shard, plan_pack
@@ -17,7 +18,9 @@ def pack(
 ) -> Manifest | None:
     """Encode an assembled corpus below `output`; returns the committed manifest, or None after a dry run."""
     with running_stage(output):
-        workspace, finished, tasks = plan_pack(config, corpus=corpus, tokenizer=tokenizer, output=output)
+        workspace, finished, tasks = plan_pack(
+            config, corpus=corpus, tokenizer=tokenizer, output=output, dry=is_dry_run(beam_args)
+        )
         return run_stage(
             lambda pipeline: build(pipeline, tasks, workspace, config, tokenizer),
             workspace=workspace,

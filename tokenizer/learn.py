@@ -162,6 +162,7 @@ def _scratch(workspace: Workspace) -> Iterator[str]:
     parent = None
     if not storage.is_remote(workspace.output):
         parent = workspace.path(WORK)
-        os.makedirs(parent, exist_ok=True)
+        storage.remove_tree(parent)  # the texts that a killed run left
+        os.makedirs(parent)
     with tempfile.TemporaryDirectory(dir=parent) as folder:
         yield folder

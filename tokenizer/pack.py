@@ -56,7 +56,7 @@ class ShardCounts:
 
 
 def plan_pack(
-    config: PackConfig, *, corpus: str, tokenizer: str, output: str
+    config: PackConfig, *, corpus: str, tokenizer: str, output: str, dry: bool = False
 ) -> tuple[Workspace, Manifest | None, list[PackTask]]:
     """Return the workspace, the manifest when all is done already, and the tasks.
 
@@ -67,7 +67,9 @@ def plan_pack(
         Input(name="assemble", fingerprint=assembled.fingerprint),
         Input(name="tokenizer", fingerprint=learned.fingerprint),
     ]
-    workspace, manifest = plan_stage(output, stage=STAGE, revision=REVISION, config=config.identity(), inputs=inputs)
+    workspace, manifest = plan_stage(
+        output, stage=STAGE, revision=REVISION, config=config.identity(), inputs=inputs, dry=dry
+    )
     tasks = []
     for role in SPLITS:
         parts = [part for part in assembled.parts if part.role == role]

@@ -147,8 +147,9 @@ def reuse_extracted(workspace: Workspace, manifest: Manifest) -> list[str]:
     Says how many files are read again, and why.
     """
     path = workspace.path(RECEIPTS_FILE)
-    if not storage.exists(path):
-        say(f"{workspace.output}: has no {RECEIPTS_FILE}, so all files are read again")
+    stated = next((part for part in manifest.parts if part.path == RECEIPTS_FILE), None)
+    if stated is None or not storage.exists(path) or storage.sha256_file(path) != stated.sha256:
+        say(f"{workspace.output}: has no intact {RECEIPTS_FILE}, so all files are read again")
         return []
     with storage.open_read(path) as source:
         receipts = [receipt_of(content) for content in json.loads(source.read())]

@@ -20,14 +20,15 @@ from corpus.fetch.http.download import Wanted, download
 from corpus.fetch.http.pace import Pace
 from corpus.fetch.http.tally import FetchTally
 from corpus.fetch.pmc.previous_store import PreviousStore, damage_text
-from corpus.fetch.spool import mark_unfinished, recorded, spool_folder
+from corpus.fetch.spool import held_spool, mark_unfinished, recorded, spool_folder
 from corpus.ncbi.archives.fetched import BASELINE, UPDATES
 from corpus.ncbi.archives.fetched import PUBMED_STAGE as STAGE
 from corpus.ncbi.archives.gzip_stream import read_md5
+from corpus.stage.claim import remove_claimed
 from corpus.stage.lock import running_stage
 from corpus.stage.manifest import Books, Input, Manifest, Part, has_manifest, read_manifest
 from corpus.stage.progress import say
-from corpus.stage.workspace import Receipt, Workspace, difference, open_workspace
+from corpus.stage.workspace import Receipt, Workspace, difference, open_workspace, remove_temporary
 
 REVISION = 1  # raise it when the same input gives other bytes
 _HREF = re.compile(r"""href\s*=\s*["']?(?:\./)?(pubmed(\d\d)n(\d{4,5})\.xml\.gz(\.md5)?)["'\s>]""", re.IGNORECASE)
@@ -58,13 +59,13 @@ def fetch_pubmed(config: FetchPubmedConfig, *, output: str, pace: Pace | None = 
     Raises RetryError for a listing that is not whole and for files that could not be had (the others are kept),
     UsageError when the directory holds another year's files.
     """
-    with running_stage(output), recorded(config, output) as tally:
+    with held_spool(config, output), running_stage(output), recorded(config, output) as tally:
         return asyncio.run(_fetch(config, output, pace or Pace(connections=config.connections), tally))
 
 
 async def _fetch(config: FetchPubmedConfig, output: str, pace: Pace, tally: FetchTally) -> Manifest:
     there = read_manifest(output, STAGE) if has_manifest(output) else None
-    storage.remove_temporary(output)
+    remove_temporary(output)
     async with Client(Host(base=config.source), pace=pace, tally=tally, proxy=config.proxy) as client:
         try:
             files = await with_md5(client, await wanted_files(client, config))
@@ -91,7 +92,7 @@ async def _fetch(config: FetchPubmedConfig, output: str, pace: Pace, tally: Fetc
     manifest = workspace.commit([Receipt(task="files", parts=tuple(parts))], summary=summary, books=books)
     workspace.clean()
     if storage.is_remote(output):
-        storage.remove_tree(spool_folder(config, output))
+        remove_claimed(spool_folder(config, output))
     tally.committed(files=len(files), **summary)
     return manifest
 

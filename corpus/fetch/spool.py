@@ -12,6 +12,7 @@ from corpus import storage
 from corpus.fetch.config import FetchConfig
 from corpus.fetch.http.tally import LOG, FetchTally
 from corpus.ncbi.archives.fetched import UNFINISHED
+from corpus.stage.claim import check_claim
 from corpus.stage.lock import held
 from corpus.stage.progress import say
 from corpus.stage.workspace import WORK, Workspace
@@ -33,16 +34,22 @@ def mark_unfinished(workspace: Workspace) -> None:
 
 
 @contextmanager
-def recorded(config: FetchConfig, output: str) -> Iterator[FetchTally]:
-    """Yield the run's tally; its log lies in the output when the block ends.
+def held_spool(config: FetchConfig, output: str) -> Iterator[None]:
+    """Hold a spool that lies outside the output while the block runs.
 
-    The spool of a remote output is held meanwhile: raises RetryError when another process of this machine has it.
+    Raises RetryError when another process of this machine has it, UsageError when it is a folder of other files, since
+    it is removed in the end; or when the output is, so that no spool is made for it.
     """
-    with held(spool_folder(config, output)) if storage.is_remote(output) else nullcontext():
-        yield from _recorded(config, output)
+    check_claim(output)
+    spool = spool_folder(config, output)
+    inside = not storage.is_remote(output) and spool == os.path.join(output, WORK)
+    with nullcontext() if inside else held(spool):
+        yield
 
 
-def _recorded(config: FetchConfig, output: str) -> Iterator[FetchTally]:
+@contextmanager
+def recorded(config: FetchConfig, output: str) -> Iterator[FetchTally]:
+    """Yield the run's tally; its log lies in the output when the block ends."""
     remote = storage.is_remote(output)
     # Beside the spool, which is removed when the store is finished.
     path = f"{spool_folder(config, output).rstrip('/')}.{LOG}" if remote else os.path.join(output, LOG)

@@ -16,10 +16,11 @@ from dataclasses import asdict, dataclass
 
 from corpus import storage
 from corpus.errors import RetryError
+from corpus.stage.claim import LOCK as LOCK
+from corpus.stage.claim import MARK, NO_FORMS, Forms, check_claim
 from corpus.stage.manifest import MANIFEST, has_manifest
 
 RUN_FACTS = "run.json"
-LOCK = ".lock"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,9 +39,9 @@ class RunFacts:
 def running_stage(output: str) -> Iterator[None]:
     """Hold a directory for one running stage; leave `run.json` there when the block committed a manifest.
 
-    Raises RetryError when another process holds the directory.
+    Raises UsageError for a directory that is not ours, RetryError when another process holds it or it vanishes.
     """
-    with held(output):
+    with held(output), _noticed_to_vanish(output):
         before = _committed(output)
         wall, cpu = time.monotonic(), _cpu_seconds()
         yield
@@ -55,6 +56,36 @@ def running_stage(output: str) -> Iterator[None]:
             )
             with storage.write_atomic(storage.join(output, RUN_FACTS)) as sink:
                 sink.write(json.dumps(asdict(facts), indent=1).encode() + b"\n")
+
+
+@contextmanager
+def _noticed_to_vanish(output: str) -> Iterator[None]:
+    """Raise RetryError, instead of whatever comes of it, when a local directory is removed or moved meanwhile."""
+    if storage.is_remote(output):
+        yield
+        return
+    descriptor = os.open(output, os.O_RDONLY)  # as long as it is open, no other directory gets its number
+    try:
+        yield
+    except Exception as error:
+        _check_there(output, descriptor, error)
+        raise
+    else:
+        _check_there(output, descriptor, None)
+    finally:
+        os.close(descriptor)
+
+
+def _check_there(output: str, descriptor: int, cause: Exception | None) -> None:
+    try:
+        there = os.path.samestat(os.stat(output), os.fstat(descriptor))
+    except FileNotFoundError:
+        there = False
+    if not there:
+        raise RetryError(
+            f"{output}: the directory vanished while the stage was running (it was removed or moved), and what it had "
+            "written with it; run the same command again"
+        ) from cause
 
 
 def _committed(output: str) -> bytes | None:
@@ -78,13 +109,21 @@ def _cpu_seconds() -> float:
 
 
 @contextmanager
-def held(output: str) -> Iterator[None]:
+def held(output: str, *, also: Forms = NO_FORMS) -> Iterator[None]:
     """Hold a local directory while the block runs; of a remote one nobody can say who writes there.
 
-    Raises RetryError when another process holds it.
+    It is marked as ours; a remote one only until a manifest says it. `also` as in `corpus.stage.claim`.
+
+    Raises UsageError, before anything is written, for a directory that is not ours (`corpus.stage.claim`), RetryError
+    when another process holds it.
     """
+    check_claim(output, also=also)
     if storage.is_remote(output):
+        with storage.write_atomic(storage.join(output, LOCK)) as sink:
+            sink.write(MARK)
         yield
+        if has_manifest(output):
+            storage.remove_file(storage.join(output, LOCK))
         return
     os.makedirs(output, exist_ok=True)
     descriptor = os.open(os.path.join(output, LOCK), os.O_CREAT | os.O_RDWR)
@@ -95,6 +134,8 @@ def held(output: str) -> Iterator[None]:
             raise RetryError(
                 f"{output}: another corpuscle is writing here; wait for it, or choose another --output"
             ) from None
+        if os.fstat(descriptor).st_size == 0:
+            os.pwrite(descriptor, MARK, 0)
         yield
     finally:
         os.close(descriptor)

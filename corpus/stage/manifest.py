@@ -7,7 +7,8 @@ holds those. The books must balance exactly: read = kept + Σ dropped by reason.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import Any, Final
@@ -145,6 +146,22 @@ def read_manifest(base: str, stage: str | None = None) -> Manifest:
     if stage and content["stage"] != stage:
         raise UsageError(f"{base}: holds the output of `{content['stage']}`, expected `{stage}`; check the path")
     return _from_json(content)
+
+
+def missing_parts(base: str, manifest: Manifest) -> Iterator[str]:
+    """Yield one line for every part that is missing or has another size; contents are `verify_parts`'s to read."""
+    remote = storage.walk_sizes(base) if storage.is_remote(base) else None
+    for part in manifest.parts:
+        path = storage.join(base, part.path)
+        there = remote.get(part.path) if remote is not None else _local_size(path)
+        if there is None:
+            yield f"{path}: missing"
+        elif there != part.bytes:
+            yield f"{path}: {there} bytes, the manifest says {part.bytes}"
+
+
+def _local_size(path: str) -> int | None:
+    return os.path.getsize(path) if os.path.exists(path) else None
 
 
 def verify_parts(base: str, manifest: Manifest) -> Iterable[str]:

@@ -25,7 +25,7 @@ def add(output: str, what: str, number: int) -> None:
     done = _done[output]
     done[what] += number
     now = time.monotonic()
-    if storage.is_remote(output) or now - _written_at.get(output, 0.0) < EVERY_SECONDS:
+    if not os.path.isdir(output) or now - _written_at.get(output, 0.0) < EVERY_SECONDS:  # remote, or it vanished
         return
     _written_at[output] = now
     folder = storage.join(output, FOLDER)

@@ -14,16 +14,20 @@ from typing import Any
 
 from corpus import storage
 from corpus.errors import UsageError
+from corpus.stage.lock import LOCK
 from corpus.stage.manifest import (
+    MANIFEST,
     Books,
     Input,
     Manifest,
     Part,
     fingerprint,
     has_manifest,
+    missing_parts,
     read_manifest,
     write_manifest,
 )
+from corpus.stage.progress import say
 from corpus.stage.withdraw import finish_withdrawal, withdraw
 
 RECEIPTS = "_receipts"
@@ -205,22 +209,30 @@ def plan_stage(
     config: Mapping[str, Any],
     inputs: Iterable[Input],
     update: Callable[[Workspace, Manifest], Iterable[str]] | None = None,
+    repair: Callable[[Workspace, Manifest], Iterable[str]] | None = None,
+    dry: bool = False,
 ) -> tuple[Workspace, Manifest | None]:
     """Return the workspace of a stage, and its manifest when the very same stage was finished there before.
 
     Takes away what killed runs left; the caller holds the directory (`corpus.stage.lock`). With `update`, a finished
     stage that differs in its inputs alone is withdrawn; `update` returns the paths of its parts that stay true, after
-    it left receipts for them.
+    it left receipts for them. So is one with a part missing or of another size, by `repair`; not if `dry`.
 
-    Raises UsageError, printing the difference, when the directory holds a finished stage that differs,
-    or files that are no stage's.
+    Raises UsageError, printing the difference, when the directory holds a finished stage that differs.
     """
     workspace = open_workspace(output, stage=stage, revision=revision, config=config, inputs=inputs)
-    storage.remove_temporary(workspace.output)
+    remove_temporary(workspace.output)
     finish_withdrawal(workspace.output)
     if has_manifest(workspace.output):
         manifest = read_manifest(workspace.output)
         if manifest.fingerprint == workspace.fingerprint:
+            if damaged := list(missing_parts(workspace.output, manifest)):
+                keep = repair(workspace, manifest) if repair and not dry else ()
+                more = f", and {len(damaged) - 1} more such parts" if len(damaged) > 1 else ""
+                say(f"{damaged[0]}{more}: what is missing is made again")
+                if not dry:
+                    withdraw(workspace.output, manifest, keep=keep)
+                return workspace, None
             if update is None:
                 workspace.clean()  # a kill between commit and clean leaves them behind
             return workspace, manifest
@@ -229,6 +241,11 @@ def plan_stage(
             raise UsageError(difference(workspace, manifest, can_update=other_inputs and stage in UPDATABLE))
         withdraw(workspace.output, manifest, keep=update(workspace, manifest))
     return workspace, None
+
+
+def remove_temporary(output: str) -> None:
+    """Remove the temporary files that a killed run left in its output, never those of a stage in a directory below."""
+    storage.remove_temporary(output, but_below=(LOCK, MANIFEST))
 
 
 def _same_but_inputs(workspace: Workspace, manifest: Manifest) -> bool:

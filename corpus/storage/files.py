@@ -10,17 +10,18 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import PurePosixPath
 from typing import IO, Any
 
 import xxhash
 
-from corpus.errors import DiskError, UsageError
+from corpus.errors import DiskError, RetryError, UsageError
 
 CHUNK = 1 << 20
 TEMPORARY = ".tmp-"  # starts the name of a file that is being written
+_TEMPORARY_NAME = re.compile(re.escape(TEMPORARY) + r".+-\d+-[0-9a-f]+")  # its name, the process, and a random number
 _STRAY_BYTE = re.compile("[\udc80-\udcff]")  # how Python's paths hold bytes that are no UTF-8
 
 
@@ -88,6 +89,31 @@ def size(path: str) -> int:
     return os.path.getsize(path)
 
 
+def list_names(base: str) -> list[str]:
+    """Return the sorted names of what lies in a directory, none when it is not there."""
+    if not is_remote(base):
+        return sorted(os.listdir(base)) if os.path.isdir(base) else []
+    fs = _filesystem(base)
+    try:
+        found = fs.ls(base, detail=False, refresh=True)
+    except FileNotFoundError:
+        return []
+    fs.invalidate_cache()  # worker processes are about to write there, unseen by a kept listing
+    root = fs._strip_protocol(base).rstrip("/")
+    return sorted({base_name(path) for path in found if path.rstrip("/") != root})
+
+
+def holds_files(base: str, *, but: Collection[str] = ()) -> bool:
+    """Say whether any file lies in a directory or below it, but in its entries `but` and what `write_atomic` left."""
+    for name in set(list_names(base)) - set(but):
+        path = join(base, name)
+        folder = not is_remote(base) and os.path.isdir(path) and not os.path.islink(path)
+        names = (file for _, _, files in os.walk(path) for file in files) if folder else iter((name,))
+        if any(not _TEMPORARY_NAME.fullmatch(file) for file in names):
+            return True
+    return False
+
+
 def walk_files(base: str) -> list[str]:
     """Return the sorted paths, relative to base, of all files below it."""
     return sorted(walk_sizes(base))
@@ -126,19 +152,27 @@ def remove_file(path: str) -> None:
         os.unlink(path)
 
 
-def remove_temporary(base: str) -> None:
-    """Remove what a killed `write_atomic` left below a local directory; nobody may be writing there."""
-    if not is_remote(base) and os.path.isdir(base):
-        for name in walk_files(base):
-            if base_name(name).startswith(TEMPORARY):
-                os.unlink(join(base, name))
+def remove_temporary(base: str, *, but_below: Collection[str] = ()) -> None:
+    """Remove what a killed `write_atomic` left below a local directory; nobody may be writing there.
+
+    A sub-directory that holds a file of one of the names `but_below` is another's, who may be writing: it is left.
+    """
+    if is_remote(base):
+        return
+    for folder, folders, names in os.walk(base):
+        if folder != base and not set(but_below).isdisjoint(names):
+            folders.clear()
+            continue
+        for name in names:
+            if _TEMPORARY_NAME.fullmatch(name):
+                remove_file(join(folder, name))
 
 
 @contextmanager
 def write_atomic(path: str) -> Iterator[IO[bytes]]:
     """Yield a binary file that appears at `path` only when the block ends without an error.
 
-    Raises DiskError, naming the path, when the disk is full or not writable.
+    Raises DiskError, naming the path, when the disk is full or not writable, RetryError when its directory vanishes.
     """
     if is_remote(path):
         with _remote_write(path) as sink:
@@ -153,6 +187,10 @@ def write_atomic(path: str) -> Iterator[IO[bytes]]:
             sink.flush()
             os.fsync(sink.fileno())
         publish(temporary, path)
+    except FileNotFoundError as error:
+        if error.filename != temporary:
+            raise  # of something that the block reads
+        raise RetryError(f"{path}: its directory vanished while it was written; run the same command again") from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
             raise DiskError(f"cannot write {path}: {error.strerror}; free space or choose another --output") from error

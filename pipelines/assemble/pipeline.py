@@ -57,7 +57,13 @@ def assemble(
         inputs = [Input(name="extract", fingerprint=source.fingerprint), *_evaluation_inputs(config)]
         reuse = _nothing_committed if update else None
         workspace, finished = plan_stage(
-            output, stage=STAGE, revision=REVISION, config=config.identity(), inputs=inputs, update=reuse
+            output,
+            stage=STAGE,
+            revision=REVISION,
+            config=config.identity(),
+            inputs=inputs,
+            update=reuse,
+            dry=is_dry_run(beam_args),
         )
         plan = plan_assemble(config, source, parts, workspace=workspace)
         before = workspace.receipts("documents")

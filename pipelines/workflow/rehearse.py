@@ -21,8 +21,9 @@ from corpus.assemble.decide import unread_columns
 from corpus.assemble.documents import file_ranks
 from corpus.assemble.inputs import StoredParts
 from corpus.errors import UsageError
+from corpus.stage.claim import LOCK, MARK, Forms, check_claim, remove_claimed
 from corpus.stage.cpu_meter import Meter, metering
-from corpus.stage.lock import running_stage
+from corpus.stage.lock import held, running_stage
 from corpus.stage.manifest import SPLITS, Input, read_manifest
 from corpus.stage.workspace import WORK, plan_stage
 from corpus.storage import parquet
@@ -33,6 +34,7 @@ from pipelines.beam.stage import run_tasks
 from pipelines.workflow.rehearsal_report import Rehearsal
 
 REPORT = "rehearsal.json"
+_OURS: Forms = {REPORT: (b'"documents"', b'"seconds"'), f"rehearsal/{LOCK}": (MARK,)}
 TEXT_PER_CITATION, TEXT_PER_ARTICLE = 1_100, 32_000  # bytes, to count the tasks; the share without abstract is in it
 SAMPLE_SECONDS = 0.1
 
@@ -52,7 +54,9 @@ def rehearse(documents: int, *, output: str, articles: int | None = None, seed: 
         raise UsageError(f"rehearse: {output} is remote; give a local directory with room for the spill files")
     parts = RehearsedParts(seed=seed, num_citations=documents - articles, num_articles=articles)
     folder = storage.join(output, "rehearsal")
-    storage.remove_tree(folder)  # of a rehearsal that was stopped
+    check_claim(output, also=_OURS)
+    with held(folder):  # refuses one that is at work, or of other files
+        remove_claimed(folder)  # of a rehearsal that was stopped
     try:
         with running_stage(folder):
             reading = _reading(parts, folder)
@@ -61,7 +65,7 @@ def rehearse(documents: int, *, output: str, articles: int | None = None, seed: 
                 counts = _assemble(parts, folder)
             rehearsal = _report(parts, folder, reading, meter, memory, counts, wall=time.monotonic() - wall)
     finally:
-        storage.remove_tree(folder)
+        remove_claimed(folder)
     with storage.write_atomic(storage.join(output, REPORT)) as sink:
         sink.write(json.dumps(rehearsal.facts(), indent=1).encode() + b"\n")
     return rehearsal

@@ -18,6 +18,7 @@ from corpus.errors import CorruptError, RetryError, UsageError
 from corpus.stage.lock import LOCK, RUN_FACTS, running_stage
 from corpus.stage.manifest import read_manifest, verify_parts
 from tests.support.small_corpus import mixed_corpus, sentences, write_corpus
+from tokenizer import learn as learn_module
 from tokenizer import reference
 from tokenizer.config import END_OF_TEXT, TokenizerConfig
 from tokenizer.hf_json import Merge, byte_letters
@@ -156,6 +157,32 @@ def test_a_second_run_is_up_to_date_and_another_one_is_refused(
         learn(TokenizerConfig(vocab_size=400), corpus=corpus, output=output)
     with running_stage(output), pytest.raises(RetryError, match="another corpuscle"):
         learn(TokenizerConfig(vocab_size=300), corpus=corpus, output=output)
+
+
+def test_the_texts_of_a_killed_run_go_before_the_next_one_writes_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mixed_corpus(tmp_path / "corpus")
+    output = tmp_path / "tokenizer"
+    with running_stage(str(output)):
+        left = output / "_work" / "tmpabcdefgh" / "texts"
+        left.parent.mkdir(parents=True)
+        left.write_bytes(b"half of a corpus")
+    seen: list[bool] = []
+    real = learn_module.learn_merges
+    monkeypatch.setattr(learn_module, "learn_merges", lambda *a, **more: seen.append(left.exists()) or real(*a, **more))
+    learn(TokenizerConfig(vocab_size=300), corpus=str(tmp_path / "corpus"), output=str(output))
+    assert seen == [False]
+
+
+def test_a_tokenizer_of_others_is_not_overwritten(tmp_path: Path) -> None:
+    mixed_corpus(tmp_path / "corpus")
+    own = tmp_path / "tokenizer" / "tokenizer.json"
+    own.parent.mkdir()
+    own.write_text("{}")
+    with pytest.raises(UsageError, match=r"was not made by corpuscle \(it holds tokenizer.json\)"):
+        learn(TokenizerConfig(vocab_size=300), corpus=str(tmp_path / "corpus"), output=str(own.parent))
+    assert (own.read_text(), os.listdir(own.parent)) == ("{}", ["tokenizer.json"])
 
 
 def test_nothing_to_learn_from(tmp_path: Path) -> None:

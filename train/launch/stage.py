@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from corpus import storage
-from corpus.errors import CorpuscleError, UsageError
+from corpus.errors import CorpuscleError, CorruptError, UsageError
 from corpus.stage.lock import running_stage
-from corpus.stage.manifest import MANIFEST, Input, Manifest, has_manifest, read_manifest
+from corpus.stage.manifest import MANIFEST, Input, Manifest, has_manifest, missing_parts, read_manifest
 from corpus.stage.progress import say
 from corpus.stage.workspace import Receipt, Workspace, plan_stage
 from tokenizer.hf_json import TOKENIZER
@@ -33,6 +33,7 @@ from train.launch.reshape import needs_copy, universal_copy
 from train.loop.metrics import EVENTS, METRICS, TIMING, check_wandb, read_metrics
 
 STAGE = "train"
+_SHOWN = 5  # damaged files that a message names
 REVISION = 1  # raise it when the same input gives other bytes
 # Settings that were added to recipes later, with the values that earlier checkpoints were trained with.
 DEFAULTS = {"document_mask": False, "reset_positions": False, "source_weights": None}
@@ -65,7 +66,7 @@ def train(
     with running_stage(output):
         if resume:
             _reopen(output, config, trust=trust)
-        workspace, manifest = _planned(config, rows, output)
+        workspace, manifest = _planned(config, rows, output, resume=resume)
         if manifest is not None:
             say(f"{output}: up to date, {config.steps:,} steps trained")
             return manifest
@@ -79,9 +80,28 @@ def train(
         return _commit(workspace, job, rows)
 
 
-def _planned(config: TrainConfig, rows: TokenRows, output: str) -> tuple[Workspace, Manifest | None]:
+def _planned(config: TrainConfig, rows: TokenRows, output: str, *, resume: bool) -> tuple[Workspace, Manifest | None]:
     inputs = [Input(name="pack", fingerprint=rows.fingerprint)]
-    return plan_stage(output, stage=STAGE, revision=REVISION, config=config.identity(), inputs=inputs)
+    identity = config.identity()
+    repair = _keep_all if resume else _ask_to_resume
+    return plan_stage(output, stage=STAGE, revision=REVISION, config=identity, inputs=inputs, repair=repair)
+
+
+def _ask_to_resume(workspace: Workspace, manifest: Manifest) -> list[str]:
+    """Refuse to train a damaged run anew beside the checkpoints that are left; the manifest stays."""
+    lines = list(missing_parts(workspace.output, manifest))
+    raise CorruptError(
+        "\n  ".join([f"{workspace.output}: a finished run with parts missing or cut:", *lines[:_SHOWN]])
+        + "\nPut them back from a copy, or go on with --resume from the newest checkpoint that is whole"
+    )
+
+
+def _keep_all(workspace: Workspace, manifest: Manifest) -> list[str]:
+    """Return the paths of all parts: a resumed run makes again what is missing, but for the account of its steps."""
+    for line in missing_parts(workspace.output, manifest):
+        if METRICS in line:
+            raise CorruptError(f"{line}; it cannot be made again: put it back from a copy, or train it anew elsewhere")
+    return [part.path for part in manifest.parts]
 
 
 def _with_steps(config: TrainConfig, pass_rows: int) -> TrainConfig:
@@ -138,6 +158,7 @@ def _make_job(
         checkpoint = store.newest_good(output, say)
         job = Job(**fields, resume=checkpoint.name, resume_step=checkpoint.step)
         _check_same_run(checkpoint, job)
+        _copy_tokenizer(tokens, output)  # it may be what is missing
         return dataclasses.replace(job, universal=needs_copy(checkpoint, config)), checkpoint
     if entries := store.read_list(output):
         raise UsageError(

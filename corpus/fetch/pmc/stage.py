@@ -32,13 +32,14 @@ from corpus.fetch.pmc.metadata_files import MetadataBatch, details_path
 from corpus.fetch.pmc.metadata_rows import Detail, verdict
 from corpus.fetch.pmc.previous_store import PreviousStore, damage_text
 from corpus.fetch.pmc.shard_plan import ShardPlan
-from corpus.fetch.spool import mark_unfinished, recorded, spool_folder
+from corpus.fetch.spool import held_spool, mark_unfinished, recorded, spool_folder
 from corpus.ncbi.archives.article_store import METADATA, STAGE
+from corpus.stage.claim import empty_claimed, remove_claimed
 from corpus.stage.lock import running_stage
 from corpus.stage.manifest import Books, Input, Manifest, Part, has_manifest
 from corpus.stage.manifest import read_manifest as read_stage
 from corpus.stage.progress import say
-from corpus.stage.workspace import WORK, Receipt, Workspace, difference, open_workspace
+from corpus.stage.workspace import WORK, Receipt, Workspace, difference, open_workspace, remove_temporary
 from corpus.storage import parquet
 from corpus.storage.schema import from_batch
 
@@ -55,14 +56,14 @@ def fetch_pmc(config: FetchPmcConfig, *, output: str, pace: Pace | None = None) 
     Raises RetryError when objects could not be had (all others are kept), UsageError for a store of other settings,
     DataError when the source fails to give more articles than `max_missing_rate`.
     """
-    with running_stage(output), recorded(config, output) as tally:
+    with held_spool(config, output), running_stage(output), recorded(config, output) as tally:
         return asyncio.run(_fetch(config, output, pace or Pace(connections=config.connections), tally))
 
 
 async def _fetch(config: FetchPmcConfig, output: str, pace: Pace, tally: FetchTally) -> Manifest:
     spool = spool_folder(config, output)
     there = read_stage(output, STAGE) if has_manifest(output) else None
-    storage.remove_temporary(output)
+    remove_temporary(output)
     async with Client(Host(base=config.source), pace=pace, tally=tally, proxy=config.proxy) as client:
         try:
             inventory = await choose(client, config, spool if storage.is_remote(output) else output, spool)
@@ -113,7 +114,7 @@ def _read_pinned(spool: str) -> dict[str, Any]:
     if content.get("revision", 1) == REVISION:
         return content
     say(f"{spool}: unfinished work of another revision of the code is removed")
-    storage.remove_tree(spool)
+    empty_claimed(spool)
     return {}
 
 
@@ -264,7 +265,7 @@ class _PmcFetch:
             for path in sorted(old):
                 storage.remove_file(self.workspace.path(path))
         self.workspace.clean()
-        storage.remove_tree(self.spool)
+        remove_claimed(self.spool)
 
 
 async def _finish(client: Client, batches: Sequence[Batch] | Iterator[Batch]) -> list[Receipt]:

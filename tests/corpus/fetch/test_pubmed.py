@@ -278,6 +278,31 @@ def test_what_a_kill_left_half_written_goes_with_the_next_run(server: str, tmp_p
     assert not left.exists()
 
 
+@pytest.mark.parametrize("remote", [False, True])
+def test_a_spool_of_other_files_is_refused(server: str, tmp_path: Path, remote: bool) -> None:
+    own = tmp_path / "home" / "letter.txt"
+    own.parent.mkdir()
+    own.write_text("mine")
+    output = f"memory://{tmp_path.name}" if remote else str(tmp_path / "mirror")
+    with pytest.raises(UsageError, match=r"home: is not empty and was not made by corpuscle"):
+        run(server, output, spool=str(own.parent))
+    assert os.listdir(own.parent) == [own.name]
+
+
+def test_another_folder_of_files_is_refused_and_ours_beside_files_of_the_user_is_not(
+    server: str, tmp_path: Path
+) -> None:
+    (tmp_path / "baseline").mkdir()
+    (tmp_path / "baseline" / "pubmed26n0001.xml.gz").write_bytes(b"mine")
+    with pytest.raises(UsageError, match=r"was not made by corpuscle \(it holds baseline\)"):
+        run(server, tmp_path)
+    assert os.listdir(tmp_path) == ["baseline"]
+    manifest = run(server, tmp_path / "mirror")
+    (tmp_path / "mirror" / "NOTES").write_text("mine")
+    assert run(server, tmp_path / "mirror") == manifest
+    assert (tmp_path / "mirror" / "NOTES").read_text() == "mine"
+
+
 def kill_until_done(base: str, output: Path, *, kills: int) -> None:
     code = (
         "import sys, pathlib; from tests.corpus.fetch.test_pubmed import run; "

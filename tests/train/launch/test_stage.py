@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from corpus.errors import CorpuscleError, DataError, RetryError, UsageError
+from corpus.errors import CorpuscleError, CorruptError, DataError, RetryError, UsageError
 from corpus.stage.manifest import read_manifest, verify_parts
 from tests.conftest import REPOSITORY
 from tests.support.small_tokens import made_up_texts, write_tokens
@@ -91,6 +92,14 @@ def test_mistakes_are_refused_before_anything_starts(tokens: str, tmp_path: Path
     with pytest.raises(UsageError, match=r"no checkpoints/latest\.json"):
         train(config(), tokens=tokens, output=output, resume=True)
     assert not can_resume(output)
+
+
+def test_a_folder_of_other_files_is_refused(tokens: str, tmp_path: Path) -> None:
+    (tmp_path / "metrics.jsonl").write_text("mine")
+    for resume in (False, True):
+        with pytest.raises(UsageError, match="was not made by corpuscle"):
+            train(config(), tokens=tokens, output=str(tmp_path), resume=resume)
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("metrics.jsonl", "mine")]
 
 
 def test_an_unfinished_run_is_not_overwritten(tokens: str, tmp_path: Path) -> None:
@@ -207,6 +216,24 @@ def test_a_run_commits_what_it_says(whole: Path, tokens: str) -> None:
 
 
 @pytest.mark.slow
+def test_a_finished_run_with_a_missing_part_is_never_trained_anew_beside_its_checkpoints(
+    whole: Path, tokens: str, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    (run / "tokenizer.json").unlink()
+    before = sorted(path for path in run.rglob("*"))
+    with pytest.raises(CorruptError, match=r"parts missing or cut:\n.*tokenizer.json: missing\n.*--resume"):
+        train(config(), tokens=tokens, output=str(run))
+    assert sorted(path for path in run.rglob("*")) == before
+    assert train(config(), tokens=tokens, output=str(run), resume=True) == read_manifest(str(whole))
+    assert (run / "tokenizer.json").read_bytes() == (whole / "tokenizer.json").read_bytes()
+    (run / "metrics.jsonl").unlink()
+    with pytest.raises(CorruptError, match="it cannot be made again"):
+        train(config(), tokens=tokens, output=str(run), resume=True)
+    assert read_manifest(str(run)) == read_manifest(str(whole))
+
+
 def test_a_signal_saves_and_exits_75_and_resuming_changes_nothing(tokens: str, whole: Path, tmp_path: Path) -> None:
     process = start(tmp_path, tokens)
     wait_for_step(tmp_path / "run", 1)
