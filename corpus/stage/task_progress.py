@@ -21,7 +21,7 @@ EVERY_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Counts:
+class _DoneCounts:
     counts: Mapping[str, int]
 
 
@@ -54,7 +54,7 @@ def summary(output: str) -> str:
         for name in sorted(os.listdir(folder)):
             with suppress(FileNotFoundError, ValueError), open(os.path.join(folder, name), "rb") as source:
                 if name.endswith(".json"):  # what is no count of ours is none
-                    total.update(build(_Counts, {"counts": parse_json(source.read())}).counts)
+                    total.update(build(_DoneCounts, {"counts": parse_json(source.read())}).counts)
     return ", ".join(f"{number:,} {what}" for what, number in total.items())
 
 

@@ -55,8 +55,8 @@ class Receipt:
 def receipt_of(content: Any) -> Receipt:
     """Return the receipt whose fields a JSON object holds; raises BadJsonError when it holds others."""
     receipt = build(Receipt, content, optional=("work",))
-    for file in (*receipt.parts, *receipt.work):
-        check_inside(file.path)
+    for name in (*(part.path for part in receipt.parts), *(file.path for file in receipt.work)):
+        check_inside(name)
     return receipt
 
 

@@ -4,6 +4,7 @@ Nothing is asked of a network (a content policy in the page forbids it, and scri
 the page is a function of the stages alone: the same ones give the same bytes.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final

@@ -93,7 +93,11 @@ def test_all_mistakes_of_a_file_are_named_at_once(tmp_path: Path, repository: Pa
     path.write_text(text.replace("steps: 300", "step: 300").replace("heads: 4", "heads: 5"), encoding="utf-8")
     with pytest.raises(UsageError) as caught:
         load_preset(str(path))
-    for part in ("mine.yaml", "step: Extra inputs", "hidden 128 is not a multiple of heads 5"):
+    for part in (
+        "mine.yaml:4:1: model",
+        "unknown key 'step'; did you mean steps",
+        "hidden 128 is not a multiple of heads 5",
+    ):
         assert part in str(caught.value)
     presets = re.escape(", ".join(preset_names()))
     with pytest.raises(UsageError, match=f"nowhere: neither a file nor a preset; presets are {presets}, "):

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.errors import UsageError
+from corpus.storage.yaml_source import merge
 from pipelines.workflow.config import RunConfig, load, schema_text, to_yaml
-from pipelines.workflow.yaml_source import merge
 
 GOOD = """\
 work: out
