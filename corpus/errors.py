@@ -58,7 +58,7 @@ def describe_error(item: Mapping[str, Any], known: Iterable[str] = ()) -> str:
     if item["type"] == "missing":
         return f"{item['loc'][-1]!r} is required"
     message = str(item["msg"]).removeprefix("Value error, ")
-    given = "" if item["type"] == "value_error" else f" (got {item['input']!r})"
+    given = "" if item["type"] == "value_error" else f" (got {repr(item['input'])[:200]})"
     return message[:1].lower() + message[1:] + given
 
 

@@ -78,7 +78,7 @@ def read_job(output: str) -> Job:
         stated = build(_StatedJob, content, optional=("universal",))
         if stated.resume is not None:
             check_inside(stated.resume)
-        config = checked(stated.config, path)
+        config = checked(dict(stated.config), path)
     except (BadJsonError, UsageError) as error:
         raise CorruptError(f"{path}: not a job of this version ({error}); {remedy}") from error
     fields = {name: getattr(stated, name) for name in content}

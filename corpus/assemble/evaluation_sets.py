@@ -6,6 +6,7 @@ Every string in it is a text, unless its key says that it is an id (`pmid`, `pub
 or it is the address of a paper, as in BioASQ's `documents`.
 """
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -52,6 +53,8 @@ def read_evaluation(path: str) -> list[Item]:
     """Return the items of an evaluation file; raises UsageError, with the place, for what is none."""
     if not storage.exists(path):
         raise UsageError(f"{path}: there is no such evaluation file; check --evaluation")
+    if not storage.is_remote(path) and not os.path.isfile(path):
+        raise UsageError(f"{path}: not a regular file; check --evaluation")
     file = storage.base_name(path)
     with storage.open_read(path) as source:
         raw = source.read()
@@ -67,7 +70,9 @@ def _objects(raw: bytes, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield (name, object): of one JSON document, else of the lines of JSONL."""
     try:
         whole = parse_json(raw, nan=True)
-    except BadJsonError:
+    except BadJsonError as error:
+        if not _is_json(raw.strip().partition(b"\n")[0]):
+            raise UsageError(f"{path}: not JSON ({error}); {_EXPECTED}") from error
         whole = None
     if isinstance(whole, list):
         yield from _numbered(whole, path)
@@ -86,6 +91,14 @@ def _objects(raw: bytes, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
         for number, line in enumerate(raw.split(b"\n"), start=1):
             if line.strip():
                 yield str(number), _parsed(line, path, number)
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        parse_json(line, nan=True)
+    except BadJsonError:
+        return False
+    return True
 
 
 def _holds_objects(whole: dict[str, Any], name: str) -> bool:
@@ -145,7 +158,7 @@ def _walk(value: Any, key: str, texts: list[str], ids: dict[str, set[Any]]) -> N
         ids["doi"].add(normalize_doi(str(value)))
     elif isinstance(value, str):
         if found := _PUBMED_URL.fullmatch(value.strip()):
-            ids["pmid"].add(int(found[1]))
+            ids["pmid"].add(parse_number(found[1]))
         elif found := _PMC_URL.fullmatch(value.strip()):
             ids["pmcid"].add(parse_pmcid(found[1]))
         else:

@@ -29,11 +29,8 @@ def finish_withdrawal(base: str) -> None:
     path = storage.join(base, WITHDRAWN)
     if not storage.exists(path):
         return
-    for name in (
-        MANIFEST,
-        RUN_FACTS,
-        *read_names(path, "see what it names, remove it, and run the same command again"),
-    ):
+    gone = read_names(path, "see what it names, remove it, and run the same command again")
+    for name in (MANIFEST, RUN_FACTS, *gone):
         storage.remove_file(storage.join(base, name))
     storage.remove_file(path)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, assert_never, cast
+from typing import Any, Protocol, assert_never, cast
 
 import numpy as np
 import torch
@@ -224,7 +224,7 @@ _SIZES = {
 def _sizes(path: str, *names: str, kind: type = int) -> list[int]:
     """Return values of a configuration that transformers reads; raises CorruptError for one that is missing or odd."""
     content = read_json(path, "export again into another --output")
-    values = [content.get(name) if isinstance(content, dict) else None for name in names]
+    values: list[Any] = [content.get(name) if isinstance(content, dict) else None for name in names]
     for name, value in zip(names, values, strict=True):
         if type(value) is not kind:
             raise CorruptError(f"{path}: {name} is {str(value)[:40]}; export again into another --output")
