@@ -104,7 +104,7 @@ def _write_receipts(receipts: list[Receipt], workspace: Workspace) -> Receipt:
     return Receipt(task="receipts", parts=(workspace.measure(RECEIPTS_FILE, role="receipts", rows=len(rows)),))
 
 
-def _read_receipts(path: str) -> list[Receipt]:
+def read_receipts(path: str) -> list[Receipt]:
     """Return what each file gave; raises CorruptError when the file is not as it was written."""
     remedy = "remove it, and all files are read again"
     content = read_json(path, remedy)
@@ -125,7 +125,7 @@ def reuse_extracted(workspace: Workspace, manifest: Manifest) -> list[str]:
     if not storage.exists(path):
         say(f"{workspace.output}: has no {RECEIPTS_FILE}, so all files are read again")
         return []
-    receipts = _read_receipts(path)
+    receipts = read_receipts(path)
     before = {item.name: item.fingerprint for item in manifest.inputs}
     now = {item.name: item.fingerprint for item in workspace.inputs}
     same = {name for name in now if before.get(name) == now[name]}

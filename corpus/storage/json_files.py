@@ -22,6 +22,7 @@ from corpus.storage.files import exists, is_remote, open_read
 T = TypeVar("T")
 MOST_DEEP: Final = 100  # levels of lists and objects; ours have five
 MOST_DIGITS: Final = 40  # of a number
+_LONGEST_NAME: Final = 255  # bytes, of all file systems in use
 _HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
 _INT64: Final = 1 << 63
 _WORDS: Final = {
@@ -83,7 +84,8 @@ def build(kind: type[T], content: Any, optional: Collection[str] = ()) -> T:
 def check_inside(name: str) -> str:
     """Return a path that stays in the directory that names it; raises BadJsonError for one that leaves it."""
     odd = not name or "\0" in name or "://" in name or name.startswith(("/", "~"))
-    if odd or ".." in PurePosixPath(name).parts:
+    parts = PurePosixPath(name).parts
+    if odd or not parts or ".." in parts or max(len(part.encode()) for part in parts) > _LONGEST_NAME:
         raise BadJsonError(f"names the file {name[:200]!r}, which is not inside the directory")
     return name
 

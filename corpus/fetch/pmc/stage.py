@@ -85,7 +85,7 @@ async def _fetch(config: FetchPmcConfig, output: str, pace: Pace, tally: FetchTa
 
 async def choose(client: Client, config: FetchPmcConfig, archive_base: str, spool: str) -> Inventory:
     """Return the inventory to use, archived: that of an interrupted run, else the newest (of the date wanted)."""
-    pinned = _read_pinned(spool)
+    pinned = read_pinned(spool)
     date = pinned.get("date", "")
     path = os.path.join(archive_base, FOLDER, date, ARCHIVED)
     if date and os.path.exists(path) and (config.inventory is None or date.startswith(config.inventory)):
@@ -101,7 +101,7 @@ async def choose(client: Client, config: FetchPmcConfig, archive_base: str, spoo
     return inventory
 
 
-def _read_pinned(spool: str) -> dict[str, Any]:
+def read_pinned(spool: str) -> dict[str, Any]:
     """Return what an interrupted run left of its choice: the inventory, and the versions of isal that wrote.
 
     What a run of another revision left is removed with it.
@@ -252,7 +252,7 @@ class _PmcFetch:
     def _isal_versions(self) -> list[str]:
         """Return the versions of isal that compressed articles here; each may give other bytes for the same article."""
         before = self.previous.manifest.summary.get("isal", ()) if self.previous.manifest else ()
-        return sorted({*before, *_read_pinned(self.spool)["isal"]})
+        return sorted({*before, *read_pinned(self.spool)["isal"]})
 
     def _inventory_parts(self) -> Iterator[Part]:
         """Yield the parts of the archived inventory, put in place for a remote output."""
