@@ -197,7 +197,7 @@ def test_a_tilde_is_the_home_in_every_path(tmp_path: Path, monkeypatch: pytest.M
         ('work: "a\\0b"\nextract: {pubmed: [a]}\n', "FILE:1:1: work: a path cannot hold a NUL"),
         ("work: o\nextract: {pubmed: &a [*a]}\n", "an alias inside of what it names"),
         ("work: 2026-13-45\n", "not valid YAML: month must be in 1..12"),
-        ("work: o\nextract: {1: 2}\n", "FILE:2:11: extract.1: "),
+        ("work: o\nextract: {1: 2}\n", "FILE:2:1: extract.1: keys should be strings (got 1)"),
     ],
 )
 def test_odd_yaml_is_a_mistake_of_the_file(tmp_path: Path, text: str, said: str) -> None:
