@@ -36,7 +36,8 @@ def compare_with_planted(corpus: str, manifest: Manifest, planted: str) -> Compa
     try:
         for case in content["cases"]:
             for fate in case["fates"]:
-                fates[fate["doc_id"], fate["kind"]].append({**fate, "case": case["name"]})
+                stated = {"outcomes": [*fate["outcomes"]], "survivor": fate["survivor"], "case": case["name"]}
+                fates[str(fate["doc_id"]), str(fate["kind"])].append({**fate, **stated})
     except (KeyError, TypeError) as error:
         raise CorruptError(f"{planted}: not the truth of a sample ({error!r}); make the sample again") from error
     decided: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)

@@ -184,28 +184,30 @@ CHECKS: dict[str, Callable[[bytes], object]] = {
 
 
 @cache
-def seeds(kind: str) -> tuple[bytes, ...]:
-    """Return good files of a kind, as the product writes them."""
-    if kind.startswith("manifest-"):
-        write_manifest(str(folder() / "seed"), _manifest(kind.removeprefix("manifest-")))
-        return ((folder() / "seed" / MANIFEST).read_bytes(),)
+def _values() -> dict[str, list[Any]]:
+    """Return the content of good JSON files by kind."""
     receipt = asdict(
         Receipt(task="extract/a", parts=(PART,), work=(WorkFile(path="_work/b", bytes=1, xxh3="0"),), books=BOOKS)
     )
     entry = store.ListedCheckpoint(name="step-00000007", step=7, sha256="0" * 64)
-    repository = Path(__file__).resolve().parents[2]
     described = store.Checkpoint(
         step=7, tokens=5, ranks=1, zero_stage=1, tokens_fingerprint="f", recipe={"model": asdict(SHAPE)},
         files={"model.safetensors": store.FileHash(bytes=1, sha256="0")},
     )  # fmt: skip
     question = {"id": "q1", "body": "Is it?", "documents": ["http://www.ncbi.nlm.nih.gov/pubmed/123"], "pmid": 5}
     data_file = {"key": "a/data/b.csv.gz", "size": 5, "MD5checksum": "0" * 32}
-    found: dict[str, list[Any]] = {
+    return {
         "receipt": [{**receipt, "fingerprint": "f"}],
         "receipts": [[receipt, receipt]],
         "withdrawn": [["records/a", "records/b"]],
         "pinned": [{"date": "2026-01-01", "isal": ["1.7"], "revision": 1}],
-        "planted": [{"cases": [{"name": "a", "fates": [{"doc_id": "pmid:1", "kind": "citation", "outcomes": []}]}]}],
+        "planted": [
+            {
+                "cases": [
+                    {"name": "a", "fates": [{"doc_id": "pmid:1", "kind": "citation", "outcomes": [], "survivor": None}]}
+                ]
+            }
+        ],
         "checkpoint": [asdict(described)],
         "list": [{"checkpoints": [asdict(entry)], "sha256": store._list_hash((entry,))}],
         "error": [{"exit_code": 3, "message": "no"}],
@@ -214,6 +216,15 @@ def seeds(kind: str) -> tuple[bytes, ...]:
         "inventory": [{"fileSchema": "Bucket, Key, ETag", "fileFormat": "CSV", "files": [data_file]}],
         "detail": [{"pmcid": "PMC7", "version": 1, "pmid": 5, "doi": "10.1/x", "xml_url": "s3://a?md5=" + "0" * 32}],
     }
+
+
+@cache
+def seeds(kind: str) -> tuple[bytes, ...]:
+    """Return good files of a kind, as the product writes them."""
+    if kind.startswith("manifest-"):
+        write_manifest(str(folder() / "seed"), _manifest(kind.removeprefix("manifest-")))
+        return ((folder() / "seed" / MANIFEST).read_bytes(),)
+    found = _values()
     if kind in found:
         return tuple(json.dumps(value).encode() for value in found[kind])
     if kind == "job":
@@ -224,7 +235,7 @@ def seeds(kind: str) -> tuple[bytes, ...]:
         "metrics": '{"step": 1, "loss": 2.5}\n{"step": 2, "loss": NaN}\n',
         "tokenizer": tokenizer_json([(b"a", b"b"), (b"ab", b"c")]),
         "run": "work: &w out\nextract:\n  pubmed: [a.xml.gz, *w]\nassemble: {threshold: 0.85}\ntrain: {config: tiny}\n",
-        "preset": (repository / "train/presets/tiny.yaml").read_text(),
+        "preset": (Path(__file__).resolve().parents[2] / "train/presets/tiny.yaml").read_text(),
         "assignment": "model.dropout=0.1",
     }
     return (texts[kind].encode(),)
