@@ -4,11 +4,11 @@ A field says all there is to know of a setting, once: type, default, limits, des
 fingerprint (`runtime`: places and worker counts cannot change the bytes of the output), and how its option looks.
 """
 
+import os
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from corpus.errors import UsageError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 SettingGroup = Literal["input", "server", "text", "filters", "duplicates", "evaluation", "output", "running"]
 GROUPS: tuple[SettingGroup, ...] = get_args(SettingGroup)  # in the order of `--help`
@@ -59,26 +59,24 @@ def field_facts(field: Any) -> dict[str, Any]:
     return extra if isinstance(extra, dict) else {}
 
 
-def read_assignment(text: str, example: str) -> tuple[tuple[str, ...], Any]:
-    """Return the keys and the value of `a.b=c`, the form of `--set`; c is YAML, so that it keeps its type.
-
-    Raises UsageError, which shows the `example`.
-    """
-    import yaml  # only `run` and `train` read any, and every stage imports this module
-
-    name, equals, value = text.partition("=")
-    keys = tuple(name.strip().split("."))
-    if not equals or not all(keys):
-        raise UsageError(f"--set {text}: expected a.b=value, for example --set {example}")
-    try:
-        return keys, yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise UsageError(f"--set {name}: not valid YAML: {yaml_fault(error)}") from error
+def expanded(path: str) -> str:
+    """Return a path with a leading `~` in its full length, as a shell gives it; raises ValueError for a NUL in it."""
+    if "\0" in path:
+        raise ValueError("a path cannot hold a NUL")
+    return os.path.expanduser(path)
 
 
-def yaml_fault(error: Exception) -> str:
-    """Return what is wrong with a YAML text, in one line."""
-    return str(getattr(error, "problem", None) or error).splitlines()[0]
+def known_keys(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
+    """Return the keys that a configuration allows in the mapping that holds the last key of a path."""
+    for key in path[:-1]:
+        field = model.model_fields.get(str(key))
+        inner = [] if field is None else [field.annotation, *get_args(field.annotation)]
+        models = [choice for choice in inner if isinstance(choice, type) and issubclass(choice, BaseModel)]
+        if not models:
+            return []
+        model = models[0]
+    return list(model.model_fields)
 
 
+GivenPath = Annotated[str, AfterValidator(expanded)]
 Workers = Annotated[int, Field(ge=1, le=1024)]

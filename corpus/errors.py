@@ -1,8 +1,12 @@
 """The error tree: what a user sees as one line, and the exit code a script sees.
 
 Every message says what happened, where, why, and what to do next. Broken invariants of our own are
-`assert`s, not these.
+`assert`s, not these. The words for pydantic's errors are here too: options, run files and training files share them.
 """
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any
 
 
 class CorpuscleError(Exception):
@@ -39,3 +43,32 @@ class RetryError(CorpuscleError):
     """A worker or a resource went away; the same command may succeed when run again."""
 
     exit_code = 75
+
+
+def list_problems(problems: Iterable[str]) -> str:
+    """Return one message of all problems: the problem when there is one, else a list, one a line."""
+    lines = list(problems)
+    return lines[0] if len(lines) == 1 else "\n  ".join([f"{len(lines)} things are wrong:", *lines])
+
+
+def describe_error(item: Mapping[str, Any], known: Iterable[str] = ()) -> str:
+    """Return one of pydantic's errors as a phrase; `known` are the keys allowed where it happened."""
+    if item["type"] == "extra_forbidden":
+        return f"unknown key {item['loc'][-1]!r}{did_you_mean(str(item['loc'][-1]), known)}"
+    if item["type"] == "missing":
+        return f"{item['loc'][-1]!r} is required"
+    message = str(item["msg"]).removeprefix("Value error, ")
+    given = "" if item["type"] == "value_error" else f" (got {repr(item['input'])[:200]})"
+    return message[:1].lower() + message[1:] + given
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `; did you mean X?` for the known name nearest to a misspelled one, or nothing when none is near."""
+    names = sorted(set(known))
+    same = [other for other in names if _plain(other) == _plain(name)]
+    near = same or get_close_matches(name, names, n=1, cutoff=0.6)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _plain(name: str) -> str:
+    return name.strip("-").replace("-", "_").lower()

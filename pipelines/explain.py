@@ -7,10 +7,10 @@ traceback. What is left is a fault of ours: exit 1, and `--debug` shows it.
 
 import errno
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from corpus import errors
+from corpus.errors import describe_error, list_problems
 
 INTERRUPTED = 130
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -39,26 +39,9 @@ def explain(error: BaseException) -> tuple[str, int]:
     return f"{type(error).__name__}: {error} (a fault of corpuscle's own; --debug shows where)", 1
 
 
-def list_problems(problems: Iterable[str]) -> str:
-    """Return one message of all problems: the problem when there is one, else a list, one a line."""
-    lines = list(problems)
-    return lines[0] if len(lines) == 1 else "\n  ".join([f"{len(lines)} things are wrong:", *lines])
-
-
 def describe_option_errors(found: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return pydantic's errors in the words of the command line: `--threshold: input should be …`."""
     return [f"--{'.'.join(map(str, item['loc'])).replace('_', '-')}: {describe_error(item)}" for item in found]
-
-
-def describe_error(item: Mapping[str, Any], known: Iterable[str] = ()) -> str:
-    """Return one of pydantic's errors as a phrase; `known` are the keys allowed where it happened."""
-    if item["type"] == "extra_forbidden":
-        return f"unknown key {item['loc'][-1]!r}{did_you_mean(str(item['loc'][-1]), known)}"
-    if item["type"] == "missing":
-        return f"{item['loc'][-1]!r} is required"
-    message = str(item["msg"]).removeprefix("Value error, ")
-    given = "" if item["type"] == "value_error" else f" (got {item['input']!r})"
-    return message[:1].lower() + message[1:] + given
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -75,15 +58,3 @@ def _is_disk_full(error: BaseException) -> bool:
     if isinstance(error, OSError) and error.errno in _DISK_FULL:
         return True
     return any(text in str(error) for text in _DISK_FULL_TEXT)
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return `; did you mean X?` for the known name nearest to a misspelled one, or nothing when none is near."""
-    names = sorted(set(known))
-    same = [other for other in names if _plain(other) == _plain(name)]
-    near = same or get_close_matches(name, names, n=1, cutoff=0.6)
-    return f"; did you mean {near[0]}?" if near else ""
-
-
-def _plain(name: str) -> str:
-    return name.strip("-").replace("-", "_").lower()

@@ -7,7 +7,6 @@ meets (206 MB after 0.5 million words, 344 MB after 3 million, measured), so the
 RENEW_BYTES of text.
 """
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,8 +19,7 @@ from corpus import storage
 from corpus.errors import CorruptError
 from corpus.stage.manifest import read_manifest
 from tokenizer.arrays import TokenCounts, TokenIds
-from tokenizer.config import END_OF_TEXT
-from tokenizer.hf_json import TOKENIZER, without_special
+from tokenizer.hf_json import TOKENIZER, vocabulary, without_special
 
 RENEW_BYTES = 2 << 30
 
@@ -29,15 +27,18 @@ RENEW_BYTES = 2 << 30
 class Encoder:
     """Encoder and decoder of one tokenizer.json; `eot` is the id of `<|endoftext|>`, always the last."""
 
-    def __init__(self, text: str, *, parallel: bool = False, renew_bytes: int = RENEW_BYTES) -> None:
-        """Take the text of a tokenizer.json; `parallel` lets one call use all cores."""
-        content = json.loads(text)
-        self.vocab_size = len(content["model"]["vocab"])
-        self.eot = int(content["model"]["vocab"][END_OF_TEXT])
-        assert self.eot == self.vocab_size - 1 < 1 << 16, "<|endoftext|> is the last id and ids fit uint16"
+    def __init__(
+        self, text: str, *, place: str = TOKENIZER, parallel: bool = False, renew_bytes: int = RENEW_BYTES
+    ) -> None:
+        """Take the text of a tokenizer.json, which is from `place`; `parallel` lets one call use all cores."""
+        self.vocab_size = len(vocabulary(text, place))
+        self.eot = self.vocab_size - 1
         self._text, self._plain_text = text, without_special(text)
         self._parallel, self._renew_bytes = parallel, renew_bytes
-        self._decoder = gigatoken.Tokenizer.from_json(text)
+        try:
+            self._decoder = gigatoken.Tokenizer.from_json(text)
+        except Exception as error:  # whatever the library says of a file that is nearly one of ours
+            raise CorruptError(f"{place}: not a tokenizer of ours ({error}); make it again") from error
         self._oracle: Any = None
         self._renew()
 
@@ -47,7 +48,7 @@ class Encoder:
 
         Raises UsageError when no stage is finished there, CorruptError when the file was changed.
         """
-        return cls(read_tokenizer(directory), parallel=parallel)
+        return cls(read_tokenizer(directory), place=directory, parallel=parallel)
 
     def encode(self, texts: Sequence[str]) -> tuple[TokenIds, TokenCounts]:
         """Return the ids of all texts behind one another, and each text's number of ids; no special ids."""
@@ -97,5 +98,14 @@ def read_tokenizer(directory: str) -> str:
     path = storage.join(directory, parts[0].path)
     if not storage.exists(path) or storage.sha256_file(path) != parts[0].sha256:
         raise CorruptError(f"{path}: missing or changed since it was made; remove {directory} and make it again")
+    return decoded(path)
+
+
+def decoded(path: str) -> str:
+    """Return the text of a file; raises CorruptError when it is not UTF-8."""
     with storage.open_read(path) as source:
-        return source.read().decode()
+        raw = source.read()
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        raise CorruptError(f"{path}: not UTF-8 ({error}); make it again") from error

@@ -10,9 +10,12 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from corpus.errors import CorruptError
+from corpus.storage.json_files import BadJsonError, parse_json
 from tokenizer.config import END_OF_TEXT
 
 TOKENIZER = "tokenizer.json"  # the file's name in every directory that holds one
+MOST_IDS = 1 << 16  # ids are uint16
 Merge = tuple[bytes, bytes]
 
 
@@ -61,6 +64,28 @@ def tokenizer_json(merges: Sequence[Merge]) -> str:
         },
     }
     return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+
+
+def vocabulary(text: str, place: str) -> dict[str, int]:
+    """Return the ids of a tokenizer.json of the `tokenizer` stage by token, `<|endoftext|>` the last of them.
+
+    `place` is where the text is from. Raises CorruptError for what is no such file, before a library sees it.
+    """
+    remedy = "give the result of `corpuscle tokenizer`, or make it again"
+    try:
+        stated = parse_json(text.encode())
+        ids: dict[str, int] = {**stated["model"]["vocab"]}
+        special = [(token["id"], token["content"]) for token in stated["added_tokens"]]
+        merges = [pair.split(" ") if isinstance(pair, str) else pair for pair in stated["model"]["merges"]]
+        whole = {*map(type, ids.values())} == {int} and sorted(ids.values()) == list(range(len(ids)))
+        pairs = all(len(pair) == 2 and "".join(pair) in ids for pair in merges)
+        if not whole or not pairs or special != [(len(ids) - 1, END_OF_TEXT)] or len(ids) > MOST_IDS:
+            raise BadJsonError("its vocabulary, merges or special tokens are not what the stage writes")
+        if ids.get(END_OF_TEXT) != len(ids) - 1:
+            raise BadJsonError(f"{END_OF_TEXT} is not its last token")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CorruptError(f"{place}: not a tokenizer of ours ({error}); {remedy}") from error
+    return ids
 
 
 def token_lengths(text: str) -> list[int]:

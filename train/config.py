@@ -6,17 +6,18 @@ Numbers of `biomedlm-2.7b` come from arXiv 2403.18421 (tables 1, 5 and 6) and th
 what those leave open is marked as inferred in the file. No torch here: the command line reads this.
 """
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from corpus.config import StageConfig, read_assignment, runtime
-from corpus.errors import UsageError
+from corpus.config import GivenPath, StageConfig, runtime
+from corpus.errors import UsageError, list_problems
+from corpus.storage.yaml_source import YamlSource, parse_yaml, read_yaml
 
 LENGTHS: dict[str, Any] = {"steps": 0, "epochs": None}  # the two ways to state how long to train, each when left out
 PADDING = 128  # embedding rows are padded to a multiple: 28,896 is no multiple of 64, which costs GEMM speed
@@ -125,7 +126,7 @@ class TrainConfig(StageConfig):
     log_every: int = runtime(10, "steps between printed lines", ge=1)
     ranks: int = runtime(1, "processes, one for each GPU", ge=1, le=1024)
     launcher: Literal["own", "torchrun", "deepspeed", "print"] = runtime("own", "who starts the ranks")
-    hostfile: str | None = runtime(None, "machines for launcher deepspeed: `NAME slots=GPUS` a line")
+    hostfile: GivenPath | None = runtime(None, "machines for launcher deepspeed: `NAME slots=GPUS` a line")
     compile: bool = runtime(False, "torch.compile of the blocks; not with ZeRO-3")
     activation_checkpointing: bool = runtime(False, "compute activations again in the backward pass: less memory")
     offload_optimizer: bool = runtime(False, "keep optimizer states in CPU memory; ZeRO-1 to 3")
@@ -198,35 +199,36 @@ def load_preset(name_or_path: str) -> TrainConfig:
     Raises UsageError, listing every mistake with its place, when there is none or it is not valid.
     """
     if name_or_path in preset_names():
-        text = resources.files("train").joinpath("presets", f"{name_or_path}.yaml").read_text(encoding="utf-8")
-    elif Path(name_or_path).is_file():
-        text = Path(name_or_path).read_text(encoding="utf-8")
-    else:
+        preset = resources.files("train").joinpath("presets", f"{name_or_path}.yaml")
+        return _valid(parse_yaml(preset.read_text(encoding="utf-8"), name_or_path))
+    path = os.path.expanduser(name_or_path)
+    if not os.path.exists(path):  # which a NUL or a name too long is no error for
         raise UsageError(
             f"{name_or_path}: neither a file nor a preset; presets are {', '.join(preset_names())}, "
             "and a file has the form of train/presets/tiny.yaml"
         )
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UsageError(f"{name_or_path}: not YAML: {error}") from error
-    return checked(content, name_or_path)
+    return _valid(read_yaml(path))
 
 
 def with_settings(config: TrainConfig, assignments: Iterable[str]) -> TrainConfig:
     """Return a configuration with `a.b=c` replaced, c as YAML; raises UsageError, listing every mistake."""
-    content = config.model_dump()
+    source = YamlSource(name="--set", data=config.model_dump(), example="zero_stage=2 or model.dropout=0")
     for assignment in assignments:
-        (*above, last), value = read_assignment(assignment, "zero_stage=2 or model.dropout=0")
-        place: Any = content
-        for name in above:
-            place = place.get(name) if isinstance(place, dict) else None
-        if not isinstance(place, dict):
-            raise UsageError(f"--set {assignment}: there is no setting {'.'.join(above)} with settings in it")
-        place[last] = value
-        if not above and last in LENGTHS:
-            content |= other_length(last)
-    return checked(content, "--set")
+        source.override(assignment)
+        name = assignment.partition("=")[0].strip()
+        if name in LENGTHS:
+            source.data |= other_length(name)
+    return _valid(source)
+
+
+def _valid(source: YamlSource) -> TrainConfig:
+    try:
+        config = TrainConfig.model_validate(source.data)
+    except ValidationError as error:
+        source.problems += source.tell(TrainConfig, error)
+    if source.problems:
+        raise UsageError(list_problems(source.problems))
+    return config
 
 
 def other_length(given: str) -> dict[str, Any]:
@@ -240,10 +242,6 @@ def replaced(*, steps: int | None, ranks: int | None) -> dict[str, Any]:
     return changes if steps is None else {**changes, "steps": steps, **other_length("steps")}
 
 
-def checked(content: Any, place: str) -> TrainConfig:
+def checked(content: dict[str, Any], place: str) -> TrainConfig:
     """Return a configuration from plain values; raises UsageError, listing every mistake, when they are not valid."""
-    try:
-        return TrainConfig.model_validate(content)
-    except ValidationError as error:
-        lines = [f"  {'.'.join(map(str, item['loc'])) or 'file'}: {item['msg']}" for item in error.errors()]
-        raise UsageError("\n".join([f"{place}: not a training configuration:", *lines])) from error
+    return _valid(YamlSource(name=place, data=content))

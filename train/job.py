@@ -6,13 +6,15 @@ may import this module, which imports none of the rooms.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from corpus import storage
 from corpus.errors import CorpuscleError, CorruptError, DataError, DiskError, RetryError, UsageError
 from corpus.stage.workspace import WORK
-from train.config import ModelShape, TrainConfig
+from corpus.storage.json_files import BadJsonError, build, check_inside, read_json
+from train.config import ModelShape, TrainConfig, checked
 
 JOB = "job.json"  # written by the launcher, read by every rank
 LOGS = "logs"  # folder of what ranks, launcher and conversion print
@@ -46,6 +48,19 @@ class Job:
         return {**self.config.recipe(), "model": asdict(self.shape)}
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _StatedJob:
+    """The file of a job, its configuration yet unchecked."""
+
+    config: Mapping[str, Any]
+    shape: ModelShape
+    tokens: str
+    tokens_fingerprint: str
+    resume: str | None
+    resume_step: int
+    universal: bool = False
+
+
 def write_job(job: Job) -> None:
     """Write the job into its output directory."""
     content = {**asdict(job), "config": job.config.model_dump(mode="json")}
@@ -55,12 +70,19 @@ def write_job(job: Job) -> None:
 
 
 def read_job(output: str) -> Job:
-    """Read the job of an output directory."""
-    with storage.open_read(storage.join(output, JOB)) as source:
-        content = json.loads(source.read())
-    content["config"] = TrainConfig.model_validate(content["config"])
-    content["shape"] = ModelShape(**content["shape"])
-    return Job(**content, output=output)
+    """Read the job of an output directory; raises CorruptError for what is no job of this version."""
+    path = storage.join(output, JOB)
+    remedy = "give the command that started the run again, with --resume"
+    content = read_json(path, remedy)
+    try:
+        stated = build(_StatedJob, content, optional=("universal",))
+        if stated.resume is not None:
+            check_inside(stated.resume)
+        config = checked(dict(stated.config), path)
+    except (BadJsonError, UsageError) as error:
+        raise CorruptError(f"{path}: not a job of this version ({error}); {remedy}") from error
+    fields = {name: getattr(stated, name) for name in content}
+    return Job(**{**fields, "config": config, "output": output})
 
 
 def log_path(output: str, rank: int) -> str:
@@ -84,6 +106,7 @@ def read_error(output: str, rank: int) -> CorpuscleError | None:
     path = error_path(output, rank)
     if not storage.exists(path):
         return None
-    with storage.open_read(path) as source:
-        content = json.loads(source.read())
-    return _ERRORS.get(content["exit_code"], CorpuscleError)(content["message"])
+    content = read_json(path, "see the rank's log")
+    if not isinstance(content, dict) or type(content.get("exit_code")) is not int:
+        raise CorruptError(f"{path}: not the error of a rank; see {log_path(output, rank)}")
+    return _ERRORS.get(content["exit_code"], CorpuscleError)(str(content.get("message")))

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from corpus.config import StageConfig, Workers, runtime, setting
+from corpus.config import GivenPath, StageConfig, Workers, runtime, setting
 from corpus.licenses import Use
 
 REVISION = 1  # raise it when the same input gives other bytes, those in `_work` that an update reuses too
@@ -68,7 +68,7 @@ class AssembleConfig(StageConfig):
         "keep what allows this use: commercial (CC0, BY, BY-SA, BY-ND), open (BY-NC too), any",
         group="filters",
     )
-    evaluation: tuple[str, ...] = runtime(
+    evaluation: tuple[GivenPath, ...] = runtime(
         (),
         "evaluation sets (JSONL, or JSON of BioASQ or PubMedQA), looked for in the corpus",
         group="evaluation",

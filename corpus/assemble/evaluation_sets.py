@@ -6,7 +6,7 @@ Every string in it is a text, unless its key says that it is an id (`pmid`, `pub
 or it is the address of a paper, as in BioASQ's `documents`.
 """
 
-import json
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +15,7 @@ from typing import Any, Final
 from corpus import storage
 from corpus.errors import UsageError
 from corpus.ids import normalize_doi, parse_number, parse_pmcid
+from corpus.storage.json_files import BadJsonError, parse_json
 
 _PMID_KEYS: Final = frozenset(["pmid", "pubid", "pubmed_id", "pmids", "pubmed"])
 _PMCID_KEYS: Final = frozenset(["pmcid", "pmc", "pmc_id"])
@@ -52,22 +53,26 @@ def read_evaluation(path: str) -> list[Item]:
     """Return the items of an evaluation file; raises UsageError, with the place, for what is none."""
     if not storage.exists(path):
         raise UsageError(f"{path}: there is no such evaluation file; check --evaluation")
+    if not storage.is_remote(path) and os.path.isdir(path):
+        raise UsageError(f"{path}: not a regular file but a folder; check --evaluation")
     file = storage.readable_name(path)
     with storage.open_read(path) as source:
         raw = source.read()
     if raw.startswith(_COMPRESSED):
         raise UsageError(f"{path}: compressed; unpack it and give the file inside")
-    items = [_item(value, file, name) for name, value in _objects(raw.decode("utf-8-sig", errors="replace"), path)]
+    items = [_item(value, file, name) for name, value in _objects(raw, path)]
     if not items:
         raise UsageError(f"{path}: holds no question; {_EXPECTED}")
     return items
 
 
-def _objects(raw: str, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _objects(raw: bytes, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield (name, object): of one JSON document, else of the lines of JSONL."""
     try:
-        whole = json.loads(raw)
-    except ValueError:
+        whole = parse_json(raw, nan=True)
+    except BadJsonError as error:
+        if not _is_json(raw.strip().partition(b"\n")[0]):
+            raise UsageError(f"{path}: not JSON ({error}); {_EXPECTED}") from error
         whole = None
     if isinstance(whole, list):
         yield from _numbered(whole, path)
@@ -79,13 +84,21 @@ def _objects(raw: str, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
             yield name, {"pmid": name, **value} if "CONTEXTS" in value else value
     elif isinstance(whole, dict) and whole and all(key.isdecimal() for key in whole) and _are_answers(whole):
         yield from ((name, {"pmid": name}) for name in whole)
-    elif isinstance(whole, dict) and "\n" in raw.strip():
+    elif isinstance(whole, dict) and b"\n" in raw.strip():
         keys = ", ".join(sorted(whole)[:5])
         raise UsageError(f"{path}: one JSON object of the keys {keys}; {_EXPECTED}")
     else:
-        for number, line in enumerate(raw.split("\n"), start=1):
+        for number, line in enumerate(raw.split(b"\n"), start=1):
             if line.strip():
                 yield str(number), _parsed(line, path, number)
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        parse_json(line, nan=True)
+    except BadJsonError:
+        return False
+    return True
 
 
 def _holds_objects(whole: dict[str, Any], name: str) -> bool:
@@ -103,10 +116,10 @@ def _numbered(values: list[Any], where: str) -> Iterator[tuple[str, dict[str, An
         yield str(number), value
 
 
-def _parsed(line: str, path: str, number: int) -> dict[str, Any]:
+def _parsed(line: bytes, path: str, number: int) -> dict[str, Any]:
     try:
-        value = json.loads(line)
-    except ValueError as error:
+        value = parse_json(line, nan=True)
+    except BadJsonError as error:
         raise UsageError(f"{path}:{number}: not JSON ({error}); {_EXPECTED}") from error
     if not isinstance(value, dict):
         raise UsageError(f"{path}:{number}: of type {type(value).__name__}; {_EXPECTED}")
@@ -145,7 +158,7 @@ def _walk(value: Any, key: str, texts: list[str], ids: dict[str, set[Any]]) -> N
         ids["doi"].add(normalize_doi(str(value)))
     elif isinstance(value, str):
         if found := _PUBMED_URL.fullmatch(value.strip()):
-            ids["pmid"].add(int(found[1]))
+            ids["pmid"].add(parse_number(found[1]))
         elif found := _PMC_URL.fullmatch(value.strip()):
             ids["pmcid"].add(parse_pmcid(found[1]))
         else:

@@ -1,6 +1,6 @@
 """The configuration of `extract`."""
 
-from corpus.config import StageConfig, Workers, runtime, setting
+from corpus.config import GivenPath, StageConfig, Workers, runtime, setting
 
 REVISION = 2  # raise it when the same input gives other bytes
 
@@ -8,10 +8,10 @@ REVISION = 2  # raise it when the same input gives other bytes
 class ExtractConfig(StageConfig):
     """Raw NCBI files to records. The inputs' own hashes are part of the fingerprint, their paths are not."""
 
-    pubmed: tuple[str, ...] = runtime(
+    pubmed: tuple[GivenPath, ...] = runtime(
         (), "PubMed files (.xml, .xml.gz), directories or globs", group="input", metavar="PATH..."
     )
-    pmc: tuple[str, ...] = runtime(
+    pmc: tuple[GivenPath, ...] = runtime(
         (),
         "JATS files, directories, globs, tars, or an unpacked pmc-oa-opendata tree",
         group="input",

@@ -30,6 +30,7 @@ from corpus.stage.progress import say
 from corpus.stage.withdraw import changes_text
 from corpus.stage.workspace import Receipt, Workspace, receipt_of
 from corpus.storage import parquet
+from corpus.storage.json_files import BadJsonError, read_json
 from corpus.storage.schema import schema_of, to_table
 from corpus.text.language import languages_of
 
@@ -141,6 +142,18 @@ def _write_receipts(receipts: list[Receipt], workspace: Workspace) -> Receipt:
     return Receipt(task="receipts", parts=(workspace.measure(RECEIPTS_FILE, role="receipts", rows=len(rows)),))
 
 
+def read_receipts(path: str) -> list[Receipt]:
+    """Return what each file gave; raises CorruptError when the file is not as it was written."""
+    remedy = "remove it, and all files are read again"
+    content = read_json(path, remedy)
+    try:
+        if not isinstance(content, list):
+            raise BadJsonError("no list")
+        return [receipt_of(receipt) for receipt in content]
+    except BadJsonError as error:
+        raise CorruptError(f"{path}: not what `extract` wrote ({error}); {remedy}") from error
+
+
 def reuse_extracted(workspace: Workspace, manifest: Manifest) -> list[str]:
     """Leave receipts for the inputs that are as they were when `manifest` was committed; return their parts' paths.
 
@@ -151,8 +164,7 @@ def reuse_extracted(workspace: Workspace, manifest: Manifest) -> list[str]:
     if stated is None or not storage.exists(path) or storage.sha256_file(path) != stated.sha256:
         say(f"{workspace.output}: has no intact {RECEIPTS_FILE}, so all files are read again")
         return []
-    with storage.open_read(path) as source:
-        receipts = [receipt_of(content) for content in json.loads(source.read())]
+    receipts = read_receipts(path)
     before = {item.name: item.fingerprint for item in manifest.inputs}
     now = {item.name: item.fingerprint for item in workspace.inputs}
     same = {name for name in now if before.get(name) == now[name]}

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from corpus import storage
-from corpus.config import StageConfig, runtime, setting
+from corpus.config import GivenPath, StageConfig, expanded, runtime, setting
 from corpus.errors import UsageError
 from corpus.ids import parse_number, parse_pmcid
 from corpus.licenses import Use
@@ -37,7 +37,7 @@ def _is_span(text: str) -> str:
 
 def _ids_of(value: object) -> object:
     """Return the ids of a file when a value is a path; anything else is left to be checked."""
-    return read_ids(value) if isinstance(value, str) else value
+    return read_ids(expanded(value)) if isinstance(value, str) else value
 
 
 def read_ids(path: str) -> tuple[str, ...]:
@@ -82,7 +82,7 @@ class FetchConfig(StageConfig):
         "check the hashes of what is there, not the sizes alone; fetch what is damaged again",
         group="running",
     )
-    spool: str | None = runtime(
+    spool: GivenPath | None = runtime(
         None, "local directory for unfinished work of a remote output", group="output", metavar="DIR"
     )
 

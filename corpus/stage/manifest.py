@@ -15,10 +15,12 @@ from typing import Any, Final
 
 from corpus import storage
 from corpus.errors import CorruptError, DataError, UsageError
+from corpus.storage.json_files import BadJsonError, build, check_inside, read_json
 
 MANIFEST = "manifest.json"
 SPLITS: Final = ("train", "validation", "test")  # roles of the parts that hold documents or tokens
 PACKAGE: Final = "corpuscle"
+_AGAIN: Final = "remove the directory and run the stage again"
 
 
 @cache
@@ -125,27 +127,26 @@ def has_manifest(base: str) -> bool:
 def read_manifest(base: str, stage: str | None = None) -> Manifest:
     """Read and verify a manifest; `stage` is the stage that must have written it.
 
-    Raises UsageError when there is none or it is another stage's, CorruptError when its bytes were changed.
+    Raises UsageError when there is none or it is another stage's, CorruptError when its bytes were changed, or when it
+    was written by another program or version, or names files outside its directory.
     """
     path = storage.join(base, MANIFEST)
     if not storage.exists(path):
         need = f" Run `corpuscle {stage}` into it first." if stage else ""
         raise UsageError(f"{base}: no {MANIFEST}, so no finished stage is here.{need}")
-    with storage.open_read(path) as source:
-        raw = source.read()
+    content = read_json(path, _AGAIN, nan=True)  # a loss may be none
+    if not isinstance(content, dict) or "sha256" not in content:
+        raise CorruptError(f"{path}: not a manifest of {PACKAGE}; check the path, or {_AGAIN}")
+    stated = content.pop("sha256")
+    if hashlib.sha256(_canonical(content)).hexdigest() != stated:
+        raise CorruptError(f"{path}: its content does not match its own hash; {_AGAIN}")
     try:
-        content = json.loads(raw)
-        stated = content.pop("sha256")
-        intact = hashlib.sha256(_canonical(content)).hexdigest() == stated
-    except (ValueError, KeyError, AttributeError) as error:
-        raise CorruptError(f"{path}: not a manifest ({error}); remove the directory and run the stage again") from error
-    if not intact:
-        raise CorruptError(
-            f"{path}: its content does not match its own hash; remove the directory and run the stage again"
-        )
-    if stage and content["stage"] != stage:
-        raise UsageError(f"{base}: holds the output of `{content['stage']}`, expected `{stage}`; check the path")
-    return _from_json(content)
+        manifest = _from_json(content)
+    except BadJsonError as error:
+        raise CorruptError(f"{path}: {error}; {_written_by(content)}") from error
+    if stage and manifest.stage != stage:
+        raise UsageError(f"{base}: holds the output of `{manifest.stage}`, expected `{stage}`; check the path")
+    return manifest
 
 
 def missing_parts(base: str, manifest: Manifest) -> Iterator[str]:
@@ -177,10 +178,19 @@ def verify_parts(base: str, manifest: Manifest) -> Iterable[str]:
 
 
 def _from_json(content: dict[str, Any]) -> Manifest:
-    content["inputs"] = tuple(Input(**item) for item in content["inputs"])
-    content["parts"] = tuple(Part(**item) for item in content["parts"])
-    content["books"] = Books(**content["books"])
-    return Manifest(**{"revision": 1, **content})  # what was made before revisions were counted
+    # What was made before revisions were counted is revision 1.
+    manifest = build(Manifest, {"revision": 1, **content}, optional=("version",))
+    for part in manifest.parts:
+        check_inside(part.path)
+    return manifest
+
+
+def _written_by(content: dict[str, Any]) -> str:
+    """Return which version wrote a manifest that this one does not understand, as far as it says, and what to do."""
+    version, own = str(content.get("version", "unknown"))[:40], package_version()
+    if version == own:
+        return _AGAIN
+    return f"written by {PACKAGE} {version}, this is {own}: install that version, or {_AGAIN}"
 
 
 def _canonical(content: Any) -> bytes:

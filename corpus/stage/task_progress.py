@@ -7,14 +7,23 @@ import json
 import os
 import time
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
 from corpus import storage
 from corpus.stage.workspace import WORK
+from corpus.storage.json_files import build, parse_json
 
 FOLDER: Final = f"{WORK}/progress"
 EVERY_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _DoneCounts:
+    counts: Mapping[str, int]
+
 
 _done: defaultdict[str, Counter[str]] = defaultdict(Counter)  # of this process, by output
 _written_at: dict[str, float] = {}
@@ -43,9 +52,9 @@ def summary(output: str) -> str:
     total: Counter[str] = Counter()
     if not storage.is_remote(output) and os.path.isdir(folder):
         for name in sorted(os.listdir(folder)):
-            with suppress(FileNotFoundError), open(os.path.join(folder, name), encoding="utf-8") as source:
-                if name.endswith(".json"):
-                    total.update(json.load(source))
+            with suppress(FileNotFoundError, ValueError), open(os.path.join(folder, name), "rb") as source:
+                if name.endswith(".json"):  # what is no count of ours is none
+                    total.update(build(_DoneCounts, {"counts": parse_json(source.read())}).counts)
     return ", ".join(f"{number:,} {what}" for what, number in total.items())
 
 

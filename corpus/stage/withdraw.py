@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from corpus import storage
 from corpus.stage.lock import RUN_FACTS
 from corpus.stage.manifest import MANIFEST, Manifest
+from corpus.storage.json_files import read_names
 
 WITHDRAWN = "_withdrawn.json"  # names of the files that go
 
@@ -28,8 +29,7 @@ def finish_withdrawal(base: str) -> None:
     path = storage.join(base, WITHDRAWN)
     if not storage.exists(path):
         return
-    with storage.open_read(path) as source:
-        gone = json.loads(source.read())
+    gone = read_names(path, "see what it names, remove it, and run the same command again")
     for name in (MANIFEST, RUN_FACTS, *gone):
         storage.remove_file(storage.join(base, name))
     storage.remove_file(path)

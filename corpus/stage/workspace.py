@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from corpus import storage
-from corpus.errors import UsageError
+from corpus.errors import CorruptError, UsageError
 from corpus.stage.lock import LOCK
 from corpus.stage.manifest import (
     MANIFEST,
@@ -29,6 +29,7 @@ from corpus.stage.manifest import (
 )
 from corpus.stage.progress import say
 from corpus.stage.withdraw import finish_withdrawal, withdraw
+from corpus.storage.json_files import BadJsonError, build, check_inside, read_json
 
 RECEIPTS = "_receipts"
 WORK = "_work"
@@ -55,11 +56,12 @@ class Receipt:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-def receipt_of(content: dict[str, Any]) -> Receipt:
-    """Return the receipt whose fields a JSON object holds."""
-    parts = tuple(Part(**part) for part in content.pop("parts"))
-    work = tuple(WorkFile(**file) for file in content.pop("work", ()))
-    return Receipt(parts=parts, work=work, books=Books(**content.pop("books")), **content)
+def receipt_of(content: Any) -> Receipt:
+    """Return the receipt whose fields a JSON object holds; raises BadJsonError when it holds others."""
+    receipt = build(Receipt, content, optional=("work",))
+    for name in (*(part.path for part in receipt.parts), *(file.path for file in receipt.work)):
+        check_inside(name)
+    return receipt
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -173,11 +175,14 @@ class Workspace:
         return fingerprint(self.stage, self.config, [Input(name="task", fingerprint=of)], revision=self.revision)
 
     def _read_receipt(self, path: str) -> tuple[Receipt, str]:
-        """Return a receipt and the fingerprint of what its task read."""
-        with storage.open_read(path) as source:
-            content = json.loads(source.read())
-        made_of: str = content.pop("fingerprint")
-        return receipt_of(content), made_of
+        """Return a receipt and the fingerprint of what its task read; raises CorruptError for what is no receipt."""
+        remedy = "remove this file, and the same command does its task again"
+        content = read_json(path, remedy)
+        made_of = content.pop("fingerprint", None) if isinstance(content, dict) else None
+        try:
+            return receipt_of(content), str(made_of)
+        except BadJsonError as error:
+            raise CorruptError(f"{path}: not a receipt ({error}); {remedy}") from error
 
     def _receipt_path(self, task: str) -> str:
         # Task names hold file names of any length and letters: the hash keeps them unique on disk.

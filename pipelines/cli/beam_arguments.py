@@ -10,8 +10,7 @@ from typing import NoReturn
 
 from apache_beam.options import pipeline_options
 
-from corpus.errors import UsageError
-from pipelines.explain import did_you_mean
+from corpus.errors import UsageError, did_you_mean
 
 
 class _Parser(pipeline_options._BeamArgumentParser):

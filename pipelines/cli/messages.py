@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import typer
 from typer.exceptions import TyperException
 
-from pipelines.explain import did_you_mean, explain
+from corpus.errors import did_you_mean
+from pipelines.explain import explain
 
 if TYPE_CHECKING:
     from corpus.stage.manifest import Manifest

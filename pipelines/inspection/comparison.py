@@ -18,14 +18,14 @@ from corpus.assemble.inputs import StoredParts, pile_texts, stored_parts
 from corpus.assemble.retractions import mark_retracted, retracted_entities, retracted_rows
 from corpus.assemble.rules import reason_to_drop
 from corpus.assemble.updates import KEY, RevisionStatus, fold
-from corpus.errors import UsageError
+from corpus.errors import CorruptError, UsageError
 from corpus.pile.pile_text import PileText
 from corpus.records import Kind, Record
 from corpus.stage.manifest import read_manifest
 from corpus.stage.progress import progress
 from corpus.storage.schema import from_batch
 from corpus.text.render import render
-from tokenizer.encode import Encoder
+from tokenizer.encode import Encoder, decoded
 from tokenizer.hf_json import TOKENIZER
 
 BATCH_ROWS = 1000
@@ -77,13 +77,10 @@ def _encoder(path: str) -> Encoder:
         raise UsageError(f"{path}: no tokenizer there; give the {TOKENIZER} that `corpuscle tokenizer` wrote")
     if not path.endswith(".json"):
         return Encoder.load(path)
-    with storage.open_read(path) as source:
-        try:
-            return Encoder(source.read().decode())
-        except (ValueError, KeyError) as error:
-            raise UsageError(
-                f"{path}: is no {TOKENIZER} of `corpuscle tokenizer` ({error!r}); check the path"
-            ) from error
+    try:
+        return Encoder(decoded(path), place=path)
+    except CorruptError as error:
+        raise UsageError(f"{path}: is no {TOKENIZER} of `corpuscle tokenizer` ({error}); check the path") from error
 
 
 def _live_records(parts: StoredParts) -> Iterator[tuple[list[tuple[Record, PileText]], int]]:

@@ -19,6 +19,7 @@ from corpus import storage
 from corpus.errors import UsageError
 from corpus.stage.manifest import MANIFEST, Manifest, has_manifest, read_manifest
 from corpus.storage import parquet
+from corpus.storage.json_files import read_json
 from pipelines.inspection.rejects import are_dead_letters, describe_dead_letters, letter_lines, printable
 from pipelines.inspection.summaries import books_text, number, road_order, stage_text
 from tokenizer.hf_json import TOKENIZER
@@ -97,11 +98,7 @@ def describe_parquet(path: str) -> str:
 
 def describe_json(path: str) -> str:
     """Return a JSON file, indented."""
-    with storage.open_read(path) as source:
-        try:
-            content = json.loads(source.read())
-        except ValueError as error:
-            raise UsageError(f"{path}: not JSON ({error})") from error
+    content = read_json(path, "check the path", error=UsageError, nan=True)
     return f"{path}\n{json.dumps(content, indent=2, ensure_ascii=False)}"
 
 

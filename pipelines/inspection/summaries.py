@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.filesize import decimal
 
+from corpus.errors import CorruptError
 from corpus.stage.manifest import SPLITS, Books, Manifest
 
 ROAD = ("fetch-pubmed", "fetch-pmc", "extract", "assemble", "tokenizer", "pack", "train", "export")
@@ -27,7 +28,13 @@ def stage_text(manifest: Manifest) -> str:
     words = {"tokenizer": _tokenizer_text, "pack": _pack_text, "train": _train_text, "export": _export_text}.get(
         manifest.stage
     )
-    return words(manifest.summary) if words else books_text(manifest.books)
+    try:
+        return words(manifest.summary) if words else books_text(manifest.books)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise CorruptError(
+            f"the manifest of `{manifest.stage}` {manifest.fingerprint[:16]}: its summary is not what {manifest.stage} "
+            f"writes ({error!r}); it says that corpuscle {manifest.version} wrote it: use that one, or run it again"
+        ) from error
 
 
 def books_text(books: Books) -> str:

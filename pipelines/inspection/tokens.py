@@ -3,7 +3,7 @@
 import numpy as np
 
 from corpus import storage
-from tokenizer.encode import Encoder
+from tokenizer.encode import Encoder, decoded
 from tokenizer.megatron import read_index
 from tokenizer.report import split_words
 
@@ -30,8 +30,7 @@ def describe_index(path: str) -> str:
 
 def describe_tokenizer(path: str) -> str:
     """Return the size of a tokenizer's vocabulary and how it splits the paper's ten words."""
-    with storage.open_read(path) as source:
-        encoder = Encoder(source.read().decode(), parallel=False)
+    encoder = Encoder(decoded(path), place=path)
     lines = [f"{path}: byte-level BPE, {encoder.vocab_size:,} entries, the last of them <|endoftext|>"]
     lines += [
         f"  {split.word:<22} {'·'.join(split.alone):<34} after a space {'·'.join(split.after_space)}"

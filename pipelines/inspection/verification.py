@@ -6,7 +6,6 @@ receipts or checkpoints but no manifest is an interrupted stage. Files that no m
 stage ever reads them.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -93,11 +92,9 @@ def _checkpoint_faults(base: str, manifest: Manifest) -> Iterator[str]:
         if not storage.exists(description) or storage.sha256_file(description) != entry.sha256:
             yield f"{description}: missing or changed"
             continue
-        with storage.open_read(description) as source:
-            stated = json.loads(source.read())["files"]
-        for name, expected in stated.items():
+        for name, expected in store.read_checkpoint(base, entry.name).files.items():
             path = storage.join(folder, name)
-            if not storage.exists(path) or storage.sha256_file(path) != expected["sha256"]:
+            if not storage.exists(path) or storage.sha256_file(path) != expected.sha256:
                 yield f"{path}: missing or changed"
 
 

@@ -17,6 +17,7 @@ from corpus.errors import UsageError
 from corpus.stage.manifest import Manifest
 from corpus.stage.progress import say
 from corpus.storage import parquet
+from corpus.storage.json_files import parse_numbers
 from pipelines.inspection.stages import stages_below
 from pipelines.inspection.summaries import PAGE, books_text, number, stage_text
 from pipelines.report import plots
@@ -121,5 +122,5 @@ def _letters(paths: Sequence[str]) -> Iterator[Mapping[str, Any]]:
 def _training_figures(base: str, manifest: Manifest) -> list[ReportFigure]:
     (path,) = manifest.paths(base, "metrics")
     with storage.open_read(path) as source:
-        metrics = [json.loads(line) for line in source.read().splitlines()]
+        metrics = parse_numbers(source.read().splitlines(), path, "run `corpuscle verify` on the directory")
     return [ReportFigure(svg=plots.loss_figure(metrics)), ReportFigure(svg=plots.norm_figure(metrics))]

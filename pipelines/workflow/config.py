@@ -7,19 +7,18 @@ suggestion. Relative paths are relative to the current directory, as on the comm
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, get_args
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from corpus.assemble.config import AssembleConfig
-from corpus.config import StageConfig, Workers, runtime
-from corpus.errors import UsageError
+from corpus.config import GivenPath, StageConfig, Workers, runtime
+from corpus.errors import UsageError, list_problems
 from corpus.extract.config import ExtractConfig
 from corpus.fetch.config import FetchPmcConfig, FetchPubmedConfig
 from corpus.storage.files import is_remote
-from pipelines.explain import describe_error, list_problems
-from pipelines.workflow.yaml_source import KeyPath, YamlSource, merge, read_yaml
+from corpus.storage.yaml_source import YamlSource, merge, read_yaml
 from tokenizer.config import PackConfig, TokenizerConfig
 from train.config import LENGTHS, TrainConfig, load_preset, other_length, replaced
 
@@ -30,7 +29,9 @@ class TrainSection(StageConfig):
     """Section `train`: a preset or a file of settings, and what replaces them."""
 
     name: str = Field("default", pattern=r"^[\w.-]+$", description="name of the run: <work>/runs/<name>")
-    config: str = Field("tiny", description="a preset (tiny, biomedlm-2.7b, …) or a YAML file of training settings")
+    config: GivenPath = Field(
+        "tiny", description="a preset (tiny, biomedlm-2.7b, …) or a YAML file of training settings"
+    )
     settings: TrainConfig = Field(description="settings that replace those of `config`")
     ranks: int | None = runtime(None, "processes, GPUs or CPU ranks; null: those of `settings`", ge=1, le=1024)
     steps: int | None = Field(None, ge=1, description="optimizer steps; null: those of `settings`")
@@ -50,7 +51,7 @@ class FetchSection(StageConfig):
 class RunConfig(StageConfig):
     """Run file as a whole: from NCBI files to a trained model."""
 
-    work: str = Field(description="directory below which every stage writes")
+    work: GivenPath = Field(description="directory below which every stage writes")
     workers: Workers = runtime(1, "local worker processes of every stage that does not name its own")
     fetch: FetchSection = Field(default_factory=FetchSection)
     extract: ExtractConfig = Field(default_factory=ExtractConfig)
@@ -69,7 +70,7 @@ def load(path: str, overrides: Iterable[str] = ()) -> RunConfig:
     try:
         config = RunConfig.model_validate(source.data)
     except ValidationError as error:
-        source.problems += [_problem(source, item) for item in error.errors()]
+        source.problems += source.tell(RunConfig, error)
     else:
         source.problems += _misfits(source, config)
     if source.problems:
@@ -127,26 +128,6 @@ def _misfits(source: YamlSource, config: RunConfig) -> Iterator[str]:
             settings.model.shape(seq_length=config.pack.seq_length, vocab_size=config.tokenizer.vocab_size)
         except UsageError as error:
             yield f"{source.place(('train', 'settings'))}: train: {error}"
-
-
-def _problem(source: YamlSource, item: Any) -> str:
-    path: KeyPath = item["loc"]
-    place, name = source.place(path), ".".join(map(str, path))
-    where = place if place.endswith(f" {name}") else f"{place}: {name}"
-    return f"{where}: {describe_error(item, _known_keys(path))}"
-
-
-def _known_keys(path: KeyPath) -> list[str]:
-    """Return the keys allowed in the mapping that holds the last key of a path."""
-    model: type[BaseModel] = RunConfig
-    for key in path[:-1]:
-        field = model.model_fields.get(str(key))
-        inner = [] if field is None else [field.annotation, *get_args(field.annotation)]
-        models = [choice for choice in inner if isinstance(choice, type) and issubclass(choice, BaseModel)]
-        if not models:
-            return []
-        model = models[0]
-    return list(model.model_fields)
 
 
 def _definitions_below(schema: Mapping[str, Any], name: str) -> list[str]:

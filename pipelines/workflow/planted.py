@@ -5,16 +5,16 @@ may have several records (revisions, versions, deletions); its decisions and its
 one, in some order, because decisions do not say which file a record came from.
 """
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
 
-from corpus import storage
+from corpus.errors import CorruptError
 from corpus.stage.manifest import Manifest
 from corpus.storage import parquet
+from corpus.storage.json_files import read_json
 
 COLUMNS = ("doc_id", "kind", "kept", "reason", "survivor")
 KEPT = "kept"
@@ -31,12 +31,15 @@ class Comparison:
 
 def compare_with_planted(corpus: str, manifest: Manifest, planted: str) -> Comparison:
     """Compare all decisions of an assembled corpus with the truth in `planted.json`."""
-    with storage.open_read(planted) as source:
-        cases = json.loads(source.read())["cases"]
+    content = read_json(planted, "make the sample again")
     fates: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
-    for case in cases:
-        for fate in case["fates"]:
-            fates[fate["doc_id"], fate["kind"]].append({**fate, "case": case["name"]})
+    try:
+        for case in content["cases"]:
+            for fate in case["fates"]:
+                stated = {"outcomes": [*fate["outcomes"]], "survivor": fate["survivor"], "case": case["name"]}
+                fates[str(fate["doc_id"]), str(fate["kind"])].append({**fate, **stated})
+    except (KeyError, TypeError) as error:
+        raise CorruptError(f"{planted}: not the truth of a sample ({error!r}); make the sample again") from error
     decided: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     outcomes: Counter[str] = Counter()
     for path in manifest.paths(corpus, "decisions"):

@@ -93,8 +93,41 @@ def test_all_mistakes_of_a_file_are_named_at_once(tmp_path: Path, repository: Pa
     path.write_text(text.replace("steps: 300", "step: 300").replace("heads: 4", "heads: 5"), encoding="utf-8")
     with pytest.raises(UsageError) as caught:
         load_preset(str(path))
-    for part in ("mine.yaml", "step: Extra inputs", "hidden 128 is not a multiple of heads 5"):
+    for part in (
+        "mine.yaml:4:1: model",
+        "unknown key 'step'; did you mean steps",
+        "hidden 128 is not a multiple of heads 5",
+    ):
         assert part in str(caught.value)
     presets = re.escape(", ".join(preset_names()))
     with pytest.raises(UsageError, match=f"nowhere: neither a file nor a preset; presets are {presets}, "):
         load_preset("nowhere")
+
+
+def test_mistakes_of_set_are_told_as_those_of_a_file() -> None:
+    with pytest.raises(UsageError) as caught:
+        with_settings(load_preset("tiny"), ["model.layer=3", "zero_stage=7", "clip=[", "seed=2026-13-45"])
+    lines = str(caught.value).split("\n  ")
+    assert lines[0] == "4 things are wrong:"
+    assert sorted(lines[1:]) == [
+        "--set clip: not valid YAML: expected the node content, but found '<stream end>'",
+        "--set model.layer: unknown key 'layer'; did you mean layers?",
+        "--set seed: not valid YAML: month must be in 1..12",
+        "--set zero_stage: input should be 0, 1, 2 or 3 (got 7)",
+    ]
+
+
+@pytest.mark.parametrize("text", ["[1]", "", "a: [", "a: &a [*a]", "steps: " + "1" * 5_000, "a: \0", "\ud800"])
+def test_a_file_that_is_none_is_a_usage_error_with_its_name(tmp_path: Path, text: str) -> None:
+    (tmp_path / "mine.yaml").write_bytes(text.encode("utf-8", "surrogatepass"))
+    with pytest.raises(UsageError, match=r"mine\.yaml"):
+        load_preset(str(tmp_path / "mine.yaml"))
+    with pytest.raises(UsageError, match="cannot be read"):
+        load_preset(str(tmp_path))
+
+
+def test_a_tilde_is_the_home(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine.yaml").write_bytes((repository / "train/presets/tiny.yaml").read_bytes())
+    assert load_preset("~/mine.yaml") == load_preset("tiny")
+    assert with_settings(load_preset("tiny"), ["hostfile=~/hosts"]).hostfile == f"{tmp_path}/hosts"

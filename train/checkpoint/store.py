@@ -19,6 +19,7 @@ from typing import Any
 from corpus import storage
 from corpus.errors import CorruptError, DiskError, UsageError
 from corpus.stage.workspace import WORK
+from corpus.storage.json_files import BadJsonError, build, check_inside, read_json
 
 FOLDER = "checkpoints"
 LATEST = "latest.json"
@@ -39,6 +40,12 @@ class ListedCheckpoint:
     name: str  # its directory below checkpoints/
     step: int  # optimizer steps done [steps]
     sha256: str  # of its checkpoint.json, hexadecimal
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _CheckpointList:
+    checkpoints: tuple[ListedCheckpoint, ...]
+    sha256: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,11 +105,11 @@ def read_list(output: str) -> tuple[ListedCheckpoint, ...] | None:
     if not storage.exists(path):
         return None
     try:
-        with storage.open_read(path) as source:
-            content = json.loads(source.read())
-        entries = tuple(ListedCheckpoint(**entry) for entry in content["checkpoints"])
-        intact = content["sha256"] == _list_hash(entries)
-    except (ValueError, KeyError, TypeError) as error:
+        listed = build(_CheckpointList, read_json(path, _REMEDY))
+        entries, intact = listed.checkpoints, listed.sha256 == _list_hash(listed.checkpoints)
+        for entry in entries:
+            check_inside(entry.name)
+    except BadJsonError as error:
         raise CorruptError(f"{path}: not a list of checkpoints ({error}); {_REMEDY}") from error
     if not intact:
         raise CorruptError(f"{path}: does not match its own hash; {_REMEDY}")
@@ -207,10 +214,14 @@ def find_damage(output: str, entry: ListedCheckpoint) -> str | None:
 
 def read_checkpoint(output: str, name: str) -> Checkpoint:
     """Return a checkpoint's description, its hashes unchecked."""
-    with storage.open_read(storage.join(checkpoint_path(output, name), DESCRIPTION)) as source:
-        content = json.loads(source.read())
-    content["files"] = {name: FileHash(**value) for name, value in content["files"].items()}
-    return Checkpoint(**content)
+    path = storage.join(checkpoint_path(output, name), DESCRIPTION)
+    try:
+        checkpoint = build(Checkpoint, read_json(path, _REMEDY))
+        for file in checkpoint.files:
+            check_inside(file)
+    except BadJsonError as error:
+        raise CorruptError(f"{path}: not the description of a checkpoint ({error}); {_REMEDY}") from error
+    return checkpoint
 
 
 def write_list(output: str, entries: tuple[ListedCheckpoint, ...]) -> None:

@@ -74,8 +74,8 @@ def _damage(output: str, name: str) -> str | None:
         return f"{DESCRIPTION} is missing, so it is not a checkpoint of ours"
     try:
         return store.find_damage(output, _entry(output, name))
-    except (ValueError, KeyError, TypeError) as error:
-        return f"{DESCRIPTION} cannot be read ({error})"
+    except CorruptError as error:
+        return str(error)
 
 
 def _entry(output: str, name: str) -> ListedCheckpoint:

@@ -7,7 +7,6 @@ names. ZeRO-0, which the converter does not know, has whole tensors to begin wit
 copy are held against the checkpoint's hashed model.safetensors.
 """
 
-import json
 import os
 import sys
 from argparse import Namespace
@@ -22,7 +21,7 @@ from torch import Tensor
 
 from corpus import storage
 from corpus.errors import CorpuscleError, CorruptError
-from train.checkpoint.store import DESCRIPTION, TAG, UNIVERSAL, WEIGHTS, checkpoint_path
+from train.checkpoint.store import TAG, UNIVERSAL, WEIGHTS, checkpoint_path, read_checkpoint
 from train.config import ModelShape
 from train.model.gpt import GPT
 
@@ -68,12 +67,11 @@ def make_universal(output: str, name: str) -> None:
         storage.remove_tree(folder)
     os.makedirs(storage.join(temporary, TAG))
     copy = UniversalCopy(folder=storage.join(temporary, TAG))
-    with storage.open_read(storage.join(source, DESCRIPTION)) as described:
-        description = json.loads(described.read())
+    description = read_checkpoint(output, name)
     weights = load_file(storage.join(source, WEIGHTS))
     shards = storage.join(source, TAG)
-    if description["zero_stage"] == 0:
-        _from_plain(shards, copy, ModelShape(**description["recipe"]["model"]))
+    if description.zero_stage == 0:
+        _from_plain(shards, copy, ModelShape(**description.recipe["model"]))
     else:
         _from_shards(shards, copy, weights)
     _describe(shards, copy)

@@ -5,7 +5,6 @@ was made from. The directories beside the tokens, as one working directory holds
 that is not found is not guessed.
 """
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from corpus.errors import CorpuscleError
 from corpus.stage.manifest import MANIFEST, Input, Manifest, has_manifest, read_manifest
 from corpus.storage import parquet
 from train.checkpoint.store import Checkpoint
-from train.job import JOB
+from train.job import JOB, read_job
 
 NO_LICENSE = "none stated"
 
@@ -70,8 +69,7 @@ def _candidates(run: str) -> list[tuple[str, Manifest]]:
     path = storage.join(run, JOB)
     if not storage.exists(path):
         return []
-    with storage.open_read(path) as source:
-        tokens = Path(json.loads(source.read())["tokens"])
+    tokens = Path(read_job(run).tokens)
     patterns = (MANIFEST, f"*/{MANIFEST}", f"*/*/{MANIFEST}")
     files = {file for above in (tokens.parent, tokens.parent.parent) for name in patterns for file in above.glob(name)}
     found = []

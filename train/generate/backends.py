@@ -1,9 +1,8 @@
 """Inference backends: a checkpoint or an export opened to write and score text, after its hashes were checked."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, assert_never, cast
+from typing import Any, Protocol, assert_never, cast
 
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ from torch.nn import functional
 from corpus import storage
 from corpus.errors import CorruptError, UsageError
 from corpus.stage.manifest import Manifest, Part, has_manifest, read_manifest, verify_parts
+from corpus.storage.json_files import read_json
 from tokenizer.config import END_OF_TEXT
 from tokenizer.hf_json import TOKENIZER
 from train.checkpoint import store
@@ -181,8 +181,7 @@ def _open_export(path: str, manifest: Manifest, kind: str | None, threads: int) 
         return _open_gguf(base, chosen)
     tokenizer, end = _tokenizer(storage.join(base, TOKENIZER))
     if family == "ct2":
-        with storage.open_read(storage.join(base, "tokenizer_config.json")) as source:
-            seq_length = int(json.loads(source.read())["model_max_length"])
+        seq_length = _sizes(storage.join(base, "tokenizer_config.json"), "model_max_length")[0]
         model: TextModel = CT2Text(base, tokenizer, end, seq_length, threads)
     elif family == "transformers":
         shape = _shape(storage.join(base, CONFIG))
@@ -212,17 +211,24 @@ def _verify(path: str, manifest: Manifest, parts: Sequence[Part]) -> None:
 
 
 def _shape(path: str) -> ModelShape:
-    with storage.open_read(path) as source:
-        config = json.loads(source.read())
-    return ModelShape(
-        layers=config["n_layer"],
-        heads=config["n_head"],
-        hidden=config["n_embd"],
-        seq_length=config["n_positions"],
-        vocab_size=config["vocab_size"],
-        dropout=0.0,
-        scale_attn_by_inverse_layer_idx=config["scale_attn_by_inverse_layer_idx"],
-    )
+    sizes = dict(zip(_SIZES, _sizes(path, *_SIZES.values()), strict=True))
+    (scale,) = _sizes(path, "scale_attn_by_inverse_layer_idx", kind=bool)
+    return ModelShape(**sizes, dropout=0.0, scale_attn_by_inverse_layer_idx=bool(scale))
+
+
+_SIZES = {
+    "layers": "n_layer", "heads": "n_head", "hidden": "n_embd", "seq_length": "n_positions", "vocab_size": "vocab_size",
+}  # fmt: skip
+
+
+def _sizes(path: str, *names: str, kind: type = int) -> list[int]:
+    """Return values of a configuration that transformers reads; raises CorruptError for one that is missing or odd."""
+    content = read_json(path, "export again into another --output")
+    values: list[Any] = [content.get(name) if isinstance(content, dict) else None for name in names]
+    for name, value in zip(names, values, strict=True):
+        if type(value) is not kind:
+            raise CorruptError(f"{path}: {name} is {str(value)[:40]}; export again into another --output")
+    return values
 
 
 def _tokenizer(path: str) -> tuple[Tokenizer, int]:

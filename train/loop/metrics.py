@@ -9,10 +9,11 @@ import importlib.util
 import json
 import os
 from collections.abc import Mapping
-from typing import IO, Any, TypedDict
+from typing import IO, Any, TypedDict, cast
 
 from corpus import storage
 from corpus.errors import UsageError
+from corpus.storage.json_files import parse_numbers
 
 METRICS = "metrics.jsonl"
 TIMING = "timing.jsonl"
@@ -67,7 +68,7 @@ def read_metrics(output: str, until_step: int | None = None) -> list[Metrics]:
         return []
     with storage.open_read(path) as source:
         whole = [line for line in source if line.endswith(b"\n")]
-    lines = [json.loads(line) for line in whole]
+    lines = cast(list[Metrics], parse_numbers(whole, path, "remove this line"))
     return [line for line in lines if until_step is None or line["step"] <= until_step]
 
 

@@ -19,6 +19,7 @@ import aiohttp
 from corpus import storage
 from corpus.errors import DiskError
 from corpus.fetch.http.client import Client, Fault
+from corpus.storage.json_files import parse_json
 
 _BLOCK = 1 << 20
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
@@ -115,7 +116,7 @@ async def _receive(client: Client, wanted: Wanted, response: aiohttp.ClientRespo
 def _resume_point(wanted: Wanted) -> tuple[str, int]:
     """Return the validator of a part and its length, ("", 0) when there is none that can be continued."""
     try:
-        stated: Any = json.loads(Path(f"{wanted.part}.json").read_text())
+        stated: Any = parse_json(Path(f"{wanted.part}.json").read_bytes())
         have = os.path.getsize(wanted.part)
     except (OSError, ValueError):
         return "", 0

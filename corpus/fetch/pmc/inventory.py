@@ -6,7 +6,6 @@ selection can be made again. Layout, as AWS documents it: `<prefix>/<date>T<time
 """
 
 import hashlib
-import json
 import os
 import re
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from corpus.fetch.http.client import Answer, Client, Fault
 from corpus.fetch.http.download import Wanted, download
 from corpus.fetch.pmc.inventory_rows import is_md5
 from corpus.fetch.pmc.s3 import list_prefix
+from corpus.storage.json_files import parse_json
 
 PREFIX = "inventory-reports/pmc-oa-opendata/metadata/"
 FOLDER = "inventory"
@@ -111,7 +111,7 @@ async def _checksum(client: Client, url: str) -> str:
 def read_manifest(date: str, raw: bytes) -> Inventory:
     """Return the inventory that a manifest.json describes; raises Fault for anything else."""
     try:
-        content = json.loads(raw)
+        content = parse_json(raw)
         columns = tuple(name.strip().lower() for name in content["fileSchema"].split(","))
         listed = [(file["key"], int(file["size"]), str(file["MD5checksum"]).lower()) for file in content["files"]]
         file_format = content.get("fileFormat", "CSV")

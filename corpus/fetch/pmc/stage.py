@@ -17,7 +17,7 @@ import isal
 import numpy as np
 
 from corpus import storage
-from corpus.errors import DataError, RetryError, UsageError
+from corpus.errors import CorruptError, DataError, RetryError, UsageError
 from corpus.fetch.config import FetchPmcConfig
 from corpus.fetch.http.client import Client, Fault, Host
 from corpus.fetch.http.collect import Batch, collect
@@ -41,6 +41,7 @@ from corpus.stage.manifest import read_manifest as read_stage
 from corpus.stage.progress import say
 from corpus.stage.workspace import WORK, Receipt, Workspace, difference, open_workspace, remove_temporary
 from corpus.storage import parquet
+from corpus.storage.json_files import read_json, read_names
 from corpus.storage.schema import from_batch
 
 REVISION = 1  # raise it when the same input gives other bytes
@@ -85,7 +86,7 @@ async def _fetch(config: FetchPmcConfig, output: str, pace: Pace, tally: FetchTa
 
 async def choose(client: Client, config: FetchPmcConfig, archive_base: str, spool: str) -> Inventory:
     """Return the inventory to use, archived: that of an interrupted run, else the newest (of the date wanted)."""
-    pinned = _read_pinned(spool)
+    pinned = read_pinned(spool)
     date = pinned.get("date", "")
     path = os.path.join(archive_base, FOLDER, date, ARCHIVED)
     if date and os.path.exists(path) and (config.inventory is None or date.startswith(config.inventory)):
@@ -101,7 +102,7 @@ async def choose(client: Client, config: FetchPmcConfig, archive_base: str, spoo
     return inventory
 
 
-def _read_pinned(spool: str) -> dict[str, Any]:
+def read_pinned(spool: str) -> dict[str, Any]:
     """Return what an interrupted run left of its choice: the inventory, and the versions of isal that wrote.
 
     What a run of another revision left is removed with it.
@@ -109,13 +110,23 @@ def _read_pinned(spool: str) -> dict[str, Any]:
     path = os.path.join(spool, _PINNED)
     if not os.path.exists(path):
         return {}
-    with open(path, "rb") as source:
-        content: dict[str, Any] = json.loads(source.read())
+    remedy = f"remove {spool}, and the same command begins it again"
+    content = read_json(path, remedy)
+    if not isinstance(content, dict) or not all(map(_is_choice, content.items())):
+        raise CorruptError(f"{path}: not what an interrupted fetch leaves; {remedy}")
     if content.get("revision", 1) == REVISION:
         return content
     say(f"{spool}: unfinished work of another revision of the code is removed")
     empty_claimed(spool)
     return {}
+
+
+def _is_choice(item: tuple[str, Any]) -> bool:
+    """Say whether a name and value of `_PINNED` are of the kinds that are written there."""
+    name, value = item
+    if name == "isal":
+        return isinstance(value, list) and all(isinstance(version, str) for version in value)
+    return name != "date" or (isinstance(value, str) and value in ("", storage.base_name(value)) and value != "..")
 
 
 def _run(config: FetchPmcConfig, output: str, spool: str, inventory: Inventory, there: Manifest | None) -> "_PmcFetch":
@@ -242,7 +253,7 @@ class _PmcFetch:
     def _isal_versions(self) -> list[str]:
         """Return the versions of isal that compressed articles here; each may give other bytes for the same article."""
         before = self.previous.manifest.summary.get("isal", ()) if self.previous.manifest else ()
-        return sorted({*before, *_read_pinned(self.spool)["isal"]})
+        return sorted({*before, *read_pinned(self.spool)["isal"]})
 
     def _inventory_parts(self) -> Iterator[Part]:
         """Yield the parts of the archived inventory, put in place for a remote output."""
@@ -260,8 +271,8 @@ class _PmcFetch:
         """Remove unfinished work, and the files of the earlier store that this one does not use."""
         superseded = self.workspace.path(_SUPERSEDED)
         if storage.exists(superseded):
-            with storage.open_read(superseded) as source:
-                old = set(json.loads(source.read())) - {part.path for part in manifest.parts}
+            listed = read_names(superseded, "remove it, and the same command ends the update without it")
+            old = set(listed) - {part.path for part in manifest.parts}
             for path in sorted(old):
                 storage.remove_file(self.workspace.path(path))
         self.workspace.clean()

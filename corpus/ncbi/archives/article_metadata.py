@@ -5,10 +5,11 @@ s3://pmc-oa-opendata). The file's URLs carry the MD5 of what they point at, whic
 cut off on its way is found.
 """
 
-import json
 import re
 from dataclasses import dataclass
 from typing import Any
+
+from corpus.storage.json_files import parse_json
 
 _PMCID = re.compile(r"(?:PMC)?(\d+)")
 _MD5 = re.compile(r"[?&]md5=([0-9a-fA-F]{32})")
@@ -38,7 +39,7 @@ def read_metadata(raw: bytes) -> ArticleMetadata:
 
     Raises ValueError for what is no JSON object or names no PMC id.
     """
-    content = json.loads(raw)
+    content = parse_json(raw)
     if not isinstance(content, dict):
         raise ValueError("metadata: expected a JSON object")
     pmcid = _PMCID.fullmatch(str(content.get("pmcid") or "").strip())

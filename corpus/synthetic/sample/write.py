@@ -19,6 +19,7 @@ from pathlib import Path
 
 from corpus import storage
 from corpus.errors import UsageError
+from corpus.storage.json_files import read_json
 from corpus.synthetic.sample import damage
 from corpus.synthetic.sample.jats import jats_xml, metadata_json
 from corpus.synthetic.sample.plant import plant_citations
@@ -158,7 +159,8 @@ def _write_gzip(output: str, name: str, content: bytes) -> str:
 def _check_free(output: str, identity: dict[str, int | float | bool]) -> None:
     planted = Path(output, PLANTED)
     if planted.exists():
-        there = json.loads(planted.read_text("utf-8"))
+        there = read_json(str(planted), "choose another directory, or remove it", error=UsageError)
+        there = there if isinstance(there, dict) else {}
         if any(there.get(name) != value for name, value in identity.items()):
             facts = ", ".join(f"{name} {there.get(name)}" for name in identity)
             raise UsageError(f"{output}: holds another sample ({facts}); choose another directory, or remove it")

@@ -233,3 +233,28 @@ def test_a_set_whose_name_is_no_utf8_is_read_and_one_that_is_a_pipe_refused(tmp_
     os.mkfifo(tmp_path / "pipe.jsonl")
     with pytest.raises(UsageError, match=r"pipe\.jsonl: a pipe, not a regular file"):
         read_evaluation(str(tmp_path / "pipe.jsonl"))
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (b"[" * 100_000, r"bad\.json: not JSON \(nested more than 100 deep"),
+        (b'{"question": "a"}\n' + b'{"a":' * 5_000 + b"\n", r"bad\.json:2: not JSON \(nested more than 100 deep"),
+        (b'{"question": "\xff"}', r"bad\.json: not JSON \(byte 14 is not UTF-8"),
+        (b'{\n "id": 1,\n "id": 2}', r"bad\.json: not JSON \(the key 'id' is given twice"),
+        (b'{"question": "\\ud800"}', "half of a surrogate pair"),
+        (b'{"question": ' + b"1" * 5_000 + b"}", "5,000 digits"),
+    ],
+)
+def test_damaged_sets_are_named_with_the_place(tmp_path: Path, raw: bytes, said: str) -> None:
+    (tmp_path / "bad.json").write_bytes(raw)
+    with pytest.raises(UsageError, match=said):
+        read_evaluation(str(tmp_path / "bad.json"))
+    with pytest.raises(UsageError, match="not a regular file"):
+        read_evaluation(str(tmp_path))
+
+
+def test_an_address_with_a_number_too_long_is_no_paper(tmp_path: Path) -> None:
+    address = "https://pubmed.ncbi.nlm.nih.gov/" + "7" * 5_000
+    (item,) = read_evaluation(write(tmp_path, [{"question": "a", "documents": [address]}]))
+    assert item.pmids == frozenset()

@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus.errors import UsageError
+from corpus.errors import UsageError, did_you_mean
 from pipelines.cli.arguments import MULTI_VALUE_FLAGS, split_command_line, spread_values
-from pipelines.explain import did_you_mean
 
 VALUES = st.text("abc./*_0", min_size=1, max_size=6)
 

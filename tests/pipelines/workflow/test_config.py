@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.errors import UsageError
+from corpus.storage.yaml_source import merge
 from pipelines.workflow.config import RunConfig, load, schema_text, to_yaml
-from pipelines.workflow.yaml_source import merge
 
 GOOD = """\
 work: out
@@ -174,3 +174,31 @@ def test_merging_keeps_every_value_of_the_top(base: dict[str, object], top: dict
     for path, value in leaves(top).items() if top else ():
         assert value == {} or leaves(merged)[path] == value
     assert yaml.safe_load(yaml.safe_dump(merged)) == merged
+
+
+def test_a_tilde_is_the_home_in_every_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    text = "work: ~/out\nextract: {pubmed: [~/a.xml], pmc: [~/b, c~]}\nassemble: {evaluation: [~/e.json]}\n"
+    config = load(write(tmp_path, text + "fetch: {pubmed: {spool: ~/spool}}\n"))
+    assert (config.work, config.extract.pubmed) == ("/home/me/out", ("/home/me/a.xml",))
+    assert (config.extract.pmc, config.assemble.evaluation) == (("/home/me/b", "c~"), ("/home/me/e.json",))
+    assert config.fetch.pubmed is not None
+    assert config.fetch.pubmed.spool == "/home/me/spool"
+    (tmp_path / "ids").write_text("PMC7\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    fetched = load(write(tmp_path, "work: out\nfetch: {pmc: {ids: ~/ids}}\n")).fetch.pmc
+    assert fetched is not None
+    assert fetched.ids == ("7",)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('work: "a\\0b"\nextract: {pubmed: [a]}\n', "FILE:1:1: work: a path cannot hold a NUL"),
+        ("work: o\nextract: {pubmed: &a [*a]}\n", "an alias inside of what it names"),
+        ("work: 2026-13-45\n", "not valid YAML: month must be in 1..12"),
+        ("work: o\nextract: {1: 2}\n", "FILE:2:1: extract.1: keys should be strings (got 1)"),
+    ],
+)
+def test_odd_yaml_is_a_mistake_of_the_file(tmp_path: Path, text: str, said: str) -> None:
+    assert any(said in line for line in problems(tmp_path, text))
