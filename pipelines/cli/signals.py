@@ -43,6 +43,9 @@ class _Ending:
 
     def __init__(self) -> None:
         self.number = 0
+        self._stderr = -1
+        with suppress(OSError):  # the caller closed it
+            self._stderr = os.dup(2)  # a stage silences its own while a library works
 
     def unwind(self, number: int, frame: object) -> None:
         """Handle a signal: leave what the main thread does by SystemExit, which nothing takes for an error."""
@@ -66,4 +69,4 @@ class _Ending:
         self.number = number
         name = signal.Signals(number).name
         with suppress(OSError):
-            os.write(2, f"error: stopped by {name}; the same command goes on from the finished parts\n".encode())
+            os.write(self._stderr, f"error: stopped by {name}; the same command goes on from the finished parts\n".encode())
