@@ -69,4 +69,6 @@ class _Ending:
         self.number = number
         name = signal.Signals(number).name
         with suppress(OSError):
-            os.write(self._stderr, f"error: stopped by {name}; the same command goes on from the finished parts\n".encode())
+            os.write(
+                self._stderr, f"error: stopped by {name}; the same command goes on from the finished parts\n".encode()
+            )

@@ -133,7 +133,8 @@ def signals_to(children: list[subprocess.Popen[bytes]], output: str) -> Iterator
 
     def pass_on(number: int, frame: object) -> None:
         if asked.is_set() and number != signal.SIGHUP:
-            return _end_all(children)
+            _end_all(children)
+            return
         for child in children:
             if child.poll() is None:
                 child.send_signal(signal.SIGTERM)
@@ -163,7 +164,8 @@ def _end_if_still(children: list[subprocess.Popen[bytes]], output: str) -> None:
             changed, since = now, time.monotonic()
         elif time.monotonic() - since > STOP_SECONDS:
             say(f"{output}: the ranks were asked to stop and have written nothing for {STOP_SECONDS:,.0f} s: ended")
-            return _end_all(children)
+            _end_all(children)
+            return
         time.sleep(POLL_SECONDS)
 
 
