@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 POLL_SECONDS: Final = 0.5
+EXEMPT: Final = "no_grpc_proxy"  # gRPC looks at it before `no_proxy`
 LOCAL: Final = "localhost,127.0.0.1,[::1]"
 
 
@@ -36,8 +37,8 @@ def _end_after(owner: int) -> None:
 
 def _reach_the_owner_directly() -> None:
     """Exempt this machine from the proxy that gRPC takes from the environment; of other libraries' it is silent."""
-    exempt = os.environ.get("no_grpc_proxy") or os.environ.get("no_proxy")
-    os.environ["no_grpc_proxy"] = ",".join(filter(None, [exempt, LOCAL]))
+    exempt = os.environ.get(EXEMPT) or os.environ.get("no_proxy")
+    os.environ[EXEMPT] = ",".join(filter(None, [exempt, LOCAL]))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Signals: a command ends with a line and its code, no process of it is left, and the same command makes the same bytes."""
+"""Signals: a command ends with a line and its code, no process is left, the same command makes the same bytes."""
 
 import os
 import signal
@@ -42,7 +42,9 @@ def words(stage: str, road: Path, output: Path) -> list[str]:
 
 
 def finish(stage: str, road: Path, output: Path, *more: str) -> int:
-    return subprocess.run([*words(stage, road, output), *more], stdout=subprocess.DEVNULL, timeout=300).returncode
+    return subprocess.run(
+        [*words(stage, road, output), *more], stdout=subprocess.DEVNULL, check=False, timeout=300
+    ).returncode
 
 
 def wait_for(what: Callable[[], bool], process: subprocess.Popen[bytes] | None = None) -> None:
