@@ -1,27 +1,33 @@
 """Run one Beam pipeline: the embedded FnApiRunner by default, any other runner by Beam flags after `--`.
 
-Beam's own default would try to download another runner, so the embedded one is always named. With more
-than one local worker Beam starts processes and waits for ever when one is killed (out of memory): a watch
-over them turns that into an error with exit code 75 within seconds.
+Beam's own default would try to download another runner, so the embedded one is always given. With more
+than one local worker it starts processes (`pipelines.beam.worker`) and waits for ever when one is killed (out of
+memory): a watch over them turns that into an error with exit code 75 within seconds. However a command ends, they do.
 """
 
 import logging
+import os
 import re
+import shlex
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from pathlib import Path
 
 import apache_beam as beam
 import psutil
 from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from corpus import errors
 from corpus.errors import CorpuscleError, RetryError, UsageError
 from pipelines.beam.metering import counters_of
 
-EMBEDDED = "FnApiRunner"
+WORKER = str(Path(__file__).with_name("worker.py"))
 GRACE_SECONDS = 3.0
 _DEATH = "Worker subprocess exited with return code"
 _OWN_ERROR = re.compile(r"corpus\.errors\.(\w+): (.*?)(?: \[while running|\n\n|\Z)", re.DOTALL)
@@ -48,20 +54,25 @@ def run_pipeline(
 
     Raises the CorpuscleError that a worker raised, and RetryError when a worker process died.
     """
-    args = list(beam_args)
+    args, runner = list(beam_args), None
     if is_embedded(beam_args):
-        args += [f"--runner={EMBEDDED}"]
-        if workers > 1:
-            args += ["--direct_running_mode=multi_processing", f"--direct_num_workers={workers}"]
+        runner = FnApiRunner(default_environment=_processes() if workers > 1 else None)
+        args += [f"--direct_num_workers={workers}"] if workers > 1 else []
     # Beam logs a line for every stage and worker start at INFO; failures as tracebacks: they come as exceptions too.
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
     try:
-        pipeline = beam.Pipeline(options=PipelineOptions(args, save_main_session=False))
+        pipeline = beam.Pipeline(runner=runner, options=PipelineOptions(args, save_main_session=False))
     except ValueError as error:
         raise UsageError(f"Beam refuses its flags: {error}; correct what follows `--`") from error
     build(pipeline)
     with shown or nullcontext():
         return _run_watched(pipeline, embedded=is_embedded(beam_args), watch=is_embedded(beam_args) and workers > 1)
+
+
+def _processes() -> SubprocessSDKEnvironment:
+    """Return Beam's environment of a worker process of ours; Beam has a shell run the command, which it replaces."""
+    command = shlex.join([sys.executable, "-P", WORKER, str(os.getpid())])
+    return SubprocessSDKEnvironment.from_command_string(f"exec {command}")
 
 
 def _run_watched(pipeline: beam.Pipeline, *, embedded: bool, watch: bool) -> dict[str, int]:
@@ -87,7 +98,7 @@ def _run_watched(pipeline: beam.Pipeline, *, embedded: bool, watch: bool) -> dic
         try:
             while not done.wait(0.2) and not died.is_set():
                 continue
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemExit):  # SystemExit: a signal, see `pipelines.cli.process`
             _kill_workers()
             raise
         if watch and died.is_set():
@@ -135,9 +146,9 @@ def _translated(error: BaseException) -> BaseException:
 
 
 def _kill_workers() -> None:
-    """Kill the Beam worker processes below this one, the shells that started them included."""
+    """Kill the Beam worker processes below this one."""
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-            if any("sdk_worker_main" in word for word in process.cmdline()):
+            if WORKER in process.cmdline():
                 process.kill()
     time.sleep(0.1)

@@ -28,6 +28,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,  # rich costs more than all the rest of `--help`
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     epilog="What stands after -- goes to Beam: corpuscle extract … -- --runner=DataflowRunner --project=…",
 )
 

@@ -6,6 +6,7 @@ import sys
 from typing import Final, NoReturn
 
 from pipelines.cli.app import main
+from pipelines.cli.signals import end_on_signals
 
 # Young objects at which the collector looks at them, instead of 700: while Beam is imported it looks in vain again and
 # again, and the arrays that matter are freed by their reference count. 0.2 of 3.8 CPU s of a start of `assemble`.
@@ -17,7 +18,8 @@ def command() -> NoReturn:
     gc.set_threshold(YOUNG_OBJECTS, 20, 20)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     sys.stdout = sys.stdout or os.fdopen(nowhere, "w")  # None where the caller closed it
-    code = main()
+    with end_on_signals():
+        code = main()
     try:
         sys.stdout.flush()
     except OSError:  # `main` has told of it, and Python would fail once more at the end

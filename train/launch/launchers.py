@@ -44,7 +44,7 @@ def start(output: str, config: TrainConfig) -> None:
     log = storage.join(output, LAUNCHER_LOG)
     with open(log, "wb") as sink:
         process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=sink)
-        with signals_to([process]) as asked:
+        with signals_to([process], output) as asked:
             code = process.wait()
     if code:
         raise rank_error(output, [code] * config.ranks, stopped=asked.is_set(), log=log)

@@ -14,16 +14,20 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+import psutil
+
 from corpus import storage
 from corpus.errors import CorpuscleError, RetryError
+from corpus.stage.progress import say
 from train.job import CONSOLE_FD, LOGS, error_path, log_path, read_error
 
 POLL_SECONDS = 0.1
 GRACE_SECONDS = 15.0  # for the other ranks, once one has died
+STOP_SECONDS = 120.0  # for ranks that were asked to stop and write nothing: a slow step, or the hash of a checkpoint
 STALE_LOCK_SECONDS = 1800.0
 
 
@@ -33,7 +37,7 @@ def run_ranks(output: str, ranks: int) -> None:
     Raises the rank's own error when one failed, RetryError when a signal stopped them or one was killed.
     """
     prepare(output, ranks)
-    with _children(output, ranks) as children, signals_to(children) as asked:
+    with _children(output, ranks) as children, signals_to(children, output) as asked:
         codes = _wait(children)
     if any(codes):
         raise rank_error(output, codes, stopped=asked.is_set())
@@ -88,6 +92,7 @@ def environment(ranks: int) -> dict[str, str]:
         "OMP_NUM_THREADS": str(max(1, cores // ranks)),
         "TORCH_EXTENSIONS_DIR": str(cache),
         "PYTHONPATH": os.pathsep.join(filter(None, [package_root, os.environ.get("PYTHONPATH")])),
+        "PYTHONSAFEPATH": "1",  # a user's `train.py` in the current folder is not the package
     }
     if not has_gpu():
         added["DS_ACCELERATOR"] = "cpu"
@@ -119,26 +124,70 @@ def _end(children: list[subprocess.Popen[bytes]]) -> None:
 
 
 @contextmanager
-def signals_to(children: list[subprocess.Popen[bytes]]) -> Iterator[threading.Event]:
-    """Pass SIGTERM and SIGINT on to the ranks, which save and exit; a second one ends them at once."""
+def signals_to(children: list[subprocess.Popen[bytes]], output: str) -> Iterator[threading.Event]:
+    """Pass SIGTERM, SIGINT and SIGHUP on to the ranks, which save and exit; a second one ends them at once.
+
+    Not a second SIGHUP: of a terminal that closes come two. Ranks that hang are ended after STOP_SECONDS.
+    """
     asked = threading.Event()
 
     def pass_on(number: int, frame: object) -> None:
-        again = asked.is_set()
-        asked.set()
+        if asked.is_set() and number != signal.SIGHUP:
+            _end_all(children)
+            return
         for child in children:
             if child.poll() is None:
-                child.send_signal(signal.SIGKILL if again else signal.SIGTERM)
+                child.send_signal(signal.SIGTERM)
+        if not asked.is_set():
+            asked.set()
+            threading.Thread(target=_end_if_still, args=(children, output), daemon=True).start()
 
     if threading.current_thread() is not threading.main_thread():
         yield asked
         return
-    before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
+    numbers = [signal.SIGTERM, signal.SIGINT]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # `nohup` stays what it is
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, pass_on) for number in numbers}
     try:
         yield asked
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _end_if_still(children: list[subprocess.Popen[bytes]], output: str) -> None:
+    """End the ranks, and say so, once nothing below `output` has changed for STOP_SECONDS; return when they ended."""
+    changed, since = _newest_change(output), time.monotonic()
+    while any(child.poll() is None for child in children):
+        if (now := _newest_change(output)) != changed:
+            changed, since = now, time.monotonic()
+        elif time.monotonic() - since > STOP_SECONDS:
+            say(f"{output}: the ranks were asked to stop and have written nothing for {STOP_SECONDS:,.0f} s: ended")
+            _end_all(children)
+            return
+        time.sleep(POLL_SECONDS)
+
+
+def _newest_change(output: str) -> float:
+    """Return when a file or folder below `output` last changed; what vanishes meanwhile does not count."""
+    newest = 0.0
+    for folder, _, names in os.walk(output):
+        for path in (folder, *(os.path.join(folder, name) for name in names)):
+            with suppress(FileNotFoundError):
+                newest = max(newest, os.stat(path).st_mtime)
+    return newest
+
+
+def _end_all(children: list[subprocess.Popen[bytes]]) -> None:
+    """Kill the processes and what they started: ranks below a launcher only see between steps that it is gone."""
+    for child in children:
+        with suppress(psutil.NoSuchProcess):
+            for below in psutil.Process(child.pid).children(recursive=True):
+                with suppress(psutil.NoSuchProcess):
+                    below.kill()
+        if child.poll() is None:
+            child.kill()
 
 
 def rank_error(output: str, codes: list[int], *, stopped: bool, log: str | None = None) -> CorpuscleError:

@@ -30,8 +30,9 @@ from train.loop.metrics import MetricsLog, read_metrics
 def main(output: str) -> int:
     """Train as one rank; return the exit code."""
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # `nohup` stays what it is
+            signal.signal(number, lambda *_: stop.set())
     rank = int(os.environ["RANK"])
     try:
         finished = _train(read_job(output), rank, stop)

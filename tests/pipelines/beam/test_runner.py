@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -78,3 +80,20 @@ def test_counters_of_all_workers_come_back(workers: int, monkeypatch: pytest.Mon
         beam_args=(),
     )
     assert found == {"spill bytes": 321}
+
+
+DEAD_PROXY = """
+import apache_beam as beam
+from pipelines.beam.runner import run_pipeline
+run_pipeline(lambda p: p | beam.Create([1]) | beam.Map(print), workers=2, beam_args=())
+"""
+
+
+@pytest.mark.slow
+def test_workers_pass_by_proxies_and_modules_of_the_current_folder(tmp_path: Path) -> None:
+    for name in ("corpus.py", "random.py"):
+        (tmp_path / name).write_text("raise SystemExit('a file of the user ran')\n")
+    proxy = {f"{name}_proxy": "http://127.0.0.1:9" for name in ("http", "https", "all")}
+    environment = {**os.environ, **proxy, "PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-P", "-c", DEAD_PROXY]
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True, timeout=180)

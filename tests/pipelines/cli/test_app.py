@@ -45,7 +45,10 @@ def test_help_imports_nothing_heavy_and_is_quick() -> None:
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(verb, "--help") == 0
-    assert f"Usage: corpuscle {verb}" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert f"Usage: corpuscle {verb}" in shown
+    assert run(verb, "-h") == 0
+    assert capsys.readouterr().out == shown
 
 
 @pytest.mark.parametrize(

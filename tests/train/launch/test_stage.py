@@ -234,10 +234,17 @@ def test_a_finished_run_with_a_missing_part_is_never_trained_anew_beside_its_che
     assert read_manifest(str(run)) == read_manifest(str(whole))
 
 
-def test_a_signal_saves_and_exits_75_and_resuming_changes_nothing(tokens: str, whole: Path, tmp_path: Path) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_saves_and_exits_75_and_resuming_changes_nothing(
+    number: signal.Signals, tokens: str, whole: Path, tmp_path: Path
+) -> None:
     process = start(tmp_path, tokens)
     wait_for_step(tmp_path / "run", 1)
-    process.send_signal(signal.SIGTERM)
+    os.killpg(process.pid, number)  # the ranks too, as a terminal that closes
+    if number == signal.SIGHUP:
+        time.sleep(0.1)
+        process.send_signal(number)  # and the shell once more
     said = process.communicate(timeout=120)[0].decode()
     assert process.returncode == 75, said
     assert "--resume" in said
@@ -245,6 +252,27 @@ def test_a_signal_saves_and_exits_75_and_resuming_changes_nothing(tokens: str, w
     assert 1 <= stopped < 8
     train(config(), tokens=tokens, output=str(tmp_path / "run"), resume=True)
     same_results(tmp_path / "run", whole)
+
+
+HANGING = """
+import subprocess, sys, train.launch.processes as processes
+processes.STOP_SECONDS = 1.0
+launcher = "import signal, subprocess, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + (
+    "subprocess.run([sys.executable, '-c', 'import time; print(1, flush=True); time.sleep(600)'])")
+with subprocess.Popen([sys.executable, "-c", launcher]) as child, processes.signals_to([child], sys.argv[1]) as asked:
+    child.wait()
+print(asked.is_set(), child.returncode)
+"""
+
+
+def test_ranks_that_hang_are_ended_after_one_signal(tmp_path: Path) -> None:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = subprocess.Popen([sys.executable, "-c", HANGING, str(tmp_path)], cwd=REPOSITORY, text=True, **pipes)  # type: ignore[call-overload]
+    assert process.stdout.readline() == "1\n"
+    process.send_signal(signal.SIGTERM)
+    said, errors = process.communicate(timeout=120)  # the pipe ends when the rank below its launcher does, too
+    assert said.startswith("True -")
+    assert "asked to stop and have written nothing for 1 s: ended" in errors
 
 
 @pytest.mark.slow

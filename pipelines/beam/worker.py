@@ -1,0 +1,45 @@
+"""Process of one local Beam worker: Beam's own, which ends when the command that started it is gone.
+
+`pipelines.beam.runner` starts this file, in Python's safe mode and not as a module: a user's `random.py` or `corpus.py`
+in the current folder is nobody's module here, as it is none in the command itself.
+"""
+
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Final
+
+POLL_SECONDS: Final = 0.5
+EXEMPT: Final = "no_grpc_proxy"  # gRPC looks at it before `no_proxy`
+LOCAL: Final = "localhost,127.0.0.1,[::1]"
+
+
+def main(owner: int) -> None:
+    """Work for the process `owner`, this one's parent, until it has no more work or is gone."""
+    threading.Thread(target=_end_after, args=(owner,), daemon=True).start()  # before Beam: its import takes seconds
+    _reach_the_owner_directly()
+    root = str(Path(__file__).resolve().parents[2])
+    if root not in sys.path:
+        sys.path.append(root)
+    from apache_beam.runners.worker import sdk_worker_main
+
+    sdk_worker_main.main([])
+
+
+def _end_after(owner: int) -> None:
+    """End this process at once when its parent is not the owner (any more); Beam's worker would wait for minutes."""
+    while os.getppid() == owner:
+        time.sleep(POLL_SECONDS)
+    os._exit(1)
+
+
+def _reach_the_owner_directly() -> None:
+    """Exempt this machine from the proxy that gRPC takes from the environment; of other libraries' it is silent."""
+    exempt = os.environ.get(EXEMPT) or os.environ.get("no_proxy")
+    os.environ[EXEMPT] = ",".join(filter(None, [exempt, LOCAL]))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
