@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -123,13 +123,16 @@ def test_runs_are_the_records_that_parse_alone(raw: bytes, size: int) -> None:
 
 @settings(deadline=None, max_examples=800)
 @given(documents())
+@example('<PubmedArticle><MedlineCitation><PMID \ufeffVersion="1">2</PMID></MedlineCitation></PubmedArticle>'.encode())
 def test_records_read_together_equal_records_read_alone(raw: bytes) -> None:
     for run in split(blocks(raw, 1 << 20), VOCABULARY):
         if isinstance(run, Damage):
             continue
         together = RecordReader(run.markup)
         for element, (begin, end) in zip(run.elements, run.bounds, strict=True):
-            alone = RecordReader(read_markup(etree.tostring(parse(run.raw[begin:end])), VOCABULARY))
+            # In UTF-8: in ASCII lxml would write a name's letter as a character reference, which no parser takes.
+            tree = etree.tostring(parse(run.raw[begin:end]), encoding="utf-8")
+            alone = RecordReader(read_markup(tree, VOCABULARY))
             assert outcome(together, element) == outcome(alone, 0)
 
 
