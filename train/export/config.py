@@ -17,13 +17,27 @@ ExportFormat = Literal["folded", "faithful", "gguf-f16", "gguf-q8_0", "ct2-int8"
 DType = Literal["float32", "bfloat16", "float16"]
 
 
+# Versions in which exports were held against the trained model. The model card names no other; the last of each is the
+# installed one, in which the tests run them.
+TRIED: Mapping[str, tuple[str, ...]] = {
+    "transformers": ("4.40.2", "4.57.3", "5.23.0"),
+    "xllamacpp": ("2026.10.11549",),  # llama.cpp as a wheel
+    "ctranslate2": ("4.8.5",),
+}
+
+
+def _tried(library: str, *, newest: bool = False) -> str:
+    """Return the versions of a library that were tried, as a card writes them."""
+    return ", ".join(f"`{version}`" for version in TRIED[library][-1 if newest else 0 :])
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Format:
     """Format of an export: who writes and reads it, its files, and how near to the checkpoint it must come.
 
     `tolerance` is the mean difference of a token's log-probability, nats, from which a format is no longer the model
-    that was trained. Seen on models far from their initial weights: fp32 below 1e-5, F16 0.002, 8 bits 0.04; without
-    the layer scale 0.28.
+    that was trained. Seen on models far from their initial weights: fp32 below 1e-5, F16 0.002, GGUF's 8 bits 0.04,
+    CTranslate2's 0.06; without the layer scale 0.28.
     """
 
     family: Literal["transformers", "gguf", "ct2"]
@@ -42,7 +56,7 @@ FORMATS: Mapping[ExportFormat, Format] = {
         path="folded",
         tolerance=1e-3,
         preference=3,
-        used_by="transformers (any version), and whatever converts from it",
+        used_by=f"transformers (tried: {_tried('transformers')}), and whatever converts from it",
     ),
     "faithful": Format(
         family="transformers",
@@ -50,7 +64,7 @@ FORMATS: Mapping[ExportFormat, Format] = {
         path="faithful",
         tolerance=1e-3,
         preference=4,
-        used_by='transformers from March 2026 on, or any with `attn_implementation="eager"`: the flag '
+        used_by=f"transformers (tried: {_tried('transformers', newest=True)}); the others take `folded`: the flag "
         "`scale_attn_by_inverse_layer_idx` is on, and runtimes that ignore it compute another model",
     ),
     "gguf-f16": Format(
@@ -60,7 +74,7 @@ FORMATS: Mapping[ExportFormat, Format] = {
         tolerance=0.02,
         preference=6,
         module="gguf",
-        used_by="llama.cpp and what is built on it",
+        used_by=f"llama.cpp (tried: xllamacpp {_tried('xllamacpp')}) and what is built on it",
     ),
     "gguf-q8_0": Format(
         family="gguf",
@@ -69,7 +83,7 @@ FORMATS: Mapping[ExportFormat, Format] = {
         tolerance=0.1,
         preference=5,
         module="gguf",
-        used_by="llama.cpp and what is built on it, 8-bit weights",
+        used_by=f"llama.cpp (tried: xllamacpp {_tried('xllamacpp')}) and what is built on it, 8-bit weights",
     ),
     "ct2-int8": Format(
         family="ct2",
@@ -78,7 +92,7 @@ FORMATS: Mapping[ExportFormat, Format] = {
         tolerance=0.1,
         preference=1,
         module="ctranslate2",
-        used_by="CTranslate2 on a CPU, 8-bit weights; `corpuscle generate`",
+        used_by=f"CTranslate2 (tried: {_tried('ctranslate2')}) on a CPU, 8-bit weights; `corpuscle generate`",
     ),
     "ct2-float32": Format(
         family="ct2",
@@ -87,9 +101,13 @@ FORMATS: Mapping[ExportFormat, Format] = {
         tolerance=1e-3,
         preference=2,
         module="ctranslate2",
-        used_by="CTranslate2",
+        used_by=f"CTranslate2 (tried: {_tried('ctranslate2')})",
     ),
 }
+
+
+# The int8 product of an export made before this revision of the stage is another model on a CPU without VNNI.
+SAFE_INT8_REVISION = 2
 
 
 class ExportConfig(StageConfig):

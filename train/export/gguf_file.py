@@ -27,6 +27,11 @@ _NUMBERS = {
 }
 
 
+# llama.cpp wants merges, and the format has no empty arrays: a vocabulary of bytes alone gets one that never applies,
+# for no word holds a token of more than one letter before another merge has made it.
+_NO_MERGES = [f"{END_OF_TEXT} {END_OF_TEXT}"]
+
+
 def write_gguf(
     path: str, weights: Weights, shape: ModelShape, *, tokenizer: str, end_of_text: int, numbers: str, name: str
 ) -> None:
@@ -71,7 +76,7 @@ def _add_tokenizer(writer: Any, tokenizer: str, end_of_text: int) -> None:
     writer.add_tokenizer_pre("gpt-2")
     writer.add_token_list(tokens)
     writer.add_token_types(kinds)
-    writer.add_token_merges(merges)
+    writer.add_token_merges(merges or _NO_MERGES)
     writer.add_bos_token_id(end_of_text)
     writer.add_eos_token_id(end_of_text)
     writer.add_pad_token_id(end_of_text)
@@ -115,7 +120,8 @@ def read_gguf_tokenizer(path: str) -> Tokenizer:
     """Return the tokenizer inside a file that `write_gguf` made."""
     reader: Any = gguf.GGUFReader(path)
     tokens = reader.get_field("tokenizer.ggml.tokens").contents()
-    merges = [tuple(merge.split(" ")) for merge in reader.get_field("tokenizer.ggml.merges").contents()]
+    stored = reader.get_field("tokenizer.ggml.merges").contents()
+    merges = [] if stored == _NO_MERGES else [tuple(merge.split(" ")) for merge in stored]
     tokenizer = Tokenizer(models.BPE(vocab={token: number for number, token in enumerate(tokens)}, merges=merges))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)  # GPT-2's, as `tokenizer.pre` says
     tokenizer.decoder = decoders.ByteLevel()

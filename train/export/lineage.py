@@ -1,17 +1,20 @@
 """Lineage of a run: the manifests of the stages before it, found by their fingerprints.
 
 A run knows its tokens by path (`job.json`) and by fingerprint; each manifest names the fingerprints of what it
-was made from. The directories beside the tokens, as one working directory holds them, are searched; a stage
-that is not found is not guessed.
+was made from. The fingerprint decides, the path is a hint: a working directory may have been moved or copied as a
+whole since. The directories beside the tokens and beside the run are searched, two levels up and down; a stage that
+is not found is not guessed.
 """
 
+import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from glob import glob
 from pathlib import Path
 
 from corpus import storage
-from corpus.errors import CorpuscleError
+from corpus.errors import CorpuscleError, UsageError
 from corpus.stage.manifest import MANIFEST, Input, Manifest, has_manifest, read_manifest
 from corpus.storage import parquet
 from train.checkpoint.store import Checkpoint
@@ -26,11 +29,34 @@ class Lineage:
 
     manifests: Mapping[str, Manifest]
     folders: Mapping[str, str] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)  # fingerprints by stage
 
     @property
     def inputs(self) -> list[Input]:
         """Return the stages found as inputs of a stage that reads their manifests."""
         return [Input(name=stage, fingerprint=found.fingerprint) for stage, found in self.manifests.items()]
+
+    def check_tokens_found(self) -> None:
+        """Raise UsageError when the run's tokens were not found."""
+        if "pack" in self.missing:
+            raise UsageError(
+                f"--check scores on tokens {self.missing['pack'][:12]}, and the run's tokens are not there; "
+                "name their directory with --held-out"
+            )
+
+    def told_missing(self) -> list[str]:
+        """Return what a card will lack, and what helps, as lines for the console."""
+        if "pack" in self.missing:
+            return [
+                f"the card lacks data, rules and licences: no tokens {self.missing['pack'][:12]} where they were, "
+                "nor near the run; name their directory with --held-out"
+            ]
+        if "assemble" in self.missing:
+            return [
+                f"the card lacks rules and licences: no corpus {self.missing['assemble'][:12]} near "
+                f"{self.folders['pack']} or the run; put it beside them, or name tokens beside it with --held-out"
+            ]
+        return []
 
     def licenses(self) -> dict[str, dict[str, int]]:
         """Return documents of the training split by source and licence, counted in the corpus; {} without it."""
@@ -44,16 +70,20 @@ class Lineage:
         return {source: dict(found.most_common()) for source, found in sorted(counts.items())}
 
 
-def find_lineage(run: str, checkpoint: Checkpoint) -> Lineage:
-    """Return the manifests behind a checkpoint."""
+def find_lineage(run: str, checkpoint: Checkpoint, *, tokens: str | None = None) -> Lineage:
+    """Return the manifests behind a checkpoint; `tokens` is where the user says that its tokens are.
+
+    Raises UsageError when those are others than the checkpoint was trained on.
+    """
     manifests: dict[str, Manifest] = {}
     folders: dict[str, str] = {}
     if has_manifest(run):
         done = read_manifest(run, "train")
         if done.summary["steps"] == checkpoint.step:
             manifests["train"], folders["train"] = done, run
-    waiting = {("pack", checkpoint.tokens_fingerprint)}
-    candidates = _candidates(run)
+    place = find_tokens(run, checkpoint.tokens_fingerprint, given=tokens)
+    waiting, missing = {("pack", checkpoint.tokens_fingerprint)}, dict[str, str]()
+    candidates = [] if place is None else [(place, read_manifest(place)), *_manifests_near(place, run)]
     while waiting:
         stage, wanted = waiting.pop()
         for folder, found in candidates:
@@ -61,21 +91,62 @@ def find_lineage(run: str, checkpoint: Checkpoint) -> Lineage:
                 manifests[stage], folders[stage] = found, folder
                 waiting |= {(item.name, item.fingerprint) for item in found.inputs}
                 break
-    return Lineage(manifests=manifests, folders=folders)
+        else:
+            missing[stage] = wanted
+    return Lineage(manifests=manifests, folders=folders, missing=missing)
 
 
-def _candidates(run: str) -> list[tuple[str, Manifest]]:
-    """Return the readable manifests in the tokens' directory and beside it, two levels up and down."""
-    path = storage.join(run, JOB)
-    if not storage.exists(path):
-        return []
-    tokens = Path(read_job(run).tokens)
+def find_tokens(run: str, fingerprint: str, *, given: str | None = None) -> str | None:
+    """Return the `pack` directory that a run was trained on: as given, where it was, or where it is since a move.
+
+    A moved working directory holds it in the same place from the run. None when no directory at hand has the
+    fingerprint; raises UsageError when the given one has another.
+    """
+    if given is not None:
+        check_tokens(given, fingerprint)
+        return given
+    if storage.exists(storage.join(run, JOB)):
+        tokens = read_job(run).tokens
+        moved = [
+            str(Path(above, *Path(tokens).parts[-depth:]))
+            for above in list(Path(os.path.abspath(run)).parents)[:LEVELS]
+            for depth in range(1, LEVELS + 1)
+        ]
+        for place in (tokens, *moved):
+            if (found := _manifest(place)) is not None and found.fingerprint == fingerprint:
+                return place
+    for folder, found in _manifests_near(run):
+        if (found.stage, found.fingerprint) == ("pack", fingerprint):
+            return folder
+    return None
+
+
+LEVELS = 3  # of directories: a working directory holds `tokens/clean` and `runs/mine`
+
+
+def check_tokens(tokens: str, fingerprint: str) -> None:
+    """Raise UsageError unless a directory holds the tokens with this fingerprint."""
+    if not has_manifest(tokens):
+        raise UsageError(f"{tokens}: the run's tokens are not there; name their directory with --held-out")
+    if read_manifest(tokens, "pack").fingerprint != fingerprint:
+        raise UsageError(f"{tokens}: other tokens than the checkpoint was trained on; give its own with --held-out")
+
+
+def _manifests_near(*places: str) -> list[tuple[str, Manifest]]:
+    """Return the readable manifests beside some directories, two levels up and down, with their directories."""
+    above = {str(parent) for place in places for parent in list(Path(os.path.abspath(place)).parents)[:2]}
     patterns = (MANIFEST, f"*/{MANIFEST}", f"*/*/{MANIFEST}")
-    files = {file for above in (tokens.parent, tokens.parent.parent) for name in patterns for file in above.glob(name)}
-    found = []
-    for file in sorted({*files, tokens / MANIFEST}):
-        try:
-            found.append((str(file.parent), read_manifest(str(file.parent))))
-        except CorpuscleError:
-            continue  # not a manifest of ours, or damaged: `corpuscle verify` is there to say so
-    return found
+    # Not pathlib's: this one passes over what cannot be listed or vanishes meanwhile.
+    files = {
+        os.path.join(parent, file) for parent in above for name in patterns for file in glob(name, root_dir=parent)
+    }
+    read = ((folder, _manifest(folder)) for folder in sorted(map(os.path.dirname, files)))
+    return [(folder, found) for folder, found in read if found is not None]
+
+
+def _manifest(folder: str) -> Manifest | None:
+    """Return a directory's manifest; None when there is none, or a damaged one, which `verify` is there to say."""
+    try:
+        return read_manifest(folder) if has_manifest(folder) else None
+    except (CorpuscleError, OSError):
+        return None

@@ -27,21 +27,26 @@ from train.export.weight_names import folded
 from train.export.weights import Weights, read_weights
 
 STAGE = "export"
-REVISION = 1  # raise it when the same input gives other bytes
+REVISION = 3  # raise it when the same input gives other bytes
 
 
-def export(config: ExportConfig, *, run: str, output: str) -> Manifest:
+def export(config: ExportConfig, *, run: str, output: str, tokens: str | None = None, scored: bool = False) -> Manifest:
     """Export the newest good checkpoint of a run and return the committed manifest.
 
-    Raises UsageError when the run has no checkpoint or `output` holds something else, CorruptError when no
-    checkpoint is intact or the tokenizer does not fit.
+    `tokens` is where the run's tokens are, if not where they were nor near the run; `scored` if they will be wanted.
+    Raises UsageError when the run has no checkpoint, `tokens` are others or wanted and not found, or `output` holds
+    something else, CorruptError when no checkpoint is intact or the tokenizer does not fit.
     """
     _check_installed(config.formats)
     if storage.is_remote(output):
         raise UsageError(f"{output}: export writes to a local disk; copy the directory away afterwards")
     with running_stage(output):
         checkpoint = store.newest_good(run, say)
-        lineage = find_lineage(run, checkpoint)
+        lineage = find_lineage(run, checkpoint, tokens=tokens)
+        if scored:
+            lineage.check_tokens_found()
+        for line in lineage.told_missing():
+            say(line)
         workspace, manifest = plan_stage(
             output,
             stage=STAGE,

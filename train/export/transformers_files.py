@@ -39,10 +39,23 @@ def write_transformers(
 def write_tokenizer(folder: str, tokenizer: str, *, seq_length: int) -> None:
     """Write tokenizer.json and the files that transformers reads beside it."""
     small = transformers_files()
-    settings = json.loads(small["tokenizer_config.json"]) | {"model_max_length": seq_length}
+    # Unless told otherwise, transformers 4 gives token types too, and its GPT-2 adds an embedding for each.
+    inputs = {"model_max_length": seq_length, "model_input_names": ["input_ids", "attention_mask"]}
+    settings = json.loads(small["tokenizer_config.json"]) | inputs
     small["tokenizer_config.json"] = json.dumps(settings, indent=1) + "\n"
-    for name, content in {TOKENIZER: tokenizer, **small}.items():
+    for name, content in {TOKENIZER: with_joined_merges(tokenizer), **small}.items():
         _write(storage.join(folder, name), content)
+
+
+def with_joined_merges(tokenizer: str) -> str:
+    """Return the tokenizer.json with each merge as one string, which `tokenizers` before 0.20 reads as later ones do.
+
+    No token has a space in it: a byte-level BPE writes it as Ġ.
+    """
+    content = json.loads(tokenizer)
+    pairs = content["model"]["merges"]
+    content["model"]["merges"] = [pair if isinstance(pair, str) else " ".join(pair) for pair in pairs]
+    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
 
 
 def model_config(shape: ModelShape, tokens: dict[str, int], dtype: DType) -> dict[str, Any]:

@@ -1,0 +1,78 @@
+"""Verbs `qa …` of the command line: question sets, and results beside those of the paper.
+
+Rooms are imported when a verb is called.
+"""
+
+from typing import Annotated, Literal
+
+import typer
+
+from pipelines.cli.arguments import refuse_beam_arguments
+from pipelines.cli.messages import print_summary
+from pipelines.cli.options import Output, options_of
+from pipelines.cli.qa_train import evaluate, finetune
+
+qa = typer.Typer(
+    name="qa",
+    help="Biomedical question answering: questions, finetune, evaluate, results.",
+    rich_markup_mode=None,
+    no_args_is_help=True,
+)
+
+
+@qa.command()
+def questions(
+    context: typer.Context,
+    paths: Annotated[
+        list[str],
+        typer.Argument(metavar="PATH…", help="Files or folders of question sets, as downloaded."),
+    ],
+    output: Output,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Go on where a set has other counts than published.")
+    ] = False,
+) -> None:
+    """Read question sets as published into one directory, count and check them.
+
+    MedQA, MedMCQA, PubMedQA, BioASQ, MMLU, MIRAGE, MedQuAD, HealthSearchQA or JSON lines of one's own; a file is
+    recognised by its content. Prints splits, labels, lengths, what can be had without reading, repeats and overlaps.
+    """
+    refuse_beam_arguments(context)
+    from corpus.qa.overview import manifest_lines
+    from corpus.qa.stage import make_questions
+
+    manifest = make_questions(paths, output, partial=partial)
+    for line in manifest_lines(manifest):
+        typer.echo(line)
+    print_summary(manifest, output)
+
+
+@qa.command()
+def results(
+    context: typer.Context,
+    directory: Annotated[
+        str, typer.Argument(metavar="DIR", help="Folder above the runs of `qa finetune` and `qa evaluate`.")
+    ],
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="Where the tables go: .md, .html or .tex.")
+    ],
+    references: Annotated[
+        Literal["paper", "none"], typer.Option(help="Recorded rows beside ours: those of the paper, or none.")
+    ] = "paper",
+    figure: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Draw accuracy against size too: .png or .svg.")
+    ] = None,
+) -> None:
+    """Write the tables of the paper with our runs in them: intervals, tests between runs, baselines.
+
+    Every number of ours comes from the predictions of finished runs; every recorded one has its source, and where
+    sources differ, all values.
+    """
+    refuse_beam_arguments(context)
+    from corpus.qa.result_stage import write_results
+
+    typer.echo(write_results(directory, output, figure=figure, recorded=references == "paper"))
+
+
+qa.command(cls=options_of("train.qa.config:FinetuneConfig"))(finetune)
+qa.command(cls=options_of("train.qa.config:EvaluateConfig"))(evaluate)

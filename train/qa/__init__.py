@@ -1,0 +1,1 @@
+"""Question answering: formats, heads, fine-tuning and evaluation of any backbone."""
