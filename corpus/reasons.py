@@ -37,13 +37,19 @@ class DropReason(StrEnum):
     LICENSE = "license"  # does not allow the use asked for
     LANGUAGE = "language"  # clearly in a language not asked for
     CONTAMINATED = "contaminated"  # holds an item of an evaluation set
-    FULL_TEXT_KEPT = "full_text_kept"  # an abstract whose full text is in the corpus
+    FULL_TEXT_KEPT = "full_text_kept"  # an abstract whose full text is in the corpus, and holds an abstract
     EXACT_DUPLICATE = "exact_duplicate"  # the same words as the survivor's
     NEAR_DUPLICATE = "near_duplicate"  # as similar to the survivor as `threshold` says, verified
+    SAME_ID = "same_id"  # has an id of its own that is the survivor's too, and its text stands mostly in that
 
 
 # What makes a document a duplicate; `dedup.resolve.Outcome.reason` holds positions in this order.
-DUPLICATE_REASONS: Final = (DropReason.FULL_TEXT_KEPT, DropReason.EXACT_DUPLICATE, DropReason.NEAR_DUPLICATE)
+DUPLICATE_REASONS: Final = (
+    DropReason.FULL_TEXT_KEPT,
+    DropReason.EXACT_DUPLICATE,
+    DropReason.NEAR_DUPLICATE,
+    DropReason.SAME_ID,
+)
 
 
 class PileDrop(StrEnum):

@@ -15,6 +15,7 @@ Python's garbage collector need not know of them (`gc=False`). To change one: `m
 """
 
 from enum import StrEnum
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -43,28 +44,36 @@ class BlockKind(StrEnum):
 
     HEADING = "heading"  # title of a section
     PARAGRAPH = "paragraph"  # of running text
-    LIST_ITEM = "list_item"  # without its mark
+    LIST_ITEM = "list_item"  # without a bullet
     FORMULA = "formula"  # displayed, on a line of its own
     QUOTE = "quote"  # displayed
     PREFORMAT = "preformat"  # code and the like, line breaks kept
 
 
+MAIN: Final = "main"  # the type of the abstract that stands for the paper
+
+
 class AbstractPart(Struct, frozen=True, kw_only=True, gc=False):
     """One labelled part of one abstract; parts of one abstract share `type` and `language`."""
 
-    type: str = "main"  # main, or OtherAbstract's Type, or JATS abstract-type ("graphical", "trans-abstract", …)
+    type: str = MAIN  # main, or OtherAbstract's Type, or JATS abstract-type ("graphical", "trans-abstract", …)
     language: str = ""  # as stated in the XML, "" when not stated
-    label: str = ""  # as printed: BACKGROUND, Methods, …; "" when the part has none
+    label: str = ""  # as printed, without its colon: BACKGROUND, Methods, …; "" when the part has none
     category: str = ""  # PubMed's NlmCategory
     text: str = ""  # plain text
 
 
 class Block(Struct, frozen=True, kw_only=True, gc=False):
-    """One block of body text in reading order; `depth` counts the enclosing <sec> elements."""
+    """One block of body text in reading order; `depth` counts the enclosing <sec> elements.
+
+    A list item without a mark has a bullet.
+    """
 
     kind: BlockKind  # what the block is
     depth: int = 0  # enclosing <sec> elements [sections]
     text: str = ""  # plain text; powers and indices kept (10⁵, V_max), a formula as one line
+    mark: str = ""  # of a list item: its label, with which the text begins, or what the list's type gives ("2.", "b.")
+    level: int = 0  # of a list item: the lists around its own [lists]
 
 
 class Cell(Struct, frozen=True, gc=False):
@@ -85,6 +94,7 @@ class Float(Struct, frozen=True, kw_only=True, gc=False):
     rows: tuple[tuple[Cell, ...], ...] = ()  # of a table, each row its cells as written; empty for others
     footnotes: tuple[str, ...] = ()  # of a table
     position: int = -1  # index of the body block it stood before; -1 when outside the body
+    cited: int = -1  # index of the body block behind the paragraph that cites it first; -1 for none, and of supplements
 
 
 class BackPart(Struct, frozen=True, kw_only=True, gc=False):
@@ -148,6 +158,7 @@ class Record(Struct, frozen=True, kw_only=True, gc=False):
     title_language: str = ""  # ISO 639-1, decided from the text; "" when it says too little to decide
     text_language: str = ""  # the same of the main abstract, else of the body
     accounts: tuple[Account, ...] = ()  # of an article: where every character of its XML went
+    unknown_elements: tuple[str, ...] = ()  # of an article: names of elements in its text that JATS does not have
     file: str = ""  # base name of the input file
     offset: int = 0  # of the record in the decompressed file [bytes]
     position: int = 0  # ordinal of the record in the file

@@ -1,12 +1,10 @@
 """64-bit hashes that numba compiles: of the strings of a column, and of single numbers inside other kernels."""
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 
 from corpus.arrays.columns import string_spans
 from corpus.arrays.hashing import (
@@ -18,14 +16,12 @@ from corpus.arrays.hashing import (
     UInt64s,
     splitmix64,
 )
-from corpus.arrays.numba_cache import forget_outdated
+from corpus.arrays.kernel import kernel, part
 
-forget_outdated(Path(__file__).parent)
-
-splitmix64_of_one = cast("Callable[[np.uint64], np.uint64]", njit(cache=True, nogil=True)(splitmix64))
+splitmix64_of_one: Callable[[np.uint64], np.uint64] = part(cast(Any, splitmix64))
 
 
-@njit(cache=True, nogil=True)
+@part
 def murmur_finalizer(value: np.uint64) -> np.uint64:
     """Return the hash of one value: the finalizer of MurmurHash3, one to one."""
     value = (value ^ (value >> MURMUR_SHIFT)) * MURMUR_1
@@ -41,7 +37,7 @@ def string_hashes(column: pa.Array | pa.ChunkedArray) -> UInt64s:
     return np.concatenate(hashes)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _fnv1a(octets: np.ndarray, bounds: np.ndarray) -> UInt64s:
     """Return FNV-1a of each string, and half of MurmurHash3's finalizer after it."""
     hashes = np.empty(len(bounds) - 1, np.uint64)

@@ -6,8 +6,9 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from corpus.config import GivenPath, StageConfig, Workers, runtime, setting
 from corpus.licenses import Use
+from corpus.text.headings import OPTIONAL
 
-REVISION = 1  # raise it when the same input gives other bytes, those in `_work` that an update reuses too
+REVISION = 3  # raise it when the same input gives other bytes, those in `_work` that an update reuses too
 
 LanguageCode = Annotated[str, Field(pattern="^[a-z]{2}$")]
 
@@ -20,11 +21,16 @@ class AssembleConfig(StageConfig):
         "rendering profile; pile: The Pile's text and selection, of records extracted with `pile`",
         group="text",
     )
-    floats: Literal["captions", "tables", "none"] = setting(
-        "captions",
-        "what the text holds of figures and tables: captions, captions and rows, or nothing",
+    floats: Literal["figures", "captions", "tables", "none"] = setting(
+        "figures",
+        "what the text holds of figures and tables: captions of figures, of tables too, with their rows, or nothing",
         group="text",
     )
+    ethics: Literal["drop", "keep"] = setting("drop", "statements on ethics approval and consent", group="text")
+    registration: Literal["drop", "keep"] = setting(
+        "keep", "parts that only name a trial's registration or a level of evidence", group="text"
+    )
+    abbreviations: Literal["drop", "keep"] = setting("keep", "lists of abbreviations", group="text")
     threshold: float = setting(
         0.8, "Jaccard similarity of word 5-shingles that makes a duplicate", group="duplicates", gt=0, le=1
     )
@@ -93,7 +99,12 @@ class AssembleConfig(StageConfig):
         le=1,
     )
     shard_mb: int = setting(128, "aimed-at text per shard, 10^6 bytes", group="output", ge=1)
-    workers: Workers = runtime(1, "local worker processes", group="running")
+    workers: Workers = runtime(1, "local worker processes, at most: as many as the work pays for", group="running")
+
+    @property
+    def kept_sections(self) -> frozenset[str]:
+        """Return the optional kinds of sections that a text keeps, for `corpus.text.render.render`."""
+        return frozenset(kind for kind in OPTIONAL if getattr(self, kind) == "keep")
 
     @field_validator("test")
     @classmethod

@@ -21,9 +21,10 @@ from corpus.arrays.lookup import index_in_sorted
 from corpus.arrays.types import Hashes, Numbers
 from corpus.assemble import facts
 from corpus.assemble.config import AssembleConfig
-from corpus.assemble.evaluation_sets import Item, all_items
+from corpus.assemble.evaluation_sets import Item, read_hashed_evaluation
 from corpus.dedup.shingles import normalize, word_grams
-from corpus.stage.manifest import Part
+from corpus.errors import RetryError
+from corpus.stage.manifest import Input, Part
 from corpus.stage.workspace import WORK, Workspace
 from corpus.storage import parquet
 from corpus.storage.schema import to_table
@@ -51,6 +52,7 @@ class EvaluationIndex:
     """The items of all evaluation files, ready to be looked up."""
 
     items: tuple[Item, ...]
+    inputs: tuple[Input, ...]  # the files as a manifest states them, by the bytes that were read
     words: int  # n of the n-grams
     owners: Numbers  # [num_texts] that have an n-gram: the item of each
     texts: tuple[str, ...]  # [num_texts]
@@ -60,15 +62,26 @@ class EvaluationIndex:
     holders: Numbers
 
     @property
+    def digest(self) -> str:
+        """Return one SHA-256 for the contents of the files, whatever their order."""
+        return hashlib.sha256(" ".join(sorted(one.fingerprint for one in self.inputs)).encode()).hexdigest()
+
+    @property
     def num_short(self) -> int:
         """Return the number of items that can be found by id only."""
         return len(self.items) - len(np.unique(self.owners[self.sizes > 0]))
 
 
-@lru_cache(maxsize=2)
 def load_index(paths: tuple[str, ...], words: int | None) -> EvaluationIndex:
     """Return the index of some files; `words` replaces the rule for n. Raises UsageError for what is not JSONL."""
-    items = all_items(paths)
+    return _load_index(paths, tuple(map(storage.version, paths)), words)
+
+
+@lru_cache(maxsize=2)
+def _load_index(paths: tuple[str, ...], _versions: tuple[str, ...], words: int | None) -> EvaluationIndex:
+    ordered = sorted(paths, key=storage.readable_name)
+    read = [read_hashed_evaluation(path) for path in ordered]
+    items = [item for found, _ in read for item in found]
     owners = np.array([number for number, item in enumerate(items) for _ in item.texts], np.int64)
     texts = [text for item in items for text in item.texts]
     normal = normalize(pa.array(texts, pa.large_string()))
@@ -81,6 +94,10 @@ def load_index(paths: tuple[str, ...], words: int | None) -> EvaluationIndex:
     grams, starts = np.unique(pairs["gram"], return_index=True)
     return EvaluationIndex(
         items=tuple(items),
+        inputs=tuple(
+            Input(name=f"evaluation {storage.readable_name(path)}", fingerprint=digest)
+            for path, (_, digest) in zip(ordered, read, strict=True)
+        ),
         words=size,
         owners=owners,
         texts=tuple(texts),
@@ -91,10 +108,18 @@ def load_index(paths: tuple[str, ...], words: int | None) -> EvaluationIndex:
     )
 
 
-@lru_cache(maxsize=2)
-def evaluation_digest(paths: tuple[str, ...]) -> str:
-    """Return one SHA-256 for the contents of some files, whatever their order."""
-    return hashlib.sha256(" ".join(sorted(map(storage.sha256_file, paths))).encode()).hexdigest()
+def stated_index(config: AssembleConfig, workspace: Workspace) -> EvaluationIndex | None:
+    """Return the index of the evaluation sets that the workspace states as inputs, None without any.
+
+    Raises RetryError when a file is not the one any more that was stated.
+    """
+    if not config.evaluation:
+        return None
+    index = load_index(config.evaluation, config.evaluation_words)
+    if changed := sorted({one.name for one in set(index.inputs).difference(workspace.inputs)}):
+        said = "changed after the start; nothing was committed, run the same command again"
+        raise RetryError(f"{', '.join(changed)}: {said}")
+    return index
 
 
 def _gram_words(lengths: Numbers) -> int:
@@ -103,11 +128,10 @@ def _gram_words(lengths: Numbers) -> int:
     return min(max(usual, MIN_WORDS), MAX_WORDS)
 
 
-def evaluation_facts(config: AssembleConfig) -> dict[str, int]:
+def evaluation_facts(index: EvaluationIndex | None) -> dict[str, int]:
     """Return what was looked for, for the manifest; nothing where there is no evaluation set."""
-    if not config.evaluation:
+    if index is None:
         return {}
-    index = load_index(config.evaluation, config.evaluation_words)
     return {
         facts.EVALUATION_ITEMS: len(index.items),
         facts.EVALUATION_ITEMS_BY_ID_ONLY: index.num_short,

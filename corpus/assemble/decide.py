@@ -7,10 +7,12 @@ from dataclasses import dataclass, fields
 from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
 
 from corpus.assemble.config import AssembleConfig
-from corpus.assemble.rules import reason_to_drop, rule_columns, tagged
+from corpus.assemble.rules import abstract_length, reason_to_drop, rule_columns, tagged
 from corpus.assemble.updates import DROP_REASONS, OUTDATED, RevisionStatus
+from corpus.dedup.notices import are_notices
 from corpus.pile.pile_text import PileText
 from corpus.reasons import DropReason
 from corpus.records import Kind, Record, Source, doc_key, pmc_doc_id
@@ -39,6 +41,8 @@ class Document:
     pmc_id_anywhere: bool
     id_conflict: str
     full_text: bool  # an article with a body
+    abstract_length: int  # of its main abstract in a language asked for, in UTF-8 [bytes]
+    notice: bool  # its text begins like one about another paper (`corpus.dedup.notices`)
     length: int  # of the text, in UTF-8 [bytes]
 
 
@@ -110,13 +114,15 @@ def decide(
         pmc_id_anywhere=record.pmc_id_anywhere,
         id_conflict=record.id_conflict,
         full_text=record.kind == Kind.ARTICLE and any(block.text for block in record.body),
+        abstract_length=abstract_length(record, config) if pile is None else 0,
+        notice=bool(are_notices(pa.array([text]))[0]),
         length=len(text.encode()),
     )
 
 
 def _text_of(record: Record, config: AssembleConfig) -> tuple[str, DropReason | None]:
     """Return the text of a live record, and why it is dropped, None when it is kept."""
-    text = render(record, config.profile, floats=config.floats)
+    text = render(record, config.profile, floats=config.floats, kept=config.kept_sections)
     reason = reason_to_drop(record, text, config)
     return text if reason else tagged(record, text, config), reason
 

@@ -17,8 +17,9 @@ from corpus.arrays.types import Keys, Rows
 from corpus.assemble.config import AssembleConfig
 from corpus.assemble.decide import CARRIED, Document, EarlyDecision, decide, unread_columns
 from corpus.assemble.inputs import pile_texts
-from corpus.assemble.rules import are_tagged, have_body, screen
+from corpus.assemble.rules import abstract_lengths, are_tagged, have_body, screen
 from corpus.assemble.updates import DROP_REASONS, OUTDATED, RevisionStatus
+from corpus.dedup.notices import are_notices
 from corpus.reasons import DropReason
 from corpus.records import Kind, Record, Source, doc_key, pmc_doc_id, pmc_key, pubmed_key
 from corpus.storage.schema import from_batch, schema_of, to_table
@@ -44,15 +45,19 @@ def decide_batch(
             early.append(_early(batch, np.flatnonzero(mask), first_row, [reason] * int(mask.sum())))
             open_rows = open_rows & ~mask
         wanted = screened.passed & ~are_tagged(batch, config)
-        texts = render_batch(batch, floats=config.floats, wanted=wanted, min_words=screened.safe_words)
+        texts = render_batch(
+            batch, floats=config.floats, kept=config.kept_sections, wanted=wanted, min_words=screened.safe_words
+        )
         settled = wanted & ~texts.handed_back & (texts.num_words >= screened.safe_words)
-        documents.append(_documents(batch, np.flatnonzero(settled), first_row, texts))
+        documents.append(_documents(batch, np.flatnonzero(settled), first_row, texts, config))
         open_rows = open_rows & ~settled
     made, dropped = _one_by_one(batch, np.flatnonzero(open_rows), first_row, verdicts, config)
     return pa.concat_tables([*documents, made]), _in_order([*early, dropped])
 
 
-def _documents(batch: pa.RecordBatch, rows: Rows, first_row: int, texts: RenderedTexts) -> pa.Table:
+def _documents(
+    batch: pa.RecordBatch, rows: Rows, first_row: int, texts: RenderedTexts, config: AssembleConfig
+) -> pa.Table:
     """Return the documents of records whose text is there."""
     taken = batch.select(list(CARRIED)).take(pa.array(rows))
     columns: dict[str, Any] = {name: taken.column(name) for name in CARRIED}
@@ -60,6 +65,8 @@ def _documents(batch: pa.RecordBatch, rows: Rows, first_row: int, texts: Rendere
     columns["doc_key"] = pa.array(_doc_keys(taken).astype(np.int64))
     columns["row"] = pa.array(rows + first_row)
     columns["full_text"] = pa.array(equals(taken.column("kind"), Kind.ARTICLE) & have_body(batch)[rows])
+    columns["abstract_length"] = pa.array(abstract_lengths(batch, config)[rows])
+    columns["notice"] = pa.array(are_notices(columns["text"]))
     columns["length"] = pc.binary_length(columns["text"]).cast(pa.int64())
     schema = schema_of(Document)
     return pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)

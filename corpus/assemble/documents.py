@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus.arrays.columns import among, doc_keys, equals, numbers
+from corpus.arrays.columns import among, bools, doc_keys, equals, numbers
 from corpus.assemble.config import AssembleConfig
-from corpus.assemble.contamination import Contamination, evaluation_digest, find_contamination, load_index
+from corpus.assemble.contamination import Contamination, EvaluationIndex, find_contamination, stated_index
 from corpus.assemble.decide import Document, EarlyDecision, unread_columns
 from corpus.assemble.decide_batch import decide_batch
 from corpus.assemble.inputs import RecordParts
@@ -24,7 +24,6 @@ from corpus.assemble.text_store import write_texts
 from corpus.assemble.updates import KEY, OUTDATED, PMC_ENTITY, PUBMED_ENTITY, file_rank
 from corpus.dedup.candidates import bucket_rows
 from corpus.dedup.minhash import band_hashes, bands_for, sign
-from corpus.dedup.notices import are_notices
 from corpus.dedup.shingles import normalize
 from corpus.reasons import DropReason
 from corpus.records import Kind, doc_key, part_number
@@ -95,7 +94,8 @@ def make_documents(
     stem = parts.names[part]
     task = f"documents/{stem}"
     facts = {"records": parts.digests[part], "verdicts": _digest(verdicts)}
-    facts["evaluation"] = evaluation_digest(config.evaluation)
+    index = stated_index(config, workspace)
+    facts["evaluation"] = index.digest if index else hashlib.sha256().hexdigest()
     marked = retracted_rows(parts.keys(part), retracted) if len(retracted) else np.zeros(len(verdicts), bool)
     facts["retractions"] = hashlib.sha256(marked.tobytes()).hexdigest()
     of = " ".join(facts.values())
@@ -103,7 +103,7 @@ def make_documents(
         return done
     table, decided = _decided(parts, part, verdicts, marked, config)
     task_progress.add(workspace.output, "records read", len(verdicts))
-    found = _contamination(table, config)
+    found = _contamination(table, index, config)
     if config.contaminated == "remove" and found.num_rows:
         table, decided = _without(table, decided, found.column("doc_id"))
     parquet.write_table(workspace.path(work_path("contamination", stem)), found, level=WORK_LEVEL)
@@ -150,10 +150,9 @@ def _digest(verdicts: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def _contamination(table: pa.Table, config: AssembleConfig) -> pa.Table:
-    if not config.evaluation:
+def _contamination(table: pa.Table, index: EvaluationIndex | None, config: AssembleConfig) -> pa.Table:
+    if index is None:
         return to_table([], Contamination)
-    index = load_index(config.evaluation, config.evaluation_words)
     return find_contamination(table.sort_by("row"), index, share=config.evaluation_share)
 
 
@@ -179,4 +178,4 @@ def _buckets(table: pa.Table, config: AssembleConfig) -> tuple[np.ndarray, np.nd
 def _piece_buckets(batch: pa.RecordBatch, config: AssembleConfig) -> tuple[np.ndarray, np.ndarray]:
     signed = sign(normalize(batch.column("text")))
     bands = band_hashes(signed.signatures, *bands_for(config.threshold))
-    return bucket_rows(doc_keys(batch), signed, bands, only_equal=are_notices(batch.column("text")))
+    return bucket_rows(doc_keys(batch), signed, bands, notices=bools(batch.column("notice")))

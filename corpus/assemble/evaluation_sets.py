@@ -6,9 +6,10 @@ Every string in it is a text, unless its key says that it is an id (`pmid`, `pub
 or it is the address of a paper, as in BioASQ's `documents`.
 """
 
+import hashlib
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -51,6 +52,11 @@ class Item:
 
 def read_evaluation(path: str) -> list[Item]:
     """Return the items of an evaluation file; raises UsageError, with the place, for what is none."""
+    return read_hashed_evaluation(path)[0]
+
+
+def read_hashed_evaluation(path: str) -> tuple[list[Item], str]:
+    """Return the items of an evaluation file and the SHA-256 of the bytes that held them; raises UsageError."""
     if not storage.exists(path):
         raise UsageError(f"{path}: there is no such evaluation file; check --evaluation")
     if not storage.is_remote(path) and os.path.isdir(path):
@@ -63,7 +69,7 @@ def read_evaluation(path: str) -> list[Item]:
     items = [_item(value, file, name) for name, value in _objects(raw, path)]
     if not items:
         raise UsageError(f"{path}: holds no question; {_EXPECTED}")
-    return items
+    return items, hashlib.sha256(raw).hexdigest()
 
 
 def _objects(raw: bytes, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -163,8 +169,3 @@ def _walk(value: Any, key: str, texts: list[str], ids: dict[str, set[Any]]) -> N
             ids["pmcid"].add(parse_pmcid(found[1]))
         else:
             texts.append(value)
-
-
-def all_items(paths: Sequence[str]) -> list[Item]:
-    """Return the items of several files, in the order of the files' names."""
-    return [item for path in sorted(paths, key=storage.readable_name) for item in read_evaluation(path)]

@@ -9,6 +9,7 @@ from typing import Final, Literal
 # `pipelines.assemble.steps.Resolve`, over the whole corpus
 VERIFIED_PAIRS: Final = "verified_pairs"  # pairs of documents whose texts were compared and are alike
 TWINS_KEPT_APART: Final = "twins_kept_apart"  # pairs as alike, with a difference in wording that tells two papers apart
+ABSTRACTS_BESIDE_FULL_TEXTS: Final = "abstracts_beside_full_texts"  # of citations whose full text does not hold them
 # `corpus.assemble.contamination`: what was looked for (once), what was found (each records part)
 EVALUATION_ITEMS: Final = "evaluation_items"
 EVALUATION_ITEMS_BY_ID_ONLY: Final = "evaluation_items_by_id_only"  # too short for an n-gram

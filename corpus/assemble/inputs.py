@@ -13,6 +13,7 @@ from corpus import storage
 from corpus.errors import CorruptError, UsageError
 from corpus.pile.pile_text import PileText
 from corpus.stage.manifest import Manifest
+from corpus.stage.reading import check_content
 from corpus.storage import parquet
 
 KEY_COLUMNS = ("doc_id", "kind", "pmid", "pmcid", "version", "position", "retracted")
@@ -60,10 +61,12 @@ class StoredParts:
         return parquet.read_table(self.paths[part], columns=KEY_COLUMNS)
 
     def batches(self, part: int, *, without: Collection[str] = ()) -> Iterator[pa.RecordBatch]:
-        """Yield the batches of a part; raises CorruptError."""
-        path = self.paths[part]
+        """Yield the batches of a part; raises CorruptError, at the end, for a file that is not the manifest's."""
+        path, tables = self.paths[part], self.pile_paths[part : part + 1]
         batches = parquet.iter_batches(path, without=without, batch_size=BATCH_ROWS, batch_bytes=BATCH_BYTES)
-        return _beside(batches, self.pile_paths[part]) if self.pile_paths else batches
+        yield from _beside(batches, tables[0]) if tables else batches
+        for read, digest in zip((path, *tables), self.digests[part].split(), strict=False):
+            check_content(read, digest)
 
 
 def stored_parts(base: str, manifest: Manifest, *, pile: bool = False) -> StoredParts:

@@ -17,13 +17,16 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from corpus.arrays.columns import among, bools, equals, filled, list_fields, rows_with
-from corpus.arrays.types import Mask
+from corpus.arrays.columns import among, bools, equals, filled, list_fields, list_rows, numbers, rows_with
+from corpus.arrays.types import Mask, Rows
 from corpus.assemble.config import AssembleConfig
 from corpus.licenses import allows, license_name
 from corpus.reasons import DropReason
-from corpus.records import Kind, Record, Source
+from corpus.records import MAIN, Kind, Record, Source
+from corpus.text.abstracts import are_printed, printed_parts
+from corpus.text.words import has_words
 
 # PubMed's publication types and JATS's article types of pieces about another paper. A comment, letter or
 # "Corrected and Republished Article" has a text of its own and is not among them.
@@ -79,10 +82,8 @@ def _are_notices(batch: pa.RecordBatch, config: AssembleConfig) -> Mask:
 
 
 def has_text(record: Record) -> bool:
-    """Say whether a record has a main abstract or a body; a title alone is no text."""
-    return any(part.text and part.type == "main" for part in record.abstracts) or any(
-        block.text for block in record.body
-    )
+    """Say whether a record has an abstract that is printed or a body; a title alone is no text."""
+    return any(part.text for part in printed_parts(record.abstracts)) or any(block.text for block in record.body)
 
 
 def have_body(batch: pa.RecordBatch) -> Mask:
@@ -94,7 +95,33 @@ def have_body(batch: pa.RecordBatch) -> Mask:
 def _have_no_text(batch: pa.RecordBatch, config: AssembleConfig) -> Mask:
     abstracts = batch.column("abstracts")
     parts = list_fields(abstracts)
-    return ~(rows_with(abstracts, equals(parts["type"], "main") & filled(parts["text"])) | have_body(batch))
+    return ~(rows_with(abstracts, are_printed(abstracts) & filled(parts["text"])) | have_body(batch))
+
+
+def abstract_length(record: Record, config: AssembleConfig) -> int:
+    """Return how much main abstract a record has in a language asked for, in UTF-8 [bytes].
+
+    A part that states no language is in that of the document.
+    """
+    parts = (part for part in record.abstracts if part.type == MAIN and _is_asked_for(part.language, config))
+    return sum(len(part.text.encode()) for part in parts)
+
+
+def abstract_lengths(batch: pa.RecordBatch, config: AssembleConfig) -> Rows:
+    """Return `abstract_length` of each record, int64[num_records]."""
+    abstracts = batch.column("abstracts")
+    parts = list_fields(abstracts)
+    codes = parts["language"].unique().to_pylist()
+    counted = equals(parts["type"], MAIN) & among(
+        parts["language"], [code for code in codes if _is_asked_for(code, config)]
+    )
+    lengths = np.where(counted, numbers(pc.binary_length(parts["text"])), 0)
+    return np.bincount(list_rows(abstracts), lengths, minlength=len(abstracts)).astype(np.int64)
+
+
+def _is_asked_for(code: str, config: AssembleConfig) -> bool:
+    """Say whether a language tag of a source (en, en-US, eng) is none, or of a language asked for."""
+    return not (code and config.languages) or code[:2].lower() in config.languages
 
 
 def may_be_used(record: Record, config: AssembleConfig) -> bool:
@@ -109,11 +136,6 @@ def _may_be_unusable(batch: pa.RecordBatch, config: AssembleConfig) -> Mask:
     return ~(free & equals(batch.column("copyright"), "")) & (config.license != "any")
 
 
-def _has_words(text: str, count: int) -> bool:
-    """Say whether a text has at least `count` words, without splitting a long one to its end."""
-    return len(text.split(maxsplit=count)) >= count
-
-
 RULES: Final[tuple[DropRule, ...]] = (
     DropRule(
         reason=DropReason.DELETION_NOTICE,
@@ -124,7 +146,7 @@ RULES: Final[tuple[DropRule, ...]] = (
     DropRule(
         reason=DropReason.NOTICE,  # with more words it carries the corrected article itself
         columns=("article_type", "publication_types"),
-        drops=lambda record, text, config: is_notice(record) and not _has_words(text, config.notice_words),
+        drops=lambda record, text, config: is_notice(record) and not has_words(text, config.notice_words),
         may_drop=_are_notices,
     ),
     DropRule(
@@ -137,7 +159,7 @@ RULES: Final[tuple[DropRule, ...]] = (
     DropRule(
         reason=DropReason.TOO_SHORT,
         columns=(),
-        drops=lambda record, text, config: not _has_words(text, config.min_words),
+        drops=lambda record, text, config: not has_words(text, config.min_words),
         safe_words=lambda config: config.min_words,
     ),
     DropRule(

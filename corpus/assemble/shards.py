@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus.arrays.columns import doc_keys
-from corpus.arrays.lookup import stable_group_order
+from corpus.arrays.lookup import index_in_sorted, stable_group_order
 from corpus.assemble import facts
 from corpus.assemble.config import AssembleConfig
 from corpus.assemble.contamination import place_report
@@ -44,7 +44,7 @@ class Decision:
     kept: bool  # in a shard
     reason: str  # "" when kept, else a `corpus.reasons.DropReason`
     survivor: str  # the kept document that stands for a duplicate, the newer record for an outdated one; else ""
-    matched: str  # the document that `score` compares with: the survivor, or the citation its full text stands for
+    matched: str  # what `score` compares with: the survivor, or a citation it took in; if kept: the full text beside
     score: float | None  # exact Jaccard similarity of word 5-shingles with `matched`
     cluster: str  # smallest id of the documents that resemble each other; its own id when alone
     split: str  # train, validation or test when kept
@@ -156,6 +156,9 @@ def _document_decisions(table: pa.Table, outcome: Outcome, split: np.ndarray) ->
     for row, reason, survivor, match, score in zip(lost.tolist(), *columns, strict=True):
         reasons[row], survivors[row], matched[row] = str(DUPLICATE_REASONS[reason]), doc_id(survivor), doc_id(match)
         scores[row] = None if math.isnan(score) else score
+    at = index_in_sorted(keys, outcome.beside)
+    for row in np.flatnonzero((at >= 0) & (dropped < 0)).tolist():
+        matched[row] = doc_id(outcome.beside_full_texts[at[row]])
     clusters, cluster_keys = table.column("doc_id").to_pylist(), outcome.clusters_of(keys)
     for row in np.flatnonzero(cluster_keys != keys).tolist():
         clusters[row] = doc_id(cluster_keys[row])

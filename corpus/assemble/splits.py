@@ -8,6 +8,8 @@ low end of the hash and test from the high end, so that a larger share takes doc
 The order inside a split is a hash of the key that is one-to-one, and a shard is a range of it. The ranges are cut where
 they hold equally much text: found on 2^20 bins of the hash, so the cut is off by the text of a bin at most, which is a
 single document in corpora of up to some 200,000, and a five-hundredth of a shard with 48 million documents.
+
+A split without documents has no shard: Hugging Face's datasets loads no dataset of which a split has no rows.
 """
 
 from collections.abc import Iterable, Sequence
@@ -103,6 +105,7 @@ class Scales:
         """Begin with nothing."""
         self._config = config
         self._bytes = np.zeros(len(SPLITS) << BIN_BITS, np.int64)
+        self._documents = np.zeros(len(SPLITS), np.int64)
 
     def add(self, keys: Keys, lengths: Numbers, outcome: Outcome) -> None:
         """Add documents, dropped ones too; lengths: of their texts in UTF-8 bytes."""
@@ -111,14 +114,18 @@ class Scales:
         split = split_of(keys, outcome, self._config).astype(np.int64)
         bins = (order_of(keys, self._config.seed) >> _BIN_SHIFT).astype(np.int64)
         np.add.at(self._bytes, split << BIN_BITS | bins, lengths)
+        self._documents += np.bincount(split, minlength=len(SPLITS))
 
     def shards(self) -> Shards:
-        """Return the shards for the documents added, each of `shard_mb` of text at most, or a document more."""
-        shares = (1.0, self._config.validation, self._config.test)
+        """Return the shards for the documents added, each of `shard_mb` of text at most, or a document more.
+
+        A corpus of no documents has one, of train, so that its columns can be read.
+        """
+        documents = self._documents if self._documents.any() else (1, 0, 0)
         wanted = self._config.shard_mb * 1_000_000
         cuts = [
-            cut(weights, -(-int(weights.sum()) // wanted)) if share else ((), ())
-            for weights, share in zip(self._bytes.reshape(len(SPLITS), -1), shares, strict=True)
+            cut(weights, -(-int(weights.sum()) // wanted)) if count else ((), ())
+            for weights, count in zip(self._bytes.reshape(len(SPLITS), -1), documents, strict=True)
         ]
         starts = [tuple(place << int(_BIN_SHIFT) for place in places) for places, _ in cuts]
         return Shards(starts=tuple(starts), text_bytes=tuple(tuple(sizes) for _, sizes in cuts))

@@ -11,10 +11,10 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from numba import njit
 
 from corpus import storage
 from corpus.arrays.columns import string_spans
+from corpus.arrays.kernel import kernel
 from corpus.arrays.lookup import stable_group_order
 from corpus.arrays.types import Octets
 from corpus.errors import CorruptError
@@ -61,7 +61,9 @@ def _spans(texts: pa.ChunkedArray) -> tuple[Octets, Offsets, Offsets]:
         starts.append(bounds[:-1] - bounds[0] + at)
         lengths.append(np.diff(bounds))
         at += int(bounds[-1] - bounds[0])
-    return np.concatenate(data), np.concatenate(starts), np.concatenate(lengths)
+    octets = np.concatenate(data)
+    octets.flags.writeable = False  # as the bytes of a file are: `_scatter` is compiled once
+    return octets, np.concatenate(starts), np.concatenate(lengths)
 
 
 def read_texts(path: str, starts: Offsets, lengths: Offsets) -> pa.ChunkedArray:
@@ -112,7 +114,7 @@ def _pieces(starts: Offsets, ends: Offsets) -> Iterator[tuple[int, int]]:
             first = end
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _scatter(piece: Octets, starts: Offsets, lengths: Offsets, out: Octets, places: Offsets) -> None:
     for k in range(len(starts)):
         text, place = piece[starts[k] : starts[k] + lengths[k]], out[places[k] : places[k] + lengths[k]]

@@ -3,7 +3,8 @@
 In come (bucket hash, document key) rows of one partition, in any order; out go pairs of keys, in an order of their own.
 A bucket of up to `max_pairs_bucket` documents gives all its pairs. A larger one gives two edges a document, to the
 smallest key of the bucket and to the next larger key, so that 100,000 equal hashes cost 200,000 edges and not five
-thousand million.
+thousand million. Two notices (`corpus.dedup.notices`) are a pair only when their texts are equal: in the buckets of
+bands their keys carry a mark, which sorts them behind all other documents, so that each meets one that is none.
 
 A partition is planned to be small, but equal hashes go to one partition however many there are. When its rows are more
 than `max_rows`, they are taken in slices of the hash; a slice that stays too large is one hot bucket, and its documents
@@ -14,8 +15,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 import numpy as np
-from numba import njit
 
+from corpus.arrays.kernel import kernel
 from corpus.arrays.types import EdgeKeys, Hashes, Keys, Mask, Numbers
 from corpus.dedup.minhash import COUNTED, Signed
 from corpus.dedup.shingles import Shingles
@@ -25,6 +26,7 @@ MIN_SHINGLES: Final = COUNTED  # below it a set says too little: such a document
 _TEXT_BUCKET: Final = np.uint64(0xE7037ED1A0B428DB)  # keeps the buckets of equal texts apart from those of bands
 MAX_ROWS: Final = 8_000_000  # 128 MB of rows, about 600 MB while they are sorted
 MAX_PAIRS_BUCKET: Final = 32
+_NOTICE: Final = np.uint64(1 << 63)  # above all document keys
 _BITS: Final = 12
 _LEVELS: Final = 4  # 48 bits of the hash: what is still together then has one hash
 
@@ -32,20 +34,26 @@ Read = Callable[[], Iterable[np.ndarray]]
 
 
 def bucket_rows(
-    doc_keys: Keys, signed: Signed | Shingles, bands: Hashes, *, only_equal: Mask | None = None
+    doc_keys: Keys, signed: Signed | Shingles, bands: Hashes, *, notices: Mask | None = None
 ) -> tuple[Hashes, Keys]:
     """Return (bucket hashes, document keys), uint64[num_rows] each: the rows that documents bring to the shuffle.
 
     `bands` is uint64[num_docs, num_bands] (`corpus.dedup.minhash.band_hashes`). Every document with a word brings the
-    bucket of its whole text; one with `MIN_SHINGLES` shingles or more also brings the bucket of every band, unless
-    `only_equal`, bool[num_docs], says that only an equal text can be its duplicate (`corpus.dedup.notices`).
+    bucket of its whole text; one with `MIN_SHINGLES` shingles or more also brings the bucket of every band, those of
+    `notices`, bool[num_docs], under a key that says so.
     """
     worded, banded = signed.counts > 0, signed.counts >= MIN_SHINGLES
-    if only_equal is not None:
-        banded &= ~only_equal
+    marked = doc_keys if notices is None else np.where(notices, doc_keys | _NOTICE, doc_keys)
     hashes = np.concatenate([signed.texts[worded] ^ _TEXT_BUCKET, bands[banded].ravel()])
-    keys = np.concatenate([doc_keys[worded], np.repeat(doc_keys[banded], bands.shape[1])])
+    keys = np.concatenate([doc_keys[worded], np.repeat(marked[banded], bands.shape[1])])
     return hashes, keys
+
+
+def _without_notices(edges: EdgeKeys) -> EdgeKeys:
+    """Return the edges, uint64[num_edges, 2], that are not between two marked keys, without marks and a < b."""
+    plain = edges[~((edges & _NOTICE) > 0).all(axis=1)] & ~_NOTICE
+    plain.sort(axis=1)
+    return plain
 
 
 def _shared_rows(hashes: Hashes, keys: Keys) -> tuple[Keys, Numbers]:
@@ -61,7 +69,7 @@ def _shared_rows(hashes: Hashes, keys: Keys) -> tuple[Keys, Numbers]:
     return keys, np.concatenate([[0], np.flatnonzero(hashes[1:] != hashes[:-1]) + 1, [len(keys)]])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _bucket_edges(keys: Keys, starts: Numbers, max_pairs_bucket: int) -> EdgeKeys:
     """Return the edges of all buckets `keys[starts[k]:starts[k + 1]]`, with repeats between buckets."""
     room = 0
@@ -99,7 +107,7 @@ def candidate_edges(bucket_hashes: Hashes, doc_keys: Keys, *, max_pairs_bucket: 
     `bucket_hashes` and `doc_keys` are uint64[num_rows]; a row may occur more than once.
     """
     keys, starts = _shared_rows(bucket_hashes, doc_keys)
-    return distinct_edges(_bucket_edges(keys, starts, max_pairs_bucket))
+    return distinct_edges(_without_notices(_bucket_edges(keys, starts, max_pairs_bucket)))
 
 
 def bounded_candidate_edges(read: Read, *, max_rows: int = MAX_ROWS) -> Iterator[EdgeKeys]:
@@ -158,7 +166,7 @@ def _hot_bucket(read_keys: Callable[[], Iterable[Keys]], max_rows: int) -> Itera
         if len(chain) > 1:
             neighbours = np.column_stack([chain[:-1], chain[1:]])
             far = chain[1:][chain[:-1] != smallest]  # the second smallest is a neighbour of the smallest already
-            yield np.concatenate([neighbours, np.column_stack([np.full(len(far), smallest), far])])
+            yield _without_notices(np.concatenate([neighbours, np.column_stack([np.full(len(far), smallest), far])]))
         before = distinct[-1] if len(distinct) else before
 
 

@@ -8,20 +8,15 @@ Arrow's own `utf8_normalize` is no part of it: asked for NFC, it gives NFD (pyar
 
 import unicodedata
 from functools import cache
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from numba import njit
 
-from corpus.arrays.numba_cache import forget_outdated
+from corpus.arrays.kernel import kernel, part
 from corpus.arrays.types import Mask, Numbers, Octets
-
-forget_outdated(Path(__file__).parent)
-
 
 NORMAL_FORM: Final = "NFC"  # canonical only: NFKC would make 10² of 102
 _POINTS: Final = 0x3000  # scripts beyond it have no capitals in common use, and Hangul composes
@@ -30,7 +25,7 @@ _CAPITAL_A, _LETTERS, _SMALL = np.uint8(65), np.uint8(26), np.uint8(32)
 _BEYOND: Final = np.uint8(0x80)
 
 
-@njit(cache=True, nogil=True)
+@part
 def _lower_beyond(text: Octets, small: npt.NDArray[np.uint16]) -> bool:
     """Lower the characters beyond ASCII in place; say whether all of them are plain."""
     i = 0
@@ -56,7 +51,7 @@ def _lower_beyond(text: Octets, small: npt.NDArray[np.uint16]) -> bool:
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def lower_plain(data: Octets, offsets: Numbers, small: npt.NDArray[np.uint16]) -> tuple[Octets, Mask]:
     """Return (bytes of the texts in lower case, which texts are beyond the table); the latter hold anything."""
     base = offsets[0]

@@ -15,11 +15,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from numba import njit
 
 from corpus.arrays.hashing import DEGSKI, GOLDEN
 from corpus.arrays.hashing_kernels import murmur_finalizer
+from corpus.arrays.kernel import kernel, part
 from corpus.arrays.types import Hashes, Numbers
+from corpus.dedup.fold_table import FoldTable, fold_table
 from corpus.dedup.shingle_kernels import room_for, unsorted_shingles
 from corpus.dedup.shingles import Shingles, octets
 from corpus.errors import UsageError
@@ -40,7 +41,7 @@ def permutations(num_perm: int, seed: int) -> tuple[npt.NDArray[np.uint32], npt.
     return multipliers, generator.randint(0, 1 << 32, num_perm, dtype=np.uint32)
 
 
-@njit(cache=True, nogil=True)
+@part
 def _premixed(value: np.uint64) -> np.uint32:
     value = value & _LOW_32
     value = (value ^ (value >> np.uint64(16))) * _FMIX_1 & _LOW_32
@@ -48,10 +49,10 @@ def _premixed(value: np.uint64) -> np.uint32:
     return np.uint32(value ^ (value >> np.uint64(16)))
 
 
-@njit(cache=True, nogil=True)
+@part
 def _sign(
     hashes: Hashes,
-    start: int,
+    start: np.int64,
     end: int,
     multipliers: npt.NDArray[np.uint32],
     addends: npt.NDArray[np.uint32],
@@ -72,12 +73,13 @@ def _sign(
             signature[p] = min(signature[p], least)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _signatures(
     hashes: Hashes, offsets: Numbers, multipliers: npt.NDArray[np.uint32], addends: npt.NDArray[np.uint32]
 ) -> npt.NDArray[np.uint32]:
     documents, num_perm = len(offsets) - 1, len(multipliers)
-    signatures = np.full((documents, num_perm), _EMPTY, np.uint32)
+    signatures = np.empty((documents, num_perm), np.uint32)
+    signatures[:] = _EMPTY  # numba compiles `np.full` for a second
     for d in range(documents):
         _sign(hashes, offsets[d], offsets[d + 1], multipliers, addends, signatures[d])
     return signatures
@@ -97,7 +99,7 @@ class Signed:
     counts: Numbers  # [num_docs], of distinct shingles, counted to `COUNTED`
 
 
-@njit(cache=True, nogil=True)
+@part
 def _num_distinct(values: Hashes, count: int, seen: Hashes) -> int:
     """Return the number of distinct values among the first `count`, or the length of `seen` if there are more."""
     distinct = 0
@@ -113,18 +115,23 @@ def _num_distinct(values: Hashes, count: int, seen: Hashes) -> int:
     return distinct
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _signed(
-    data: npt.NDArray[np.uint8], offsets: Numbers, multipliers: npt.NDArray[np.uint32], addends: npt.NDArray[np.uint32]
+    data: npt.NDArray[np.uint8],
+    offsets: Numbers,
+    multipliers: npt.NDArray[np.uint32],
+    addends: npt.NDArray[np.uint32],
+    table: FoldTable,
 ) -> tuple[npt.NDArray[np.uint32], Hashes, Numbers]:
     documents, room = len(offsets) - 1, room_for(offsets)
     segments, delimiters, shingles = np.empty(room, np.uint64), np.zeros(room, np.uint64), np.empty(room, np.uint64)
     seen = np.empty(COUNTED, np.uint64)
-    signatures = np.full((documents, len(multipliers)), _EMPTY, np.uint32)
+    signatures = np.empty((documents, len(multipliers)), np.uint32)
+    signatures[:] = _EMPTY
     texts, counts = np.empty(documents, np.uint64), np.empty(documents, np.int64)
     for d in range(documents):
-        count, texts[d] = unsorted_shingles(data, offsets[d], offsets[d + 1], segments, delimiters, shingles)
-        _sign(shingles, 0, count, multipliers, addends, signatures[d])
+        count, texts[d] = unsorted_shingles(data, offsets[d], offsets[d + 1], segments, delimiters, shingles, table)
+        _sign(shingles, np.int64(0), count, multipliers, addends, signatures[d])
         counts[d] = _num_distinct(shingles, count, seen)
     return signatures, texts, counts
 
@@ -134,7 +141,7 @@ def sign(texts: pa.LargeStringArray, *, num_perm: int = 128, seed: int = 1) -> S
 
     They are those of `signatures(shingle(texts))`, without the sorting that sets need and a least value does not.
     """
-    made, hashes, counts = _signed(*octets(texts), *permutations(num_perm, seed))
+    made, hashes, counts = _signed(*octets(texts), *permutations(num_perm, seed), fold_table())
     return Signed(signatures=made, texts=hashes, counts=counts)
 
 
@@ -169,7 +176,7 @@ def bands_for(threshold: float, num_perm: int = 128) -> tuple[int, int]:
     )
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _band_hashes(signatures: npt.NDArray[np.uint32], num_bands: int, rows: int) -> Hashes:
     documents = len(signatures)
     hashes = np.empty((documents, num_bands), np.uint64)

@@ -1,8 +1,9 @@
 """Notices told by their first words: texts that are mostly a standard paragraph about another paper.
 
 Corrections, retractions and comments resemble each other more than anything else, at any length: 3,000 of
-"Retraction: T" with a journal's paragraph make 50,000 pairs of 0.7 and more. They take part in the search for
-duplicates with their whole text only, so that an equal one is found and a similar one is not.
+"Retraction: T" with a journal's paragraph make 50,000 pairs of 0.7 and more. So two of them are duplicates only when
+they are equal. A notice and a text that is none are, when they are as alike as `NOTICE_SIMILARITY`: an erratum that
+prints the whole abstract again. The notice goes (`corpus.dedup.survivor_rank`).
 """
 
 from typing import Final
@@ -12,6 +13,9 @@ import pyarrow.compute as pc
 
 from corpus.arrays.columns import bools
 from corpus.arrays.types import Mask
+
+# pmid:11748851 is the whole abstract of pmid:11524736 again under "Erratum: …", with 0.976.
+NOTICE_SIMILARITY: Final = 0.9
 
 # In the forms of PubMed and PMC titles. What follows decides: "Correction: T" and "Retraction note to: T" are notices,
 # "Correction of anaemia in uraemia" is a paper.

@@ -4,7 +4,8 @@ Documents are decided from best to worst by the survivor policy (`corpus.dedup.s
 decision needs is there when it is made, and the order of the input does not matter:
 
 - A citation joined by its ids to a full text that is kept is dropped for it (`full_text_kept`); it stays the
-  representative of that full text among documents that resemble the citation.
+  representative of that full text among documents that resemble the citation. One whose abstract the full text does
+  not hold is a document like any other, in the cluster of its full text.
 - Any other document is dropped if it is verified against a document already kept, or against such a
   representative; the best of these (or the full text it stands for) is the survivor.
 - A document whose text equals that of a dropped one shares its fate, since the score holds for it word for word.
@@ -13,22 +14,27 @@ decision needs is there when it is made, and the order of the input does not mat
 So a survivor is always a kept document, and no document goes by a chain of resemblances without a score of its own.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from corpus.arrays.kernel import kernel
 from corpus.arrays.lookup import index_in_sorted
-from corpus.arrays.types import Keys, Mask, Numbers
+from corpus.arrays.types import EdgeKeys, Keys, Mask, Numbers
 from corpus.dedup.survivor_rank import rank_order, rank_places
 from corpus.dedup.verify import Edges, components
 from corpus.reasons import DUPLICATE_REASONS
 from corpus.storage.array_files import load_arrays, save_arrays
 
-_JOINED, _EXACT, _NEAR = range(len(DUPLICATE_REASONS))
+_JOINED, _EXACT = range(2)
+_NEAR, _SAME_ID = range(2, len(DUPLICATE_REASONS))
 _KEPT, _REPRESENTED, _DROPPED = 0, 1, 2
 _NO_TEXT, _ELSEWHERE = -1, -2
+
+
+def _no_keys() -> Keys:
+    return np.zeros(0, np.uint64)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,8 +46,10 @@ class Outcome:
     matched: Keys  # [num_dropped], the document that `score` compares with
     score: npt.NDArray[np.float64]  # [num_dropped], exact Jaccard similarity; NaN for full_text_kept
     reason: npt.NDArray[np.uint8]  # [num_dropped], positions in DUPLICATE_REASONS
-    member: Keys  # [num_members], ascending: documents of verified pairs, full texts joined to them
+    member: Keys  # [num_members], ascending: documents of verified pairs, full texts joined to them or beside them
     cluster: Keys  # [num_members], the smallest key of the member's cluster
+    beside: Keys = field(default_factory=_no_keys)  # [num_beside], ascending: citations that stay beside a full text
+    beside_full_texts: Keys = field(default_factory=_no_keys)  # [num_beside], which does not hold their abstract
 
     def index_of(self, keys: Keys) -> Numbers:
         """Return the index of each document among the dropped ones, int64[num_docs]; -1 for those kept."""
@@ -60,7 +68,7 @@ class Outcome:
 
     def save(self, path: str) -> None:
         """Write the outcome as one file."""
-        save_arrays(path, **{field.name: getattr(self, field.name) for field in fields(self)})
+        save_arrays(path, **{one.name: getattr(self, one.name) for one in fields(self)})
 
     @classmethod
     def load(cls, path: str) -> "Outcome":
@@ -68,7 +76,7 @@ class Outcome:
         return cls(**load_arrays(path))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _neighbours(a: Numbers, b: Numbers, num_docs: int) -> tuple[Numbers, Numbers, Numbers]:
     """Return (starts, others, edge numbers): for each document the ends of its edges."""
     starts = np.zeros(num_docs + 1, np.int64)
@@ -86,7 +94,7 @@ def _neighbours(a: Numbers, b: Numbers, num_docs: int) -> tuple[Numbers, Numbers
     return starts, others, numbers
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _decide(
     order: Numbers, places: Numbers, starts: Numbers, others: Numbers, numbers: Numbers, exact: Mask, full_text: Numbers
 ) -> tuple[npt.NDArray[np.int8], Numbers, Numbers]:
@@ -95,8 +103,9 @@ def _decide(
     A leader is a kept or represented document. `full_text` is the position of the joined full text, `_ELSEWHERE`
     when that has no verified pair (and so is kept), `_NO_TEXT` when there is none.
     """
-    state = np.full(len(order), _KEPT, np.int8)
-    leader, edge = np.full(len(order), -1, np.int64), np.full(len(order), -1, np.int64)
+    state = np.empty(len(order), np.int8)
+    leader, edge = np.empty(len(order), np.int64), np.empty(len(order), np.int64)
+    state[:], leader[:], edge[:] = _KEPT, -1, -1  # numba compiles `np.full` for a second
     for d in order:
         if full_text[d] == _ELSEWHERE or (full_text[d] >= 0 and state[full_text[d]] == _KEPT):
             state[d] = _REPRESENTED
@@ -151,13 +160,13 @@ def _fates(edges: Edges, keys: Keys, ranks: Numbers, joined: Mask, partners: Key
     return _Fates(keys=keys, joined=joined, partners=partners, state=state, leader=leader, edge=edge)
 
 
-def _clusters(edges: Edges, fates: _Fates) -> tuple[Keys, Keys]:
-    """Return the components of verified pairs and of the id joins of their citations."""
+def _clusters(edges: Edges, fates: _Fates, beside: EdgeKeys) -> tuple[Keys, Keys]:
+    """Return the components of verified pairs, the id joins of their citations, and full texts with what is beside."""
     joins = np.column_stack([fates.keys[fates.joined], fates.partners[fates.joined]])
-    return components(np.concatenate([np.column_stack([edges.a, edges.b]), joins]))
+    return components(np.concatenate([np.column_stack([edges.a, edges.b]), joins, beside]))
 
 
-def _outcome(edges: Edges, fates: _Fates, citations: Keys, full_texts: Keys) -> Outcome:
+def _outcome(edges: Edges, fates: _Fates, citations: Keys, full_texts: Keys, beside: EdgeKeys) -> Outcome:
     """Gather the documents dropped by a pair, then the joined citations, in the order of their keys."""
     near = np.flatnonzero(fates.state == _DROPPED)
     leader, edge = fates.leader[near], fates.edge[near]
@@ -166,9 +175,10 @@ def _outcome(edges: Edges, fates: _Fates, citations: Keys, full_texts: Keys) -> 
     citations, full_texts = citations[kept_text], full_texts[kept_text]
     dropped = np.concatenate([fates.keys[near], citations])
     order = np.argsort(dropped)
-    reason = np.where(edges.exact[edge], _EXACT, _NEAR)
+    by_id = np.zeros(len(edge), np.bool_) if edges.by_id is None else edges.by_id[edge]
+    reason = np.select([edges.exact[edge], by_id], [_EXACT, _SAME_ID], _NEAR)
     whole = np.full(len(citations), _JOINED)
-    member, cluster = _clusters(edges, fates)
+    member, cluster = _clusters(edges, fates, beside)
     survivor = np.where(stands_in, fates.partners[leader], fates.keys[leader])
     return Outcome(
         dropped=dropped[order],
@@ -178,20 +188,32 @@ def _outcome(edges: Edges, fates: _Fates, citations: Keys, full_texts: Keys) -> 
         reason=np.concatenate([reason, whole]).astype(np.uint8)[order],
         member=member,
         cluster=cluster,
+        beside=beside[:, 0],
+        beside_full_texts=beside[:, 1],
     )
 
 
-def resolve(edges: Edges, *, doc_keys: Keys, ranks: Numbers, citations: Keys, full_texts: Keys) -> Outcome:
+def resolve(
+    edges: Edges,
+    *,
+    doc_keys: Keys,
+    ranks: Numbers,
+    citations: Keys,
+    full_texts: Keys,
+    beside: EdgeKeys | None = None,
+) -> Outcome:
     """Return the fate of every document.
 
     `doc_keys`, uint64[num_docs] in any order, and `ranks` (`corpus.dedup.survivor_rank.rank_columns`) go together and
     hold at least every document of `edges`. `citations`, ascending, and `full_texts`, uint64[num_joined], are the
-    citations whose full text is in the corpus, and that full text; all of them, not only those of some edge.
+    citations whose full text is in the corpus, and that full text; all of them, not only those of some edge. `beside`,
+    uint64[num_beside, 2], are citations that stay beside their full text, ascending, with that.
     """
+    beside = np.zeros((0, 2), np.uint64) if beside is None else beside
     assert np.all(citations[:-1] < citations[1:]), "joined citations are ascending and distinct"
     keys = np.unique(np.concatenate([edges.a, edges.b]))
     assert np.isin(keys, doc_keys).all(), "every document of a verified pair has a rank"
     by_key = np.argsort(doc_keys)
     rows = by_key[np.searchsorted(doc_keys[by_key], keys)]
     joined, partners = _joined_keys(keys, citations, full_texts)
-    return _outcome(edges, _fates(edges, keys, ranks[rows], joined, partners), citations, full_texts)
+    return _outcome(edges, _fates(edges, keys, ranks[rows], joined, partners), citations, full_texts, beside)

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from corpus.arrays.columns import string_spans
 from corpus.arrays.types import Hashes, Numbers
+from corpus.dedup.fold_table import fold_table
 from corpus.dedup.lowercase_kernels import lower_one_by_one, lower_plain, small_letters
 from corpus.dedup.shingle_kernels import grams, shingle_documents
 
@@ -55,7 +56,7 @@ def normalize(texts: pa.Array | pa.ChunkedArray) -> pa.LargeStringArray:
 
 def shingle(texts: pa.LargeStringArray) -> Shingles:
     """Return the shingle sets of normalised texts (`normalize`); slices are read in place, without a copy."""
-    hashes, starts, whole = shingle_documents(*octets(texts))
+    hashes, starts, whole = shingle_documents(*octets(texts), fold_table())
     return Shingles(hashes=hashes, offsets=starts, texts=whole)
 
 
@@ -64,7 +65,7 @@ def word_grams(texts: pa.LargeStringArray, size: int) -> tuple[Hashes, Numbers]:
 
     hashes: uint64[num_runs]; offsets: int64[num_texts + 1], text d holds hashes[offsets[d]:offsets[d + 1]].
     """
-    return grams(*octets(texts), size)
+    return grams(*octets(texts), size, fold_table())
 
 
 def octets(texts: pa.LargeStringArray) -> tuple[npt.NDArray[np.uint8], Numbers]:

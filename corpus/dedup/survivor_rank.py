@@ -1,9 +1,9 @@
 """Survivor ranks: which of several duplicates stays, as columns of numbers that sort.
 
-Smaller is better, and an earlier column outweighs all later ones: a full text with body; then a citation that is joined
-by its ids to a full text in the corpus; not retracted; published rather than author manuscript; the newest year; the
-newest version; the longest text; the lowest key. The key decides last, so no two documents are equal and the
-policy gives one answer.
+Smaller is better, and an earlier column outweighs all later ones: no notice about another paper; a full text with body;
+then a citation that is joined by its ids to a full text in the corpus; not retracted; published rather than author
+manuscript; the newest year; the newest version; the longest text; the lowest key. The key decides last, so no two
+documents are equal and the policy gives one answer.
 """
 
 from typing import Final
@@ -14,6 +14,7 @@ from corpus.arrays.types import Keys, Mask, Numbers
 
 # Each column, and what a smaller number in it means, for people.
 RANK_COLUMNS: Final = (
+    ("notice", "is the paper itself"),
     ("no full text", "has the full text"),
     ("not joined", "is joined to a full text"),
     ("retracted", "is not retracted"),
@@ -28,6 +29,7 @@ RANK_COLUMNS: Final = (
 def rank_columns(
     *,
     doc_keys: Keys,
+    notice: Mask,
     full_text: Mask,
     joined: Mask,
     retracted: Mask,
@@ -36,13 +38,14 @@ def rank_columns(
     versions: Numbers,
     lengths: Numbers,
 ) -> Numbers:
-    """Return int64[num_docs, 8], one row a document, smaller = better; the columns are `RANK_COLUMNS`.
+    """Return int64[num_docs, 9], one row a document, smaller = better; the columns are `RANK_COLUMNS`.
 
     All arrays are [num_docs]. A year that is not known is 0. `full_text` means a PMC article with a body, `joined` a
-    citation whose full text is in the corpus. Lengths are in any unit that is the same for all.
+    citation whose full text is in the corpus; one is a `notice` (`corpus.dedup.notices`) if its full text is. Lengths
+    are in any unit that is the same for all.
     """
     assert not len(doc_keys) or int(doc_keys.max()) < 1 << 63, "a document key fits in 62 bits"
-    columns = (~full_text, ~joined, retracted, manuscript, -years, -versions, -lengths, doc_keys)
+    columns = (notice, ~full_text, ~joined, retracted, manuscript, -years, -versions, -lengths, doc_keys)
     return np.column_stack([column.astype(np.int64) for column in columns])
 
 

@@ -22,7 +22,17 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from corpus.dedup.wording import DifferenceKind, Wording, compare, folded, is_filler, is_hedge, is_index, is_negation
+from corpus.dedup.wording import (
+    DifferenceKind,
+    Wording,
+    compare,
+    folded,
+    is_filler,
+    is_hedge,
+    is_index,
+    is_negation,
+    look_alike,
+)
 
 WINDOW: Final = 120  # words in which an alignment may find its way back after a difference
 ANCHOR: Final = 2  # equal words in a row that end a difference
@@ -46,7 +56,11 @@ class Difference(NamedTuple):
 
 def are_twins(one: Wording, other: Wording) -> bool:
     """Say whether two nearly equal texts are twins by the rules above; never true of equal ones."""
-    found = [difference for difference in differences(one, other) if not _is_spelling(difference)]
+    found = [
+        difference
+        for difference in differences(one, other)
+        if not _is_spelling(difference) and not _is_look_alike(difference, one, other)
+    ]
     if not found or len(found) > MAX_DIFFERENCES:
         return False
     pairs = [pair for difference in found for pair in _facing(difference)]
@@ -99,12 +113,36 @@ def _way_back(a: list[str], b: list[str], i: int, j: int) -> tuple[int, int]:
 
 def _is_spelling(difference: Difference) -> bool:
     """Say whether the two sides are one wording: other spellings, word breaks, articles."""
-    here, there = (
-        "".join(folded(word) for word in side if not is_filler(word)) for side in (difference.one, difference.other)
-    )
+    here, there = (_joined(side) for side in (difference.one, difference.other))
     if here != there:
         return False
     return here != "" or len(difference.one) != len(difference.other) or not _facing(difference)
+
+
+def _joined(words: Sequence[str]) -> str:
+    """Return words as one; but 10 and 3 are not 103, as 10 and 300 (with a thin space) may be 10300."""
+    joined = ""
+    for word in words:
+        if not is_filler(word):
+            apart = joined[-1:].isdigit() and word[:1].isdigit() and not (len(word) == 3 and word.isdigit())
+            joined += f"|{folded(word)}" if apart else folded(word)
+    return joined
+
+
+def _is_look_alike(difference: Difference, one: Wording, other: Wording) -> bool:
+    """Say whether the two sides differ in Latin letters typed for Greek ones.
+
+    A single letter that never stands small is none (a B cell is no β cell), nor is one with a number (A1, α1).
+    """
+    if len(difference.one) != len(difference.other):
+        return False
+    for a, b in zip(difference.one, difference.other, strict=True):
+        if compare(a, b) is DifferenceKind.SAME:
+            continue
+        latin, side = (a, one) if a.isascii() else (b, other)
+        if not look_alike(a, b) or (latin in side.names and not latin[1:].isalpha()):
+            return False
+    return True
 
 
 def _facing(difference: Difference) -> list[Pair]:

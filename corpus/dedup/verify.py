@@ -4,7 +4,7 @@ Candidates form components; a component is verified whole, so that a link that L
 (`plan_blocks` packs components into blocks for workers that read texts again). A pair is verified when its texts
 are equal, or when its Jaccard similarity reaches the threshold (or, by option, the smaller set is contained in the
 larger to a share), both sets are large enough to mean something, and it is not a pair of twins (`corpus.dedup.twins`),
-such as one report on BRCA1 and one on BRCA2.
+such as one report on BRCA1 and one on BRCA2. Of notices (`corpus.dedup.notices`) more is asked.
 """
 
 from collections.abc import Callable
@@ -14,18 +14,17 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from numba import njit
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
+from corpus.arrays.kernel import kernel
 from corpus.arrays.types import EdgeKeys, Hashes, Keys, Mask, Numbers
 from corpus.dedup.candidates import MIN_SHINGLES, distinct_edges
+from corpus.dedup.notices import NOTICE_SIMILARITY, are_notices
 from corpus.dedup.shingles import Shingles
 from corpus.dedup.survivor_rank import rank_places
 from corpus.dedup.twins import are_twins
 from corpus.dedup.wording import Wording, wording
 
-NEVER: Final = 2.0  # a containment that no pair reaches
+NEVER: Final = 2.0  # a containment or similarity that no pair reaches
 ALL_PAIRS: Final = 64  # documents in a component up to which every pair is compared
 
 
@@ -38,9 +37,24 @@ class Edges:
     score: npt.NDArray[np.float64]  # exact Jaccard similarity, 1.0 for equal texts; containment where that decided
     exact: Mask  # the texts are equal word for word
     num_twins: int = 0  # pairs that reached the threshold and were kept apart as twins
+    by_id: Mask | None = None  # pairs that share an id, and are here for that; none when not given
 
     def __len__(self) -> int:
         return len(self.a)
+
+    def with_more(self, other: "Edges") -> "Edges":
+        """Return these pairs and those of the others that are not among them."""
+        keys = np.concatenate([np.column_stack([one.a, one.b]) for one in (self, other)])
+        _, first = np.unique(keys, axis=0, return_index=True)  # of a pair on both sides that of this one
+        masks = [np.zeros(len(one), np.bool_) if one.by_id is None else one.by_id for one in (self, other)]
+        return Edges(
+            a=keys[first, 0],
+            b=keys[first, 1],
+            score=np.concatenate([self.score, other.score])[first],
+            exact=np.concatenate([self.exact, other.exact])[first],
+            num_twins=self.num_twins + other.num_twins,
+            by_id=np.concatenate(masks)[first],
+        )
 
 
 def components(edges: EdgeKeys) -> tuple[Keys, Keys]:
@@ -49,14 +63,28 @@ def components(edges: EdgeKeys) -> tuple[Keys, Keys]:
     keys, ends = np.unique(edges, return_inverse=True)
     if not len(keys):
         return keys, keys
-    ends = ends.reshape(-1, 2)
-    graph = coo_array((np.ones(len(ends), np.bool_), (ends[:, 0], ends[:, 1])), shape=(len(keys), len(keys)))
-    _, numbers = connected_components(graph, directed=False)
-    _, first = np.unique(numbers, return_index=True)
-    return keys, keys[first][numbers]
+    return keys, keys[_smallest(ends.astype(np.int64).reshape(-1, 2), len(keys))]
 
 
-@njit(cache=True, nogil=True)
+@kernel
+def _smallest(ends: Numbers, size: int) -> Numbers:
+    """Return the smallest member of each number's component, by union and find; `ends` int64[edges, 2]."""
+    parent = np.arange(size)  # never above its number, so that an ascending pass ends at the root
+    for k in range(len(ends)):
+        one, other = ends[k, 0], ends[k, 1]
+        while parent[one] != one:
+            parent[one] = parent[parent[one]]
+            one = parent[one]
+        while parent[other] != other:
+            parent[other] = parent[parent[other]]
+            other = parent[other]
+        parent[max(one, other)] = min(one, other)
+    for k in range(size):
+        parent[k] = parent[parent[k]]
+    return parent
+
+
+@kernel
 def _next_fit(sizes: Numbers, limit: int) -> Numbers:
     """Return the block of each component: a new block begins where the next component does not fit."""
     blocks = np.empty(len(sizes), np.int64)
@@ -93,7 +121,7 @@ def plan_blocks(edges: EdgeKeys, *, max_docs: int, weigh: Callable[[Keys], Numbe
     return np.split(edges[order], np.flatnonzero(np.diff(of_edge[order])) + 1)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _all_pairs(members: Numbers, starts: Numbers) -> Numbers:
     """Return the pairs of positions, int64[num_pairs, 2], inside every group `members[starts[g]:starts[g + 1]]`."""
     room = 0
@@ -136,7 +164,7 @@ def _pairs_to_score(edges: EdgeKeys, keys: Keys, texts: Hashes, places: Numbers)
     return distinct_edges(pairs[pairs[:, 0] < pairs[:, 1]].astype(np.uint64)).astype(np.int64)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _scores(
     hashes: Hashes, offsets: Numbers, pairs: Numbers, threshold: float, containment: float
 ) -> npt.NDArray[np.float64]:
@@ -191,19 +219,19 @@ def verified_edges(
     places = np.arange(len(keys)) if ranks is None else rank_places(ranks)[order]
     assert np.isin(edges, keys).all(), "every document of the candidate edges is among doc_keys"
     pairs = _pairs_to_score(distinct_edges(edges), keys, wholes, places)
-    a, b = pairs[:, 0], pairs[:, 1]
-    counts = shingles.counts[own]
-    exact = wholes[a] == wholes[b]
+    least = shingles.counts[own][pairs].min(axis=1)
+    exact = wholes[pairs[:, 0]] == wholes[pairs[:, 1]]
     share = NEVER if containment is None else containment
     scores = np.where(exact, 1.0, _scores(shingles.hashes, shingles.offsets, own[pairs], threshold, share))
-    near = (scores > 0.0) & (np.minimum(counts[a], counts[b]) >= min_shingles)
+    near = (scores > 0.0) & (least >= min_shingles)
+    notices = are_notices(texts)[own[pairs]].sum(axis=1)
+    near &= scores >= np.choose(notices, (0.0, NOTICE_SIMILARITY, NEVER))
     twin = np.zeros(len(pairs), np.bool_)
     asked = np.flatnonzero(near & ~exact)
     twin[asked] = _twins(own[pairs[asked]], texts)
     kept = exact | near & ~twin
-    return Edges(
-        a=keys[a[kept]], b=keys[b[kept]], score=scores[kept], exact=exact[kept], num_twins=int(np.count_nonzero(twin))
-    )
+    own_keys = keys[pairs[kept]]
+    return Edges(a=own_keys[:, 0], b=own_keys[:, 1], score=scores[kept], exact=exact[kept], num_twins=int(twin.sum()))
 
 
 def _twins(pairs: Numbers, texts: pa.Array | pa.ChunkedArray) -> list[bool]:

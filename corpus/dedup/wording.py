@@ -8,18 +8,37 @@ one family (atenolol and propranolol, hepatitis and nephritis). They are the *sa
 """
 
 import re
-import unicodedata
 from enum import IntEnum
 from functools import cache, lru_cache
+from html import unescape
 from importlib import resources
 from sys import intern
 from typing import Final, NamedTuple
 
+from corpus.text.typography import fold_scripts
+from corpus.text.words import CHARACTER, is_character
+
 # Letters and digits with the points and commas of numbers, and the signs that carry meaning.
 _TOKEN: Final = re.compile(
-    r"[^\W_]+(?:(?<=\d)[.,:·]\d[^\W_]*)*|[<>=≤≥±%‰°→↑↓]|(?<=[^\W_])[+\-−](?=[\s,.;:)\]/]|$)|(?<![^\W_])(?<!\))[\-−](?=\d)"
+    rf"{CHARACTER}|(?:(?!{CHARACTER})[^\W_])+(?:(?<=\d)[.,:·^_]\d[^\W_]*)*|[<>=≠≤≥±%‰°→↑↓]"
+    # Signs of ions and of numbers; every +, whose spaces say nothing (CD4+ T, CD4 + T); what is taken from what.
+    r"|\+|(?<=[^\W_])[\-−](?=[\s,.;:)\]/]|$)|(?<![^\W_])(?<!\))[\-−](?=\d)|(?<=\d )[\-−](?= \d)"
 )
-_INDEX: Final = re.compile(r"[\d²³¹⁰-₟]|[<>=≤≥±%‰°→↑↓+\-−]|^[^\W\d_]$|[Ͱ-Ͽ]|^[ivx]+$")
+# Markup left over, and ways to write in ASCII what other texts have a sign or raised digits for.
+_ENTITY: Final = re.compile(r"&(?:[a-zA-Z]{2,8}\d{0,2}|#\d{2,6}|#x[0-9a-fA-F]{2,5});")
+_SPELLED: Final = (
+    (re.compile(r"\+/?[-−]|\\pm\b"), "±"),
+    (re.compile(r"<="), "≤"),
+    (re.compile(r">="), "≥"),
+    (re.compile(r"->"), "→"),
+    (re.compile(r"(?<![\w.,])\.(?=\d)"), "0."),  # p < .05
+    (re.compile(r"(?<=\d)\((\d{1,3})\)"), r"^\1"),  # 10(5)
+    (re.compile(r"(?<=\w)\(([+\-−]?\d{0,3}[+\-−]?)\)"), r"\1"),  # CO(2), Ca(2+), 10(-3)
+    (re.compile(r"(?<=\w)[\^_](?=[+\-−a-zA-Z])|(?<=[a-zA-Z])[\^_](?=\w)"), ""),  # V_max, x^2, 10^-3
+)
+_SUSPECT: Final = re.compile(r"[+<>^_]|->|\w\(|(?<![\w.,])\.\d")
+_INDEX: Final = re.compile(r"[\d²³¹⁰-₟]|[<>=≠≤≥±%‰°→↑↓+\-−]|^[^\W\d_]$|[Ͱ-Ͽ]|^[ivx]+$")
+_LONG_WORD: Final = re.compile(r"[^\W\d_]{5,}")
 _PASSED_OVER: Final = frozenset(" ([{\"'“‘«")
 _SENTENCE_ENDS: Final = frozenset(".!?:;\n•")
 
@@ -36,6 +55,13 @@ def _words(name: str) -> list[str]:
 
 
 _GREEK: Final = dict(zip("αβγδεζηθικλμνξοπρστυφχψω", _words("greek"), strict=True))
+_GREEK_LETTER: Final = re.compile("[α-ω]")
+# Latin letters that stand for Greek ones where a typewriter or a converted font had no other.
+_LATIN_LIKE: Final = frozenset(zip("αβγγδεζηθικλμννπρρστυφχχψωω", "abgydeznqikluvnpprstufxcywo", strict=True))
+_THOUSANDS: Final = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+")
+_NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)+")
+_MICRO: Final = re.compile("μ(?=[a-z])")
+_TYPED_MICRO: Final = frozenset({"ug", "ul", "um", "umol"})
 _NUMERALS: Final = {name: str(value) for value, name in enumerate(_words("numbers"), start=1)}
 # British and American spellings fold to one form, which need not be a word.
 _SPELLINGS: Final = (
@@ -79,16 +105,17 @@ class Wording(NamedTuple):
 
     words: list[str]
     title: int  # how many of the words stand in the title: the first line, when there are more
-    names: frozenset[str]  # words that stand with a capital inside a sentence, and never without one
+    names: frozenset[str]  # words with a capital inside a sentence, in a title not of capitals, and never without one
 
 
 def wording(text: str) -> Wording:
     """Return the words of a text as it was written: capitals tell names."""
-    text = unicodedata.normalize("NFC", text)
+    text = _without_typography(text)
     end = text.find("\n")
     words, title = [], 0
     names: set[str] = set()
     small: set[str] = set()
+    named_from = end if _is_in_title_case(text[: max(end, 0)]) else 0
     for found in _TOKEN.finditer(text):
         word = found[0]
         lower = intern(word.lower())  # 20,000 texts are held at once, and share most of their words
@@ -96,9 +123,26 @@ def wording(text: str) -> Wording:
         title += found.start() < end
         if lower == word:
             small.add(lower)
-        elif lower not in names and _before(text, found.start()) not in _SENTENCE_ENDS:
+        elif lower not in names and found.start() >= named_from and _before(text, found.start()) not in _SENTENCE_ENDS:
             names.add(lower)
     return Wording(words, title, frozenset(names - small))
+
+
+def _is_in_title_case(title: str) -> bool:
+    """Say whether a title is set in capitals or with most of its longer words capital: they are no names then."""
+    words = _LONG_WORD.findall(title)[1:]
+    return 2 * sum(not word.islower() for word in words) > len(words)
+
+
+def _without_typography(text: str) -> str:
+    """Return a text as `corpus.text.typography` folds it, Greek letters and signs in one form whatever that was."""
+    if "&" in text:
+        text = _ENTITY.sub(lambda found: unescape(found[0]), text)
+    text = fold_scripts(text)
+    if _SUSPECT.search(text):
+        for pattern, form in _SPELLED:
+            text = pattern.sub(form, text)
+    return text
 
 
 def _before(text: str, place: int) -> str:
@@ -126,6 +170,8 @@ def is_filler(word: str) -> bool:
 @lru_cache(_REMEMBERED)
 def is_index(word: str) -> bool:
     """Say whether a token counts like a number."""
+    if len(word) == 1 and is_character(ord(word)):
+        return False
     return word in _INDEX_NAMES or (word != "a" and _INDEX.search(word) is not None)
 
 
@@ -146,10 +192,26 @@ def _poles() -> dict[str, tuple[tuple[str, int], ...]]:
 @lru_cache(_REMEMBERED)
 def folded(word: str) -> str:
     """Return the form that spellings of one word share."""
-    word = _NUMERALS.get(word, _GREEK.get(word, word))
+    word = _NUMERALS.get(word, word)
+    if not word.isascii():
+        word = _GREEK_LETTER.sub(lambda found: _GREEK[found[0]], _MICRO.sub("micro", word.replace("ς", "σ")))
+        word = word.replace("·", ".")
+    elif word in _TYPED_MICRO:
+        word = f"micro{word[1:]}"
+    elif "," in word:
+        word = word.replace(",", "" if _THOUSANDS.fullmatch(word) else ".")
     for british, american in _SPELLINGS:
         word = word.replace(british, american)
     return word.removesuffix("s") if len(word) > 3 else word
+
+
+@lru_cache(_REMEMBERED)
+def look_alike(one: str, other: str) -> bool:
+    """Say whether two words differ in nothing but Latin letters typed for Greek ones: κb and kb, α and a."""
+    pairs = [pair for pair in zip(one, other, strict=False) if pair[0] != pair[1]]
+    return (
+        len(one) == len(other) and bool(pairs) and all((a, b) in _LATIN_LIKE or (b, a) in _LATIN_LIKE for a, b in pairs)
+    )
 
 
 @lru_cache(_REMEMBERED)
@@ -157,11 +219,11 @@ def compare(one: str, other: str) -> DifferenceKind:
     """Return what it says that one text has `one` where the other has `other`."""
     if one == other or folded(one) == folded(other) or (one in _FILLERS and other in _FILLERS):
         return DifferenceKind.SAME
-    if one in _SYNONYMS and other in _SYNONYMS:
+    if (one in _SYNONYMS and other in _SYNONYMS) or _is_one_number(one, other):
         return DifferenceKind.SAME
     if _in_opposition(one, other) or _of_one_series(one, other) or _one_family(one, other, _FAMILIES):
         return DifferenceKind.OPPOSITE
-    if (is_index(one) and is_index(other)) or len(one) == len(other) == 1:
+    if (is_index(one) and is_index(other)) or (len(one) == len(other) == 1 and not _are_characters(one, other)):
         return DifferenceKind.CONTRAST
     if _one_family(one, other, _LOOSE_FAMILIES) or _are_abbreviations(one, other) or _extends(one, other):
         return DifferenceKind.CONTRAST
@@ -190,6 +252,11 @@ def _of_one_series(one: str, other: str) -> bool:
     return letters[0] == letters[1] != "" and all(map(_has_digit, (one, other)))
 
 
+def _is_one_number(one: str, other: str) -> bool:
+    """Say whether two numbers are one with a comma and with a point: 1,234 and 1.234, whichever the comma is."""
+    return all(map(_NUMBER.fullmatch, (one, other))) and one.replace(",", ".") == other.replace(",", ".")
+
+
 def _has_digit(word: str) -> bool:
     return any(map(str.isdigit, word))
 
@@ -200,7 +267,14 @@ def _one_family(one: str, other: str, endings: tuple[str, ...]) -> bool:
     return any(one.endswith(ending) and other.endswith(ending) for ending in endings)
 
 
+def _are_characters(one: str, other: str) -> bool:
+    """Say whether one of two words is a character of a script without spaces."""
+    return any(len(word) == 1 and is_character(ord(word)) for word in (one, other))
+
+
 def _are_abbreviations(one: str, other: str) -> bool:
+    if _are_characters(one, other):
+        return False
     return all(len(word) <= _MAX_ABBREVIATION and word not in _SHORT_WORDS for word in (one, other))
 
 

@@ -9,7 +9,9 @@ article behind a link, with holes, or under a name that leaves the archive, is a
 
 import dataclasses
 import hashlib
+import io
 import lzma
+import os
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,14 +22,16 @@ from corpus.errors import CorruptError, UsageError
 from corpus.extract.inputs import LOOSE_SUFFIXES, InputTask, JatsTar, StorePiece, metadata_path, stem
 from corpus.ncbi.archives import gzip_stream, tar_stream
 from corpus.ncbi.archives.article_metadata import ArticleMetadata, read_metadata
+from corpus.ncbi.archives.article_sets import is_set, split_articles
 from corpus.ncbi.archives.article_store import read_rows
-from corpus.ncbi.archives.fetched import piece_rows
+from corpus.ncbi.archives.fetched import fetched, find_row, piece_rows
 from corpus.ncbi.archives.file_lists import list_for
 from corpus.ncbi.archives.kinds import FileKind, OtherKindError, file_kind
-from corpus.ncbi.jats.reader import read_parts, reject
+from corpus.ncbi.jats.reader import ArticleOutcome, read_document, read_piece, reject
 from corpus.ncbi.markup.parse import BYTE_CAP
 from corpus.reasons import RejectReason
 from corpus.records import RAW_LIMIT, Record, Reject
+from corpus.stage.manifest import has_manifest
 
 _BLOCK = 1 << 20
 _XZ_MAGIC = b"\xfd7zXZ\x00"
@@ -41,8 +45,6 @@ _AGAIN = "the file is damaged or was cut off; download it again"
 
 # What the metadata said about an article: facts, or why they could not be read.
 _Facts = dict[str, ArticleMetadata | str]
-# What became of one article (its record and those of its sub-articles, or one reject), and its XML.
-_ArticleOutcome = tuple[list[Record | Reject], bytes]
 
 
 def read_articles_xml(task: InputTask) -> Iterator[tuple[Record | Reject, bytes]]:
@@ -55,28 +57,34 @@ def read_articles_xml(task: InputTask) -> Iterator[tuple[Record | Reject, bytes]
             yield item, xml
 
 
-def _articles(task: InputTask) -> Iterator[_ArticleOutcome]:
+def _articles(task: InputTask) -> Iterator[ArticleOutcome]:
     if isinstance(task, JatsTar):
         yield from _read_tar(task.paths[0])
     elif isinstance(task, StorePiece):
         yield from _read_store(task)
     else:
-        yield from map(_read_loose, task.paths)
+        yield from (outcome for path in task.paths for outcome in _read_loose(path))
 
 
-def _read_store(task: StorePiece) -> Iterator[_ArticleOutcome]:
+def _read_store(task: StorePiece) -> Iterator[ArticleOutcome]:
     """Yield the articles of a piece of a fetched store, each checked against the index and its metadata."""
     [shard] = task.paths
     rows = piece_rows(task.index, task.first, task.last)
     for position, (row, json, xml) in enumerate(read_rows(shard, rows), task.first):
         file, name = storage.base_name(shard), f"{row.doc_id}.xml"
         facts = _parse_facts(json)
-        yield _read_one(xml, facts, file=file, offset=row.offset, position=position, name=name), xml
+        yield from _read_document(xml, facts, file=file, offset=row.offset, position=position, name=name)
 
 
-def _read_loose(path: str) -> _ArticleOutcome:
+def _read_loose(path: str) -> Iterator[ArticleOutcome]:
+    """Yield the article of a file, or those of a document of several, however large it is."""
+    name = storage.readable_name(path)
     with storage.open_read(path) as source:
         raw = source.read(BYTE_CAP + 1)
+        if len(raw) > BYTE_CAP and is_set(next(gzip_stream.chunks(io.BytesIO(raw[:_BLOCK]), name=path))):
+            source.seek(0)
+            yield from _read_large_set(source, file=name, offset=0, position=0)
+            return
     place = metadata_path(path)
     facts: ArticleMetadata | str | None = None
     if place is not None:
@@ -84,36 +92,44 @@ def _read_loose(path: str) -> _ArticleOutcome:
             facts = _parse_facts(source.read(_METADATA_CAP))
     elif listed := list_for(path):
         facts = listed.about(path)
-    name = storage.readable_name(path)
-    items = _read_one(raw, facts, file=name, offset=0, position=0, name=name)
-    if isinstance(items[0], Reject) and file_kind(path) is FileKind.PUBMED:  # thousands of records, not one bad article
-        raise OtherKindError(path, FileKind.PUBMED)
-    return items, raw
+    outcomes = _read_document(raw, facts, file=name, offset=0, position=0, name=name)
+    for items, xml in outcomes:
+        if isinstance(items[0], Reject) and xml is raw and file_kind(path) is FileKind.PUBMED:
+            raise OtherKindError(path, FileKind.PUBMED)  # thousands of records, not one bad article
+        yield items, xml
 
 
-def _read_one(
+def _read_document(
     raw: bytes, facts: ArticleMetadata | str | None, *, file: str, offset: int, position: int, name: str
-) -> list[Record | Reject]:
-    """Return the records of one article and its sub-articles after checking it against its metadata."""
-    if isinstance(facts, str):
-        detail = f"the article's {facts}"
-        return [reject(raw, file=file, offset=offset, reason=RejectReason.BAD_RECORD, detail=detail, name=name)]
-    if facts is not None and facts.xml_md5:
+) -> Iterator[ArticleOutcome]:
+    """Yield the records of each article of a document, mostly one, after checking it against its metadata."""
+    wrong = f"the article's {facts}" if isinstance(facts, str) else ""
+    if not isinstance(facts, str) and facts is not None and facts.xml_md5:
         found = hashlib.md5(raw, usedforsecurity=False).hexdigest()
         if found != facts.xml_md5:
-            detail = f"the MD5 of the XML is {found}, its metadata says {facts.xml_md5}: cut off or changed on the way"
-            return [reject(raw, file=file, offset=offset, reason=RejectReason.BAD_RECORD, detail=detail, name=name)]
-    return read_parts(raw, file=file, offset=offset, position=position, metadata=facts, name=name)
+            wrong = f"the MD5 of the XML is {found}, its metadata says {facts.xml_md5}: cut off or changed on the way"
+    if wrong or isinstance(facts, str):
+        bad = RejectReason.BAD_RECORD
+        yield [reject(raw, file=file, offset=offset, reason=bad, detail=wrong, name=name)], raw
+    else:
+        yield from read_document(raw, file=file, offset=offset, position=position, metadata=facts, name=name)
 
 
-def _read_tar(path: str) -> Iterator[_ArticleOutcome]:
+def _read_large_set(source: gzip_stream.Readable, *, file: str, offset: int, position: int) -> Iterator[ArticleOutcome]:
+    """Yield the articles of a document that is not held in memory."""
+    for number, piece in enumerate(split_articles(gzip_stream.chunks(source, name=file)), start=position):
+        yield read_piece(piece, file=file, offset=offset, position=number)
+
+
+def _read_tar(path: str) -> Iterator[ArticleOutcome]:
     facts, listed = _scan(path), list_for(path)
     file, position = storage.readable_name(path), 0
     with _open_tar(path) as (archive, _):
         for member in _members(archive, LOOSE_SUFFIXES):
             about = facts.get(stem(member.name)) or (listed.about(member.name) if listed else None)
-            yield _read_member(archive, member, about, file=file, position=position)
-            position += 1
+            for outcome in _read_member(archive, member, about, file=file, position=position):
+                yield outcome
+                position += 1
 
 
 def _scan(path: str) -> _Facts:
@@ -150,24 +166,42 @@ def _read_member(
     *,
     file: str,
     position: int,
-) -> _ArticleOutcome:
-    """Return what became of one member that is named like an article."""
+) -> Iterator[ArticleOutcome]:
+    """Yield what became of one member that is named like an article: of its article, or of several."""
     bad, offset, name = RejectReason.BAD_RECORD, member.offset, storage.base_name(member.name)
     if not member.isreg() or member.issparse():  # the holes of one sparse member can be terabytes
         detail = f"member {member.name[:200]!r} is a link, a device or a sparse file, no plain file"
-        return [reject(b"", file=file, offset=offset, reason=bad, detail=detail, name=name)], b""
+        yield [reject(b"", file=file, offset=offset, reason=bad, detail=detail, name=name)], b""
+        return
     if member.name.startswith("/") or ".." in member.name.split("/"):
         detail = f"member {member.name[:200]!r} names a place outside the archive"
-        return [reject(b"", file=file, offset=offset, reason=bad, detail=detail, name=name)], b""
+        yield [reject(b"", file=file, offset=offset, reason=bad, detail=detail, name=name)], b""
+        return
     content = archive.extractfile(member)
     assert content is not None, "a regular member has content"
-    if member.size > BYTE_CAP:
-        return [_too_large(content, file=file, offset=offset, size=member.size)], b""
-    raw = content.read()
-    return _read_one(raw, facts, file=file, offset=offset, position=position, name=name), raw
+    if member.size <= BYTE_CAP:
+        yield from _read_document(content.read(), facts, file=file, offset=offset, position=position, name=name)
+        return
+    begun = _Begun(content)
+    if is_set(next(gzip_stream.chunks(io.BytesIO(begun.head), name=name))):
+        yield from _read_large_set(begun, file=file, offset=offset, position=position)
+    else:
+        yield [_too_large(begun, file=file, offset=offset, size=member.size)], b""
 
 
-def _too_large(content: IO[bytes], *, file: str, offset: int, size: int) -> Reject:
+class _Begun:
+    """A stream whose first bytes, `head`, were looked at; `read` gives them again."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream, self.head = stream, stream.read(_BLOCK)
+        self._first = self.head
+
+    def read(self, size: int, /) -> bytes:
+        taken, self._first = self._first[:size], self._first[size:]
+        return taken or self._stream.read(size)
+
+
+def _too_large(content: gzip_stream.Readable, *, file: str, offset: int, size: int) -> Reject:
     """Return the dead letter of a member too large to be held in memory."""
     head = content.read(RAW_LIMIT)
     digest = hashlib.sha256(head)
@@ -260,11 +294,21 @@ def _xz_blocks(source: IO[bytes], path: str) -> Iterator[bytes]:
         pending = (decoder.unused_data or source.read(_BLOCK)).lstrip(b"\0")
 
 
-def find_member(path: str, document: str) -> tuple[str, bytes]:
-    """Return name and bytes of one article of a tar, by its PMC id (with or without version) or its member's name.
+def find_article(path: str, document: str | None = None) -> tuple[str, bytes]:
+    """Return name and XML of one article, by its PMC id (with or without version) or its member's name.
 
-    Raises UsageError when there is none.
+    `path` is a tar, or the directory of a finished `corpuscle fetch pmc`, whose first article needs no name. Raises
+    UsageError when there is none, CorruptError for one that is not what the store's index says.
     """
+    stored = fetched(path)
+    if stored is not None:
+        row, shard = find_row(path, stored, document)
+        [(_, _, xml)] = read_rows(shard, [row])
+        return f"{row.doc_id}.xml", xml
+    if os.path.isdir(path) or has_manifest(path):
+        raise UsageError(f"{path}: no result of `corpuscle fetch pmc`; give that, a tar, or the file of an article")
+    if document is None:
+        raise UsageError(f"{path}: is an archive; say which article with --id PMC123")
     wanted = document.removeprefix("pmc:").partition("#")[0]
     with _open_tar(path) as (archive, _):
         for member in _members(archive, LOOSE_SUFFIXES):

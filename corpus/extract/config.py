@@ -2,7 +2,7 @@
 
 from corpus.config import GivenPath, StageConfig, Workers, runtime, setting
 
-REVISION = 2  # raise it when the same input gives other bytes
+REVISION = 3  # raise it when the same input gives other bytes
 
 
 class ExtractConfig(StageConfig):
@@ -26,4 +26,4 @@ class ExtractConfig(StageConfig):
         le=1,
     )
     pile: bool = setting(False, "also make the text that The Pile's scripts made, for `profile: pile`", group="output")
-    workers: Workers = runtime(1, "local worker processes", group="running")
+    workers: Workers = runtime(1, "local worker processes, at most: as many as the work pays for", group="running")

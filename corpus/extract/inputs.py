@@ -17,7 +17,7 @@ from corpus import storage
 from corpus.errors import UsageError
 from corpus.extract.search import SearchNotes, find_files, first_of, unread
 from corpus.ncbi.archives.article_store import STAGE
-from corpus.ncbi.archives.fetched import fetched, pieces
+from corpus.ncbi.archives.fetched import fetched, piece_fingerprint, piece_rows, pieces
 from corpus.ncbi.archives.file_lists import list_path
 from corpus.ncbi.archives.kinds import FileKind, file_kind
 from corpus.stage.manifest import Manifest
@@ -34,6 +34,29 @@ _AT_ONCE: Final = 32  # files given to them together; between such runs progress
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class HashedFile:
+    """One file as it was when it was hashed."""
+
+    path: str
+    sha256: str
+    version: str  # `storage.version`
+    stated: bool = False  # the hash, by the manifest of a fetched mirror
+
+    def differs(self, at_start: str) -> str:
+        """Return "changed" or "damaged" for a file that is not what was hashed; `at_start`: its version before reading.
+
+        A local file is hashed once more, now from memory; a bucket, where that would be another download, has versions.
+        """
+        now = storage.version(self.path)
+        as_hashed = now == self.version
+        if not now or now != at_start:
+            return "changed"
+        if as_hashed if storage.is_remote(self.path) else storage.sha256_file(self.path) == self.sha256:
+            return ""
+        return "damaged" if self.stated and as_hashed else "changed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class InputTask:
     """What one call of a reader reads: one of the classes below."""
 
@@ -41,6 +64,19 @@ class InputTask:
     paths: tuple[str, ...]  # what holds the XML
     bytes: int
     fingerprint: str  # SHA-256 over names and contents, metadata JSON and lists included
+    files: tuple[HashedFile, ...] = ()  # which the fingerprint is made of, but for a store's: its index is checked
+
+    def versions(self) -> list[str]:
+        """Return the versions that the files have now."""
+        return [storage.version(file.path) for file in self.files]
+
+    def differing(self, before: Sequence[str]) -> dict[str, list[str]]:
+        """Return paths by `HashedFile.differs`; `before`: `versions` when reading began."""
+        found: dict[str, list[str]] = {}
+        for file, at_start in zip(self.files, before, strict=True):
+            if word := file.differs(at_start):
+                found.setdefault(word, []).append(storage.readable(file.path))
+        return found
 
 
 class PubmedFile(InputTask):
@@ -54,6 +90,15 @@ class JatsTar(InputTask):
 class JatsFiles(InputTask):
     """One chunk of loose JATS articles, in sorted order."""
 
+    def differing(self, before: Sequence[str]) -> dict[str, list[str]]:
+        """Return paths by `HashedFile.differs`, and metadata that came beside an article since it was hashed."""
+        found = InputTask.differing(self, before)
+        hashed = {file.path for file in self.files}
+        places = (place for path in self.paths if (place := metadata_path(path)) and place not in hashed)
+        if fresh := [storage.readable(place) for place in places]:
+            found.setdefault("changed", []).extend(fresh)
+        return found
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StorePiece(InputTask):
@@ -62,6 +107,11 @@ class StorePiece(InputTask):
     index: str
     first: int
     last: int
+
+    def differing(self, before: Sequence[str]) -> dict[str, list[str]]:
+        """Return the index if it lists other articles by now; the articles are checked against it as they are read."""
+        rows = piece_rows(self.index, self.first, self.last)
+        return {"changed": [storage.readable(self.index)]} if piece_fingerprint(rows) != self.fingerprint else {}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,14 +123,15 @@ class _Found:
     paths: tuple[str, ...]
     contents: tuple[tuple[str, str], ...]
 
-    def hashed(self, digests: Mapping[str, str]) -> InputTask:
-        """Return the task; `digests`: the SHA-256 of each file."""
-        listing = "".join(f"{digests[path]}  {name}\n" for name, path in self.contents)
+    def hashed(self, files: Mapping[str, HashedFile]) -> InputTask:
+        """Return the task; `files`: all files by path."""
+        listing = "".join(f"{files[path].sha256}  {name}\n" for name, path in self.contents)
         return self.task(
             name=self.name,
             paths=self.paths,
             bytes=sum(map(storage.size, self.paths)),
             fingerprint=hashlib.sha256(listing.encode()).hexdigest(),
+            files=tuple(files[path] for _, path in self.contents),
         )
 
 
@@ -103,8 +154,8 @@ def find_inputs(*, pubmed: Sequence[str], pmc: Sequence[str], articles_per_part:
     loose = [path for path in articles if not path.lower().endswith(_TAR_SUFFIXES)]
     found = [_of_file(PubmedFile, path) for path in citations] + [_of_file(JatsTar, path) for path in tars]
     found += _of_loose(loose, articles_per_part)
-    digests = _digests({path for one in found for _, path in one.contents}, notes.digests)
-    tasks = [one.hashed(digests) for one in found]
+    files = _hashed({path for one in found for _, path in one.contents}, notes.digests)
+    tasks = [one.hashed(files) for one in found]
     tasks += [task for path, manifest in stores.items() for task in _store_tasks(path, manifest, articles_per_part)]
     _check_unique([(task.name, task.paths[0]) for task in tasks if not isinstance(task, JatsFiles)])
     return sorted(tasks, key=lambda task: (-task.bytes, task.name))
@@ -133,16 +184,22 @@ def other_kind(paths: Sequence[str], kind: FileKind) -> str:
     return f"{count} {kind.value}, given as {kind.other.option}: {first_of(paths)}\nGive them as {kind.option}."
 
 
-def _digests(paths: Collection[str], known: Mapping[str, str]) -> dict[str, str]:
-    """Return the SHA-256 of each file: the one that is known, else that of its bytes."""
-    digests = {path: known[path] for path in paths if path in known}
-    unknown = sorted(path for path in paths if path not in known)
-    with progress("hashing inputs", len(unknown)) as shown, ThreadPoolExecutor(_HASHERS) as pool:
-        for start in range(0, len(unknown), _AT_ONCE):  # a tree may hold millions of articles
-            some = unknown[start : start + _AT_ONCE]
-            digests |= zip(some, pool.map(storage.sha256_file, some), strict=True)
+def _hashed(paths: Collection[str], known: Mapping[str, str]) -> dict[str, HashedFile]:
+    """Return each file with its SHA-256: the one that is known, else that of its bytes."""
+
+    def hashed(path: str) -> HashedFile:
+        version = storage.version(path)  # before its bytes: who changes them from now on is noticed
+        digest = known.get(path) or storage.sha256_file(path)
+        return HashedFile(path=path, sha256=digest, version=version, stated=path in known)
+
+    files: dict[str, HashedFile] = {}
+    ordered = sorted(paths)
+    with progress("hashing inputs", len(ordered)) as shown, ThreadPoolExecutor(_HASHERS) as pool:
+        for start in range(0, len(ordered), _AT_ONCE):  # a tree may hold millions of articles
+            some = ordered[start : start + _AT_ONCE]
+            files |= zip(some, pool.map(hashed, some), strict=True)
             shown.advance(len(some))
-    return digests
+    return files
 
 
 def metadata_path(path: str) -> str | None:

@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus import storage
-from corpus.errors import CorruptError, DataError
-from corpus.extract.articles import read_articles_xml
+from corpus.errors import CorruptError, DataError, RetryError
 from corpus.extract.config import ExtractConfig
 from corpus.extract.inputs import InputTask, JatsTar, PubmedFile, other_kind
+from corpus.extract.search import first_of
 from corpus.ncbi.archives.kinds import FileKind, OtherKindError, file_kind
 from corpus.ncbi.pubmed.reader import read_pubmed_xml
 from corpus.pile.side_table import PileRow, pile_row
@@ -47,24 +47,31 @@ RECEIPTS_FILE = "receipts.json"
 def extract_task(task: InputTask, workspace: Workspace, config: ExtractConfig) -> Receipt:
     """Read one input task and write its parts; a finished task is not read again.
 
-    A file that is damaged as a whole leaves no receipt, so that it is read again when it was fetched again;
-    its error travels in the facts of the receipt returned.
+    A file that is damaged as a whole, or is not the one that was hashed, leaves no receipt, so that it is read again
+    when it was fetched again; what is wrong travels in the facts of the receipt returned.
     """
     name = f"extract/{task.name}"
     if done := workspace.finished(name, of=task.fingerprint):
         return done
     rows_per_part = config.articles_per_part if isinstance(task, JatsTar) else None
     sink = _PartSink(workspace=workspace, task=task, rows_per_part=rows_per_part, pile=config.pile)
+    before = task.versions()
+    wrong: dict[str, Any] = {}
     try:
         with sink:
             for item, xml in _read(task):
                 sink.add(item, xml)
             parts = sink.finish()
     except OtherKindError as error:
-        paths = [storage.readable(path) for path in task.paths if file_kind(path) is error.kind]
-        return Receipt(task=name, parts=(), facts={error.kind.option: paths})
+        wrong = {error.kind.option: [storage.readable(path) for path in task.paths if file_kind(path) is error.kind]}
+    except FileNotFoundError as error:
+        if error.filename not in (file.path for file in task.files):
+            raise
+        wrong = {"changed": [storage.readable(error.filename)]}
     except CorruptError as error:
-        return Receipt(task=name, parts=(), facts={"corrupt": storage.readable(str(error))})
+        wrong = {"corrupt": storage.readable(str(error))}
+    if wrong := task.differing(before) or wrong:
+        return Receipt(task=name, parts=(), facts=wrong)
     books = Books(read=sink.num_records + len(sink.rejects), kept=sink.num_records, dropped=sink.reasons())
     facts = dict(sorted(sink.facts.items()))
     return workspace.finish(Receipt(task=name, parts=tuple(parts), books=books, facts=facts), of=task.fingerprint)
@@ -73,10 +80,14 @@ def extract_task(task: InputTask, workspace: Workspace, config: ExtractConfig) -
 def conclude(receipts: list[Receipt], workspace: Workspace, config: ExtractConfig) -> Manifest:
     """Commit the extraction.
 
-    Raises CorruptError when an input file is damaged, DataError when more records were rejected than may be;
-    both name the files and commit nothing.
+    Raises RetryError when an input file is another one than at the start, CorruptError when one is damaged, DataError
+    when more records were rejected than may be; all name the files and commit nothing.
     """
-    if problems := [*_wrong_kinds(receipts), *_damaged(receipts)]:
+    if changed := sorted({path for receipt in receipts for path in receipt.facts.get("changed", ())}):
+        count = "1 input file" if len(changed) == 1 else f"{len(changed):,} input files"
+        said = "changed or vanished after the start; nothing was committed, run the same command again"
+        raise RetryError(f"{count} {said}: {first_of(changed)}")
+    if problems := [*_wrong_kinds(receipts), *_other_than_fetched(receipts), *_damaged(receipts)]:
         raise CorruptError("\n".join(problems))
     books = sum((receipt.books for receipt in receipts), Books())
     if sum(books.dropped.values()) > allowed_rejects(books, config.max_reject_rate):
@@ -86,6 +97,15 @@ def conclude(receipts: list[Receipt], workspace: Workspace, config: ExtractConfi
         facts.update(receipt.facts)
     kept = _write_receipts(receipts, workspace)
     return workspace.commit([*receipts, kept], summary=dict(sorted(facts.items())))
+
+
+def _other_than_fetched(receipts: list[Receipt]) -> list[str]:
+    found = sorted(path for receipt in receipts for path in receipt.facts.get("damaged", ()))
+    if not found:
+        return []
+    count = "1 file is" if len(found) == 1 else f"{len(found):,} files are"
+    said = "not what the manifest of their fetch says; nothing was committed, fetch them again with `--verify`"
+    return [f"{count} {said}: {first_of(found)}"]
 
 
 def _damaged(receipts: list[Receipt]) -> list[str]:
@@ -180,7 +200,11 @@ def reuse_extracted(workspace: Workspace, manifest: Manifest) -> list[str]:
 
 
 def _read(task: InputTask) -> Iterator[tuple[Record | Reject, bytes]]:
-    return read_pubmed_xml(task.paths[0]) if isinstance(task, PubmedFile) else read_articles_xml(task)
+    if isinstance(task, PubmedFile):
+        return read_pubmed_xml(task.paths[0])
+    from corpus.extract.articles import read_articles_xml  # a sixth of a second that a citation need not wait for
+
+    return read_articles_xml(task)
 
 
 @dataclass(kw_only=True)
@@ -249,6 +273,7 @@ class _PartSink:
         for record in self._pending:
             if record.kind is Kind.ARTICLE:  # its accounts hold those of its sub-articles
                 self.facts.update(_account_facts(record))
+            self.facts.update(f"articles_with_unknown_element:{name}" for name in record.unknown_elements)
         self.facts["text_bytes"] += _text_bytes(table)
         self._open_part()
         for role, writer in self._writers.items():

@@ -1,4 +1,4 @@
-"""Memory of this machine, or what its container may use, asked without a library."""
+"""Memory and cores of this machine, or what its container may use, asked without a library."""
 
 import os
 from pathlib import Path
@@ -21,3 +21,10 @@ def memory_bytes() -> int | None:
         except (OSError, ValueError):  # no such file, or "max"
             continue
     return min(known)
+
+
+def usable_cores() -> int:
+    """Return the processor cores that this process may use; where the system does not say (macOS), all there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -8,7 +8,7 @@ holds those. The books must balance exactly: read = kept + Σ dropped by reason.
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import Any, Final
@@ -18,6 +18,7 @@ from corpus.errors import CorruptError, DataError, UsageError
 from corpus.storage.json_files import BadJsonError, build, check_inside, read_json
 
 MANIFEST = "manifest.json"
+NEXT: Final = "_next"  # folder of what takes the place of a committed result, see `corpus.stage.switch`
 SPLITS: Final = ("train", "validation", "test")  # roles of the parts that hold documents or tokens
 PACKAGE: Final = "corpuscle"
 _AGAIN: Final = "remove the directory and run the stage again"
@@ -43,6 +44,11 @@ class Part:
     rows: int  # rows, documents or tokens, by role; 0 where nothing is counted
     bytes: int  # size [bytes]
     sha256: str  # of the content, hexadecimal
+
+    @property
+    def name(self) -> str:
+        """Return the path that the file has, or will have when a switch that was stopped is finished."""
+        return self.path.removeprefix(f"{NEXT}/")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,14 +113,14 @@ def fingerprint(stage: str, config: Mapping[str, Any], inputs: Iterable[Input], 
         "config": config,
         "inputs": sorted([item.name, item.fingerprint] for item in inputs),
     }
-    return hashlib.sha256(_canonical(content)).hexdigest()
+    return hashlib.sha256(canonical_json(content)).hexdigest()
 
 
 def write_manifest(base: str, manifest: Manifest) -> None:
     """Check the books and commit the manifest, with a hash of itself."""
     manifest.books.check(f"{manifest.stage} in {base}")
     content = asdict(manifest)
-    content["sha256"] = hashlib.sha256(_canonical(content)).hexdigest()
+    content["sha256"] = hashlib.sha256(canonical_json(content)).hexdigest()
     with storage.write_atomic(storage.join(base, MANIFEST)) as sink:
         sink.write(json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n")
 
@@ -138,7 +144,7 @@ def read_manifest(base: str, stage: str | None = None) -> Manifest:
     if not isinstance(content, dict) or "sha256" not in content:
         raise CorruptError(f"{path}: not a manifest of {PACKAGE}; check the path, or {_AGAIN}")
     stated = content.pop("sha256")
-    if hashlib.sha256(_canonical(content)).hexdigest() != stated:
+    if hashlib.sha256(canonical_json(content)).hexdigest() != stated:
         raise CorruptError(f"{path}: its content does not match its own hash; {_AGAIN}")
     try:
         manifest = _from_json(content)
@@ -159,6 +165,11 @@ def missing_parts(base: str, manifest: Manifest) -> Iterator[str]:
             yield f"{path}: missing"
         elif there != part.bytes:
             yield f"{path}: {there} bytes, the manifest says {part.bytes}"
+
+
+def damage_text(damaged: Sequence[str]) -> str:
+    """Return the first line of `missing_parts` and how many more there are."""
+    return damaged[0] + (f", and {len(damaged) - 1} more such parts" if len(damaged) > 1 else "")
 
 
 def _local_size(path: str) -> int | None:
@@ -193,5 +204,6 @@ def _written_by(content: dict[str, Any]) -> str:
     return f"written by {PACKAGE} {version}, this is {own}: install that version, or {_AGAIN}"
 
 
-def _canonical(content: Any) -> bytes:
+def canonical_json(content: Any) -> bytes:
+    """Return the one JSON text that stands for some content when it is hashed."""
     return json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,7 +1,7 @@
-"""Withdrawal of a finished stage, to be finished again with other inputs: what stays true is kept, the rest goes.
+"""Withdrawal of files of a finished stage: what no manifest names any more goes, though the run was killed meanwhile.
 
-The order makes it safe to be killed anywhere: the list of what will go is on disk before the manifest goes, and it is
-the last to go. No reader ever sees a manifest whose files are not there.
+The list of what will go is on disk before the manifest changes. Whoever comes next removes what is in the list and not
+in the manifest that it finds, so that a kill anywhere leaves every file that a manifest names.
 """
 
 import json
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from corpus import storage
 from corpus.stage.lock import RUN_FACTS
-from corpus.stage.manifest import MANIFEST, Manifest
+from corpus.stage.manifest import MANIFEST, Manifest, has_manifest, read_manifest
 from corpus.storage.json_files import read_names
 
 WITHDRAWN = "_withdrawn.json"  # names of the files that go
@@ -17,21 +17,29 @@ WITHDRAWN = "_withdrawn.json"  # names of the files that go
 
 def withdraw(base: str, manifest: Manifest, *, keep: Iterable[str] = ()) -> None:
     """Take back a committed stage below `base`: its manifest and all its parts but those whose paths are in `keep`."""
-    kept = set(keep)
-    gone = sorted(part.path for part in manifest.parts if part.path not in kept)
-    with storage.write_atomic(storage.join(base, WITHDRAWN)) as sink:
-        sink.write(json.dumps(gone).encode())
+    announce_withdrawal(base, {part.path for part in manifest.parts} - set(keep))
+    for name in (MANIFEST, RUN_FACTS):
+        storage.remove_file(storage.join(base, name))
     finish_withdrawal(base)
 
 
+def announce_withdrawal(base: str, names: Iterable[str]) -> None:
+    """Put on disk which files go as soon as the manifest does not name them."""
+    with storage.write_atomic(storage.join(base, WITHDRAWN)) as sink:
+        sink.write(json.dumps(sorted(names)).encode())
+
+
 def finish_withdrawal(base: str) -> None:
-    """Go on where a withdrawal was stopped, if one was."""
+    """Remove the files that were announced and that the manifest, if there is one, does not name."""
     path = storage.join(base, WITHDRAWN)
     if not storage.exists(path):
         return
-    gone = read_names(path, "see what it names, remove it, and run the same command again")
-    for name in (MANIFEST, RUN_FACTS, *gone):
-        storage.remove_file(storage.join(base, name))
+    announced = read_names(path, "see what it names, remove it, and run the same command again")
+    parts = read_manifest(base).parts if has_manifest(base) else ()
+    named = {part.name for part in parts}
+    for name in announced:
+        if name not in named:
+            storage.remove_file(storage.join(base, name))
     storage.remove_file(path)
 
 

@@ -2,25 +2,29 @@
 
 A stage is a set of named tasks. A finished task leaves a receipt in `_receipts/` that lists its files with
 their hashes and its books; a killed stage, run again, reuses the tasks whose receipt and files are intact.
-The manifest is written last, from the receipts; then the receipts and `_work/` go.
+The manifest is written last, from the receipts; then the receipts and `_work/` go. Where a finished result is brought
+up to date or mended, new files go to `_next/` and the old result stays as it is until then (`corpus.stage.switch`).
 """
 
 import hashlib
 import json
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from corpus import storage
-from corpus.errors import CorruptError, UsageError
+from corpus.errors import CorruptError, RetryError, UsageError
 from corpus.stage.lock import LOCK
 from corpus.stage.manifest import (
     MANIFEST,
+    NEXT,
     Books,
     Input,
     Manifest,
     Part,
+    damage_text,
     fingerprint,
     has_manifest,
     missing_parts,
@@ -28,12 +32,15 @@ from corpus.stage.manifest import (
     write_manifest,
 )
 from corpus.stage.progress import say
-from corpus.stage.withdraw import finish_withdrawal, withdraw
+from corpus.stage.reading import StageRead, stage_read
+from corpus.stage.switch import finish_switch, switch_to
+from corpus.stage.withdraw import withdraw
 from corpus.storage.json_files import BadJsonError, build, check_inside, read_json
 
 RECEIPTS = "_receipts"
 WORK = "_work"
 UPDATABLE = ("extract", "assemble")
+_MENDED_IN_PLACE = ("train",)  # its ranks write into the directory themselves, and go on from what lies there
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,14 +81,22 @@ class Workspace:
     fingerprint: str
     config: Mapping[str, Any]
     inputs: tuple[Input, ...]
+    sources: tuple[StageRead, ...] = ()  # finished stages that this one reads
+    beside: bool = False  # there is a committed result, which stays until this one takes its place
 
     def made_alike(self, manifest: Manifest) -> bool:
         """Say whether a finished stage was made by the same revision with the same settings, of whatever inputs."""
         return (manifest.revision, dict(manifest.config)) == (self.revision, dict(self.config))
 
     def path(self, name: str) -> str:
-        """Return the full path of a file of the output."""
-        return storage.join(self.output, name)
+        """Return the full path at which a file of the output is written."""
+        moved = self.beside and name.partition("/")[0] not in (RECEIPTS, WORK)
+        return storage.join(self.output, *([NEXT] if moved else []), name)
+
+    def find(self, name: str) -> str:
+        """Return the full path of a file that a finished task wrote, which may be one of the result that is there."""
+        path = self.path(name)
+        return path if storage.exists(path) else storage.join(self.output, name)
 
     def measure(self, name: str, *, role: str, rows: int) -> Part:
         """Return the manifest row of a file that was just written."""
@@ -99,7 +114,7 @@ class Workspace:
         `of` is the fingerprint of what the task reads; without it the task reads all the stage's inputs, and
         its receipt is worth nothing when one of them changes.
         """
-        path = self._receipt_path(task)
+        path = self.path(_receipt_name(task))
         if not storage.exists(path):
             return None
         receipt, made_of = self._read_receipt(path)
@@ -107,21 +122,32 @@ class Workspace:
             return None
         stated = [(part.path, part.sha256, storage.sha256_file) for part in receipt.parts]
         stated += [(file.path, file.xxh3, storage.xxh3_file) for file in receipt.work]
-        paths = [(self.path(name), digest, of_file) for name, digest, of_file in stated]
-        intact = all(storage.exists(path) and of_file(path) == digest for path, digest, of_file in paths)
-        return receipt if intact else None
+        return receipt if all(self._is_intact(*file) for file in stated) else None
+
+    def _is_intact(self, name: str, digest: str, of_file: Callable[[str], str]) -> bool:
+        """Say whether a file is as a receipt says, among those of this result or of the one that is there."""
+        path, old = self.path(name), storage.join(self.output, name)
+        if storage.exists(path) and of_file(path) == digest:
+            return True
+        if path == old or not storage.exists(old) or of_file(old) != digest:
+            return False
+        storage.remove_file(path)  # left by an update to other inputs; it would take the place of the right one
+        return True
 
     def finish(self, receipt: Receipt, *, of: str | None = None) -> Receipt:
         """Leave the receipt of a finished task; its files must be in place already. `of` as in `finished`."""
         content = {**asdict(receipt), "fingerprint": self._task_fingerprint(of)}
-        with storage.write_atomic(self._receipt_path(receipt.task)) as sink:
+        with storage.write_atomic(self.path(_receipt_name(receipt.task))) as sink:
             sink.write(json.dumps(content, sort_keys=True).encode())
         return receipt
 
     def commit(
         self, receipts: Iterable[Receipt], *, summary: Mapping[str, Any], books: Books | None = None
     ) -> Manifest:
-        """Write the manifest from the receipts, in path order; `books` replaces the sum of theirs."""
+        """Write the manifest from the receipts, in path order; `books` replaces the sum of theirs.
+
+        Raises RetryError when a stage that was read has another manifest now, or the old result is still being read.
+        """
         receipts = list(receipts)
         total = books if books is not None else sum((receipt.books for receipt in receipts), Books())
         parts = sorted((part for receipt in receipts for part in receipt.parts), key=lambda part: part.path)
@@ -135,17 +161,28 @@ class Workspace:
             books=total,
             summary=summary,
         )
-        write_manifest(self.output, manifest)
+        self._check_sources()
+        (switch_to if self.beside else write_manifest)(self.output, manifest)
         return manifest
+
+    def _check_sources(self) -> None:
+        """Raise RetryError when something else was read than what is stated; receipts for what it gave are wrong."""
+        try:
+            for source in self.sources:
+                source.check_unchanged()
+        except RetryError:
+            storage.remove_tree(self.path(RECEIPTS))
+            raise
 
     def clean(self, *, keep: Iterable[Receipt] = ()) -> None:
         """Remove receipts and intermediate files, once the manifest is there; receipts kept stay, and their files."""
         keep = tuple(keep)
         files = {part.path for receipt in keep for part in receipt.parts}
         files |= {file.path for receipt in keep for file in receipt.work}
-        files |= {self._receipt_path(receipt.task).removeprefix(self.path("")) for receipt in keep}
+        files |= {_receipt_name(receipt.task) for receipt in keep}
         for folder in (RECEIPTS, WORK):
             self._clean_folder(folder, files)
+        storage.remove_tree(storage.join(self.output, NEXT))  # of an update that was given up
 
     def receipts(self, kind: str) -> dict[str, Receipt]:
         """Return the receipts of the tasks `kind/…` by task, whether or not their files are intact."""
@@ -184,11 +221,13 @@ class Workspace:
         except BadJsonError as error:
             raise CorruptError(f"{path}: not a receipt ({error}); {remedy}") from error
 
-    def _receipt_path(self, task: str) -> str:
-        # Task names hold file names of any length and letters: the hash keeps them unique on disk.
-        tag = hashlib.sha256(task.encode()).hexdigest()[:16]
-        readable = "".join(letter if letter.isalnum() or letter in "-." else "-" for letter in task)[:80]
-        return storage.join(self.output, RECEIPTS, f"{readable}-{tag}.json")
+
+def _receipt_name(task: str) -> str:
+    """Return the path of a task's receipt, relative to the output."""
+    # Task names hold file names of any length and letters: the hash keeps them unique on disk.
+    tag = hashlib.sha256(task.encode()).hexdigest()[:16]
+    readable = "".join(letter if letter.isalnum() or letter in "-." else "-" for letter in task)[:80]
+    return f"{RECEIPTS}/{readable}-{tag}.json"
 
 
 def open_workspace(
@@ -213,39 +252,47 @@ def plan_stage(
     revision: int,
     config: Mapping[str, Any],
     inputs: Iterable[Input],
+    sources: Mapping[str, Manifest] = MappingProxyType({}),
     update: Callable[[Workspace, Manifest], Iterable[str]] | None = None,
     repair: Callable[[Workspace, Manifest], Iterable[str]] | None = None,
     dry: bool = False,
 ) -> tuple[Workspace, Manifest | None]:
     """Return the workspace of a stage, and its manifest when the very same stage was finished there before.
 
-    Takes away what killed runs left; the caller holds the directory (`corpus.stage.lock`). With `update`, a finished
-    stage that differs in its inputs alone is withdrawn; `update` returns the paths of its parts that stay true, after
-    it left receipts for them. So is one with a part missing or of another size, by `repair`; not if `dry`.
+    Takes away what killed runs left; the caller holds the directory (`corpus.stage.lock`). `sources`: the stages that
+    it reads, by directory (`corpus.stage.reading`). With `update`, a finished stage that differs in its inputs alone
+    is made again beside the old result; `update` leaves receipts for what stays true, and returns the paths of its
+    parts. So is one with a part missing or of another size, by `repair`; not if `dry`.
 
     Raises UsageError, printing the difference, when the directory holds a finished stage that differs.
     """
     workspace = open_workspace(output, stage=stage, revision=revision, config=config, inputs=inputs)
+    workspace = replace(workspace, sources=tuple(stage_read(base, read) for base, read in sources.items()))
     remove_temporary(workspace.output)
-    finish_withdrawal(workspace.output)
-    if has_manifest(workspace.output):
-        manifest = read_manifest(workspace.output)
-        if manifest.fingerprint == workspace.fingerprint:
-            if damaged := list(missing_parts(workspace.output, manifest)):
-                keep = repair(workspace, manifest) if repair and not dry else ()
-                more = f", and {len(damaged) - 1} more such parts" if len(damaged) > 1 else ""
-                say(f"{damaged[0]}{more}: what is missing is made again")
-                if not dry:
-                    withdraw(workspace.output, manifest, keep=keep)
-                return workspace, None
-            if update is None:
-                workspace.clean()  # a kill between commit and clean leaves them behind
-            return workspace, manifest
-        other_inputs = _same_but_inputs(workspace, manifest)
-        if update is None or not other_inputs:
-            raise UsageError(difference(workspace, manifest, can_update=other_inputs and stage in UPDATABLE))
-        withdraw(workspace.output, manifest, keep=update(workspace, manifest))
-    return workspace, None
+    finish_switch(workspace.output)
+    if not has_manifest(workspace.output):
+        return workspace, None
+    manifest = read_manifest(workspace.output)
+    if manifest.fingerprint == workspace.fingerprint:
+        if damaged := list(missing_parts(workspace.output, manifest)):
+            keep = repair(workspace, manifest) if repair and not dry else ()
+            say(f"{damage_text(damaged)}: what is missing is made again")
+            return (workspace if dry else _made_again(workspace, manifest, keep)), None
+        if update is None:
+            workspace.clean()  # a kill between commit and clean leaves them behind
+        return workspace, manifest
+    other_inputs = _same_but_inputs(workspace, manifest)
+    if update is None or not other_inputs:
+        raise UsageError(difference(workspace, manifest, can_update=other_inputs and stage in UPDATABLE))
+    return _made_again(workspace, manifest, update(workspace, manifest)), None
+
+
+def _made_again(workspace: Workspace, manifest: Manifest, keep: Iterable[str]) -> Workspace:
+    """Return the workspace in which a finished stage is made again."""
+    if workspace.stage in _MENDED_IN_PLACE:
+        withdraw(workspace.output, manifest, keep=keep)
+        return workspace
+    return replace(workspace, beside=True)
 
 
 def remove_temporary(output: str) -> None:

@@ -89,6 +89,19 @@ def size(path: str) -> int:
     return os.path.getsize(path)
 
 
+def version(path: str) -> str:
+    """Return a word that changes when a file is replaced or written again, as far as its system tells; "" for none."""
+    if is_remote(path):
+        fs = _filesystem(path)
+        fs.invalidate_cache()
+        return str(fs.ukey(path)) if fs.exists(path) else ""
+    try:
+        about = os.stat(path)
+    except OSError:
+        return ""
+    return f"{about.st_dev}-{about.st_ino}-{about.st_size}-{about.st_mtime_ns}"
+
+
 def list_names(base: str) -> list[str]:
     """Return the sorted names of what lies in a directory, none when it is not there."""
     if not is_remote(base):
@@ -123,6 +136,7 @@ def walk_sizes(base: str) -> dict[str, int]:
     """Return the sizes in bytes of all files below a directory, by path relative to it; one listing of a remote one."""
     if is_remote(base):
         fs = _filesystem(base)
+        fs.invalidate_cache()  # other processes write there too
         root = fs._strip_protocol(base).rstrip("/") + "/"
         found = fs.find(base, detail=True).items()
         return {path[len(root) :]: int(facts["size"]) for path, facts in found if path.startswith(root)}
@@ -168,6 +182,35 @@ def remove_temporary(base: str, *, but_below: Collection[str] = ()) -> None:
                 remove_file(join(folder, name))
 
 
+def put_also(path: str, other: str) -> None:
+    """Give the content of a file a second path, in one step: a link, or a copy where a disk has none, as on a bucket.
+
+    Raises DiskError when there is no room for a copy.
+    """
+    if is_remote(path):
+        fs = _filesystem(path)
+        fs.cp_file(fs._strip_protocol(path), fs._strip_protocol(other))
+        return
+    folder = os.path.dirname(other)
+    os.makedirs(folder, exist_ok=True)
+    if os.path.exists(other) and os.path.samefile(path, other):
+        return
+    temporary = _temporary(other)
+    try:
+        os.link(path, temporary)
+    except OSError:
+        with write_atomic(other) as sink, open_read(path) as source:
+            shutil.copyfileobj(source, sink, CHUNK)
+    else:
+        publish(temporary, other)
+
+
+def _temporary(path: str) -> str:
+    return os.path.join(
+        os.path.dirname(path) or ".", f"{TEMPORARY}{os.path.basename(path)}-{os.getpid()}-{os.urandom(4).hex()}"
+    )
+
+
 @contextmanager
 def write_atomic(path: str) -> Iterator[IO[bytes]]:
     """Yield a binary file that appears at `path` only when the block ends without an error.
@@ -178,10 +221,9 @@ def write_atomic(path: str) -> Iterator[IO[bytes]]:
         with _remote_write(path) as sink:
             yield sink
         return
-    folder = os.path.dirname(path) or "."
-    temporary = os.path.join(folder, f"{TEMPORARY}{os.path.basename(path)}-{os.getpid()}-{os.urandom(4).hex()}")
+    temporary = _temporary(path)
     try:
-        os.makedirs(folder, exist_ok=True)
+        os.makedirs(os.path.dirname(temporary), exist_ok=True)
         with open(temporary, "wb") as sink:
             yield sink
             sink.flush()

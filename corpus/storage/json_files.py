@@ -24,6 +24,7 @@ MOST_DEEP: Final = 100  # levels of lists and objects; ours have five
 MOST_DIGITS: Final = 40  # of a number
 _LONGEST_NAME: Final = 255  # bytes, of all file systems in use
 _HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
+_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')  # or a string, which may hold some
 _INT64: Final = 1 << 63
 _WORDS: Final = {
     int: "a whole number", str: "a text", float: "a number", bool: "true or false", dict: "an object", list: "a list",
@@ -56,7 +57,8 @@ def parse_json(raw: bytes, *, nan: bool = False) -> Any:
     except RecursionError as error:
         raise BadJsonError(_too_deep()) from error
     except json.JSONDecodeError as error:
-        raise BadJsonError("empty" if not raw.strip() else str(error)) from error
+        what = "empty" if not raw.strip() else _too_deep() if _opens_deep(text) else str(error)
+        raise BadJsonError(what) from error
     return value
 
 
@@ -150,6 +152,16 @@ def _check_depth(value: Any) -> None:
         if not level:
             return
     raise BadJsonError(_too_deep())
+
+
+def _opens_deep(text: str) -> bool:
+    """Say of a text that is no JSON whether it opens too many brackets; Python 3.13 does not give up on those."""
+    depth = 0
+    for found in _BRACKET.finditer(text):
+        depth += (found[0] in "[{") - (found[0] in "]}")
+        if depth > MOST_DEEP:
+            return True
+    return False
 
 
 def _too_deep() -> str:

@@ -20,14 +20,16 @@ LEVEL = 3  # of zstd, for files that stay
 
 
 def write_table(path: str, table: pa.Table, *, level: int = LEVEL) -> None:
-    """Write a table so that it appears at `path` complete; row groups of about 96 MB.
+    """Write a table so that it appears at `path` complete; row groups of about 96 MB, none for no rows.
 
-    Raises DiskError when there is no room.
+    Hugging Face's datasets takes the size of the first group as that of its batches, and fails at 0 rows. Raises
+    DiskError when there is no room.
     """
     rows = max(1, table.num_rows)
     row_bytes = max(1, table.nbytes // rows)
     with open_writer(path, table.schema, level=level) as writer:
-        writer.write_table(table, row_group_size=max(1, ROW_GROUP_BYTES // row_bytes))
+        if table.num_rows:
+            writer.write_table(table, row_group_size=max(1, ROW_GROUP_BYTES // row_bytes))
 
 
 @contextmanager

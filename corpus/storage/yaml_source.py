@@ -16,6 +16,7 @@ from corpus.config import known_keys
 from corpus.errors import UsageError, describe_error
 
 KeyPath = tuple[str | int, ...]
+Key = tuple[KeyPath, yaml.Mark, bool]  # path, mark, whether it is a repetition
 MOST_CHARACTERS: Final = 1_000_000
 MOST_VALUES: Final = 100_000  # aliases counted as what they name
 MOST_DEEP: Final = 50
@@ -77,11 +78,11 @@ def read_yaml(path: str) -> YamlSource:
 
 def parse_yaml(text: str, name: str) -> YamlSource:
     """Return what a YAML text of one mapping says; `name` is its file. Raises UsageError when it is not that."""
-    node, data = _parsed(text, name)
+    data, keys = _parsed(text, name)
     if not isinstance(data, dict):
         raise UsageError(f"{name}: expected a mapping, `key: value` lines, found {type(data).__name__}")
     source = YamlSource(name=name, data=data)
-    for key_path, mark, duplicate in _keys(node, ()):
+    for key_path, mark, duplicate in keys:
         place = f"{name}:{mark.line + 1}:{mark.column + 1}"
         if duplicate:
             source.problems.append(f"{place}: key {key_path[-1]!r} is given twice")
@@ -98,11 +99,11 @@ def read_assignment(text: str, example: str) -> tuple[tuple[str, ...], Any]:
     keys = tuple(name.strip().split("."))
     if not equals or not all(keys):
         raise UsageError(f"--set {text}: expected a.b=value, for example --set {example}")
-    return keys, _parsed(value, f"--set {name}", marked=False)[1]
+    return keys, _parsed(value, f"--set {name}", marked=False)[0]
 
 
-def _parsed(text: str, name: str, *, marked: bool = True) -> tuple[yaml.Node | None, Any]:
-    """Return the nodes and the value of a YAML text; raises UsageError with the place of what is wrong.
+def _parsed(text: str, name: str, *, marked: bool = True) -> tuple[Any, list[Key]]:
+    """Return the value of a YAML text and its keys; raises UsageError with the place of what is wrong.
 
     Python's reader stumbles over numbers, dates and tags that it cannot convert, deep nesting, and aliases that name
     each other, which a few lines can blow up to billions of values.
@@ -110,10 +111,12 @@ def _parsed(text: str, name: str, *, marked: bool = True) -> tuple[yaml.Node | N
     try:
         if len(text) > MOST_CHARACTERS:
             raise ValueError(f"longer than {MOST_CHARACTERS:,} characters")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
         if _size(node, 0, {}) > MOST_VALUES:
             raise ValueError(f"its aliases stand for more than {MOST_VALUES:,} values")
-        data = yaml.safe_load(text)
+        keys = list(_keys(node, ()))  # before the values are made, which writes merged keys into the nodes
+        data = None if node is None else loader.construct_document(node)
         json.dumps(data, default=str, ensure_ascii=False).encode()
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None) if marked else None
@@ -126,7 +129,7 @@ def _parsed(text: str, name: str, *, marked: bool = True) -> tuple[yaml.Node | N
         raise UsageError(f"{name}: not valid YAML: a text holds half of a surrogate pair") from error
     except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
         raise UsageError(f"{name}: not valid YAML: {str(error)[:200]}") from error
-    return node, data
+    return data, keys
 
 
 def _size(node: yaml.Node | None, depth: int, known: dict[int, int]) -> int:
@@ -149,8 +152,8 @@ def merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _keys(node: yaml.Node | None, path: KeyPath) -> Iterator[tuple[KeyPath, yaml.Mark, bool]]:
-    """Yield (path, mark, whether it is a repetition) of every key and list item."""
+def _keys(node: yaml.Node | None, path: KeyPath) -> Iterator[Key]:
+    """Yield every key and list item."""
     if isinstance(node, yaml.MappingNode):
         seen: list[str] = []
         for key, value in node.value:

@@ -3,71 +3,126 @@
 Publishers put declarations into the body as well as behind it: of 2,400 real articles, 387 have a body section
 "Competing interests", about 600 "Authors' contributions", 186 "Pre-publication history"; 490 headings ("Supporting
 information", "Additional files") stand over nothing, for what they announce is a file. A record keeps all of it;
-`clean` leaves it out. Statements on where the data are stay: they name accessions.
+`clean` leaves it out. `corpus.text.headings` says what a heading announces; ethics statements, registrations and lists
+of abbreviations are options.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
+from corpus.notices import without_notices
 from corpus.records import Block, BlockKind
+from corpus.text.headings import CAPS, OPTIONAL, kind_of
 
-MAX_SECTION_CHARACTERS: Final = 2_000  # a longer section under such a heading says more than a declaration: it stays
+DEFAULT_KEPT: Final = frozenset({"registration", "abbreviations"})
 
-HEADINGS: Final = frozenset(
-    " ".join(heading.split())
-    for heading in """
-    additional file | additional files | additional information | author contribution | author contribution statement
-    author contributions | author contributions statement | author details | author information | author's contribution
-    author's contributions | authors contribution | authors contributions | authors' contribution
-    authors' contributions | authors' information | competing interest | competing interests
-    competing interests statement | conflict of interest | conflict of interest statement | conflict of interests
-    conflicts of interest | consent for publication | contributors | contributorship statement | credit author statement
-    credit authorship contribution statement | declaration of competing interest | declaration of conflicting interests
-    declaration of interest | declaration of interests | declarations | declarations of interest | disclosure
-    disclosure statement | disclosures | electronic supplementary material | financial disclosure | financial support
-    financial support and sponsorship | financial/nonfinancial disclosures | funding | funding information
-    funding sources | funding statement | funding/support | grant support | online supplementary material | peer review
-    pre-publication history | prepublication history | provenance and peer review | publisher's note
-    statement of interest | supplemental data | supplemental information | supplemental material | supplementary data
-    supplementary file | supplementary files | supplementary information | supplementary material
-    supplementary materials | supporting information
-    """.replace("\n    ", " | ").split("|")
-    if heading.strip()
+# How a stock paragraph begins, in small letters: only such a text is looked at.
+STOCK_BEGINNINGS: Final = (
+    *("electronic s", "the online v", "online version", "online suppl", "supplement", "supporting", "additional su"),
+    *(
+        "video abs",
+        "visual abs",
+        "graphical abs",
+        "a video abs",
+        "see video",
+        "this article is",
+        "part of",
+        "copyright",
+    ),
+    *("crown copy", "all rights", "published by", "psycinfo", "(psycinfo", "doi", "https://d", "http://d", "contact"),
+    *("correspond", "*correspond", "* correspond", "email", "e-mail", "*email", "* email", "how to cite", "cite this"),
+    *("please cite", "guest ed", "i have read this sub", "i confirm that i have", "we confirm that we have"),
+    *(
+        "we have read this sub",
+        "in the interests of tr",
+        "elife posts",
+        "elife includes",
+        "elife publ",
+        "below is the link",
+    ),
+    *(
+        "the pre-pub",
+        "further information and requests",
+        "click here",
+        "publisher's note",
+        "publisher’s note",
+        "view this",
+    ),
+    *("funding", "financial disc", "conflict", "competing int", "declaration of", "author contrib", "authors' contrib"),
+    *("authors’ contrib", "contributors:", "disclosure", "potential conf", "data availab", "availability of data"),
 )
-
-# Springer's stock paragraph, which is the whole abstract of some citations.
-_STOCK = re.compile(
-    r"(?:electronic supplementary material[.:]? ?)?(?:the )?online version of this article.{0,160}?"
-    r"contains supplementary material(?:, which is available to authorized users)?\.?",
+# A heading set as the first words of its paragraph, of kinds that such a paragraph may be about.
+_RUN_IN: Final = re.compile(r"([^.:;!?\n]{4,80})[:.]\s(?=\S)")
+_RUN_IN_KINDS: Final = frozenset(["conflicts of interest", "funding", "contributions", "data availability"])
+_MOST_RUN_IN: Final = 1_000  # characters; a longer paragraph says more than its heading
+# Who says it or what it is about: "Funding: primary care is paid by the state" says none of these.
+_MAKING: Final = re.compile(
+    r"\b(?:none|no (?:conflict|competing|funding|specific)|the authors?|authors? (?:declare|state|have)|declared?"
+    r"|certif\w*|support(?:ed)? by|funded (?:by|in)|grants?|sponsor\w*|full access|wrote|drafted|designed|available"
+    r"|this (?:study|work|research|manuscript|project|trial)|the (?:study|work|research|trial) was|employees?)\b",
     re.IGNORECASE,
 )
-_NUMBER = re.compile(r"^(?:\d+(?:\.\d+)*|[IVX]+)[.)]?\s+")
+# Sentences that publishers print in every paper, and those that they ask of every reviewer.
+_STOCK: Final = re.compile(
+    r"(?:electronic supplementary material[.:]? ?)?(?:the )?online version of this article.{0,160}?"
+    r"contains supplementary material(?:, which is available to authorized users)?\.?"
+    r"|below is the link to the electronic supplementary material\.?"
+    r"|the pre-?publication history for this (?:paper|article) can be accessed here:?(?: ?http\S+)?"
+    r"|(?:i|we) (?:have read this submission\b|confirm that (?:i|we) have read this submission\b).{0,400}"
+    r"|in the interests of transparency,? elife (?:includes|publishes|posts)\b.{0,500}"
+    r"|elife (?:posts|includes|publishes) the editorial decision letter\b.{0,600}"
+    r"|further information and requests for (?:resources|reagents|resources and reagents)\b.{0,300}"
+    r"|click here (?:for|to view)\b.{0,100}"
+    r"|publisher['’]s note:? ?springer nature remains neutral\b.{0,120}"
+    r"|\*? ?(?:e-?mails?(?: address(?:es)?)?|correspond(?:ence|ing authors?)(?: to| address)?)\b"
+    r".{0,200}\S@\S+\.\w+[.;]?",
+    re.IGNORECASE,
+)
 
 
 def is_stock(text: str) -> bool:
     """Say whether a paragraph is a publisher's stock sentence and nothing else."""
-    return _STOCK.fullmatch(text) is not None
+    if not text.lower().startswith(STOCK_BEGINNINGS):
+        return False
+    return _STOCK.fullmatch(text) is not None or _is_run_in(text) or not without_notices(text)[0]
 
 
-def is_administrative(heading: str) -> bool:
-    """Say whether a section's heading, whatever its number and case, announces a declaration about the paper."""
-    plain = _NUMBER.sub("", heading.strip()).rstrip(" :.").replace("’", "'").replace("‘", "'").casefold()
-    return " ".join(plain.split()) in HEADINGS
+def _is_run_in(text: str) -> bool:
+    """Say whether a paragraph is a declaration under a heading that is set as its first words: "Funding: None."."""
+    found = _RUN_IN.match(text, 0, 100) if len(text) <= _MOST_RUN_IN else None
+    if found is None or kind_of(found[1]) not in _RUN_IN_KINDS:
+        return False
+    return _MAKING.search(text, found.end()) is not None
 
 
-def left_out(body: Sequence[Block]) -> set[int]:
-    """Return the indices of the blocks of administrative sections.
+def cap_of(heading: str, kept: Collection[str]) -> int:
+    """Return how long a section under a heading, or a part under a label, may be to be left out; 0: it always stays.
+
+    kept: the kinds among `headings.OPTIONAL` that stay. What is longer says more than a declaration.
+    """
+    kind = kind_of(heading)
+    return CAPS[kind] if kind and kind not in kept else 0
+
+
+def part_cap(label: str, kept: Collection[str]) -> int:
+    """Return the same of a part of an abstract: "Ethics and dissemination" says something there."""
+    return cap_of(label, kept) if label and kind_of(label) != "ethics" else 0
+
+
+def left_out(body: Sequence[Block], kept: Collection[str] = DEFAULT_KEPT) -> set[int]:
+    """Return the indices of the blocks of sections about the paper's making.
 
     A section ends before the next heading that is not nested in it.
     """
+    assert set(kept) <= set(OPTIONAL)
     gone: set[int] = set()
     for start, block in enumerate(body):
-        if start in gone or block.kind is not BlockKind.HEADING or not is_administrative(block.text):
+        if start in gone or block.kind is not BlockKind.HEADING or not (cap := cap_of(block.text, kept)):
             continue
         end = start + 1
         while end < len(body) and not (body[end].kind is BlockKind.HEADING and body[end].depth <= block.depth):
             end += 1
-        if sum(len(body[index].text) for index in range(start + 1, end)) <= MAX_SECTION_CHARACTERS:
+        if sum(len(body[index].text) for index in range(start + 1, end)) <= cap:
             gone.update(range(start, end))
     return gone

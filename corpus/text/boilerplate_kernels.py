@@ -1,40 +1,54 @@
 """Boilerplate kernels: which pieces of a record are left out of its text; `corpus.text.boilerplate`, compiled."""
 
-from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numba import njit
 
-from corpus.arrays.numba_cache import forget_outdated
+from corpus.arrays.kernel import kernel, part
 from corpus.arrays.types import Octets
-from corpus.text.boilerplate import MAX_SECTION_CHARACTERS
+from corpus.text.boilerplate import STOCK_BEGINNINGS
 from corpus.text.render_kernels import ADMINISTRATIVE, CAPTION, HEADING, PARAGRAPH, PART, Counts
-
-forget_outdated(Path(__file__).parent)
 
 _DEEPEST: Final = 1 << 30  # no section is nested as deeply
 _SPACE: Final = np.uint8(32)
-_STOCK: Final = np.stack([np.frombuffer(text, np.uint8) for text in (b"electron", b"the onli", b"online v")])
+_WIDTH: Final = max(len(text.encode()) for text in STOCK_BEGINNINGS)
+# uint8[num_beginnings, width], small letters, padded with zeros.
+_STOCK: Final = np.stack(
+    [np.frombuffer(text.encode().ljust(_WIDTH, b"\0"), np.uint8) for text in sorted(STOCK_BEGINNINGS)]
+)
+_FIRST: Final = np.isin(np.arange(256), _STOCK[:, 0])
 
 
-@njit(cache=True, nogil=True)
+@part
+def _small(byte: np.uint8) -> np.uint8:
+    return byte | np.uint8(0x20) if 65 <= byte <= 90 else byte
+
+
+@part
 def _begins_like_stock(data: Octets, start: int, end: int) -> bool:
     """Say whether a span may be a publisher's stock sentence: it begins like one, white space made plain."""
+    first = start
+    while first < end and data[first] <= _SPACE:
+        first += 1
+    if first >= end or not _FIRST[_small(data[first])]:
+        return False
     for k in range(_STOCK.shape[0]):
-        i, j = start, 0
-        while i < end and data[i] <= _SPACE:
-            i += 1
-        while i < end and j < _STOCK.shape[1] and (data[i] | 0x20 if data[i] > _SPACE else _SPACE) == _STOCK[k, j]:
+        i, j = first, 0
+        while (
+            i < end
+            and j < _WIDTH
+            and _STOCK[k, j] != 0
+            and (_small(data[i]) if data[i] > _SPACE else _SPACE) == _STOCK[k, j]
+        ):
             i, j = i + 1, j + 1
             while i < end and data[i] <= _SPACE and data[i - 1] <= _SPACE:
                 i += 1
-        if j == _STOCK.shape[1]:
+        if j == _WIDTH or _STOCK[k, j] == 0:
             return True
     return False
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def stock_suspects(data: Octets, spans: Counts) -> Counts:
     """Return the pieces that may be a publisher's stock sentence, in ascending order."""
     found, count = np.empty(len(spans), np.int64), 0
@@ -45,7 +59,7 @@ def stock_suspects(data: Octets, spans: Counts) -> Counts:
     return found[:count]
 
 
-@njit(cache=True, nogil=True)
+@part
 def _blank(data: Octets, span: Counts) -> bool:
     """Say whether a piece has no text."""
     i = span[2]
@@ -54,7 +68,7 @@ def _blank(data: Octets, span: Counts) -> bool:
     return i >= span[3]
 
 
-@njit(cache=True, nogil=True)
+@part
 def _section_end(data: Octets, spans: Counts, k: int, last: int) -> tuple[int, int]:
     """Return where the section of heading `k` ends, and the characters of its blocks."""
     end, characters = k + 1, 0
@@ -66,11 +80,12 @@ def _section_end(data: Octets, spans: Counts, k: int, last: int) -> tuple[int, i
     return end, characters
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def leave_out(data: Octets, spans: Counts, starts: Counts, stock: Counts) -> None:
     """Empty the pieces that `render` leaves out: administrative sections, headings over nothing, and `stock`.
 
-    stock: the pieces that are a publisher's stock sentence; they count for the length of a section.
+    An administrative heading's label start is the most characters that its section may have to be left out. stock: the
+    pieces that are a publisher's stock sentence; they count for the length of a section.
     """
     next_stock = 0
     for row in range(len(starts) - 1):
@@ -78,13 +93,15 @@ def leave_out(data: Octets, spans: Counts, starts: Counts, stock: Counts) -> Non
         while k < last:
             end = k + 1
             if spans[k, 0] == ADMINISTRATIVE:
-                spans[k, 0] = HEADING
+                cap = spans[k, 4]
+                spans[k, 0], spans[k, 4] = HEADING, 0
                 section_end, characters = _section_end(data, spans, k, last)
-                if characters <= MAX_SECTION_CHARACTERS:
+                if characters <= cap:
                     end = section_end
                     for j in range(k, end):
                         if spans[j, 0] != CAPTION:
-                            spans[j, 0] = HEADING if spans[j, 0] == ADMINISTRATIVE else spans[j, 0]
+                            if spans[j, 0] == ADMINISTRATIVE:
+                                spans[j, 0], spans[j, 4] = HEADING, 0
                             spans[j, 3] = spans[j, 2]
             k = end
         while next_stock < len(stock) and stock[next_stock] < last:

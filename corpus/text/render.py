@@ -3,72 +3,88 @@
 `clean`, the only one that is made of records (that of The Pile is made of the XML, `corpus.pile`):
 
     title                               as NLM writes it, brackets of translated titles included
-    LABEL: abstract part                the main abstract only; other languages and types stay in the record
+    LABEL: abstract part                the main abstract, of a citation without one an English other one
     ## Heading                          one # more than the number of enclosing sections
     paragraph                           so are quotes and display formulas; a blank line between all of these
     - list item                         items of one list on consecutive lines
-    Table 1. caption                    captions of figures, tables and boxes where they stood
+    2. list item                        its number or letter where it has one, or its list's type gives one
+       a. list item                     a list inside it below the beginning of its text
+    Figure 1. caption                   captions of figures, and boxes, behind the paragraph that cites them first;
+                                        where they stood in the XML when none does
+    Table 1. caption                    captions of tables, when asked for
     a | b | c                           rows of a table, when asked for: an empty cell stays empty, spans are not filled
 
-Left out: table footnotes, supplement captions, back matter, keywords, copyright lines, sections of the body about the
-paper's making (`corpus.text.boilerplate`), publishers' sentences about supplementary material where they are a whole
-paragraph, and headings over nothing. White space is one space within a line; letters are in Unicode
-NFC, which keeps ², µ and Greek apart; invisible soft hyphens and zero-width marks are removed, for they split words
-that no reader sees split.
+Left out: captions of tables unless asked for, table footnotes, supplement captions, back matter, keywords, copyright
+lines, sections of the body about the paper's making (`corpus.text.boilerplate`), publishers' sentences about
+supplementary material where they are a whole paragraph, and headings over nothing. White space is one space within a
+line; letters are in Unicode NFC and folded as `corpus.text.letters` says, which keeps ², ₂ and Greek apart.
 """
 
-import re
-import unicodedata
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Collection, Container, Iterator, Sequence
 
 from corpus.errors import UsageError
 from corpus.records import AbstractPart, Block, BlockKind, Float, Record
-from corpus.text.boilerplate import is_stock, left_out
+from corpus.text.abstracts import printed_parts
+from corpus.text.boilerplate import DEFAULT_KEPT, is_stock, left_out, part_cap
+from corpus.text.letters import tidy_letters
 
 # The profiles made from records, and the columns that each of them reads.
 RENDERED = {"clean": ("title", "vernacular_title", "abstracts", "body", "floats")}
 
-CAPTIONED = frozenset({"figure", "table", "box"})
+# The kinds of floats that the text has, by the option.
+CAPTIONED = {
+    "none": frozenset[str](),
+    "figures": frozenset({"figure", "box"}),
+    "captions": frozenset({"figure", "box", "table"}),
+    "tables": frozenset({"figure", "box", "table"}),
+}
+DEEPEST_LIST, WIDEST_MARK = 7, 8  # indentation goes no further, for one nested more deeply or with a longer mark
 NO_LABEL = frozenset({"", "UNLABELLED", "UNLABELED", "UNASSIGNED", "ABSTRACT"})
-INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
 _MAX_HEADING = 6
+_BULLET = len("- ")
 _DEEPEST = 1 << 30  # no section is nested as deeply
 
 
-def render(record: Record, profile: str = "clean", *, floats: str = "captions") -> str:
+def render(
+    record: Record, profile: str = "clean", *, floats: str = "figures", kept: Collection[str] = DEFAULT_KEPT
+) -> str:
     """Return a record as text without a trailing newline, "" for a record without any.
 
-    `floats` says what `clean` keeps of figures and tables: "none", "captions", or "tables" for captions and rows.
+    `floats` says what `clean` keeps of figures and tables: "none", "figures" for captions of figures, "captions" for
+    those of tables too, "tables" for their rows too; `kept` which of the optional kinds of sections
+    (`corpus.text.headings.OPTIONAL`) stay.
     Raises UsageError for a profile that does not exist.
     """
     if profile not in RENDERED:
         raise UsageError(f"profile {profile!r}: does not exist; choose one of {', '.join(RENDERED)}")
-    pieces = [_line(record.title or record.vernacular_title)]
-    pieces += [_abstract_part(part) for part in record.abstracts if part.type == "main"]
-    pieces += _body(record, floats)
+    pieces = [_line(record.title if tidy_letters(record.title) else record.vernacular_title)]
+    pieces += [_abstract_part(part, kept) for part in printed_parts(record.abstracts)]
+    pieces += _body(record, floats, kept)
     return "\n\n".join(piece for piece in pieces if piece)
 
 
-def _abstract_part(part: AbstractPart) -> str:
+def _abstract_part(part: AbstractPart, kept: Collection[str]) -> str:
     """Return one part as `LABEL: text`; NLM's stand-ins for "no label" are not printed."""
+    if (cap := part_cap(part.label, kept)) > 0 and len(part.text) <= cap:
+        return ""
     label, text = _line(part.label).rstrip(": "), plain_lines(part.text)
     if is_stock(text):
         return ""
     if not text or label.upper() in NO_LABEL:
         return text
-    return f"{label}: {text}"
+    return f"{label} {text}" if label[-1] in "?!" else f"{label}: {text}"
 
 
-def _body(record: Record, floats: str) -> Iterator[str]:
-    """Yield the pieces of the body with captions where they stood; those from outside it come last."""
+def _body(record: Record, floats: str, kept: Collection[str]) -> Iterator[str]:
+    """Yield the pieces of the body with captions among them; those from outside it that it does not cite come last."""
     captions: dict[int, list[str]] = {}
-    for item in record.floats if floats != "none" else ():
-        text = _float(item, rows=floats == "tables")
-        if item.kind in CAPTIONED and text:
-            inside = 0 <= item.position < len(record.body)
-            captions.setdefault(item.position if inside else len(record.body), []).append(text)
+    for item in record.floats:
+        text = _float(item, rows=floats == "tables") if item.kind in CAPTIONED[floats] else ""
+        if text:
+            place = item.cited if item.cited >= 0 else item.position
+            captions.setdefault(place if 0 <= place < len(record.body) else len(record.body), []).append(text)
     items: list[str] = []
-    for index, text in enumerate(_texts(record.body, captions)):
+    for index, text in enumerate(_texts(record.body, captions, kept)):
         listed = record.body[index].kind is BlockKind.LIST_ITEM
         if items and (not listed or index in captions):
             yield "\n".join(items)
@@ -82,13 +98,13 @@ def _body(record: Record, floats: str) -> Iterator[str]:
     yield from captions.get(len(record.body), ())
 
 
-def _texts(body: Sequence[Block], captions: Container[int]) -> list[str]:
+def _texts(body: Sequence[Block], captions: Container[int], kept: Collection[str]) -> list[str]:
     """Return the text of every block, "" for those of administrative sections and for headings over nothing.
 
     Headings are decided from the end on: by then it is known whether anything stands below them.
     """
-    gone = left_out(body)
-    texts = ["" if index in gone else _block(block) for index, block in enumerate(body)]
+    gone, indents = left_out(body, kept), _Indents()
+    texts = ["" if index in gone else _block(block, indents) for index, block in enumerate(body)]
     filled = -1  # headings down to this depth have something below them
     for index in range(len(body) - 1, -1, -1):
         block = body[index]
@@ -103,15 +119,37 @@ def _texts(body: Sequence[Block], captions: Container[int]) -> list[str]:
     return texts
 
 
-def _block(block: Block) -> str:
+class _Indents:
+    """How far the texts of the list items stand in that a nested list is in: by level, the last one's mark."""
+
+    def __init__(self) -> None:
+        self._widths: list[int] = []
+
+    def take(self, level: int, mark: str) -> str:
+        """Return the white space before an item with a mark, and remember the mark for the lists inside it."""
+        level = min(max(level, 0), DEEPEST_LIST)
+        self._widths = [*self._widths, *[_BULLET] * level][:level]
+        indent = " " * sum(self._widths)
+        self._widths.append(min(len(mark) + 1, WIDEST_MARK) if mark else _BULLET)
+        return indent
+
+
+def _block(block: Block, indents: _Indents) -> str:
     if block.kind is BlockKind.HEADING:
         text = _line(block.text)
         return f"{'#' * min(max(block.depth, 1) + 1, _MAX_HEADING)} {text}" if text else ""
     if block.kind is BlockKind.LIST_ITEM:
-        text = _line(block.text)
-        return f"- {text}" if text else ""
-    text = plain_lines(block.text)
+        return _item(block, indents)
+    text = plain_lines(block.text, markup=block.kind is not BlockKind.PREFORMAT)
     return "" if is_stock(text) else text
+
+
+def _item(block: Block, indents: _Indents) -> str:
+    text, mark = _line(block.text), _line(block.mark)
+    if not text:
+        return ""
+    own = f"{text} ".startswith(f"{mark} ")  # a label, or a number that somebody has written out
+    return indents.take(block.level, mark) + (text if mark and own else f"{mark or '-'} {text}")
 
 
 def _float(item: Float, *, rows: bool) -> str:
@@ -134,17 +172,12 @@ def _caption(item: Float) -> str:
 
 def _line(text: str) -> str:
     """Return text as one normalised line."""
-    return " ".join(_normalize(text).split())
+    return " ".join(tidy_letters(text).split())
 
 
-def plain_lines(text: str) -> str:
-    """Return text with every line in NFC, white space made plain and empty lines left out."""
+def plain_lines(text: str, *, markup: bool = True) -> str:
+    """Return text with tidy letters, white space made plain and empty lines left out."""
+    text = tidy_letters(text, markup=markup)
     if "\n" not in text:
-        return _line(text)
-    return "\n".join(filter(None, map(_line, text.split("\n"))))
-
-
-def _normalize(text: str) -> str:
-    if text.isascii():
-        return text
-    return unicodedata.normalize("NFC", INVISIBLE.sub("", text))
+        return " ".join(text.split())
+    return "\n".join(filter(None, (" ".join(line.split()) for line in text.split("\n"))))

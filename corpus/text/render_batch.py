@@ -8,6 +8,7 @@ others the two agree byte for byte, which a test shows. A paragraph that begins 
 """
 
 import unicodedata
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -16,12 +17,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpus.arrays.columns import among, equals, list_fields, list_places, list_rows, string_spans
+from corpus.arrays.columns import among, equals, list_fields, list_places, list_rows, numbers, string_spans
 from corpus.arrays.types import Mask, Octets
 from corpus.records import BlockKind
-from corpus.text.boilerplate import is_administrative, is_stock
+from corpus.text.abstracts import are_printed
+from corpus.text.boilerplate import DEFAULT_KEPT, cap_of, is_stock, part_cap
 from corpus.text.boilerplate_kernels import leave_out, stock_suspects
-from corpus.text.render import CAPTIONED, INVISIBLE, NO_LABEL, plain_lines
+from corpus.text.fold_kernels import fold_table, folded
+from corpus.text.letters import FOLDS
+from corpus.text.render import CAPTIONED, NO_LABEL, plain_lines
 from corpus.text.render_kernels import (
     ADMINISTRATIVE,
     CAPTION,
@@ -53,14 +57,19 @@ class RenderedTexts:
 
 
 def render_batch(
-    batch: pa.RecordBatch, *, floats: str, wanted: Mask | None = None, min_words: int = 0
+    batch: pa.RecordBatch,
+    *,
+    floats: str,
+    kept: Collection[str] = DEFAULT_KEPT,
+    wanted: Mask | None = None,
+    min_words: int = 0,
 ) -> RenderedTexts:
-    """Return the `clean` text of every record of a batch; floats: "captions" or "none".
+    """Return the `clean` text of every record of a batch; floats, kept: as of `render`, but not "tables".
 
     Records that are not wanted (bool[num_records]) are not read, and texts of fewer words are counted and left empty.
     """
     wanted = np.ones(batch.num_rows, np.bool_) if wanted is None else wanted
-    pieces = _pieces(batch, captions=floats == "captions")
+    pieces = _pieces(batch, kinds=CAPTIONED[floats], kept=frozenset(kept))
     plain, no_labels = _plain_points(), _no_labels()
     leave_out(pieces.data, pieces.spans, pieces.starts, _stock(pieces))
     texts = np.empty(bytes_for(pieces.data, pieces.spans), np.uint8)
@@ -97,8 +106,9 @@ class _Spans:
         if column.null_count:
             column = pc.fill_null(column, "")
         octets, bounds = string_spans(column)
-        self._buffers.append(octets[bounds[0] : bounds[-1]])
-        bounds = bounds.astype(np.int64) + (self._length - int(bounds[0]))
+        octets, bounds = folded(octets[bounds[0] : bounds[-1]], bounds.astype(np.int64) - int(bounds[0]), fold_table())
+        self._buffers.append(octets)
+        bounds = bounds + self._length
         self._length += len(self._buffers[-1])
         return bounds[:-1], bounds[1:]
 
@@ -106,8 +116,8 @@ class _Spans:
         return np.concatenate([np.zeros(0, np.uint8), *self._buffers])
 
 
-def _pieces(batch: pa.RecordBatch, *, captions: bool) -> _PieceTable:
-    """Return the pieces of all records, in the order in which their text holds them."""
+def _pieces(batch: pa.RecordBatch, *, kinds: frozenset[str], kept: frozenset[str]) -> _PieceTable:
+    """Return the pieces of all records, in the order in which their text holds them; kinds: of floats."""
     spans = _Spans()
     title = batch.column("title")
     starts, ends = spans.add(title)
@@ -115,11 +125,11 @@ def _pieces(batch: pa.RecordBatch, *, captions: bool) -> _PieceTable:
     own = ends > starts
     starts, ends = np.where(own, starts, other_starts), np.where(own, ends, other_ends)
     tables = [_table(starts, ends, record=np.arange(batch.num_rows), place=0, kind=TITLE)]
-    tables.append(_abstract_pieces(batch.column("abstracts"), spans))
-    body, lengths = _body_pieces(batch.column("body"), spans)
+    tables.append(_abstract_pieces(batch.column("abstracts"), spans, kept))
+    body, lengths = _body_pieces(batch.column("body"), spans, kept)
     tables.append(body)
-    if captions:
-        tables.append(_caption_pieces(batch.column("floats"), lengths, spans))
+    if kinds:
+        tables.append(_caption_pieces(batch.column("floats"), lengths, spans, kinds))
     table = np.concatenate(tables)
     # A caption stands before the block of its position: it sorts there by an odd and the block by an even number.
     table = table[np.lexsort((np.arange(len(table)), table["place"], table["record"]))]
@@ -152,15 +162,20 @@ def _table(
     return table
 
 
-def _abstract_pieces(column: pa.ListArray, spans: _Spans) -> np.ndarray:
+def _abstract_pieces(column: pa.ListArray, spans: _Spans, kept: frozenset[str]) -> np.ndarray:
     fields = list_fields(column)
     starts, ends = spans.add(fields["text"])
     label, label_end = spans.add(fields["label"])
     table = _table(starts, ends, record=list_rows(column), place=0, kind=PART, label=label, label_end=label_end)
-    return table[equals(fields["type"], "main")]
+    stays = are_printed(column)
+    capped = np.flatnonzero(caps := _caps(fields["label"], part_cap, kept))
+    if len(capped):
+        lengths = numbers(pc.utf8_length(fields["text"].take(pa.array(capped))))
+        stays[capped[lengths <= caps[capped]]] = False
+    return table[stays]
 
 
-def _body_pieces(column: pa.ListArray, spans: _Spans) -> tuple[np.ndarray, Counts]:
+def _body_pieces(column: pa.ListArray, spans: _Spans, kept: frozenset[str]) -> tuple[np.ndarray, Counts]:
     """Return the pieces of the bodies, and the number of blocks of each."""
     fields, rows = list_fields(column), list_rows(column)
     starts, ends = spans.add(fields["text"])
@@ -168,28 +183,34 @@ def _body_pieces(column: pa.ListArray, spans: _Spans) -> tuple[np.ndarray, Count
     for name, kind in _BLOCKS.items():
         kinds[equals(fields["kind"], name)] = kind
     headings = np.flatnonzero(kinds == HEADING)
-    kinds[headings[_administrative(fields["text"].take(pa.array(headings)))]] = ADMINISTRATIVE
+    caps = np.zeros(len(rows), np.int64)
+    caps[headings] = _caps(fields["text"].take(pa.array(headings)), cap_of, kept)
+    kinds[caps > 0] = ADMINISTRATIVE
     place = 2 * list_places(column) + 2
-    table = _table(starts, ends, record=rows, place=place, kind=kinds, depth=fields["depth"].to_numpy())
+    label, label_end = spans.add(fields["mark"])
+    depth = np.where(kinds == ITEM, fields["level"].to_numpy(), fields["depth"].to_numpy())
+    label = np.where(kinds == ADMINISTRATIVE, caps, label)
+    table = _table(starts, ends, record=rows, place=place, kind=kinds, depth=depth, label=label, label_end=label_end)
     return table, np.bincount(rows, minlength=len(column))
 
 
-def _administrative(headings: pa.Array) -> Mask:
-    """Say of each heading whether it is administrative; each distinct one is looked at once."""
+def _caps(headings: pa.Array, cap: Callable[[str, Collection[str]], int], kept: frozenset[str]) -> Counts:
+    """Return `cap_of` or `part_cap` of each heading or label; each distinct one is looked at once."""
     coded = headings.dictionary_encode()
-    distinct = np.array([is_administrative(text or "") for text in coded.dictionary.to_pylist()], np.bool_)
-    return distinct[coded.indices.fill_null(0).to_numpy()] if len(distinct) else np.zeros(len(headings), np.bool_)
+    distinct = np.array([cap(text or "", kept) for text in coded.dictionary.to_pylist()], np.int64)
+    return distinct[coded.indices.fill_null(0).to_numpy()] if len(distinct) else np.zeros(len(headings), np.int64)
 
 
-def _caption_pieces(column: pa.ListArray, lengths: Counts, spans: _Spans) -> np.ndarray:
+def _caption_pieces(column: pa.ListArray, lengths: Counts, spans: _Spans, kinds: frozenset[str]) -> np.ndarray:
     fields, rows = list_fields(column), list_rows(column)
     starts, ends = spans.add(fields["caption"])
     label, label_end = spans.add(fields["label"])
-    position = fields["position"].to_numpy()
+    cited = fields["cited"].to_numpy()
+    position = np.where(cited >= 0, cited, fields["position"].to_numpy())
     inside = (position >= 0) & (position < lengths[rows])
     place = 2 * np.where(inside, position, lengths[rows]) + 1
     table = _table(starts, ends, record=rows, place=place, kind=CAPTION, label=label, label_end=label_end)
-    return table[among(fields["kind"], sorted(CAPTIONED))]
+    return table[among(fields["kind"], sorted(kinds))]
 
 
 @cache
@@ -202,7 +223,7 @@ def _plain_points() -> Mask:
     for point in range(_PLAIN_POINTS):
         letter = chr(point)
         alone = unicodedata.category(letter)[0] not in "MC" and unicodedata.is_normalized("NFC", letter)
-        plain[point] = alone and not letter.isspace() and not INVISIBLE.match(letter) and not 0x1100 <= point < 0x1200
+        plain[point] = alone and not letter.isspace() and letter not in FOLDS and not 0x1100 <= point < 0x1200
     plain[[0x131, 0x17F]] = False  # capital letters of these are ASCII, where labels are compared
     plain[:128] = [letter in " \t\n\r" or letter.isprintable() for letter in map(chr, range(128))]
     return plain

@@ -16,6 +16,9 @@ pandoc is read through its document tree with title and abstract from the metada
 ran it" is its body alone, as its command line prints it unless asked. pubmed_parser gives all it has: paragraphs,
 captions, tables. `--articles N` takes a sample drawn with a fixed seed. `--pubmed` holds our titles and abstracts of
 all citations against an oracle on the standard library (`tests.support.pubmed_oracle`) and prints the counts by kind.
+`--folder DIR` reads, with our reader alone, every XML file below each folder of DIR that holds an `<article>`: sample
+files of other projects, say. A `<root>` around the article is taken for a set. *mended* are files that are no
+well-formed XML, read as lxml repairs them; *refused* give no record all the same. Both are printed with the reason.
 """
 
 import argparse
@@ -28,6 +31,8 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+
+from lxml import etree
 
 from tests.benchmarks import peers_jats, peers_pandoc
 from tests.support import pubmed_oracle
@@ -138,6 +143,60 @@ def measure_citations(data: Path) -> None:
     print(*lines, sep="\n")
 
 
+def measure_folder(folder: Path) -> None:
+    """Read the articles of each folder in a folder with our reader and print a line for each, then every fault."""
+    head = f"{'words':>10}{'not kept':>10}{'invented':>10}{'paragraphs':>12}{'faults':>8}"
+    print(f"{'':<28}{'files':>7}{'mended':>9}{'refused':>9}{head}")
+    lines: list[str] = []
+    for one in sorted(path for path in folder.iterdir() if path.is_dir()):
+        paths = [path for path in sorted(one.rglob("*")) if path.suffix in (".xml", ".nxml")]
+        found = [_judge_file(path) for path in paths if _ARTICLE.search(path.read_bytes())]
+        judged = [item for item, _ in found if item is not None]
+        words, kept = sum(item.score.words for item in judged), sum(item.score.kept for item in judged)
+        invented = sum(len(item.score.invented) for item in judged)
+        paragraphs = sum(item.score.paragraphs for item in judged)
+        places = sum(len(getattr(item.score, fault)) for item in judged for fault in _FAULTS[1:])
+        mended = sum(item is not None and bool(said) for item, said in found)
+        print(
+            f"{one.name:<28}{len(found):>7,}{mended:>9,}{len(found) - len(judged):>9,}{words:>10,}"
+            f"{words - kept:>10,}{invented:>10,}{paragraphs:>12,}{places:>8,}"
+        )
+        lines += [*(said for _, said in found if said), *list_faults(judged, _OURS)]
+    print(*lines, sep="\n")
+
+
+_OURS = "corpuscle"
+_ARTICLE = re.compile(rb"<article[\s>]")
+_WRAPPER = re.compile(rb"<(/?)root\b")
+
+
+def _judge_file(path: Path) -> tuple[Judged | None, str]:
+    """Return the score of our reader on a file, and why the file was mended or refused, "" if it was not."""
+    raw, said = _WRAPPER.sub(rb"<\1articles", path.read_bytes()), ""
+    try:
+        extract, source = peers_jats.read_ours(raw), read_source(raw)
+    except (ValueError, etree.XMLSyntaxError) as error:
+        said = f"{path}: {error}"
+        raw = _mended(raw)
+        try:
+            extract, source = peers_jats.read_ours(raw), read_source(raw)
+        except (ValueError, etree.XMLSyntaxError) as still:
+            return None, f"{said}; mended: {still}"
+    score = compare(source, text=extract.text(), body="\n".join(extract.body))
+    return Judged(reader=_OURS, article=str(path), score=score), said
+
+
+def _mended(raw: bytes) -> bytes:
+    """Return XML as lxml repairs it, each attribute once and none whose prefix is not declared."""
+    root = etree.fromstring(raw, etree.XMLParser(recover=True, huge_tree=True))
+    for element in root.iter("*"):
+        attributes = {name: value for name, value in element.items() if name[0] == "{" or ":" not in name}
+        element.attrib.clear()
+        for name, value in attributes.items():
+            element.set(name, value)
+    return etree.tostring(root, encoding="utf-8")
+
+
 def main() -> None:
     """Read the command line and measure."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -146,8 +205,11 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=1, help="articles read at the same time")
     parser.add_argument("--verbose", default="", metavar="READER", help="list every fault of one reader")
     parser.add_argument("--pubmed", action="store_true", help="citations instead of articles")
+    parser.add_argument("--folder", type=Path, help="a folder of folders with XML files, instead of the real articles")
     chosen = parser.parse_args()
-    if chosen.pubmed:
+    if chosen.folder:
+        measure_folder(chosen.folder)
+    elif chosen.pubmed:
         measure_citations(chosen.data)
     else:
         measure_articles(chosen.data, count=chosen.articles, processes=chosen.processes, verbose=chosen.verbose)

@@ -33,6 +33,7 @@ from corpus.ncbi.archives.article_store import (
 from corpus.stage.manifest import Part
 from corpus.stage.workspace import Receipt, Workspace
 from corpus.storage import parquet
+from corpus.storage.json_files import BadJsonError, build, parse_json
 from corpus.storage.schema import to_table
 
 
@@ -163,14 +164,25 @@ class ArticleBatch(Batch):
         offset = 0
         for position, slot in enumerate(self._slots):
             entry = self.journal.entries[position]
-            note, member = self.journal.read(position)
-            facts = json.loads(note)
-            if "drop" in facts:
-                drops[facts["drop"]] = drops.get(facts["drop"], 0) + 1
+            raw, member = self.journal.read(position)
+            note = self._read_note(raw, position)
+            if note.drop:
+                drops[note.drop] = drops.get(note.drop, 0) + 1
                 continue
-            rows.append(_row(slot, facts, member, offset))
+            rows.append(_row(slot, note, member, offset))
             offset += entry.payload_bytes
         return rows, drops
+
+    def _read_note(self, raw: bytes, position: int) -> "_ArticleNote":
+        """Return a note of the journal; raises CorruptError for one of another program or version."""
+        try:
+            note = build(_ArticleNote, parse_json(raw), optional=("drop", "etag", "md5", "xml_bytes"))
+            if not (note.drop or note.md5):
+                raise BadJsonError("neither a reason nor a hash")
+            return note
+        except BadJsonError as bad:
+            remedy = "remove that file, and the same command fetches what it held again"
+            raise CorruptError(f"{self.journal.path}: note {position}: {bad}; {remedy}") from bad
 
     def _write_shard(self, path: str, num_articles: int) -> Part:
         digest, size = hashlib.sha256(), 0
@@ -243,22 +255,32 @@ def _members(shard: str, rows: Sequence[IndexRow]) -> Iterator[tuple[IndexRow, b
             yield row, source.read(row.length)
 
 
-def _row(slot: Slot, facts: dict[str, Any], member: bytes, offset: int) -> IndexRow:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _ArticleNote:
+    """What the journal says of an article that arrived: why it is not stored, or what the index needs to know."""
+
+    drop: str = ""
+    etag: str = ""  # of the JSON
+    md5: str = ""  # of the XML, hexadecimal
+    xml_bytes: int = 0
+
+
+def _row(slot: Slot, note: _ArticleNote, member: bytes, offset: int) -> IndexRow:
     place: dict[str, Any] = {"offset": offset, "length": len(member), "shard": ""}
     if slot.detail is None:
         assert slot.old is not None
         return dataclasses.replace(slot.old, **place)
     detail = slot.detail
-    if facts["etag"] != detail.etag:
+    if note.etag != detail.etag:
         raw, _ = unpack_member(member, detail.name)
-        detail = read_detail(detail.pmcid, detail.version, facts["etag"], raw)
+        detail = read_detail(detail.pmcid, detail.version, note.etag, raw)
     return IndexRow(
         doc_id=detail.name,
         pmcid=detail.pmcid,
         version=detail.version,
         pmid=detail.pmid,
         doi=detail.doi,
-        md5=facts["md5"],
+        md5=note.md5,
         etag=detail.etag,
         license=detail.license,
         year=detail.year,
@@ -267,7 +289,7 @@ def _row(slot: Slot, facts: dict[str, Any], member: bytes, offset: int) -> Index
         is_ocr=detail.is_ocr,
         is_retracted=detail.is_retracted,
         vanished="",
-        xml_bytes=facts["xml_bytes"],
+        xml_bytes=note.xml_bytes,
         **place,
     )
 

@@ -75,9 +75,41 @@ def piece_rows(piece_index: str, first: int, last: int) -> list[IndexRow]:
     return [row for row in read_index(piece_index)[first:last] if not row.vanished]
 
 
+def piece_fingerprint(rows: Sequence[IndexRow]) -> str:
+    """Return the SHA-256 of what the index says of the articles of a piece."""
+    listing = "".join(f"{row.md5} {row.etag} {row.doc_id}\n" for row in rows if not row.vanished)
+    return hashlib.sha256(listing.encode()).hexdigest()
+
+
+def find_row(base: str, manifest: Manifest, document: str | None) -> tuple[IndexRow, str]:
+    """Return the index row of an article of a store and the path of its shard; the first one's without a document.
+
+    A document is a PMC id, with or without version; of several versions the newest is meant. Raises UsageError when
+    there is none, and for a mirror of PubMed, which has no index.
+    """
+    if manifest.stage != STAGE:
+        advice = "`corpuscle extract` makes records of it, and `inspect RECORDS --id pmid:1` finds one"
+        raise UsageError(f"{base}: a mirror of PubMed, which has no index of its records; {advice}")
+    found: list[IndexRow] = []
+    for index in manifest.paths(base, INDEX):
+        rows = read_index(index)
+        found += [row for row in rows if document is None or is_named(row.pmcid, row.version, document)]
+        if found and document is None:
+            break
+    if not found:
+        raise UsageError(f"{base}: holds no article {document!r}; give a PMC id as PMC123 or PMC123.1")
+    row = found[0] if document is None else max(found, key=lambda one: one.version)
+    return row, storage.join(base, "shards", row.shard)
+
+
+def is_named(pmcid: int, version: int, document: str) -> bool:
+    """Say whether a document id means this article: `pmc:PMC123.1`, `PMC123.1`, or `PMC123` of any version."""
+    name = document.removeprefix("pmc:").partition("#")[0].upper()
+    return name in (f"PMC{pmcid}", f"PMC{pmcid}.{version}")
+
+
 def _piece(base: str, index: str, rows: Sequence[IndexRow], first: int, number: int) -> ShardPiece:
     shard = rows[0].shard
-    listing = "".join(f"{row.md5} {row.etag} {row.doc_id}\n" for row in rows if not row.vanished)
     return ShardPiece(
         name=f"{shard.removesuffix('.tar.gz')}-{number:05d}",
         shard=storage.join(base, "shards", shard),
@@ -85,5 +117,5 @@ def _piece(base: str, index: str, rows: Sequence[IndexRow], first: int, number: 
         first=first,
         last=first + len(rows),
         bytes=sum(row.length for row in rows if not row.vanished),
-        fingerprint=hashlib.sha256(listing.encode()).hexdigest(),
+        fingerprint=piece_fingerprint(rows),
     )

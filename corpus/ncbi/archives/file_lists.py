@@ -67,11 +67,11 @@ def list_path(path: str) -> str | None:
 def list_for(path: str) -> FileList | None:
     """Return the list that goes with a file, None without one; raises CorruptError for one that cannot be read."""
     place = list_path(path)
-    return _read(place, storage.size(place)) if place else None
+    return _read(place, storage.version(place)) if place else None
 
 
 @lru_cache(maxsize=2)
-def _read(path: str, _size: int) -> FileList:
+def _read(path: str, _version: str) -> FileList:
     names: dict[str, int] = {"": 0}
     rows: list[tuple[int, int, int, bool]] = []
     try:

@@ -13,7 +13,9 @@ from corpus.ncbi.archives import gzip_stream
 
 PROLOG = rb"\s+|<!--.*?-->|<\?.*?\?>|<!DOCTYPE[^>\[]*(?:\[.*?\]\s*)?>"
 _ROOT = re.compile(
-    rb"(?:\xef\xbb\xbf)?(?:" + PROLOG + rb")*+<(Pubmed(?:Book)?ArticleSet|(?:pmc-)?article(?:set)?)[\s>]", re.DOTALL
+    rb"(?:\xef\xbb\xbf)?(?:" + PROLOG + rb")*+<(?:[\w.-]+:)?"
+    rb"(Pubmed(?:Book)?ArticleSet|MedlineCitationSet|(?:pmc-)?article(?:-?set|s)?|OAI-PMH)[\s>]",
+    re.DOTALL,
 )
 _HEAD = 1 << 16
 
@@ -48,7 +50,7 @@ def kind_of(head: bytes) -> FileKind | None:
     found = _ROOT.match(head[:_HEAD])
     if found is None:
         return None
-    return FileKind.PUBMED if found[1].startswith(b"Pubmed") else FileKind.JATS
+    return FileKind.PUBMED if found[1].startswith((b"Pubmed", b"Medline")) else FileKind.JATS
 
 
 def file_kind(path: str) -> FileKind | None:

@@ -4,6 +4,10 @@ Characters are those of the text of the XML without white space, markup removed 
 as `unread`; a reader moves them as it goes, from the account of what surrounds an element to the element's
 own, so that the sum of all accounts is the total at every moment. What stays `unread` at the end is a loss that
 nobody decided on: there is none in an article that is read as it should be.
+
+What a reader writes that the XML does not have (brackets of formulas, a colon behind a term, the address of a link) is
+counted beside the accounts in `written`, where they are `watched`, so that a test can hold every field of the record
+against its account: characters of the field = those of the account + those written.
 """
 
 from corpus.records import Account
@@ -25,11 +29,13 @@ DROPPED = {
     "citation_marks": "citation numbers with their brackets and lead-in",
     "duplicate_forms": "second and third forms of a formula or table, annotations of formulas",
     "index_terms": "terms and ids for machines",
+    "drawn_marks": "bullets of lists, colons of labels, the word Abstract above one, numbers of formulas in pictures",
     "journal_metadata": "ids, abbreviations and publishers of the journal",
     "note_marks": "marks that point to notes, arrows of links",
     "permissions": "copyright and licence statements",
     "processing_metadata": "what tools wrote about their own work",
     "references": "reference lists",
+    "struck_text": "text that was struck out",
     "tex_preamble": "TeX around a formula that is no formula",
     UNREAD: "nothing decided: report it",
 }
@@ -46,15 +52,20 @@ def solid(text: str) -> int:
 class Accounts:
     """The accounts of one article while it is read; `current` is the account of what surrounds the next element."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, *, watched: bool = False) -> None:
         self.counts = dict.fromkeys(_ORDER, 0)
         self.counts[UNREAD] = total
-        self.current = UNREAD
+        self.written = dict.fromkeys(_ORDER, 0)
+        self.current, self.watched = UNREAD, watched
 
     def move(self, name: str, characters: int) -> None:
         """Move characters from the current account to another."""
         self.counts[self.current] -= characters
         self.counts[name] += characters
+
+    def write(self, characters: int) -> None:
+        """Count characters that the current account's field has beyond those of the XML, below 0: has fewer."""
+        self.written[self.current] += characters
 
     def enter(self, name: str, characters: int) -> str:
         """Make another account the current one and give it what it surrounds; return the outer one, for `leave`."""

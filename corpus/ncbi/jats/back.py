@@ -5,7 +5,7 @@ The article's `Reader` and its element come in, `BackPart`s go out, in document 
 
 from corpus.ncbi.jats.accounts import UNREAD
 from corpus.ncbi.jats.rules import Reader
-from corpus.records import BackPart, BlockKind
+from corpus.records import BackPart
 
 _KINDS = {"app": "appendix", "sec": "section", "fn": "footnote"}
 
@@ -14,8 +14,9 @@ def read_back(reader: Reader, article: int) -> tuple[BackPart, ...]:
     """Return the back matter, after the footnotes of the body and the notes of the front."""
     doc, parts = reader.doc, reader.notes
     front, back = doc.find(article, "front"), doc.find(article, "back")
-    notes = doc.find_all(front, "notes") if front >= 0 else []
-    for child in notes:
+    for child in doc.children(front):
+        if doc.tag_names[child] in ("article-meta", "journal-meta"):
+            continue
         outer, reader.accounts.current = reader.accounts.current, "article_metadata"
         inner = reader.enter(child, "back")
         parts += _parts(reader, child)
@@ -37,7 +38,7 @@ def _parts_of_all(reader: Reader, element: int) -> list[BackPart]:
 
 
 def _parts(reader: Reader, element: int) -> list[BackPart]:
-    doc, name = reader.doc, reader.doc.tag_names[element]
+    name = reader.doc.tag_names[element]
     if name == "ref-list":
         reader.assign(element, "references")
         return []
@@ -47,13 +48,6 @@ def _parts(reader: Reader, element: int) -> list[BackPart]:
     if name == "fn-group":
         reader.footnotes(element)
         return reader.notes
-    title = ""
-    lines: list[str] = []
-    titled = doc.find(element, "title") >= 0
-    for block in reader.capture(element):
-        if not title and not lines and block.kind is BlockKind.HEADING and titled:
-            title = block.text
-        else:
-            lines.append(block.text)
-    own = BackPart(kind=_KINDS.get(name, name), title=title, text="\n".join(lines))
-    return ([own] if title or lines else []) + reader.notes
+    if name == "sec" and reader.file_away(element):
+        return reader.notes
+    return reader.back_part(element, _KINDS.get(name, name)) + reader.notes

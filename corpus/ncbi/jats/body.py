@@ -6,10 +6,14 @@ around a list becomes three kinds of blocks in their order, nothing twice and no
 supplements leave the text without splitting it and remember where they stood (`corpus.ncbi.jats.rules`).
 """
 
-from corpus.ncbi.jats.accounts import Accounts
+import re
+from typing import Any
+
+from corpus.ncbi.jats.accounts import UNREAD, Accounts, solid
 from corpus.ncbi.jats.citations import GONE
-from corpus.ncbi.jats.inline import InlineReader
+from corpus.ncbi.jats.inline import InlineReader, Rules
 from corpus.ncbi.jats.lines import decide, finish
+from corpus.ncbi.jats.lists import ListNumbers, bullets, is_bullet
 from corpus.ncbi.markup.document import Markup
 from corpus.records import BackPart, Block, BlockKind, Float
 
@@ -17,42 +21,63 @@ from corpus.records import BackPart, Block, BlockKind, Float
 _SECTIONS = frozenset(
     ["sec", "app", "ack", "boxed-text", "caption", "notes", "glossary", "abstract", "trans-abstract", "bio", "body"]
 )
+# White space of layout: behind a bracket that opens and before one that closes, if there is something in it, and before
+# a comma or the full stop of a sentence.
+_LAYOUT = re.compile(
+    r"(?<=[(\[]) (?![)\]\s])|(?<=[^\s(\[,;]) (?=[)\]](?:[\s.,;:)\]]|$))|(?<=[\w)\]]) (?=,\s|\.(?:\s[A-Z]|$))"
+)
+_MAY_BE_LAYOUT = ("( ", " )", "[ ", " ]", " ,", " .")
+_TYPED_BULLETS = frozenset("•▪●■◦‣⁃")
 
 
 class BodyReader(InlineReader):
-    """The walk over one article without its floats; `blocks`, `floats` and `notes` are its results."""
+    """The walk over one article without its floats; `blocks`, `floats` and `notes` are its results.
+
+    `floats` come with their elements; `paragraphs` are those of the body, `num_blocks` says how many blocks stand
+    before each.
+    """
 
     def __init__(self, doc: Markup, accounts: Accounts) -> None:
         super().__init__(doc, accounts)
         self.blocks: list[Block] = []
-        self.floats: list[Float] = []
+        self.floats: list[tuple[int, Float]] = []
         self.notes: list[BackPart] = []
+        self.keywords: list[str] = []  # that stand in the text
+        self.unknown: set[str] = set()  # names of elements of the text that JATS does not have
+        self.paragraphs: list[int] = []  # two lists of numbers: a list of pairs wakes the garbage collector
+        self.num_blocks: list[int] = []
+        self.inside_float: Any = None  # the reader of the float around what is being read
         self.ocr = False
         self.in_body = False
         self._depth = 0
         self._kind = BlockKind.PARAGRAPH
-        self._label = ""
+        self._label, self._mark, self._is_mark = "", "", False  # what labels the next block, and whether as an item's
+        self._level, self._numbers = -1, ListNumbers("")
+        self._last_numbers: dict[str, int] = {}  # of the lists that have an id
 
-    def read(self, element: int) -> None:
-        """Read the content of a container and close its last block."""
-        self._content(element)
+    def read(self, element: int, rules: Rules | None = None) -> None:
+        """Read the content of a container and close its last block; `rules` hold for its children, if given."""
+        self._content(element, rules)
         if self._buffer:
             self._close()
         if self._label:
             self._close_label()
 
-    def capture(self, element: int) -> list[Block]:
+    def capture(self, element: int, rules: Rules | None = None) -> list[Block]:
         """Return the blocks of an element's content, apart from the running text."""
         blocks, buffer, depth = self.blocks, self._buffer, self._depth
         kind, label, in_body = self._kind, self._label, self.in_body
+        mark, is_mark, level = self._mark, self._is_mark, self._level
         self.blocks, self._buffer, self._depth = [], [], 0
         self._kind, self._label, self.in_body = BlockKind.PARAGRAPH, "", False
+        self._mark, self._is_mark, self._level = "", False, -1
         try:
-            self.read(element)
+            self.read(element, rules)
             return self.blocks
         finally:
             self.blocks, self._buffer, self._depth = blocks, buffer, depth
             self._kind, self._label, self.in_body = kind, label, in_body
+            self._mark, self._is_mark, self._level = mark, is_mark, level
 
     def lines(self, element: int) -> list[str]:
         """Return the texts of an element's blocks."""
@@ -93,18 +118,35 @@ class BodyReader(InlineReader):
             self._put(text, kind)
 
     def _put(self, text: str, kind: BlockKind | None) -> None:
+        """Add a text as a block, without layout at its punctuation; a paragraph with a bullet typed in is an item."""
+        for gap in _MAY_BE_LAYOUT:
+            if gap in text:
+                text = _LAYOUT.sub("", text)
+                break
+        if text[0] in _TYPED_BULLETS and text[1:2] == " " and not kind and not self.in_cell:
+            kind = BlockKind.LIST_ITEM
         self._add(text, kind or self._kind)
         if self._kind is BlockKind.LIST_ITEM:
             self._kind = BlockKind.PARAGRAPH  # what follows within the item
 
     def _add(self, text: str, kind: BlockKind) -> None:
-        if self._label:
-            text, self._label = f"{self._label} {text}", ""
-        self.blocks.append(Block(kind=kind, depth=self._depth, text=text))
+        label, self._label = self._label, ""
+        if label:
+            text = f"{label} {text}"
+        if kind is not BlockKind.LIST_ITEM:
+            self.blocks.append(Block(kind=kind, depth=self._depth, text=text))
+            return
+        mark = label if self._is_mark else self._mark
+        if not mark and text[1:2] == " " and is_bullet(text[0]):  # typed into the text
+            text = text[2:].lstrip()
+            self.accounts.move("drawn_marks", 1)
+        self.blocks.append(Block(kind=kind, depth=self._depth, text=text, mark=mark, level=max(self._level, 0)))
+        self._mark, self._is_mark = "", False
 
     def _close_label(self) -> None:
         """Keep a label that no text came after."""
         label, self._label = self._label, ""
+        self._mark, self._is_mark = label if self._is_mark else self._mark, False
         self._add(label, self._kind)
 
     # Blocks
@@ -112,6 +154,9 @@ class BodyReader(InlineReader):
     def _paragraph(self, element: int, kind: BlockKind | None = None) -> None:
         if self._buffer:
             self._close()
+        if self.in_body:
+            self.paragraphs.append(element)
+            self.num_blocks.append(len(self.blocks))
         if self.doc.nexts[element] > element + 1:
             self._content(element)
             if self._buffer:
@@ -123,15 +168,6 @@ class BodyReader(InlineReader):
         parent = self.doc.parents[element]
         self._paragraph(element, BlockKind.HEADING if parent >= 0 and self.doc.tag_names[parent] in _SECTIONS else None)
 
-    def _section(self, element: int) -> None:
-        if self._buffer:
-            self._close()
-        if self._label:
-            self._close_label()
-        self._depth += 1
-        self.read(element)
-        self._depth -= 1
-
     def _container(self, element: int) -> None:
         self._close()
         self.read(element)
@@ -142,8 +178,28 @@ class BodyReader(InlineReader):
         self.read(element)
         self._kind = BlockKind.PARAGRAPH if outer is BlockKind.LIST_ITEM else outer
 
+    def _list(self, element: int) -> None:
+        """Read a list whose items are numbered as its type says, unless they have labels."""
+        self._close()
+        attributes, outer = self.doc.attributes(element), self._numbers
+        start = self._last_numbers.get(attributes.get("continued-from", ""), 0)
+        kind, prefix = attributes.get("list-type", ""), attributes.get("prefix-word", "")
+        self._numbers = numbers = ListNumbers(kind, prefix=prefix, start=start)
+        labels = [self.doc.find(item, "label") for item in self.doc.children(element)]
+        texts = [text for label in labels if label >= 0 and (text := self.doc.own_text(label).strip())]
+        numbers.bullets, numbers.labelled = bullets(texts), bool(texts)
+        self._level += 1
+        self.read(element)
+        self._level -= 1
+        self._numbers = outer
+        if name := attributes.get("id"):
+            self._last_numbers[name] = numbers.last
+
     def _list_item(self, element: int) -> None:
+        self._close()
+        self._mark, self._is_mark = self._numbers.take(), False
         self._of_kind(element, BlockKind.LIST_ITEM)
+        self._mark, self._is_mark = "", False
 
     def _quote(self, element: int) -> None:
         self._of_kind(element, BlockKind.QUOTE)
@@ -160,35 +216,66 @@ class BodyReader(InlineReader):
         self._close()
         outer, self._label = self._label, ""
         self._content(element)
-        if any(piece.strip() for piece in self._buffer) and self._label:
+        if not any(piece.strip() for piece in self._buffer):
+            self._buffer.append(self._mark_of_picture(element))
+        if self._label and any(piece.strip() for piece in self._buffer):
             self._buffer.append(f" {self._label}")
+        elif self._label:  # of a picture
+            self.accounts.move("drawn_marks", solid(self._label))
         self._label = outer
         self._close(BlockKind.FORMULA)
 
     # What labels the next block
 
     def _read_label(self, element: int) -> None:
+        parent = self.doc.parents[element]
+        in_item = self._level >= 0 and parent >= 0 and self.doc.tag_names[parent] == "list-item"
+        if in_item and self.doc.own_text(element).strip() in self._numbers.bullets:
+            self.assign(element, "drawn_marks")
+            return
         self._label = " ".join(filter(None, [self._label, self.line(element)]))
+        self._is_mark = self._is_mark or (in_item and bool(self._label))
 
     def _term(self, element: int) -> None:
         text = self.line(element)
         if text:
+            before = solid(self._label) + solid(text)
             self._label = ", ".join(filter(None, [self._label.rstrip(":"), text])).rstrip(":") + ":"
+            self.accounts.write(solid(self._label) - before)
 
     # Floats and notes
 
     def _footnote(self, element: int) -> None:
         self._note(element, "")
 
-    def _note(self, element: int, title: str) -> None:
+    def _note(self, element: int, title: str) -> bool:
+        """Take a note, if it says anything, and say whether it does."""
         outer = self.enter(element, "back")
         text = "\n".join(self.lines(element))
         if text:
             self.notes.append(BackPart(kind="footnote", title=title, text=text))
+            self.accounts.write(solid(title))
         self.accounts.leave(outer)
+        return bool(text)
 
     def footnotes(self, element: int) -> None:
-        """Take the notes of a group, each under the group's title."""
-        title = self.line(self.doc.find(element, "title"))
-        for note in self.doc.descendants(element, "fn"):
-            self._note(note, title)
+        """Take the notes of a group, each under the group's title; what stands beside them is a note too."""
+        self._notes_of(element, "")
+
+    def _notes_of(self, group: int, outer_title: str) -> int:
+        """Take the notes of a group, which may stand in another, and return how many they are."""
+        doc, outer, count = self.doc, self.enter(group, "back"), 0
+        heading, children = doc.find(group, "title"), doc.children(group)
+        own = self.line(heading)
+        for child in children:
+            if doc.tag_names[child] == "fn-group":
+                count += self._notes_of(child, own or outer_title)
+            elif child != heading:
+                count += self._note(child, own or outer_title)
+        if count and own:
+            self.accounts.write(-solid(own))  # it was written once for each
+        elif own:
+            self.notes.append(BackPart(kind="footnote", title=own))
+        self.accounts.move(UNREAD, doc.solid(group) - sum(map(doc.solid, children)))
+        self.accounts.leave(outer)
+        return count

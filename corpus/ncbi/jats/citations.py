@@ -4,63 +4,54 @@ While an article is read, each citation by number stands between two control cha
 turns such a raw line into a clean one. The rule:
 
 - author-year citations ("Smith et al., 2018", "(2018)") are words of the sentence and stay;
-- numbers in brackets go with the brackets and the lead-in: "as shown [1,2–4]." and "(see refs. 5 and 6)";
-  they stay where the sentence needs them: after a preposition, "as described in [5]";
+- numbers go with their brackets, lead-in and pages: "as shown [1,2–4].", "(see refs. 5 and 6)", "[5(p12)]", and so does
+  the part of a bracket that says no more: "(Figure 1; see [5])";
 - raised numbers go, with the commas between them, and never glue: "therapy<sup>12</sup>the" gets a space;
-- bare numbers go where they touch a word or the full stop before them (a raised number that lost its markup), and stay
-  where they stand alone: "see ref. 5".
+- bare numbers go, too: "Smith et al. 5 found"; letters in their place ("A") only in brackets or raised;
+- all stay where the sentence needs them, behind a preposition, "ref." or "and", or as its subject: "as described in [5]
+  and [6]", "see ref. 5", "Later, [7] showed". Raised ones then stand in brackets.
 """
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
-OPEN, CLOSE, GONE = "\x01", "\x02", "\x03"  # around a number to decide on; in place of a removed citation
-_ALONE_GONE = "\x10"  # in place of a removed citation and its closing bracket
-_OPENINGS = tuple(bracket + space + _ALONE_GONE for space in ("", " ") for bracket in "[(")
+from corpus.ncbi.jats import citation_words as words
+from corpus.ncbi.jats.citation_words import CLOSE, GONE, OPEN, SEPARATORS
 
-_NUMBER = r"\d{1,3}[a-z]?"
-_SEPARATORS = r"\s,;:.–—‒‐‑−\-\[\]()"
-_NUMBERS = re.compile(rf"[\[(]?\s*{_NUMBER}(?:[{_SEPARATORS}]+{_NUMBER})*[{_SEPARATORS}]*")
+__all__ = ["CLOSE", "GONE", "OPEN", "lower_needed", "mark", "num_marks", "tidy", "without_numbers"]
+
+_OPENED = tuple(bracket + space + GONE for space in ("", " ") for bracket in "[(")
 _BRACKETS = str.maketrans("", "", "[]()")
-_ITEM = re.compile(f"{OPEN}[^{CLOSE}]*{CLOSE}|{GONE}")
-_RAISED_FILLER = re.compile(rf"(?:[{_SEPARATORS}*†]|{_NUMBER})*")
-_FILLER = re.compile(
-    rf"(?:[{_SEPARATORS}&/*†]+|\b(?:and|to|e\.g|i\.e|see|also|cf|eg|refs?|references?|citations?|for|an?|reviews?|"
-    rf"reviewed|in|examples?|therein)\b|\b(?-i:{_NUMBER})\b)*",
-    re.IGNORECASE,
-)
-# What a sentence cannot leave without the number behind it.
-_NEEDING = frozenset(
-    {
-        *("in", "by", "from", "of", "with", "to", "see", "on", "per", "than"),
-        *("ref", "refs", "ref.", "refs.", "reference", "references"),
-    }
-)
-_PLAIN_FILLER = re.compile(rf"[{_SEPARATORS}]*")
+_RAISING = str.maketrans("", "", "\x04\x05")
+_MARKS = str.maketrans("", "", OPEN + CLOSE)
+_ITEM = re.compile(words.ITEM)
+_LEFT_WORDS = (*words.LEFT_OVER, "e.g", "cf")
 _COMMAS, _STOPS = (",", ";"), (",", ";", ".", ")", "]")
-# A pair of brackets, with whole pairs inside it; then one without.
+_AFTER_WORD = (*_STOPS, ":", "!", "?", "}")
+# A pair of brackets, with whole pairs inside it; then one without; then numbers without brackets.
 _TEXT = r"[^()\[\]]*"
-_INNER = rf"(?:\({_TEXT}\)|\[{_TEXT}\])"
-_OUTER_PAIR = re.compile(rf"\({_TEXT}(?:{_INNER}{_TEXT})*\)|\[{_TEXT}(?:{_INNER}{_TEXT})*\]")
-_PAIR = re.compile(_INNER)
-_RUN = re.compile(rf"(?:{OPEN}[^{CLOSE}]*{CLOSE})(?:\s?[,;–—‒‐‑−-]?\s?{OPEN}[^{CLOSE}]*{CLOSE})*")
-# Patterns begin with the control character, for that is found fastest; the bracket before it is looked at afterwards.
+_INNER = rf"\({_TEXT}\)|\[{_TEXT}\]"
+_OUTER = rf"\({_TEXT}(?:(?:{_INNER}){_TEXT})*\)|\[{_TEXT}(?:(?:{_INNER}){_TEXT})*\]"
 _MARKED = rf"{OPEN}[^{CLOSE}]*{CLOSE}"
+_RUN = rf"{_MARKED}(?:\s?[,;{words.DASHES}]?\s?{_MARKED})*(?:[{words.DASHES}]\d{{1,3}}\b)?"
+_PASSES = tuple(re.compile(f"{pair}{_RUN}|{GONE}") for pair in (f"{_OUTER}|", f"{_INNER}|", ""))
+# Patterns begin with the control character, for that is found fastest; the bracket before it is looked at afterwards.
 _ALONE = re.compile(
-    rf"{OPEN}(?:(?<=[\[(]{OPEN})|(?<=[\[(] {OPEN}))[^{CLOSE}]*{CLOSE}(?:[{_SEPARATORS[:-4]}]*{_MARKED})*\s?[\])]"
+    rf"{OPEN}(?:(?<=[\[(]{OPEN})|(?<=[\[(] {OPEN}))[^{CLOSE}]*{CLOSE}(?:[{SEPARATORS[:-4]}]*{_MARKED})*\s?[\])]"
 )
-_CLOSED = re.compile(rf"{GONE}[^\[\](){GONE}]*[\])]")
+_MOST_SEE = 8
 _INSIDE = re.compile(rf"[\[(][^\[\]()]*{GONE}[^\[\]()]*[\])]")
-_CHAIN = re.compile(rf"{GONE}(?:[\s,;–—‒‐‑−-]*(?:{_ITEM.pattern}))+")
+_CHAIN = re.compile(rf"{GONE}(?:{words.JOINT}(?:{words.ITEM}))+")
 
 
 @lru_cache(maxsize=1 << 14)
 def mark(text: str) -> str | None:
-    """Return a citation by number ("5", "[5]", "3–7,9") as it travels to `tidy`, None for words or a year.
+    """Return a citation by number ("5", "[5]", "3–7,9", "S5") as it travels to `tidy`, None for words or a year.
 
     Brackets of its own stand outside the marks.
     """
-    if not _NUMBERS.fullmatch(text):
+    if not words.NUMBERS.fullmatch(text):
         return None
     bare = text.translate(_BRACKETS).strip()
     if text[0] in "[(" and text[-1] in "])":
@@ -76,89 +67,220 @@ def num_marks(raw: str) -> int:
 def without_numbers(raised: str) -> str:
     """Return what is left of a raised run when its citations go; "" when nothing but separators and numbers is."""
     rest = _ITEM.sub("", raised)
-    return "" if _RAISED_FILLER.fullmatch(rest) else rest.strip(" ,;–-")
+    return "" if words.RAISED_FILLER.fullmatch(rest) else rest.strip(" ,;–-")
 
 
-def tidy(line: str) -> str:
-    """Return a raw line, white space collapsed, with its citations decided."""
-    if OPEN not in line and GONE not in line:
-        return line
+def lower_needed(line: str) -> tuple[str, int]:
+    """Return a raw line with raised citations that its sentence needs set on the line, and how many brackets came in.
+
+    They get brackets, "in<sup>5</sup>" is "in [5]", but not behind "ref."; a full stop between moves behind them.
+    """
+    if OPEN + "\x04" in line:
+        line = words.RAISED_INSIDE.sub("\x04\x01\\1\x02\x05", line)
+    pieces: list[str] = []
+    pos = brackets = 0
+    for found in words.RAISED_NEEDED.finditer(line):
+        numbers = found[0].translate(_RAISING).strip()
+        if OPEN not in numbers:
+            continue
+        before = line[pos : found.start()].rstrip()
+        stop = "." if before.lower().endswith("by.") else ""
+        pieces.append(before.removesuffix(stop) if stop else before)
+        if before.rstrip(".").lower().endswith(("ref", "refs", "reference", "references")) or numbers[0] in "[(":
+            pieces.append(f" {numbers}{stop}")
+        else:
+            pieces.append(f" [{numbers}]{stop}")
+            brackets += 2
+        pos = found.end()
+        if line[pos : pos + 1].isalnum():
+            pieces.append(" ")
+    return ("".join([*pieces, line[pos:]]), brackets) if pos else (line, 0)
+
+
+def tidy(line: str) -> tuple[str, int]:
+    """Return a raw line, white space collapsed, with its citations decided, and how many solid characters went."""
     # Most citations stand alone in their brackets; a line with others is read from the start, outer brackets first.
+    pieces, lost = _pieces_alone(line) if OPEN in line else (line.split(GONE), 0)
+    if pieces and not (any(map(_may_close, pieces[1:])) and _INSIDE.search(GONE.join(pieces))):
+        if len(pieces) > 2:
+            lost += _drop_joints(pieces)
+        text, more = _close_gaps(pieces)
+        return text.strip(), lost + more
     text = line
-    if OPEN in line:
-        text = _ALONE.sub(_decide_alone, line)
-        for opening in _OPENINGS:
-            if _ALONE_GONE not in text:
-                break
-            text = text.replace(opening, GONE)
-    if OPEN in text or (_CLOSED.search(text) and _INSIDE.search(text)):
-        text = _decide_nested(line)
-    return _close_gaps(_CHAIN.sub(GONE, text)).strip()
+    for pattern in _PASSES:
+        text = _CHAIN.sub(GONE, pattern.sub(_LineDecisions().decide, text))
+        if OPEN not in text and not any(opening in text for opening in _OPENED):
+            break
+    text = _close_gaps(_CHAIN.sub(GONE, text).split(GONE))[0].strip()
+    return text, len(line) - line.count(" ") - num_marks(line) - len(text) + text.count(" ")
 
 
-def _decide_alone(match: re.Match[str]) -> str:
-    """Return a mark for citations in brackets of their own, and the whole as it is where the sentence needs them."""
-    opening = match.start() - 1
-    if match.string[opening] == " ":
-        opening -= 1
-    return match[0] if _is_needed(match.string, opening) else _ALONE_GONE
+def _pieces_alone(line: str) -> tuple[list[str], int]:
+    """Return what stands around the citations that go, and how many solid characters these have.
+
+    There are no pieces if one of them stays, or is not alone in its brackets.
+    """
+    pieces: list[str] = []
+    pos = lost = 0
+    for found in _ALONE.finditer(line):
+        opening = found.start() - 1
+        if line[opening] == " ":
+            opening -= 1
+        end = found.end()
+        if _is_needed(line, opening, end):
+            return [], 0
+        pieces.append(line[pos:opening])
+        cited, pos = line[opening:end], end
+        lost += len(cited) - cited.count(" ") - num_marks(cited)
+    pieces.append(line[pos:])
+    text = GONE.join(pieces)
+    if OPEN in text:
+        return [], 0
+    return text.split(GONE) if GONE in line else pieces, lost
 
 
-def _is_needed(line: str, start: int) -> bool:
-    """Say whether the words before a citation cannot do without it: "as described in [5]", "([5]"."""
-    words = line[start - 16 if start > 16 else 0 : start].split()
-    if not words:
-        return False
-    word = words[-1]
-    return word[-1] in "([" or word.lstrip("([").lower() in _NEEDING
+def _drop_joints(pieces: list[str]) -> int:
+    """Leave out the pieces that join two citations to one, and return how many solid characters they have."""
+    joints = [piece for piece in pieces[1:-1] if words.JOINED.fullmatch(piece)]
+    if joints:
+        pieces[1:-1] = [piece for piece in pieces[1:-1] if not words.JOINED.fullmatch(piece)]
+    return sum(len(piece) - piece.count(" ") for piece in joints)
 
 
-def _decide_nested(line: str) -> str:
-    text = _OUTER_PAIR.sub(_decide_pair, line)
-    if OPEN in text or f"({GONE}" in text:
-        text = _CHAIN.sub(GONE, _PAIR.sub(_decide_pair, text))
-        text = _RUN.sub(_decide_run, text)
-    return text
+def _may_close(piece: str) -> bool:
+    """Say whether the first bracket in a text closes."""
+    for bracket in ")]":
+        place = piece.find(bracket)
+        if place >= 0 and piece.find("(", 0, place) < 0 and piece.find("[", 0, place) < 0:
+            return True
+    return False
 
 
-def _decide_pair(match: re.Match[str]) -> str:
-    """Return GONE for brackets around citations and nothing else, unless the sentence needs them."""
-    pair = match[0]
-    if OPEN not in pair and GONE not in pair:
-        return pair
-    rest = _ITEM.sub(" ", pair)
-    if not _PLAIN_FILLER.fullmatch(rest) and not _FILLER.fullmatch(rest):
-        return pair
-    if GONE not in pair and _is_needed(match.string, match.start()):
-        return pair.replace(OPEN, "").replace(CLOSE, "")
-    return GONE
-
-
-def _decide_run(match: re.Match[str]) -> str:
-    before = match.string[match.start() - 1 : match.start()]
-    touches = (
-        match.string[match.end() : match.end() + 1].isalpha()
-        or before.isalnum()
-        or before in (".", ",", ";", ":", ")", "]", "”", "’", '"', "'", "%", "?", "!", GONE)
+def _is_needed(line: str, start: int, end: int, *, bare: bool = False) -> bool:
+    """Say whether the words around a citation cannot do without it: "as described in [5]"."""
+    before = line[start - 16 if start > 16 else 0 : start].split()
+    if before:
+        word = before[-1].lstrip("([")
+        if word[-1:] not in words.CLAUSE_ENDS and word not in words.TELLING and word.lower() not in words.CLAUSE_WORDS:
+            return False  # nearly all
+        if word in words.LEAD_INS and words.STOP.match(line, end):
+            return False
+        if word in words.NEEDING or (bare and word in words.NUMBERED):
+            return _has_need(line, start, end, word)
+        if word in words.NEEDING_FIRST:
+            return words.SENTENCE_START.search(line, max(start - 16, 0), start) is not None
+        if word.endswith(",") and word[:-1] in words.BEFORE_COMMA:
+            return True
+        if word in words.PHRASE_ENDS and words.NEEDING_PHRASE.search(line, max(start - 32, 0), start) is not None:
+            return words.STOP.match(line, end) is None or not word.endswith("y")
+        if word[-1:] not in words.CLAUSE_ENDS and word.lower() not in words.CLAUSE_WORDS:  # nearly all
+            return False
+    return words.SUBJECT.match(line, end) is not None and (
+        words.BEFORE_SUBJECT.search(line[max(start - 60, 0) : start]) is not None
     )
-    return GONE if before and touches else match[0].replace(OPEN, "").replace(CLOSE, "")
 
 
-def _close_gaps(text: str) -> str:
-    """Return the text with every removed citation closed up: a space between words, nothing before punctuation."""
-    line, *rest = text.split(GONE)
-    for piece in rest:
+def _has_need(line: str, start: int, end: int, word: str) -> bool:
+    """Say of a citation behind a word that needs one whether it does so here."""
+    if word in words.JOINING:
+        return words.STOP.match(line, end) is not None or words.SUBJECT.match(line, end) is not None
+    if word == "with" and words.WITHOUT.match(line, end):
+        return False
+    return words.NOT_NEEDED.search(line, max(start - 32, 0), start) is None
+
+
+class _LineDecisions:
+    """The decisions of one line from left to right: citations that are joined by "and" share theirs."""
+
+    def __init__(self) -> None:
+        self._end, self._kept = -1, False
+
+    def decide(self, match: re.Match[str]) -> str:
+        """Return GONE for a citation that goes; brackets that hold more without the parts that are citations."""
+        piece = match[0]
+        if OPEN not in piece and GONE not in piece:
+            return piece
+        bare = piece[0] == OPEN
+        if not bare and piece != GONE and not _is_filler(piece):
+            return _without_parts(piece)
+        if self._end >= 0 and words.JOINED.fullmatch(match.string, self._end, match.start()):
+            kept = self._kept
+        else:
+            kept = GONE not in piece and _is_needed(match.string, match.start(), match.end(), bare=bare)
+        kept = kept or (bare and (match.start() == 0 or not piece[1].isdigit()))
+        self._end, self._kept = match.end(), kept
+        return piece.translate(_MARKS) if kept and GONE not in piece else GONE
+
+
+def _is_filler(piece: str) -> bool:
+    """Say whether a text without its citations says nothing: "[,]", "(see refs. and p. 5)"."""
+    rest = _ITEM.sub(" ", piece)
+    if words.PLAIN_FILLER.fullmatch(rest) is not None:
+        return True
+    # Each "for … see" doubles the ways to read a text.
+    return rest.lower().count("see") <= _MOST_SEE and any(
+        pattern.fullmatch(rest) is not None for pattern in (words.FILLER, words.LEADING)
+    )
+
+
+def _without_parts(pair: str) -> str:
+    """Return a pair of brackets without those of its parts, between commas, that are nothing but a citation."""
+    parts = words.PART_ENDS.split(pair[1:-1])
+    kept: list[str] = []
+    cut = False  # the part before
+    for index in range(0, len(parts), 2):
+        part = parts[index]
+        cut = _is_citation(part) or (cut and words.PLACE.fullmatch(part) is not None)
+        if not cut:
+            kept += [parts[index - 1] if index and kept else "", part]
+    if len(kept) == len(parts) + 1 or not kept:
+        return pair
+    return f"{pair[0]}{''.join(kept).strip()}{pair[-1]}"
+
+
+def _is_citation(part: str) -> bool:
+    """Say whether a part of a bracket holds a number that goes and nothing that says more: "see also ref. 5, p. 12"."""
+    cited = GONE in part or (OPEN in part and any(letter.isdigit() for letter in part))
+    return cited and _is_filler(part) and words.VALUE.search(words.PLACE.sub(" ", _ITEM.sub(" ", part))) is None
+
+
+def _close_gaps(pieces: Sequence[str]) -> tuple[str, int]:
+    """Return a line with what stood between its pieces closed up, and how many solid characters went.
+
+    A space stays between words, nothing before punctuation.
+    """
+    line, lost = pieces[0], 0
+    for piece in pieces[1:]:
         left, right = line.rstrip(), piece.lstrip()
-        if left[-1:] in _COMMAS and right[:1] in _STOPS:  # "word,[5], next"; slices may be empty
-            left = left.rstrip(",;")
-        if left[-1:] == right[:1] == "." and right[1:2] != ".":  # "et al.[5]."
-            right = right[1:].lstrip()
+        before, after = left[-1:], right[:1]  # slices may be empty
+        if after in _AFTER_WORD and before.isalnum() and not left.endswith(_LEFT_WORDS):  # as nearly all
+            line = left + right
+            continue
+        left, right = _without_remains(left, right)
         before, after = left[-1:], right[:1]
-        spaced = len(left) < len(line) or len(right) < len(piece)
+        cut = line[len(left) :] + piece[: len(piece) - len(right)]
+        lost += len(cut) - cut.count(" ")
         if not before or not after or before in "([{" or after in ".,;:!?)]}":
             line = left + right
-        elif spaced or (after.isalnum() and before not in "-–/"):
+        elif cut or (after.isalnum() and before not in "-–/"):
             line = f"{left} {right}"
         else:
             line = left + right
-    return line
+    return line, lost
+
+
+def _without_remains(left: str, right: str) -> tuple[str, str]:
+    """Return the texts before and behind a removed citation without the punctuation and words that went with it."""
+    if left.endswith(words.LEAD_INS) and (not right or right[0] in _STOPS):
+        left = words.LEAD_IN.sub("", left)
+    if left[-1:] in _COMMAS and right[:1] in _STOPS:  # "word,[5], next"; slices may be empty
+        left = left.rstrip(",;")
+    if left[-1:] == right[:1] == "." and right[1:2] != ".":  # "et al.[5]."
+        right = right[1:].lstrip()
+    if not left:
+        right = words.LEFT_FIRST.sub("", right).lstrip()
+    elif left[-1] in "([":
+        right = words.LEFT_OPEN.sub("", right)
+    elif right[:1] in _STOPS and left.endswith(words.LEFT_OVER):
+        left = left[: left.rindex(" ")].rstrip(" ,;")
+    return left, right

@@ -7,25 +7,24 @@ no other.
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from corpus.ids import normalize_doi, parse_pmcid
 from corpus.licenses import license_name
+from corpus.ncbi.jats.accounts import solid
 from corpus.ncbi.jats.rules import Reader
 from corpus.ncbi.markup.attributes import attribute_value
 from corpus.ncbi.markup.document import Markup
-from corpus.records import AbstractPart, BlockKind, Link
+from corpus.records import Link
 
 # What a licence points to, in reading order: links, and the address in <ali:license_ref>.
 _HREF = re.compile(rb"""href\s*=\s*(?:"([^"]*)"|'([^']*)')""")  # what most have, and several times faster
 _LINK = re.compile(rb"""href\s*=\s*(?:"([^"]*)"|'([^']*)')|license_ref[^>]*>\s*([^<\s]*)""")
 
+_READ_IDS = frozenset(["pmc", "pmcid", "pmcid-ver", "pmid", "doi", "manuscript"])
 _PUBLISHED = frozenset(["epub", "ppub", "epub-ppub", "collection", "pub", "ecorrected", "corrected", "online", "print"])
 _YEAR = re.compile(r"\s*([12]\d{3})\b")
 _VERSIONED = re.compile(r"(?:PMC)?(\d+)\.(\d{1,4})", re.IGNORECASE)
-# Types that journals give to the one abstract they have.
-_PLAIN_TYPES = ("normal", "primary", "section", "short")
 # Accounts of what stands directly in an article, and directly in its article-meta.
 _REGIONS = {
     "front": "article_metadata",
@@ -41,9 +40,6 @@ _METADATA = {
     "related-article": "links",
 }
 _ABBREVIATION = ("journal-title-group", "abbrev-journal-title")
-_TITLE_OF_ABSTRACT = frozenset(
-    ["abstract", "abstracts", "summary", "résumé", "resumen", "resumo", "riassunto", "zusammenfassung"]
-)
 _RETRACTED_TITLE = re.compile(r"\W*(?:retracted(?:\s+(?:article|paper))?)\s*[:\]]", re.IGNORECASE)
 _RETRACTED_LINKS = frozenset(["retraction-forward", "retracted-by"])
 _NOTICES = frozenset(["retraction", "partial-retraction", "correction", "expression-of-concern"])
@@ -91,7 +87,10 @@ def open_accounts(reader: Reader, article: int, meta: int) -> None:
     if journal >= 0:
         reader.assign(journal, "journal_metadata")
     for child in doc.children(meta) if meta >= 0 else ():
-        if (account := _METADATA.get(doc.tag_names[child])) is not None:
+        account = _METADATA.get(doc.tag_names[child])
+        if account == "ids" and doc.attributes(child).get("pub-id-type") not in _READ_IDS:
+            continue
+        if account is not None:
             reader.assign(child, account)
 
 
@@ -104,12 +103,15 @@ def read_titles(reader: Reader, meta: int) -> tuple[str, str]:
 
 
 def _title(reader: Reader, field: str, group: int, *tags: str) -> str:
-    if group < 0:
-        return ""
-    title, subtitle = (read_line(reader, reader.doc.find(group, tag), field) for tag in tags)
-    if title and subtitle:
-        return f"{title} {subtitle}" if title[-1] in ":?!.–—" else f"{title}: {subtitle}"
-    return title or subtitle
+    """Return the titles of some names, a colon between two unless the first ends in a mark of its own."""
+    doc, whole, read = reader.doc, "", 0
+    for title in (title for tag in tags for title in doc.find_all(group, tag)[: None if tag == "subtitle" else 1]):
+        text = read_line(reader, title, field)
+        joint = "" if not whole or not text else " " if whole[-1] in ":?!.–—" else ": "
+        whole += joint + text
+        read += solid(text)
+    reader.accounts.written[field] += solid(whole) - read
+    return whole
 
 
 def read_line(reader: Reader, element: int, field: str) -> str:
@@ -122,64 +124,23 @@ def read_line(reader: Reader, element: int, field: str) -> str:
     return text
 
 
-def read_abstracts(reader: Reader, meta: int) -> tuple[AbstractPart, ...]:
-    """Return the parts of all abstracts in document order.
-
-    An untyped abstract is "main"; without one, so is the first of a type that only says "the abstract".
-    """
-    doc = reader.doc
-    elements = [child for child in doc.children(meta) if doc.tag_names[child] in ("abstract", "trans-abstract")]
-    types = [_abstract_type(doc.attributes(element), doc.tag_names[element]) for element in elements]
-    if "main" not in types:
-        plain = next((index for index, name in enumerate(types) if name in _PLAIN_TYPES), None)
-        if plain is not None:
-            types[plain] = "main"
-    return tuple(
-        part for element, name in zip(elements, types, strict=True) for part in _abstract_parts(reader, element, name)
-    )
-
-
-def _abstract_type(attributes: dict[str, str], name: str) -> str:
-    return attributes.get("abstract-type") or ("main" if name == "abstract" else name)
-
-
-def _abstract_parts(reader: Reader, element: int, name: str) -> Iterator[AbstractPart]:
-    """Yield one part a paragraph; a section's title labels its first paragraph."""
-    language = reader.doc.attributes(element).get("lang") or ""
-    label = ""
-    outer = reader.enter(element, "abstracts")
-    blocks = reader.capture(element)
-    reader.accounts.leave(outer)
-    for block in blocks:
-        if block.kind is not BlockKind.HEADING:
-            yield AbstractPart(type=name, language=language, label=label, text=block.text)
-            label = ""
-            continue
-        if label:  # a section that holds only sections
-            yield AbstractPart(type=name, language=language, label=label)
-        label = block.text.rstrip(" :")
-        if block.depth == 0 and label.casefold().strip(" .:") in _TITLE_OF_ABSTRACT:
-            label = ""
-    if label:
-        yield AbstractPart(type=name, language=language, label=label)
-
-
 def read_year(reader: Reader, meta: int) -> int | None:
     """Return the year of publication, None when there is no date."""
     doc = reader.doc
-    published: list[int] = []
-    others: list[int] = []
+    published: list[tuple[int, int]] = []  # with the element that states it
+    others: list[tuple[int, int]] = []
     for date in doc.find_all(meta, "pub-date"):
         attributes, year, phrase = doc.attributes(date), doc.find(date, "year"), doc.find(date, "string-date")
         stated = year if year >= 0 else phrase
         iso = attributes.get("iso-8601-date") or ""
         found = _YEAR.match(doc.own_text(year) if year >= 0 else iso or (doc.own_text(phrase) if phrase >= 0 else ""))
         if found:
-            if stated >= 0:
-                reader.assign(stated, "year")
             kind = attributes.get("pub-type") or attributes.get("date-type") or "pub"
-            (published if kind in _PUBLISHED else others).append(int(found[1]))
-    return min(published or others, default=None)
+            (published if kind in _PUBLISHED else others).append((int(found[1]), stated))
+    earliest, element = min(published or others, default=(None, -1))
+    if element >= 0:
+        reader.assign(element, "year")
+    return earliest
 
 
 def read_journal(reader: Reader, journal: int) -> str:
@@ -203,10 +164,25 @@ def read_keywords(reader: Reader, meta: int) -> tuple[str, ...]:
             end = 0
             for keyword in doc.descendants(group, "kwd", "compound-kwd"):
                 if keyword >= end:  # not inside the last one
-                    found.setdefault(read_line(reader, keyword, "keywords"))
+                    text = read_line(reader, keyword, "keywords")
+                    if text in found:
+                        reader.accounts.counts["keywords"] -= solid(text)
+                        reader.accounts.counts["index_terms"] += solid(text)
+                    found.setdefault(text)
                     end = doc.nexts[keyword]
     found.pop("", None)
     return tuple(found)
+
+
+def read_type(doc: Markup, article: int) -> str:
+    """Return JATS's type of an article or of a response, "" where it states none."""
+    attributes = doc.attributes(article)
+    return attributes.get("article-type") or attributes.get("response-type") or ""
+
+
+def read_languages(doc: Markup, article: int) -> tuple[str, ...]:
+    """Return the language that an article states; none when it states none."""
+    return tuple(filter(None, [doc.attributes(article).get("lang")]))
 
 
 def read_license(doc: Markup, meta: int, code: str) -> str:

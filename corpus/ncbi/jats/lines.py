@@ -9,15 +9,20 @@ goes is counted in the accounts.
 import re
 
 from corpus.ncbi.jats.accounts import Accounts, solid
-from corpus.ncbi.jats.citations import GONE, OPEN, mark, num_marks, tidy, without_numbers
-from corpus.ncbi.markup.formulas import script
+from corpus.ncbi.jats.citations import GONE, OPEN, lower_needed, mark, num_marks, tidy, without_numbers
+from corpus.ncbi.markup.scripts import NEIGHBOUR, script, stands_off
 
 _NOTE = re.compile("\x0e([^\x0e\x0f]*)\x0f")
 _CITATION = re.compile("\x01([^\x01\x02]*)\x02")
 _UNUSUAL = re.compile("\x01(?!\\d{1,3}[a-z]?\x02)([^\x01\x02]*)\x02")  # numbers that are not raised stay as they are
+_RAISED_NUMBERS = re.compile("\x04\x01\\d{1,3}\x02(?:[,–-]\x01\\d{1,3}\x02)*\x05(?! ?\x04)")
+_RAISED_CITATION = re.compile("\x04[^\x05]*\x01")
 _SCRIPT = re.compile("([\x04\x06])([^\x04-\x07]*)[\x05\x07]")
 _RAISED, _LOWERED = (re.compile(f"({mark})([^\x04-\x07]*)[\x05\x07]") for mark in "\x04\x06")  # found faster
 _SCRIPT_MARKS = re.compile("[\x04-\x07]")
+_CLOSING = frozenset(",.;)")
+_STRAY_SPACE = re.compile(r" [,.;)](?=\s|$)")  # layout between a script and what closes its sentence
+_CONTROLS = re.compile("[\x01-\x07\x0e-\x10]")
 _NOTE_MARK = 3  # letters of a mark at most: "12", "†", "***"
 
 
@@ -34,20 +39,34 @@ def finish(raw: str, accounts: Accounts, *, in_cell: bool = False, collapsed: bo
 
 def decide(line: str, accounts: Accounts, *, in_cell: bool = False) -> str:
     """Return a raw line that holds control characters, its white space collapsed, as text."""
+    if not accounts.watched:
+        return _decided(line, accounts, in_cell=in_cell)
+    account = accounts.current
+    before = accounts.counts[account]
+    text = _decided(line, accounts, in_cell=in_cell)
+    moved = before - accounts.counts[account]
+    accounts.write(solid(text) - solid(_CONTROLS.sub("", line)) + moved)
+    return text
+
+
+def _decided(line: str, accounts: Accounts, *, in_cell: bool) -> str:
     if "\x0e" in line:
         line = _Notes(accounts, in_cell).decide(line)
-    if OPEN in line and (in_cell or "\x04" in line or _UNUSUAL.search(line)):
-        line = _Citations(accounts, in_cell).decide(line)
+    brackets = 0  # that the source does not have
+    if OPEN in line and "\x04" in line and not in_cell:
+        line, brackets = lower_needed(line)
+    if OPEN in line:
+        if in_cell or "\x04" in line:
+            line = _Citations(accounts, in_cell).decide(_without_raised(line, accounts))
+        elif _UNUSUAL.search(line):
+            line = _Citations(accounts, in_cell).decide(line)
     scripts = False
     while "\x05" in line or "\x07" in line:
         line, scripts = _write_scripts(line, accounts), True
     if OPEN in line or GONE in line:
-        decided = tidy(line)
-        # Only spaces are white space in a line.
-        lost = len(line) - line.count(" ") - num_marks(line) - len(decided) + decided.count(" ")
-        if lost:
-            accounts.move("citation_marks", lost)
-        line = decided
+        line, lost = tidy(line)
+        if lost > brackets:
+            accounts.move("citation_marks", lost - brackets)
     # Writing scripts may bring spaces together; references to CR are the only other white space.
     return " ".join(line.split()) if scripts and ("  " in line or "\r" in line) else line.strip()
 
@@ -55,6 +74,15 @@ def decide(line: str, accounts: Accounts, *, in_cell: bool = False) -> str:
 def has_marks(raw: str) -> bool:
     """Say whether a text holds control characters of the scan or of a reader."""
     return OPEN in raw or "\x04" in raw or "\x06" in raw or "\x0e" in raw or GONE in raw
+
+
+def _without_raised(line: str, accounts: Accounts) -> str:
+    """Return a line without the raised runs that are nothing but numbers of citations: in short what follows."""
+    text = _RAISED_NUMBERS.sub(GONE, line)
+    if len(text) < len(line):
+        runs, numbers = text.count(GONE) - line.count(GONE), line.count(OPEN) - text.count(OPEN)
+        accounts.move("citation_marks", len(line) - len(text) - runs - 2 * numbers)
+    return text
 
 
 class _Notes:
@@ -83,7 +111,8 @@ class _Citations:
 
     def decide(self, line: str) -> str:
         """Return the line with numbers between OPEN and CLOSE, raised ones GONE."""
-        return _CITATION.sub(self._one, line)
+        usual = not self._in_cell and not ("\x04" in line and _RAISED_CITATION.search(line))
+        return (_UNUSUAL if usual else _CITATION).sub(self._one, line)
 
     def _one(self, found: re.Match[str]) -> str:
         content = found[1]
@@ -121,8 +150,12 @@ def _write_scripts(line: str, accounts: Accounts) -> str:
     pattern = _RAISED if "\x06" not in line else _LOWERED if "\x04" not in line else _SCRIPT
     for found in pattern.finditer(line):
         done.append(line[pos : found.start()])
-        done.append(_write_script(found, done, accounts))
-        pos = found.end()
+        written, pos = _write_script(found, done, accounts), found.end()
+        if written[-1:] == " " and line[pos : pos + 1] in _CLOSING:
+            written = written.rstrip(" ")
+        done.append(written)
+        if line[pos + 1 : pos + 2] in _CLOSING and written != GONE and _STRAY_SPACE.match(line, pos):
+            pos += 1
     if not done:  # a mark without its partner: no document that was scanned has one
         return _SCRIPT_MARKS.sub("", line)
     done.append(line[pos:])
@@ -144,8 +177,12 @@ def _write_script(found: re.Match[str], done: list[str], accounts: Accounts) -> 
             run = left
         elif cited and not any(letter.isalnum() for letter in run):
             return run
-    before = _last(done)
-    return script(run, raised=raised, before=before, after=found.string[found.end() : found.end() + 1])
+    before, after = _last(done), found.string[found.end() : found.end() + NEIGHBOUR]
+    if before[-1:] == " " and done[-1] == before:
+        base = done[-2] + before if before == " " and len(done) > 1 else before
+        if stands_off(run, raised=raised, before=base, after=after):
+            done[-1] = before = before[:-1]
+    return script(run, raised=raised, before=before, after=after)
 
 
 def _last(done: list[str], *, solid_only: bool = False) -> str:

@@ -1,8 +1,9 @@
 """JATS reader: the bytes of one article to its records.
 
 The bytes of a PMC article come in, as they lie: plain XML, gzip bytes or a whole old package, `<article>` alone or
-wrapped by eFetch or OAI-PMH. The article's `Record` goes out, and one for every sub-article (review, response,
-translation), tied to it by `parent`; or a `Reject` that says why there is none. Title, abstracts, body, floats and back
+in a document of one or more articles, as eFetch, OAI-PMH and Europe PMC give them. The article's `Record` goes out, and
+one for every sub-article (review, response, translation), tied to it by `parent`; or a `Reject` that says why there is
+none. Title, abstracts, body, floats and back
 matter stay apart, each in document order; reference lists, author metadata and permissions are left out. Where
 every character went stands in the record's `accounts` (`corpus.ncbi.jats.accounts`).
 """
@@ -17,18 +18,26 @@ from msgspec.structs import replace
 
 from corpus.ids import normalize_doi
 from corpus.ncbi.archives.article_metadata import ArticleMetadata
+from corpus.ncbi.archives.article_sets import HEAD, SETS, ArticlePiece, article_pieces, said_instead
 from corpus.ncbi.archives.packages import unpack
-from corpus.ncbi.jats import back, front, tables
-from corpus.ncbi.jats.accounts import UNREAD, Accounts
+from corpus.ncbi.jats import back, floats, front, places
+from corpus.ncbi.jats.abstracts import read_abstracts
+from corpus.ncbi.jats.accounts import UNREAD, Accounts, solid
 from corpus.ncbi.jats.rules import Reader
-from corpus.ncbi.jats.vocabulary import JATS
+from corpus.ncbi.jats.vocabulary import JATS, NAMESPACES
 from corpus.ncbi.markup.document import Markup
 from corpus.ncbi.markup.parse import BadXmlError, read_markup
 from corpus.reasons import RejectReason
 from corpus.records import RAW_LIMIT, Kind, Record, Reject, Source, doc_key, pmc_doc_id
 
-ROOTS = frozenset(["article", "pmc-articleset", "OAI-PMH", "GetRecord", "record", "metadata"])
+ROOTS = SETS | {"article"}
 
+# What became of one article (its record and those of its sub-articles, or one reject), and its XML.
+ArticleOutcome = tuple[list[Record | Reject], bytes]
+_NO_METADATA = ArticleMetadata(pmcid=0)
+_OWN_ID = re.compile(rb"pub-id-type\s*=\s*[\"']pmc(?:id)?[\"'][^>]*>\s*(?:PMC)?(\d{1,10})\s*<")
+# Parts of a name that touch in the XML and not in print: genus and species, street and town.
+_TOUCHING = (b"</named-content><named-content", b"</named-content> <named-content")
 _FILE_ID = re.compile(r"PMC(\d{1,10})(?:\.(\d{1,4}))?(?=\.\D|$)", re.IGNORECASE)
 
 
@@ -63,13 +72,44 @@ def read_parts(
 ) -> list[Record | Reject]:
     """Return the record of one article, then those of its sub-articles; or the one reject that says why there is none.
 
-    `file`, `offset` and `position` say where the bytes were found; `metadata` is the bucket's JSON, whose ids and
-    flags fill what the XML leaves open; `name` is the article's own name when `file` is an archive.
+    Of a document of several articles, return those of all. `file`, `offset` and `position` say where the bytes were
+    found; `metadata` is the bucket's JSON, whose ids and flags fill what the XML leaves open; `name` is the article's
+    own name when `file` is an archive. Neither speaks for one of several articles.
     """
+    outcomes = read_document(raw, file=file, offset=offset, position=position, metadata=metadata, name=name)
+    return [item for items, _ in outcomes for item in items]
+
+
+def read_document(
+    raw: bytes, *, file: str, offset: int, position: int, metadata: ArticleMetadata | None, name: str
+) -> Iterator[ArticleOutcome]:
+    """Yield what became of each article of a document, with its bytes; arguments as of `read_parts`."""
     name = name or file
+    for number, piece in enumerate(article_pieces(raw, name), start=position):
+        if piece.alone:
+            yield _read_one(raw, file=file, offset=offset, position=number, metadata=metadata, name=name), raw
+        else:
+            yield read_piece(piece, file=file, offset=offset, position=number)
+
+
+def read_piece(piece: ArticlePiece, *, file: str, offset: int = 0, position: int = 0) -> ArticleOutcome:
+    """Return what became of one article of several, with its bytes; `offset` is that of the document."""
+    found = _OWN_ID.search(piece.raw, 0, HEAD)
+    name, place = f"PMC{found[1].decode()}" if found else "", offset + piece.offset
+    if piece.reason is None:
+        items = _read_one(piece.raw, file=file, offset=place, position=position, metadata=None, name=name)
+    else:
+        items = [reject(piece.raw, file=file, offset=place, reason=piece.reason, detail=piece.detail, name=name)]
+    return items, piece.raw
+
+
+def _read_one(
+    raw: bytes, *, file: str, offset: int, position: int, metadata: ArticleMetadata | None, name: str
+) -> list[Record | Reject]:
+    """Return what `read_parts` says of one article."""
     origin = _Origin(file=file, offset=offset, position=position)
     try:
-        return list(_records(unpack(raw, name), name, metadata or ArticleMetadata(pmcid=0), origin))
+        return list(_records(unpack(raw, name), name, metadata or _NO_METADATA, origin))
     except BadXmlError as error:
         reason, detail = error.reason, error.detail
     except RecursionError:
@@ -101,10 +141,12 @@ def find_article(raw: bytes) -> tuple[Markup, int]:
 
     Raises BadXmlError when the document is refused, or holds no article or several.
     """
-    doc = read_markup(raw, JATS, root=ROOTS)
+    doc = read_markup(raw.replace(*_TOUCHING), JATS, root=ROOTS, namespaces=NAMESPACES)
     articles = [0] if doc.tag_names[0] == "article" else doc.descendants(0, "article")
     if not articles:
-        raise BadXmlError(RejectReason.BAD_ROOT, f"<{doc.root_name()}> holds no <article>")
+        said = said_instead(raw)
+        detail = f"<{doc.root_name()}> holds no <article>" + (f"; it says: {said}" if said else "")
+        raise BadXmlError(RejectReason.BAD_ROOT, detail)
     if len(articles) > 1:
         raise BadXmlError(RejectReason.BAD_RECORD, f"{len(articles)} articles in one document, expected one")
     return doc, articles[0]
@@ -154,15 +196,13 @@ def _sub_article(element: int, number: int, parent: Record, article: _WholeArtic
 
 def _read(reader: Reader, element: int, meta: int, article: _WholeArticle) -> Record:
     """Return the record of an article or sub-article without what depends on which it is: ids and what it inherits."""
-    doc, attributes = reader.doc, reader.doc.attributes(element)
+    doc = reader.doc
     front.open_accounts(reader, element, meta)
     title, vernacular = front.read_titles(reader, meta)
-    abstracts = front.read_abstracts(reader, meta)
-    article_type = attributes.get("article-type") or attributes.get("response-type") or ""
-    links = front.read_links(reader, meta)
+    abstracts = read_abstracts(reader, element, meta)
+    article_type, links = front.read_type(doc, element), front.read_links(reader, meta)
     journal = front.read_journal(reader, doc.find(element, "front", "journal-meta"))
-    keywords = front.read_keywords(reader, meta)
-    year = front.read_year(reader, meta)
+    keywords, year = front.read_keywords(reader, meta), front.read_year(reader, meta)
     reader.accounts.leave(UNREAD)
     _read_body(reader, element)
     back_matter = back.read_back(reader, element)
@@ -176,12 +216,13 @@ def _read(reader: Reader, element: int, meta: int, article: _WholeArticle) -> Re
         vernacular_title=vernacular,
         abstracts=abstracts,
         body=tuple(reader.blocks),
-        floats=tuple(reader.floats),
+        floats=places.placed(reader, doc.find(element, "body")),
         back=back_matter,
-        languages=tuple(filter(None, [attributes.get("lang")])),
+        languages=front.read_languages(doc, element),
         year=year,
         journal=journal,
-        keywords=keywords,
+        keywords=_all_keywords(reader, keywords),
+        unknown_elements=tuple(sorted(reader.unknown)),
         links=links,
         article_type=article_type,
         license=front.read_license(doc, meta, article.facts.license_code),
@@ -201,8 +242,8 @@ def read_traced(raw: bytes, *, name: str) -> tuple[Reader, int, Record]:
     """
     doc, element = find_article(unpack(raw, name))
     meta = doc.find(element, "front", "article-meta")
-    reader = Reader(doc, Accounts(doc.solid(element)))
-    article = _WholeArticle(doc=doc, facts=ArticleMetadata(pmcid=0), pmcid=0, version=1, origin=_Origin())
+    reader = Reader(doc, Accounts(doc.solid(element), watched=True))
+    article = _WholeArticle(doc=doc, facts=_NO_METADATA, pmcid=0, version=1, origin=_Origin())
     return reader, element, _read(reader, element, meta, article)
 
 
@@ -240,6 +281,14 @@ def _file_ids(file: str) -> tuple[int | None, int | None]:
     return (int(found[1]), int(found[2]) if found[2] else None) if found else (None, None)
 
 
+def _all_keywords(reader: Reader, stated: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the keywords of the front and those that stand in the text, each once."""
+    repeated = sum(solid(word) for word in reader.keywords if word in stated)
+    reader.accounts.counts["keywords"] -= repeated
+    reader.accounts.counts["index_terms"] += repeated
+    return tuple(dict.fromkeys([*stated, *reader.keywords]))
+
+
 def _read_body(reader: Reader, article: int) -> None:
     body = reader.doc.find(article, "body")
     if body >= 0:
@@ -251,5 +300,5 @@ def _read_body(reader: Reader, article: int) -> None:
     for name in ("floats-group", "floats-wrap"):
         for group in reader.doc.find_all(article, name):
             outer = reader.enter(group, "floats")
-            tables.read_outside(reader, group)
+            floats.read_outside(reader, group)
             reader.accounts.leave(outer)

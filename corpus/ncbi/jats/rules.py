@@ -1,16 +1,21 @@
-"""Rules of JATS: which element is read by which function; `Reader` is the walk that follows them.
+"""Rules of JATS: which group of `elements.yaml` is read by which function; `Reader` is the walk that follows them.
 
 An element without a rule is inline markup: its text stays where it is.
 """
 
-from corpus.ncbi.jats import tables
-from corpus.ncbi.jats.body import BodyReader
+from collections.abc import Mapping
+from typing import Final
+
+from corpus.ncbi.jats import floats, tables
+from corpus.ncbi.jats.accounts import solid
 from corpus.ncbi.jats.citations import GONE
-from corpus.ncbi.jats.inline import INLINE_RULES, rules, skip
+from corpus.ncbi.jats.context import ContextReader
+from corpus.ncbi.jats.inline import INLINE_RULES, NAMES, InlineRule
+from corpus.ncbi.jats.vocabulary import DECISIONS
 from corpus.records import BlockKind
 
 
-class Reader(BodyReader):
+class Reader(ContextReader):
     """The walk over one article, its figures and tables included."""
 
     def _array(self, element: int) -> None:
@@ -19,36 +24,43 @@ class Reader(BodyReader):
         for row in tables.read_rows(self, element):
             texts = [cell.text for cell in row if cell.text]
             if texts:
-                self._add((": " if len(texts) == 2 else "; ").join(texts), BlockKind.LIST_ITEM)
+                text = (": " if len(texts) == 2 else "; ").join(texts)
+                self.accounts.write(solid(text) - sum(map(solid, texts)))
+                self._add(text, BlockKind.LIST_ITEM)
 
     def _float(self, element: int) -> None:
         self._buffer.append(GONE)
         outer = self.enter(element, "floats")
-        self.floats += tables.read_float(self, element)
+        self.floats += floats.read_float(self, element)
         self.accounts.leave(outer)
 
 
+_RULES: Final[Mapping[str, InlineRule]] = {
+    "paragraph": Reader._paragraph,
+    "address": Reader._address,
+    "section": Reader._section,
+    "container": Reader._container,
+    "list": Reader._list,
+    "list_item": Reader._list_item,
+    "quote": Reader._quote,
+    "preformat": Reader._preformat,
+    "formula": Reader._formula,
+    "array": Reader._array,
+    "title": Reader._title,
+    "label": Reader._read_label,
+    "term": Reader._term,
+    "term_head": Reader._term_head,
+    "footnote": Reader._footnote,
+    "footnotes": Reader.footnotes,
+    "floating": Reader._float,
+    "code": Reader._code,
+    "by_place": Reader._by_place,
+    "definition": Reader._definition,
+    "keywords": Reader._keywords,
+}
+_NAMES: Final = {**DECISIONS["blocks"], **DECISIONS["by_place"], **NAMES}
 Reader.RULES = {
     **INLINE_RULES,
-    **rules(Reader._paragraph, "p attrib"),
-    **rules(Reader._section, "sec boxed-text app"),
-    **rules(
-        Reader._container,
-        "list def-list caption statement speech disp-formula-group verse-group notes app-group",
-    ),
-    **rules(Reader._preformat, "preformat code"),
-    **rules(Reader._formula, "disp-formula chem-struct chem-struct-wrap"),
-    **rules(Reader._term, "term speaker"),
-    **rules(Reader._float, "fig fig-group table-wrap table-wrap-group table supplementary-material media"),
-    "ref-list": skip("references"),
-    "permissions": skip("permissions"),
-    "sec-meta": skip("article_metadata"),
-    **rules(skip("sub_articles"), "sub-article response"),
-    "title": Reader._title,
-    **rules(Reader._list_item, "list-item def-item"),
-    "disp-quote": Reader._quote,
-    "array": Reader._array,
-    "label": Reader._read_label,
-    "fn": Reader._footnote,
-    "fn-group": Reader.footnotes,
+    **{name: rule for part, rule in _RULES.items() for name in _NAMES[part]},
+    "": Reader._unknown,
 }

@@ -4,24 +4,22 @@ A table may have tens of thousands of cells, nearly all of them a number without
 the others is found here, so that Python looks at those alone.
 """
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from corpus.arrays.numba_cache import forget_outdated
+from corpus.arrays.kernel import kernel, part
 from corpus.ncbi.jats.vocabulary import JATS
 from corpus.ncbi.markup.document import Markup
-from corpus.ncbi.markup.kernels import kernel, part
-
-forget_outdated(Path(__file__).parent)
 
 # What an element is within a table.
 _CONTAINER = 1
 _HEAD = 2
-_ROW = 3
-_CELL = 4
-_HEAD_CELL = 5
+_FOOT = 3
+_GROUP = 4
+_ROW = 5
+_CELL = 6
+_HEAD_CELL = 7
 
 
 class Cells(NamedTuple):
@@ -34,6 +32,7 @@ class Cells(NamedTuple):
     places: np.ndarray
     heads: np.ndarray  # bool[num_cells]
     bounds: np.ndarray  # int32[num_rows + 1]: at which cell each row starts
+    groups: np.ndarray  # int32[num_rows]: grows from one CALS group to the next, odd for rows of its foot
     solid: int  # number of solid characters in all of them
 
 
@@ -41,7 +40,9 @@ def _roles() -> np.ndarray:
     """Return uint8[num_names]: what an element of the vocabulary is within a table."""
     roles = np.zeros(len(JATS.names), np.uint8)
     groups = (
-        ("tbody tfoot tgroup", _CONTAINER),
+        ("tbody", _CONTAINER),
+        ("tgroup", _GROUP),
+        ("tfoot", _FOOT),
         ("thead", _HEAD),
         ("tr row", _ROW),
         ("td entry", _CELL),
@@ -62,15 +63,21 @@ def find_cells(doc: Markup, table: int) -> Cells:
 
 @kernel
 def _cells(raw, rows, roles, table):  # type: ignore[no-untyped-def]
-    element, stop, head_stop = table + 1, rows[3, table], 0
+    element, stop = table + 1, rows[3, table]
+    head_stop, foot_stop, group = 0, 0, 0
     most = stop - table
     cells, heads, bounds = np.empty((5, most), np.int32), np.empty(most, np.bool_), np.zeros(most + 1, np.int32)
+    groups = np.zeros(most, np.int32)
     count, num_rows, solid = 0, 0, 0
     while element < stop:
         role = roles[rows[0, element]]
-        if role == _CONTAINER or role == _HEAD:  # noqa: SIM109  numba compiles no `in` here
+        if 0 < role < _ROW:
             if role == _HEAD:
                 head_stop = max(head_stop, rows[3, element])
+            elif role == _FOOT:
+                foot_stop = rows[3, element]
+            elif role == _GROUP:
+                group += 2
             element += 1
             continue
         cell, row_stop = element + 1, rows[3, element] if role == _ROW else 0
@@ -85,10 +92,11 @@ def _cells(raw, rows, roles, table):  # type: ignore[no-untyped-def]
                 count += 1
             cell = after
         if count > bounds[num_rows]:
+            groups[num_rows] = group + (element < foot_stop)
             num_rows += 1
             bounds[num_rows] = count
         element = rows[3, element]
-    return cells[:, :count], heads[:count], bounds[: num_rows + 1], solid
+    return cells[:, :count], heads[:count], bounds[: num_rows + 1], groups[:num_rows], solid
 
 
 @part

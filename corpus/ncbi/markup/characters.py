@@ -8,7 +8,8 @@ beyond either, so none has to ask where it is, and all may look a few bytes ahea
 import numpy as np
 from numba.cpython.unsafe.numbers import trailing_zeros
 
-from corpus.ncbi.markup.kernels import WORD, mask_of, part, word_at
+from corpus.arrays.kernel import part
+from corpus.ncbi.markup.kernels import WORD, mask_of, word_at
 
 LT = ord("<")
 GT = ord(">")
@@ -23,6 +24,7 @@ HASH = ord("#")
 BANG = ord("!")
 QUESTION = ord("?")
 DASH = ord("-")
+DOT = ord(".")
 UNDERSCORE = ord("_")
 OPEN_BRACKET = ord("[")
 CLOSE_BRACKET = ord("]")
@@ -32,6 +34,8 @@ NEWLINE = ord("\n")
 RETURN = ord("\r")
 DIGIT_0 = ord("0")
 DIGIT_9 = ord("9")
+CAPITAL_A = ord("A")
+CAPITAL_Z = ord("Z")
 LETTER_A = ord("a")
 LETTER_F = ord("f")
 LETTER_M = ord("m")

@@ -21,7 +21,7 @@ import numpy as np
 
 from corpus.ncbi.markup.attributes import attribute_value, parse_attributes
 from corpus.ncbi.markup.characters import PADDING
-from corpus.ncbi.markup.scan import COLUMNS, MOST_BYTES, STACKS, fill
+from corpus.ncbi.markup.scan import COLUMNS, LINK_COLUMNS, MOST_BYTES, STACKS, fill
 from corpus.ncbi.markup.scan_tags import (
     APART,
     DETAILED,
@@ -33,16 +33,20 @@ from corpus.ncbi.markup.scan_tags import (
     RECORD,
     SLOTS,
     SPACED,
+    UNKNOWN,
     hash_name,
     slot_of,
 )
 
-_MARKS = {"apart": APART, "spaced": SPACED, "raised": RAISED, "lowered": LOWERED, "link": LINK}
+_MARKS = {"apart": APART, "spaced": SPACED, "raised": RAISED, "lowered": LOWERED, "link": LINK, "plain": 0}
+_MAY_HAVE_ROW = ("apart", "plain")  # with a row if they are also among the names
 _NO_MARKS: Mapping[str, Iterable[str]] = {}
+_MANY_ROWS = 50  # numpy looks through more than these faster than a list does
 _KEPT_BYTES = 4_000_000
 _COUNTED_BYTES = 1_000_000  # of a larger document the tags are counted before memory is asked for
 _LOCAL = threading.local()
 _BOM = b"\xef\xbb\xbf"
+_NO_LINKS = np.empty((3, 0), np.int32)
 _NO_SET = np.empty((0, 3), np.int32)
 
 
@@ -54,8 +58,11 @@ class Vocabulary:
     lines: "spaced" a space; "apart" a space where they touch the element before them, with a row if they are also
     among the names;
     "raised" \x04 and \x05 around their text, "lowered" \x06 and \x07; "link" (an `xref`) \x01 and \x02 when it
-    cites (ref-type bibr, ref), \x0e and \x0f when it points to a note, nothing for other types, and a row when it has
-    no type. XML forbids all of these characters in a document.
+    cites (ref-type bibr, ref), \x0e and \x0f when it points to a note, nothing for figures and the like, and a row when
+    it has no type, an unusual one, or an `rid` that does not fit it; "plain" nothing. XML forbids all of these
+    characters in a document.
+
+    In a `closed` vocabulary every other name has a row too, number 0, so that a reader can say what it does not know.
     """
 
     def __init__(
@@ -66,20 +73,21 @@ class Vocabulary:
         opaque: Iterable[str] = (),
         detailed: Iterable[str] = (),
         marks: Mapping[str, Iterable[str]] = _NO_MARKS,
+        closed: bool = False,
     ) -> None:
-        plain = frozenset(names)
+        plain, self.records = frozenset(names), tuple(records)
         flags = dict.fromkeys(plain, 0)
-        groups = [(RECORD, records), (OPAQUE, opaque), (DETAILED, detailed)]
+        groups = [(RECORD, self.records), (OPAQUE, opaque), (DETAILED, detailed)]
         for flag, group in (*groups, *((_MARKS[kind], group) for kind, group in marks.items())):
             for name in group:
                 flags[name] = flags.get(name, 0) | flag
-        for name in marks.get("apart", ()):
+        for name in (name for kind in _MAY_HAVE_ROW for name in marks.get(kind, ())):
             flags[name] |= 0 if name in plain else NO_ROW
         self.names = ("", *sorted(flags))
         self.names_by_number = np.array(self.names, object)
         self.ids = {name: number for number, name in enumerate(self.names) if name}
         assert len(self.names) < SLOTS // 2
-        self.flags = np.array([flags.get(name, 0) for name in self.names], np.int64)
+        self.flags = np.array([flags.get(name, UNKNOWN * closed) for name in self.names], np.int64)
         self.hashes, self.numbers = np.zeros(SLOTS, np.uint64), np.zeros(SLOTS, np.int32)
         for name, number in self.ids.items():
             code = hash_name(name.encode())
@@ -100,17 +108,39 @@ class Markup:
     starts, ends: int[num_elements], where an element's content begins and ends in `text`, in characters;
     nexts: the first element after the element's own descendants. `proven`: whether the scan has proven that all behind
     the prolog is well-formed. `rows` is int32[COLUMNS, num_elements], see
-    `corpus.ncbi.markup.scan`.
+    `corpus.ncbi.markup.scan`; `links` is int32[3, num_links]: of every `rid` of a start tag where it begins and ends in
+    `raw`, and the innermost element there that has a row.
     """
 
-    __slots__ = ("__dict__", "ends", "names", "nexts", "proven", "raw", "rows", "starts", "tags", "text", "vocabulary")
+    __slots__ = (
+        "__dict__",
+        "ends",
+        "links",
+        "names",
+        "nexts",
+        "proven",
+        "raw",
+        "rows",
+        "starts",
+        "tags",
+        "text",
+        "vocabulary",
+    )
 
     def __init__(
-        self, raw: bytes, text: str, rows: np.ndarray, vocabulary: Vocabulary, *, proven: bool = False
+        self,
+        raw: bytes,
+        text: str,
+        rows: np.ndarray,
+        vocabulary: Vocabulary,
+        *,
+        links: np.ndarray = _NO_LINKS,
+        proven: bool = False,
     ) -> None:
         self.raw = raw
         self.text = text
         self.rows = rows
+        self.links = links
         self.vocabulary = vocabulary
         self.proven = proven
         self.names = vocabulary.names
@@ -146,9 +176,12 @@ class Markup:
 
     def root_name(self) -> str:
         """Return the local name of the document's element, "" when the vocabulary gives it no row."""
-        if not self.tags:
-            return ""
-        return self.raw[self.raw.rindex(b"<", 0, self.rows[6, 0]) + 1 : self.rows[6, 0]].decode().rpartition(":")[2]
+        return self.written_name(0) if self.tags else ""
+
+    def written_name(self, element: int) -> str:
+        """Return an element's local name as its start tag has it, whether the vocabulary knows it or not."""
+        end = self._start_tags[0][element]
+        return self.raw[self.raw.rindex(b"<", 0, end) + 1 : end].decode().rpartition(":")[2]
 
     def name(self, element: int) -> str:
         """Return an element's local name, "" for one outside the vocabulary."""
@@ -192,8 +225,10 @@ class Markup:
         """Return the elements of some names anywhere below an element, in document order."""
         wanted = [self.vocabulary.ids.get(name, -1) for name in names]
         first, stop = element + 1, self.nexts[element]
-        tags = self.tags[first:stop]
-        return [first + row for row, tag in enumerate(tags) if tag in wanted] if any(map(tags.count, wanted)) else []
+        if stop - first > _MANY_ROWS:
+            tags = self.rows[0, first:stop]
+            return sorted(row for tag in set(wanted) for row in (np.flatnonzero(tags == tag) + first).tolist())
+        return [first + row for row, tag in enumerate(self.tags[first:stop]) if tag in wanted]
 
     def start_tag(self, element: int) -> bytes:
         """Return what stands in an element's start tag behind its name, as written."""
@@ -231,12 +266,14 @@ def scan(raw: bytes, vocabulary: Vocabulary, *, verbatim: bool = False) -> Marku
     start = len(_BOM) if raw.startswith(_BOM) else 0
     # The smallest element has four bytes; three, for one that nothing closes.
     rows, text = _scratch((raw.count(b"<") if size > _COUNTED_BYTES else size // 3) + 1, size + len(PADDING))
-    octets, names = _octets(raw + PADDING), vocabulary.tables
-    known, count, length = fill(octets, start, size, names, rows, text, verbatim, _NO_SET, 0)
+    octets, names = _padded(raw), vocabulary.tables
+    scanned = fill(octets, start, size, names, rows, text, verbatim, _NO_SET, 0)
+    known, count, length = scanned[:3]
     if known < 0:
         return None
     proven = known > 0 and size < MOST_BYTES
-    return Markup(raw, _decoded(text, length), rows[:COLUMNS, :count].copy(), vocabulary, proven=proven)
+    links = rows[LINK_COLUMNS, : scanned[3]].copy()
+    return Markup(raw, _decoded(text, length), rows[:COLUMNS, :count].copy(), vocabulary, links=links, proven=proven)
 
 
 def scan_records(
@@ -256,7 +293,7 @@ def scan_records(
     bounds = np.empty((most, 3), np.int32)
     found, count, length = fill(
         _octets(raw), start, start + size, vocabulary.tables, rows, text, False, bounds, min(cap, MOST_BYTES)
-    )
+    )[:3]
     if found == 0:
         return None
     markup = Markup(raw, _decoded(text, length), rows[:COLUMNS, :count].copy(), vocabulary, proven=True)
@@ -268,8 +305,21 @@ def _octets(raw: bytes) -> np.ndarray:
     return np.frombuffer(raw, np.uint8)
 
 
+def _padded(raw: bytes) -> np.ndarray:
+    """Return the bytes of a document with what a scan reads behind them, in memory that is the thread's own."""
+    size = len(raw)
+    kept = getattr(_LOCAL, "octets", None)
+    if kept is None or len(kept) < size + len(PADDING):
+        kept = np.empty((size + len(PADDING)) * 5 // 4, np.uint8)
+        if size <= _KEPT_BYTES:
+            _LOCAL.octets = kept
+    octets: np.ndarray = kept[: size + len(PADDING)]
+    octets[:size], octets[size:] = _octets(raw), _octets(PADDING)
+    return octets
+
+
 def _decoded(text: np.ndarray, length: int) -> str:
-    return text[:length].tobytes().decode()
+    return str(text[:length].data, "utf-8")
 
 
 def _scratch(num_rows: int, size: int) -> tuple[np.ndarray, np.ndarray]:

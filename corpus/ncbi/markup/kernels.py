@@ -1,12 +1,8 @@
 """How the scans of this room are compiled, and what they read by the word.
 
-A function that takes arrays counts references to them, by an atomic addition each time, unless it is told to have no
-part in that (`_nrt=False`, and then it may make no array): for scans that call a function for every tag, the counts
-were three quarters of the time. Parts are compiled into the function that calls them and have no entry from Python.
-numba's cache knows the file of a kernel and not those of its parts; `corpus.arrays.numba_cache` does.
+They are made of parts (`corpus.arrays.kernel`), and make no arrays.
 """
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,15 +11,10 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from corpus.arrays.numba_cache import forget_outdated
+from corpus.arrays.kernel import PART, part
 
-forget_outdated(Path(__file__).parent)
-
-_PART: Any = {"nogil": True, "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-
-kernel = njit(cache=True, nogil=True)  # what Python calls; may make arrays
-part = njit(**_PART)
-inlined = njit(**_PART, forceinline=True)  # for what is called for every tag: a third faster, and longer to compile
+# For what is called for every tag: a third faster, and longer to compile.
+inlined: Any = njit(**PART, forceinline=True)
 
 WORD = 8
 _intrinsic: Any = intrinsic  # its stub does not know that the first argument is numba's

@@ -8,6 +8,7 @@ deliberate: False leaves `&alpha;` as a silent hole in the text, where "internal
 """
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,11 @@ _UTF8_DOCUMENT = re.compile(
     rb"(?:\xef\xbb\xbf)?(?:<\?xml\s(?:(?!\?>|encoding).)*(?:encoding\s*=\s*[\"'](?i:utf-?8|us-ascii)[\"'][^>]*)?\?>)?\s*<(?!\?xml\s)[^\0]",
     re.DOTALL,
 )
+_NO_NAMESPACES: Mapping[str, str] = {}
+# All up to the name in the root's start tag.
+_ROOT = re.compile(
+    rb"(?:[^<]|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^\[>]*(?:\[.*?\]\s*)?>)*+<[A-Za-z_][\w.:-]*(?=[\s/>])", re.DOTALL
+)
 # Declaration and DOCTYPE as articles have them; with a comment among them libxml2 decides.
 _PLAIN_PROLOG = re.compile(
     rb"""(?:\xef\xbb\xbf)?
@@ -74,8 +80,16 @@ _PLAIN_PROLOG = re.compile(
 )
 
 
-def read_markup(raw: bytes, vocabulary: "Vocabulary", *, root: frozenset[str] | None = None) -> "Markup":
+def read_markup(
+    raw: bytes,
+    vocabulary: "Vocabulary",
+    *,
+    root: frozenset[str] | None = None,
+    namespaces: Mapping[str, str] = _NO_NAMESPACES,
+) -> "Markup":
     """Return the text and elements of one document, checked by libxml2 as `parse` checks it.
+
+    `namespaces`: prefixes that the document's DTD declares by default, so that it need not declare them itself.
 
     A plain document in UTF-8 is proven by the scan, or checked without building a tree. What these do not take
     (other encodings, declarations, huge texts) goes through `parse`, which decides. Raises BadXmlError as `parse`.
@@ -84,11 +98,25 @@ def read_markup(raw: bytes, vocabulary: "Vocabulary", *, root: frozenset[str] | 
     from corpus.ncbi.markup.document import scan  # numba: 65 MB, and whoever only calls `parse` does not need it
 
     markup = scan(raw, vocabulary) if _UTF8_DOCUMENT.match(raw) else None
+    if markup is None and (declared := _declared(raw, namespaces)) != raw:
+        raw, markup = declared, scan(declared, vocabulary)
     if markup is None or not (is_proven(raw, markup) or is_well_formed(raw)):
         markup = scan(etree.tostring(parse(raw), encoding="utf-8"), vocabulary)
         assert markup is not None, "what libxml2 writes is plain"
     _check_root(markup.root_name(), root)
     return markup
+
+
+def _declared(raw: bytes, namespaces: Mapping[str, str]) -> bytes:
+    """Return a document whose root declares the prefixes that it uses and no element of it declares."""
+    root = _ROOT.match(raw)
+    names = [(prefix.encode(), address.encode()) for prefix, address in namespaces.items()]
+    missing = [
+        b' xmlns:%b="%b"' % name
+        for name in names
+        if re.search(rb"[<\s/]%b:" % name[0], raw) and b"xmlns:%b" % name[0] not in raw
+    ]
+    return raw[: root.end()] + b"".join(missing) + raw[root.end() :] if root and missing else raw
 
 
 def check_size(raw: bytes) -> None:
@@ -124,7 +152,7 @@ def parse(raw: bytes, *, root: frozenset[str] | None = None) -> etree._Element:
 
     libxml2's limits on depth and text length are lifted once for a document that meets them; the limit on
     entity amplification always holds. Raises BadXmlError: TOO_LARGE above BYTE_CAP bytes, ENTITY_DECLARATION
-    for a document that declares entities, BAD_ROOT for another root, BAD_XML for all that is not well-formed.
+    for a document that declares entities of text, BAD_ROOT for another root, BAD_XML for all that is not well-formed.
     """
     check_size(raw)
     try:
@@ -132,10 +160,15 @@ def parse(raw: bytes, *, root: frozenset[str] | None = None) -> etree._Element:
     except etree.XMLSyntaxError as error:
         element = _parse_huge(raw, error.msg or "")
     dtd: Any = element.getroottree().docinfo.internalDTD
-    if dtd is not None and dtd.entities():
+    if dtd is not None and not all(map(_is_unparsed, dtd.iterentities())):
         raise BadXmlError(RejectReason.ENTITY_DECLARATION, "the document declares entities of its own")
     _check_root(local_name(element.tag), root)
     return element
+
+
+def _is_unparsed(entity: Any) -> bool:
+    """Say whether an entity names a file that is no XML, like a picture (NDATA): no reference makes text of it."""
+    return entity.orig is None and entity.content is not None and entity.system_url is not None
 
 
 def _parse_huge(raw: bytes, message: str) -> etree._Element:

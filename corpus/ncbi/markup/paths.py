@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Generic, TypeVar
 
 import numpy as np
-from numba import njit
 
+from corpus.arrays.kernel import kernel
 from corpus.ncbi.markup.document import Markup, Vocabulary
 
 Rule = TypeVar("Rule")
@@ -42,7 +42,7 @@ class Paths(Generic[Rule]):
         return rows.tolist(), [self._rules[place] for place in places[rows].tolist()]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _follow(tags, parents, table, places):  # type: ignore[no-untyped-def]
     """Fill in every row's place."""
     for row in range(len(tags)):

@@ -17,9 +17,11 @@ begins with its own name, and no `>` stands in a value of its start tag: whoever
 
 import numpy as np
 
+from corpus.arrays.kernel import kernel, part
 from corpus.ncbi.markup import scan_tags as traits
 from corpus.ncbi.markup.characters import BANG, CLASS, GT, LT, QUESTION, SLASH, SPACE
-from corpus.ncbi.markup.kernels import inlined, is_same, kernel, part
+from corpus.ncbi.markup.kernels import inlined, is_same
+from corpus.ncbi.markup.scan_layout import has_newline, is_before_stop, is_layout_before, take_back_space
 from corpus.ncbi.markup.scan_namespaces import MOST_PREFIXES, is_declared, leave_scopes
 from corpus.ncbi.markup.scan_sections import take_section
 from corpus.ncbi.markup.scan_state import (
@@ -29,10 +31,13 @@ from corpus.ncbi.markup.scan_state import (
     DEPTH,
     IN_DETAILED,
     IN_OPAQUE,
+    LINKS,
     MARKS,
     OUT,
     PARENT,
     PROVEN,
+    RID,
+    RID_END,
     ROOTS,
     ROWS,
     SCOPED,
@@ -45,10 +50,13 @@ from corpus.ncbi.markup.scan_tags import MOST_ATTRIBUTES, hash_bytes, mark_of, n
 from corpus.ncbi.markup.scan_text import copy_content, put_mark, put_space
 
 COLUMNS = 11  # of the rows
-STACKS = 3  # more columns, for the scan's own use: of every open element its row, and place and size of its name
+# More columns, for the scan's own use: of every open element its row, and place and size of its name; then links.
+STACKS = 6
+LINK_COLUMNS = slice(COLUMNS + 3, COLUMNS + STACKS)
 _ROW = COLUMNS
 _NAME = COLUMNS + 1
 _SIZE = COLUMNS + 2
+_LINK = COLUMNS + 3
 _IN_PIECE = traits.OPAQUE | traits.DETAILED  # what counts where text is copied as it stands
 MOST_BYTES = 8_000_000  # of what is proven; libxml2 has a limit of 10 MB for one text
 _MOST_DEPTH = 200  # libxml2 has a limit of 256
@@ -64,8 +72,14 @@ def _open(raw, start, begin, end, number, flag, rows, text, at):  # type: ignore
         mark = 0 if flag & traits.SPACED else mark_of(raw, begin, end, flag)
         if mark > 0:
             row = -1 - mark
+            scripted = flag & (traits.RAISED | traits.LOWERED)
+            if scripted and at[BLANK] and is_layout_before(raw, start, end, flag & traits.RAISED, text, at):
+                take_back_space(text, at)
             put_mark(mark, text, at)
-    if mark < 0 and at[IN_OPAQUE] == 0 and (number > 0 or at[IN_DETAILED] > 0 or at[ROWS] == 0):
+            if scripted and has_newline(raw, end + 1):
+                at[BLANK] = 1  # the layout behind the start tag is no space either
+    named = number > 0 or flag & traits.UNKNOWN or at[IN_DETAILED] > 0 or at[ROWS] == 0
+    if mark < 0 and at[IN_OPAQUE] == 0 and named:
         row = at[ROWS]
         at[ROWS] += 1
         rows[0, row], rows[1, row], rows[4, row] = number, at[CHARACTERS], at[SOLID]
@@ -117,6 +131,7 @@ def _start_tag(raw, start, names, kept, rows, text, at, prefixes, attributes, ve
         return -1
     stop = end
     if raw[end] != GT:
+        at[RID] = 0
         stop = read_attributes(raw, end, prefixes, attributes, at, verbatim)
         if stop < 0:
             return -1
@@ -131,10 +146,20 @@ def _start_tag(raw, start, names, kept, rows, text, at, prefixes, attributes, ve
     if in_set and not _keeps_apart(raw, start + 1, end, stop, flag, colon, at):
         return -1
     _open(raw, start, end, stop, number, flag, rows, text, at)
+    if stop > end and at[RID] > 0:
+        _take_link(rows, at)
     if raw[stop - 1] == SLASH:
         _close(stop + 1, rows, text, at, prefixes)
         at[CLOSED] = stop + 1
     return stop + 1
+
+
+@part
+def _take_link(rows, at):  # type: ignore[no-untyped-def]
+    """Keep the `rid` of the start tag just read: where it begins and ends, and the innermost row around it."""
+    link = at[LINKS]
+    rows[_LINK, link], rows[_LINK + 1, link], rows[_LINK + 2, link] = at[RID], at[RID_END], at[PARENT]
+    at[LINKS], at[RID] = link + 1, 0
 
 
 @part
@@ -156,7 +181,7 @@ def _end_tag(raw, start, rows, text, at, prefixes):  # type: ignore[no-untyped-d
     """Take the end tag at `start`; return the index behind it, -1 when it does not close the innermost element."""
     if at[DEPTH] == 0:
         return -1
-    begin, size = rows[_NAME, at[DEPTH] - 1], rows[_SIZE, at[DEPTH] - 1]
+    begin, size = np.int64(rows[_NAME, at[DEPTH] - 1]), np.int64(rows[_SIZE, at[DEPTH] - 1])
     if not is_same(raw, start + 2, begin, size):
         return -1
     i = start + 2 + size
@@ -164,7 +189,13 @@ def _end_tag(raw, start, rows, text, at, prefixes):  # type: ignore[no-untyped-d
         i += 1
     if raw[i] != GT:
         return -1
+    row = rows[_ROW, at[DEPTH] - 1]
+    stops = row < -1 - traits.CITED and row > -1 - traits.NOTED and is_before_stop(raw, i + 1)
+    if stops:
+        take_back_space(text, at)
     _close(start, rows, text, at, prefixes)
+    if stops:
+        at[BLANK] = 1  # the layout behind a script and before a stop is no space
     at[CLOSED] = i + 1
     return i + 1
 
@@ -174,7 +205,7 @@ def fill(raw, start, n, names, rows, text, verbatim, bounds, cap):  # type: igno
     """Fill rows and text from the bytes from `start` to `n`, which `characters` says how to follow.
 
     `names` are a vocabulary's tables. Returns 1 for a document that is proven to be well-formed, its prolog apart, 0
-    for one that is not, -1 for what is not understood; and the numbers of elements and of bytes of text.
+    for one that is not, -1 for what is not understood; and the numbers of elements, of bytes of text and of links.
 
     `bounds` is int32[most, 3], `most` is 0 for a document. Of a set it takes begin, end and row of the records that are
     proven and have at most `cap` bytes; their number is returned, and the elements and text of them.
@@ -204,7 +235,7 @@ def fill(raw, start, n, names, rows, text, verbatim, bounds, cap):  # type: igno
             if count == len(bounds):
                 break
     if in_set:
-        return count, elements, out
+        return count, elements, out, at[LINKS]
     if i < 0 or at[DEPTH] != 0:
-        return -1, 0, 0
-    return at[PROVEN] * (at[ROOTS] == 1), at[ROWS], at[OUT]
+        return -1, 0, 0, 0
+    return at[PROVEN] * (at[ROOTS] == 1), at[ROWS], at[OUT], at[LINKS]

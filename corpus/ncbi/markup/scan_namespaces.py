@@ -7,8 +7,9 @@ bytes a prefix stands, its size, and the depth at which it is in force (0: not a
 
 import numpy as np
 
+from corpus.arrays.kernel import part
 from corpus.ncbi.markup.characters import CLASS, FIRST, LETTER_M, LETTER_X, LOWERCASE, UNDERSCORE
-from corpus.ncbi.markup.kernels import is_same, part
+from corpus.ncbi.markup.kernels import is_same
 from corpus.ncbi.markup.scan_state import DEPTH, PREFIXES, PROVEN, SCOPED
 
 MOST_PREFIXES = 62
@@ -43,12 +44,9 @@ def _table(names: tuple[bytes, ...]) -> np.ndarray:
 _NAMESPACES = _table(NAMESPACES)
 _NAMES = (b"xmlns", b"xml", b"lang", b"space", b"preserve", b"default")
 _WORDS = _table(_NAMES)
-_XMLNS = _NAMES.index(b"xmlns")
-_XML = _NAMES.index(b"xml")
-_LANG = _NAMES.index(b"lang")
-_SPACE = _NAMES.index(b"space")
-_PRESERVE = _NAMES.index(b"preserve")
-_DEFAULT = _NAMES.index(b"default")
+# As NumPy's integers: for each of Python's own, `_is` would be compiled once more.
+_XMLNS, _XML, _LANG = (np.int64(_NAMES.index(name)) for name in (b"xmlns", b"xml", b"lang"))
+_SPACE, _PRESERVE, _DEFAULT = (np.int64(_NAMES.index(name)) for name in (b"space", b"preserve", b"default"))
 _SHORTEST_LANG, _LONGEST_LANG = 2, 3  # letters of a language that no parser has a word about
 
 
@@ -67,7 +65,7 @@ def _is(raw, begin, end, words, word):  # type: ignore[no-untyped-def]
 def _slot_of(raw, begin, end, prefixes, at):  # type: ignore[no-untyped-def]
     """Return the place of a prefix among those declared so far, -1 for none."""
     for slot in range(at[PREFIXES]):
-        if prefixes[slot, 1] == end - begin and is_same(raw, begin, prefixes[slot, 0], end - begin):
+        if prefixes[slot, 1] == end - begin and is_same(raw, begin, np.int64(prefixes[slot, 0]), end - begin):
             return slot
     return -1
 

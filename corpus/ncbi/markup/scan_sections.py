@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from corpus.arrays.kernel import part
 from corpus.ncbi.markup import characters as xml
 from corpus.ncbi.markup.characters import character_at, word
-from corpus.ncbi.markup.kernels import part, word_at
+from corpus.ncbi.markup.kernels import word_at
 from corpus.ncbi.markup.scan_state import DEPTH, PROVEN, ROOTS
 from corpus.ncbi.markup.scan_text import copy, put_code
 

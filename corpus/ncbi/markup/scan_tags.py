@@ -5,11 +5,12 @@ Bytes and an index come in, an index goes out: where the thing read ends, -1 whe
 
 import numpy as np
 
+from corpus.arrays.kernel import part
 from corpus.ncbi.markup import characters as xml
 from corpus.ncbi.markup.characters import character_at, reference, word
-from corpus.ncbi.markup.kernels import WORD, inlined, is_same, mask_of, part, word_at
+from corpus.ncbi.markup.kernels import WORD, inlined, is_same, mask_of, word_at
 from corpus.ncbi.markup.scan_namespaces import is_declared, take_prefixed
-from corpus.ncbi.markup.scan_state import PROVEN
+from corpus.ncbi.markup.scan_state import PROVEN, RID, RID_END
 
 # What an element of a vocabulary is.
 OPAQUE = 1 << 0  # no element inside has a row
@@ -21,7 +22,8 @@ LINK = 1 << 5  # leaves the marks of what it links to, or has a row
 APART = 1 << 6  # leaves a space where it touches the element before it
 NO_ROW = 1 << 7  # has no row, though it is named
 RECORD = 1 << 8  # may stand at the top of a set of records
-IN_TEXT = SPACED | RAISED | LOWERED | LINK | APART  # what leaves something in the text, with a row or without
+UNKNOWN = 1 << 9  # of names that a closed vocabulary does not hold
+IN_TEXT = SPACED | RAISED | LOWERED | LINK | APART | NO_ROW  # what leaves something in the text, or has no row
 
 # The control characters that elements without a row leave: the one that opens; the next one closes.
 CITED = 0x01
@@ -60,6 +62,30 @@ _AUTHOR_NOTES = np.uint64(hash_name(b"author-notes"))
 _CORRESP = np.uint64(hash_name(b"corresp"))
 _AFF = np.uint64(hash_name(b"aff"))
 _TABLE_FN = np.uint64(hash_name(b"table-fn"))
+# Types that say what a link points to when that is no reference; all others are told by the list of references.
+_ELSEWHERE = np.array(
+    [
+        hash_name(name.encode())
+        for name in [
+            "fig",
+            "table",
+            "supplementary-material",
+            "media",
+            "app",
+            "sec",
+            "disp-formula",
+            "boxed-text",
+            "table-wrap",
+            "video",
+            "contrib",
+        ]
+    ],
+    np.uint64,
+)
+_RID = word(b"rid")
+_THREE = np.uint64(0xFFFFFF)
+_SMALL = np.uint64(0x202020)
+_REFERENCES = np.array([word(b"ref"), word(b"bib"), word(b"cit")], np.uint64)
 
 
 @inlined
@@ -94,7 +120,7 @@ def read_attributes(raw, i, prefixes, attributes, at, verbatim):  # type: ignore
 
     Prefixes are declared for the rest of the document: libxml2 decides in the rare case where that matters.
     """
-    count, needs, needs_end = 0, -1, -1
+    count, needs, needs_end = np.int64(0), np.int64(-1), np.int64(-1)
     while True:
         begin = i
         while xml.CLASS[raw[i]] & xml.SPACE:
@@ -110,6 +136,8 @@ def read_attributes(raw, i, prefixes, attributes, at, verbatim):  # type: ignore
         if i < 0 or not _is_new(raw, begin, colon, end, attributes, count, at):
             return -1
         count += count < MOST_ATTRIBUTES
+        if end - begin == 3 and word_at(raw, begin) & _THREE == _RID:
+            at[RID], at[RID_END] = value, i - 1
         if colon >= 0 or raw[begin] == xml.LETTER_X:
             unknown = take_prefixed(raw, prefix, colon, begin, end, value, i - 1, prefixes, at)
             needs, needs_end = (prefix, colon) if unknown else (needs, needs_end)
@@ -126,7 +154,7 @@ def _is_new(raw, begin, colon, end, attributes, count, at):  # type: ignore[no-u
     """
     local = colon + 1 if colon >= 0 else begin
     for j in range(count):
-        other, other_local, other_end = attributes[j, 0], attributes[j, 1], attributes[j, 2]
+        other, other_local, other_end = np.int64(attributes[j, 0]), np.int64(attributes[j, 1]), attributes[j, 2]
         if other_end - other_local == end - local and is_same(raw, local, other_local, end - local):
             if end - begin == other_end - other and is_same(raw, begin, other, end - begin):
                 return False
@@ -193,10 +221,33 @@ def number_of(code, hashes, numbers):  # type: ignore[no-untyped-def]
 
 
 @part
+def _names_reference(raw, begin, end):  # type: ignore[no-untyped-def]
+    """Say whether the `rid` of a link looks like the id of a reference: "ref12", "B12", "CR12", "cam41-bib-0001"."""
+    for i in range(begin, end - 3):
+        if word_at(raw, i) & _THREE == _RID and (raw[i + 3] == xml.EQUALS or raw[i + 3] <= xml.BLANK_SPACE):
+            i += 3
+            while i < end and raw[i] != xml.QUOTE and raw[i] != xml.APOSTROPHE:
+                i += 1
+            i += 1
+            j = i
+            while j < i + 3 and (raw[j] | 0x20 == ord("b") or raw[j] | 0x20 == ord("c") or raw[j] | 0x20 == ord("r")):
+                j += 1
+            if j > i and ord("0") <= raw[j] <= ord("9"):
+                return True
+            while i < end and raw[i] != xml.QUOTE and raw[i] != xml.APOSTROPHE:
+                letters = (word_at(raw, i) | _SMALL) & _THREE
+                if letters == _REFERENCES[0] or letters == _REFERENCES[1] or letters == _REFERENCES[2]:
+                    return True
+                i += 1
+            return False
+    return False
+
+
+@part
 def mark_of(raw, begin, end, flag):  # type: ignore[no-untyped-def]
     """Return the character that opens an element without a row, 0 for none, -1 when it is to have a row.
 
-    The next character closes it. A link has a row if it does not say what it links to.
+    The next character closes it. A link has a row if it does not say what it links to, or says it wrongly.
     """
     if flag & (RAISED | LOWERED):
         return RAISED_TEXT if flag & RAISED else LOWERED_TEXT
@@ -215,5 +266,8 @@ def mark_of(raw, begin, end, flag):  # type: ignore[no-untyped-def]
                 return CITED
             if kind == _FN or kind == _AUTHOR_NOTES or kind == _CORRESP or kind == _AFF or kind == _TABLE_FN:  # noqa: SIM109
                 return NOTED
-            return 0 if stop > i + 1 else -1
+            elsewhere = False
+            for k in range(_ELSEWHERE.shape[0]):
+                elsewhere |= kind == _ELSEWHERE[k]
+            return 0 if elsewhere and not _names_reference(raw, begin, end) else -1
     return -1

@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from corpus.arrays.kernel import part
 from corpus.ncbi.markup import characters as xml
 from corpus.ncbi.markup.characters import behind_spaces, character_at, is_space, plain_word, reference
-from corpus.ncbi.markup.kernels import WORD, inlined, part, put_word, word_at
+from corpus.ncbi.markup.kernels import WORD, inlined, put_word, word_at
 from corpus.ncbi.markup.scan_state import BLANK, CHARACTERS, DEPTH, MARKS, OUT, PROVEN, SOLID
 
 _COPIED = xml.PLAIN | xml.SPACE

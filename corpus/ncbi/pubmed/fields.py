@@ -15,10 +15,11 @@ from corpus.ids import normalize_doi, parse_number, parse_pmcid
 from corpus.ncbi.markup.document import Markup
 from corpus.ncbi.markup.parse import BadXmlError
 from corpus.ncbi.markup.paths import Paths
-from corpus.ncbi.pubmed.text import NO_LABEL, labelled_parts, line, without_copyright
+from corpus.ncbi.pubmed.text import NO_LABEL, labelled_parts, line
 from corpus.ncbi.pubmed.vocabulary import RECORDS, VOCABULARY
+from corpus.notices import is_no_abstract, plain_label, without_notices
 from corpus.reasons import RejectReason
-from corpus.records import AbstractPart, BackPart, Kind, Link, Record, Source, pubmed_doc_id
+from corpus.records import MAIN, AbstractPart, BackPart, Kind, Link, Record, Source, pubmed_doc_id
 
 _YEAR = re.compile(r"(?<!\d)(1[5-9]\d\d|20\d\d)(?!\d)")
 _NO_TITLE = re.compile(r"\[?\s*not available\s*\]?\s*\.?", re.IGNORECASE)  # NLM's stand-in for an untranslated title
@@ -38,6 +39,7 @@ class Draft:
     doi: str | None = None
     electronic_doi: str | None = None
     pmcid: int | None = None
+    other_pmcid: int | None = None
     pmc_id_anywhere: bool = False
     issue_year: int | None = None
     article_year: int | None = None
@@ -55,7 +57,7 @@ _FieldRule = Callable[[Markup, int, Draft], None]
 
 
 class RecordReader:
-    """Reads the records of one `Markup`, which was scanned with VOCABULARY."""
+    """Reads the records of one `Markup`, which was scanned with the vocabulary of a set."""
 
     def __init__(self, doc: Markup) -> None:
         self._doc = doc
@@ -89,7 +91,7 @@ def _to_record(draft: Draft, *, kind: Kind, file: str, offset: int, position: in
         kind=kind,
         pmid=draft.pmid,
         version=draft.version,
-        pmcid=draft.pmcid,
+        pmcid=draft.pmcid or draft.other_pmcid,
         doi=draft.doi or draft.electronic_doi,
         pmc_id_anywhere=draft.pmc_id_anywhere,
         title=draft.title or draft.book_title,
@@ -152,7 +154,7 @@ def _first_year(text: str) -> int | None:
 
 
 def _read_main_abstract(doc: Markup, element: int, draft: Draft) -> None:
-    _read_abstract(doc, element, draft, "main", "")
+    _read_abstract(doc, element, draft, MAIN, "")
 
 
 def _read_other_abstract(doc: Markup, element: int, draft: Draft) -> None:
@@ -162,7 +164,7 @@ def _read_other_abstract(doc: Markup, element: int, draft: Draft) -> None:
 
 
 def _read_abstract(doc: Markup, element: int, draft: Draft, type_: str, language: str) -> None:
-    """Add the parts of an abstract, and apart from them its copyright lines."""
+    """Add the parts of an abstract, and apart from them its copyright lines and other notices."""
     parts: list[tuple[str, str, str]] = []  # label, category, text
     for child in doc.children(element):
         tag = doc.name(child)
@@ -172,10 +174,12 @@ def _read_abstract(doc: Markup, element: int, draft: Draft, type_: str, language
             parts += _parts_of(doc, child)
     if parts:
         label, category, text = parts[-1]
-        text, notice = without_copyright(text)
-        if notice:
+        rest, notice = without_notices(text)
+        if notice and rest:  # a part that is nothing but a notice is left to the profile
             draft.copyrights.append(notice)
-            parts[-1] = label, category, text
+            parts[-1] = label, category, rest
+    if len(parts) == 1 and is_no_abstract(parts[0][2]):
+        parts.clear()
     draft.abstracts += [
         AbstractPart(type=type_, language=language, label=label, category=category, text=text)
         for label, category, text in parts
@@ -186,7 +190,7 @@ def _read_abstract(doc: Markup, element: int, draft: Draft, type_: str, language
 def _parts_of(doc: Markup, element: int) -> list[tuple[str, str, str]]:
     """Return label, category and text of an AbstractText, or of the parts that its bold run-in labels make."""
     attributes = doc.attributes(element)
-    label, category = " ".join(attributes.get("Label", "").split()), attributes.get("NlmCategory", "")
+    label, category = plain_label(" ".join(attributes.get("Label", "").split())), attributes.get("NlmCategory", "")
     if doc.nexts[element] == element + 1 or label.upper() not in NO_LABEL:
         return [(label, category, line(doc, element))]
     return [(found or label, category, text) for found, text in labelled_parts(doc, element)]
@@ -257,6 +261,13 @@ def _read_article_id(doc: Markup, element: int, draft: Draft) -> None:
         draft.pmcid = parse_pmcid(doc.own_text(element))
 
 
+def _read_other_id(doc: Markup, element: int, draft: Draft) -> None:
+    """Read the PMC id that NLM's files held before they had ArticleIds: "PMC123", "PMC123 [Available on 06/09/12]"."""
+    words = doc.own_text(element).split()
+    if draft.other_pmcid is None and words and words[0][:3].upper() == "PMC":
+        draft.other_pmcid = parse_pmcid(words[0])
+
+
 _DESCRIPTOR, _QUALIFIER = VOCABULARY["DescriptorName"], VOCABULARY["QualifierName"]
 
 
@@ -279,6 +290,7 @@ _CITATION: dict[str, _FieldRule] = {
     "MedlineCitation/MeshHeadingList": _read_mesh,
     "MedlineCitation/CommentsCorrectionsList/CommentsCorrections": _read_relation,
     "MedlineCitation/KeywordList/Keyword": _add_to("keywords"),
+    "MedlineCitation/OtherID": _read_other_id,
     "PubmedData/ArticleIdList/ArticleId": _read_article_id,
 }
 _BOOK: dict[str, _FieldRule] = {
@@ -295,5 +307,8 @@ _BOOK: dict[str, _FieldRule] = {
 }
 _PATHS = Paths(
     VOCABULARY,
-    {f"{record}/{path}": rule for record in RECORDS[:2] for path, rule in (_CITATION | _BOOK).items()},
+    {
+        **{f"{record}/{path}": rule for record in RECORDS[:2] for path, rule in (_CITATION | _BOOK).items()},
+        **{path: rule for path, rule in _CITATION.items() if path.startswith("MedlineCitation/")},
+    },
 )

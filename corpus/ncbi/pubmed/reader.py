@@ -1,4 +1,4 @@
-"""PubMed files to records: baseline and update files, samples, book sets.
+"""PubMed files to records: baseline and update files, samples, book sets, and NLM's MEDLINE files until 2016.
 
 The path of one file (.xml or .xml.gz, whatever its name says) comes in; a `Record` for every citation, book and
 deleted PMID, and a `Reject` for every piece that could not become one, go out in file order. First the whole file is
@@ -18,18 +18,20 @@ from corpus.ncbi.archives.kinds import PROLOG, FileKind, OtherKindError, kind_of
 from corpus.ncbi.markup.parse import BadXmlError
 from corpus.ncbi.pubmed.fields import RecordReader, read_deletions
 from corpus.ncbi.pubmed.split import Damage, Run, split
-from corpus.ncbi.pubmed.vocabulary import VOCABULARY
+from corpus.ncbi.pubmed.vocabulary import MEDLINE_VOCABULARY, VOCABULARY
 from corpus.reasons import RejectReason
 from corpus.records import RAW_LIMIT, Kind, Record, Reject, Source, pubmed_doc_id
 
-_KINDS = {"PubmedArticle": Kind.CITATION, "PubmedBookArticle": Kind.BOOK}
+_KINDS = {"PubmedArticle": Kind.CITATION, "PubmedBookArticle": Kind.BOOK, "MedlineCitation": Kind.CITATION}
+_MEDLINE_SET = b"MedlineCitationSet"
 
 _PROLOG = re.compile(PROLOG, re.DOTALL)
-_ROOT = re.compile(rb"<(PubmedArticleSet|PubmedBookArticleSet)(?:\s[^>]*)?>")
+_ROOT = re.compile(rb"<(PubmedArticleSet|PubmedBookArticleSet|MedlineCitationSet)(?:\s[^>]*)?>")
 _EPILOG = re.compile(rb"\s*>(?:\s+|<!--.*?-->|<\?.*?\?>)*+", re.DOTALL)
 _ENCODING = re.compile(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([\w.:-]+)")
 
 _PMC_ID = re.compile(rb"IdType\s*=\s*[\"']pmc[\"']")
+_OTHER_PMC_ID = re.compile(rb"<OtherID\s[^>]*>\s*PMC\d")  # in a MedlineCitationSet
 
 # Anchored at the record's own PMID: the next one in a record may be a retraction notice's or a cited paper's.
 _OWN_PMID = re.compile(rb"<(?:MedlineCitation|BookDocument)\b[^>]*>\s*<PMID\b[^>]*>\s*(\d{1,15})\s*</PMID>")
@@ -47,14 +49,15 @@ def read_pubmed_xml(path: str) -> Iterator[tuple[Record | Reject, bytes]]:
     """Yield what `read_pubmed` yields, each citation and book with its own XML, all others with b""."""
     verified = verify(lambda: storage.open_read(path), md5=md5_sidecar(path), name=path)
     name, position = storage.readable_name(path), 0
-    for found in split(verified.blocks(), VOCABULARY, start=_opening(path, verified)):
+    root, start = _opening(path, verified)
+    for found in split(verified.blocks(), MEDLINE_VOCABULARY if root == _MEDLINE_SET else VOCABULARY, start=start):
         for item in _items(found, name, position):
             yield item
             position += 1
 
 
-def _opening(path: str, verified: Verified) -> int:
-    """Check the document around the records; return the offset behind the set's opening tag."""
+def _opening(path: str, verified: Verified) -> tuple[bytes, int]:
+    """Check the document around the records; return the set's name and the offset behind its opening tag."""
     head, pos = verified.head, 3 if verified.head.startswith(b"\xef\xbb\xbf") else 0
     encoding = _ENCODING.match(head, pos)
     if encoding and encoding[1].lower() not in (b"utf-8", b"utf8", b"us-ascii"):
@@ -77,7 +80,7 @@ def _opening(path: str, verified: Verified) -> int:
             f"{path}: does not end with </{root[1].decode()}> but with {verified.tail[-40:]!r}; "
             "the file is incomplete, download it again"
         )
-    return root.end()
+    return root[1], root.end()
 
 
 def _items(found: Run | Damage, file: str, position: int) -> Iterator[tuple[Record | Reject, bytes]]:
@@ -104,7 +107,8 @@ def _items(found: Run | Damage, file: str, position: int) -> Iterator[tuple[Reco
                 position += 1
             continue
         try:
-            pmc = _PMC_ID.search(found.raw, begin, end) is not None
+            pattern = _OTHER_PMC_ID if found.markup.vocabulary is MEDLINE_VOCABULARY else _PMC_ID
+            pmc = pattern.search(found.raw, begin, end) is not None
             record = reader.read(element, kind=kind, file=file, offset=offset, position=position, pmc_id_anywhere=pmc)
             yield record, found.raw[begin:end]
         except BadXmlError as error:

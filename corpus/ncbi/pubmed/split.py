@@ -13,6 +13,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from corpus.ncbi.markup.characters import PADDING
 from corpus.ncbi.markup.document import Markup, Vocabulary, scan_records
@@ -28,11 +29,21 @@ RUN_RECORDS = 64  # proven records scanned together: their bytes and tables stay
 _TAG_BYTES = 1024  # enough to see any start tag whole
 _MORE = 1 << 20  # with fewer bytes at hand a record that is not proven may be one that is not whole yet
 _OVERLAP = 64  # longer than any tag name, so that a boundary is never cut in two
-_TRIVIA = re.compile(rb"\s+|</Pubmed(?:Book)?ArticleSet\s*>")
-_START = re.compile(rb"<(PubmedArticle|PubmedBookArticle|DeleteCitation)(?=[\s/>])")
-_BOUNDARY = re.compile(rb"<(?:PubmedArticle|PubmedBookArticle|DeleteCitation)[\s/>]|</Pubmed(?:Book)?ArticleSet[\s>]")
+_TRIVIA = re.compile(rb"\s+|</(?:Pubmed(?:Book)?Article|MedlineCitation)Set\s*>")
 _SECTION = re.compile(rb"(<!--|<!\[CDATA\[|<\?)(?:(?<=--).*?-->|(?<=\[).*?\]\]>|(?<=\?).*?\?>)?", re.DOTALL)
 _CLOSERS = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>"}
+
+
+class _Tags:
+    """The tags at which a record starts, and those at which one that is damaged ends, by the set's vocabulary."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        names = "|".join(vocabulary.records).encode()
+        self.start = re.compile(rb"<(" + names + rb")(?=[\s/>])")
+        self.boundary = re.compile(rb"<(?:" + names + rb")[\s/>]|</(?:Pubmed(?:Book)?Article|MedlineCitation)Set[\s>]")
+
+
+_tags = lru_cache(_Tags)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,12 +80,12 @@ def split(
     White space, comments, processing instructions and the set's closing tag may stand between records.
     The vocabulary must name the elements that are records.
     """
-    window = _Window(blocks, start)
+    window = _Window(blocks, start, _tags(vocabulary))
     while window.skip_trivia():
         run = _take_run(window, vocabulary, cap)
         if run is not None:
             yield run
-        elif _START.match(window.data, window.pos) is None:
+        elif window.tags.start.match(window.data, window.pos) is None:
             yield _take_damage(window, RejectReason.STRAY_BYTES, "bytes that belong to no record")
         else:
             try:
@@ -89,8 +100,8 @@ class _Window:
     `stop` is where a scan of it must end.
     """
 
-    def __init__(self, blocks: Iterable[bytes], start: int) -> None:
-        self._blocks = iter(blocks)
+    def __init__(self, blocks: Iterable[bytes], start: int, tags: _Tags) -> None:
+        self._blocks, self.tags = iter(blocks), tags
         self.data, self.pos, self.base = b"", 0, 0
         self.stop = -1
         self._without: dict[bytes, int] = {}  # up to which offset no closer of a section was found
@@ -175,7 +186,7 @@ def _take_run(window: _Window, vocabulary: Vocabulary, cap: int) -> Run | None:
 
 def _take_record(window: _Window, vocabulary: Vocabulary, cap: int) -> Run:
     """Move behind the record that starts here and return it; raises BadXmlError, without moving, when there is none."""
-    found = _START.match(window.data, window.pos)
+    found = window.tags.start.match(window.data, window.pos)
     assert found is not None
     size = _size_of_record(window, found[1], cap)
     raw = window.data[window.pos : window.pos + size]
@@ -215,7 +226,7 @@ def _size_of_record(window: _Window, tag: bytes, cap: int) -> int:
             if size > cap:
                 raise BadXmlError(RejectReason.TOO_LARGE, f"the record has {size} bytes, the limit is {cap}")
             return size
-        if rest.startswith(b"Set") or (at < 0 and _BOUNDARY.search(window.data, window.pos + 1)):
+        if rest.startswith(b"Set") or (at < 0 and window.tags.boundary.search(window.data, window.pos + 1)):
             break  # the end of the set, or the next record
         if rest:
             skip = at + 1 - window.pos  # a longer name that begins alike
@@ -252,7 +263,7 @@ def _take_damage(window: _Window, reason: RejectReason, detail: str) -> Damage:
     offset, digest, head = window.offset, hashlib.sha256(), b""
     search_from = window.pos + 1
     while True:
-        found = _BOUNDARY.search(window.data, search_from)
+        found = window.tags.boundary.search(window.data, search_from)
         stop = found.start() if found else max(search_from, len(window.data) - _OVERLAP)
         passed = window.data[window.pos : stop]
         digest.update(passed)

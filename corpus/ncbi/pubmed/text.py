@@ -13,7 +13,7 @@ A row of a `Markup` comes in, text goes out. The rules of a line:
 
 import re
 
-from corpus.ncbi.markup import formulas
+from corpus.ncbi.markup import formulas, scripts
 from corpus.ncbi.markup.document import Markup
 
 # Elements that never touch the text before or after them. All others (b, i, u, italic, bold, sc, xref,
@@ -33,16 +33,6 @@ _MAX_DEPTH = 200  # deeper, text is joined as it stands: recursion must not end 
 
 # What NLM writes for "this part has no label".
 NO_LABEL = frozenset({"", "UNASSIGNED", "UNLABELLED", "UNLABELED"})
-
-# A sentence of its own at the very end: "© 2004 Wiley-Liss, Inc.", "Copyright (c) 2012 by …". A bare "(c) 2004" may be
-# an item of a list, so it must name a holder.
-_COPYRIGHT = re.compile(
-    r"(?<=[.!?)\]])\s+((?:(?:Copyright\s*(?:©|\(c\))?|©(?:\s*Copyright)?),?\s*(?:19|20)\d\d\b"
-    r"|\(c\)\s*(?:19|20)\d\d\b(?=.*\b(?:Inc|Ltd|LLC|GmbH|B\.V|AG|Elsevier|Wiley|Springer|Karger|Press|Society|Authors?)\b))"
-    r".{,200})\Z",
-    re.IGNORECASE,
-)
-_MAX_COPYRIGHT = 240
 
 _MAX_LABEL_LETTERS, _MAX_LABEL_WORDS = 60, 6
 _COLON = re.compile(r"\s*[:：]\s*")
@@ -98,12 +88,11 @@ def _append_child(doc: Markup, child: int, end: int, parts: list[str], depth: in
     elif name in ("sup", "sub"):
         run: list[str] = []
         _append(doc, child, doc.starts[child], doc.ends[child], run, depth)
-        before = next((part for part in reversed(parts) if part), "")
-        parts.append(formulas.script("".join(run), raised=name == "sup", before=before, after=_after(doc, child, end)))
+        _append_script("".join(run), parts, raised=name == "sup", after=_after(doc, child, end))
     elif name == "math":
-        parts.append(formulas.linear_math(doc, child))
+        parts.append(_formula(doc, child, parts, formulas.linear_math(doc, child)))
     elif name == "tex-math":
-        parts.append(formulas.tex_source(doc.own_text(child)))
+        parts.append(_formula(doc, child, parts, formulas.linear_tex(doc.own_text(child))))
     elif name == "alternatives":
         chosen = _alternative(doc, child)
         if chosen >= 0:
@@ -118,8 +107,25 @@ def _append_child(doc: Markup, child: int, end: int, parts: list[str], depth: in
         _append(doc, child, doc.starts[child], doc.ends[child], parts, depth)
 
 
+def _last(parts: list[str]) -> str:
+    return next((part for part in reversed(parts) if part), "")
+
+
+def _append_script(run: str, parts: list[str], *, raised: bool, after: str) -> None:
+    """Add what is raised or lowered, closed up to what it belongs to."""
+    before = _last(parts)
+    if parts and parts[-1] == before and scripts.stands_off(run, raised=raised, before=before, after=after):
+        parts[-1] = before = before[:-1]
+    parts.append(scripts.script(run, raised=raised, before=before, after=after))
+
+
+def _formula(doc: Markup, element: int, parts: list[str], text: str) -> str:
+    """Return a formula apart from the words that touch it."""
+    return formulas.set_apart(text, _last(parts), doc.text[doc.ends[element] : doc.ends[element] + 16])
+
+
 def _after(doc: Markup, element: int, end: int) -> str:
-    """Return the character that touches the end of an element, "" where its line or block ends."""
+    """Return the text that touches the end of an element, "" where its line or block ends."""
     place, following = doc.ends[element], doc.nexts[element]
     at_block = (
         following < len(doc.tags)
@@ -127,7 +133,7 @@ def _after(doc: Markup, element: int, end: int) -> str:
         and doc.tag_names[following] in BLOCKS
         and doc.ends[following] <= end
     )
-    return "" if at_block else doc.text[place : min(place + 1, end)]
+    return "" if at_block else doc.text[place : min(place + scripts.NEIGHBOUR, end)]
 
 
 def _alternative(doc: Markup, element: int) -> int:
@@ -138,15 +144,6 @@ def _alternative(doc: Markup, element: int) -> int:
             if doc.tag_names[child] == wanted:
                 return child
     return next((child for child in children if doc.own_text(child).strip()), -1)
-
-
-def without_copyright(text: str) -> tuple[str, str]:
-    """Return a line without the copyright sentence that ends it, and that sentence, "" when there is none."""
-    tail = text[-_MAX_COPYRIGHT:]
-    if "©" not in tail and "opyright" not in tail and "(c)" not in tail.lower():
-        return text, ""
-    found = _COPYRIGHT.search(tail)
-    return (text[: len(text) - len(found[0])], found[1]) if found else (text, "")
 
 
 def labelled_parts(doc: Markup, element: int) -> list[tuple[str, str]]:

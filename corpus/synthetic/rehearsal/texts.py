@@ -5,21 +5,17 @@ with a second one that replaces some words.
 """
 
 from functools import cache
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from numba import njit
 
 from corpus.arrays.hashing import GOLDEN, splitmix64
 from corpus.arrays.hashing_kernels import splitmix64_of_one
-from corpus.arrays.numba_cache import forget_outdated
+from corpus.arrays.kernel import kernel, part
 from corpus.arrays.types import Mask, Numbers
 from corpus.synthetic.rehearsal.statistics import EDITED_WORDS
-
-forget_outdated(Path(__file__).parent)
 
 Seeds = npt.NDArray[np.uint64]
 
@@ -81,7 +77,7 @@ def _vocabulary() -> tuple[npt.NDArray[np.uint8], Numbers, npt.NDArray[np.int32]
     return np.frombuffer("".join(words).encode(), np.uint8), starts, slots.astype(np.int32)
 
 
-@njit(cache=True, nogil=True)
+@part
 def _draw(stream: np.uint64, edit: np.uint64, k: int) -> np.uint64:
     """Return the random bits of word number `k` of a text."""
     if edit:
@@ -91,7 +87,7 @@ def _draw(stream: np.uint64, edit: np.uint64, k: int) -> np.uint64:
     return splitmix64_of_one(stream + np.uint64(k + 1) * GOLDEN)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _fill(
     seeds: Seeds,
     counts: Numbers,

@@ -93,7 +93,7 @@ def metadata_json(article: Article, xml: bytes) -> bytes:
         "is_historical_ocr": article.ocr,
         "is_retracted": article.retracted,
         "license_code": LICENCES[article.dialect.licence][1],
-        "xml_url": f"s3://pmc-oa-opendata/{name}/{name}.xml?md5={hashlib.md5(xml).hexdigest()}",
+        "xml_url": f"s3://pmc-oa-opendata/{name}/{name}.xml?md5={hashlib.md5(xml, usedforsecurity=False).hexdigest()}",
     }
     return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
 

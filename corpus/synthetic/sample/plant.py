@@ -16,6 +16,8 @@ from corpus.synthetic.sample.world import BASELINE, KEPT, UPDATES, Fate, World, 
 
 NEAR, FAR = (0.87, 0.98), (0.2, 0.6)  # Jaccard of planted copies; nothing lies between
 
+PUBLISHED = "Published by Sample Press"  # how a line begins that is about the paper and no part of its text
+NO_ABSTRACT = ("Not available.", "No abstract.")
 _REPLACEMENTS = ("additional", "annual", "broad", "common", "different", "typical", "minor", "related", "separate")
 _TWINS = {
     "twin_gene": (("BRCA1", "BRCA2"), ("SIRT1", "SIRT3"), ("FGF2", "FGF21"), ("IL17A", "IL17F")),
@@ -141,9 +143,10 @@ def _short_records(world: World) -> None:
         world.add_case("no_title_no_abstract", world.put(bare, world.baseline(), "no_text"))
     for number in range(world.count(20)):
         title = f"{Author(world.stream('short')).sentence('process')}: a note."
-        text = ("Not available.", "No abstract.", "See full text.")[number % 3]
+        text = (*NO_ABSTRACT, "See full text.")[number % 3]
         short = world.citation("short", title=title, vernacular_title="", abstract=(SamplePart(text=text),), other=())
-        world.add_case("too_short", world.put(short, world.baseline(), "too_short"))
+        reason = "no_text" if text in NO_ABSTRACT else "too_short"
+        world.add_case(reason, world.put(short, world.baseline(), reason))
 
 
 def _notices(world: World) -> None:
@@ -225,8 +228,10 @@ def _near_copies(world: World) -> None:
             copy = _copy(world, base, change, NEAR)
             copy = replace(copy, year=base.year + (1 if number % 2 else -1))
             winner = copy if number % 2 else base
-            similarity = jaccard(document(base), document(copy))
-            world.add_case(name, *_rivals(world, (base, copy), winner, "near_duplicate"), jaccard=similarity)
+            same = PUBLISHED in copy.abstract[0].text  # a notice, which is no text
+            similarity = None if same else jaccard(document(base), document(copy))
+            reason = "exact_duplicate" if same else "near_duplicate"
+            world.add_case(name, *_rivals(world, (base, copy), winner, reason), jaccard=similarity)
 
 
 def _chains(world: World) -> None:

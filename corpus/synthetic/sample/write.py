@@ -151,7 +151,7 @@ def _write_pubmed(output: str, world: World) -> Iterator[str]:
 def _write_gzip(output: str, name: str, content: bytes) -> str:
     """Write a gzip file and, beside it, its checksum in NLM's form."""
     packed = gzip_stored(content)
-    line = f"MD5({storage.base_name(name)})= {hashlib.md5(packed).hexdigest()}\n"
+    line = f"MD5({storage.base_name(name)})= {hashlib.md5(packed, usedforsecurity=False).hexdigest()}\n"
     _write(output, f"{name}.md5", line.encode())
     return _write(output, name, packed)
 

@@ -12,9 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus.assemble.config import AssembleConfig
-from corpus.assemble.contamination import EvaluationIndex, evaluation_facts, find_contamination, load_index
+from corpus.assemble.contamination import (
+    EvaluationIndex,
+    evaluation_facts,
+    find_contamination,
+    load_index,
+    stated_index,
+)
 from corpus.assemble.evaluation_sets import read_evaluation
-from corpus.errors import UsageError
+from corpus.errors import RetryError, UsageError
+from corpus.stage.workspace import plan_stage
+from corpus.storage import sha256_file
 from tests.support.dedup_truth import documented_words
 
 WORDS = ("renal", "BRCA1", "cells", "of", "the", "IL-6", "rose", "p<0.05", "5 mg", "β-actin", "non-small", "were", "µg")
@@ -24,7 +32,6 @@ texts = st.lists(st.sampled_from(WORDS), max_size=30).map(" ".join)
 def write(folder: Path, items: list[dict[str, Any]], name: str = "set.jsonl") -> str:
     path = folder / name
     path.write_text("".join(json.dumps(item) + "\n" for item in items))
-    load_index.cache_clear()
     return str(path)
 
 
@@ -210,7 +217,7 @@ def test_ids_of_all_kinds_meet_citations_and_articles(tmp_path: Path) -> None:
 def test_n_follows_the_lengths_of_the_texts(tmp_path: Path, length: int, words: int) -> None:
     path = write(tmp_path, [{"question": " ".join(f"w{k}" for k in range(length))}] * 3)
     assert load_index((path,), None).words == words
-    facts = evaluation_facts(AssembleConfig(evaluation=(path,)))
+    facts = evaluation_facts(load_index((path,), None))
     assert facts == {
         "evaluation_items": 3,
         "evaluation_items_by_id_only": 3 if length < 8 else 0,
@@ -258,3 +265,16 @@ def test_an_address_with_a_number_too_long_is_no_paper(tmp_path: Path) -> None:
     address = "https://pubmed.ncbi.nlm.nih.gov/" + "7" * 5_000
     (item,) = read_evaluation(write(tmp_path, [{"question": "a", "documents": [address]}]))
     assert item.pmids == frozenset()
+
+
+def test_a_set_that_is_another_one_than_was_stated_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path, [{"question": "one", "pmid": 1}])
+    inputs = load_index((path,), None).inputs
+    assert [(one.name, one.fingerprint) for one in inputs] == [("evaluation set.jsonl", sha256_file(path))]
+    space, _ = plan_stage(str(tmp_path / "out"), stage="assemble", revision=1, config={}, inputs=inputs)
+    config = AssembleConfig(evaluation=(path,))
+    assert stated_index(config, space) is load_index((path,), None)
+    write(tmp_path, [{"question": "two", "pmid": 2}, {"question": "three", "pmid": 3}])
+    assert len(load_index((path,), None).items) == 2
+    with pytest.raises(RetryError, match=r"evaluation set\.jsonl: changed after the start"):
+        stated_index(config, space)

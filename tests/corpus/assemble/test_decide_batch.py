@@ -13,19 +13,20 @@ from corpus.assemble.decide_batch import decide_batch
 from corpus.assemble.updates import VERDICT, RevisionStatus
 from corpus.records import AbstractPart, Block, BlockKind, Kind, Record, Source
 from corpus.storage.schema import from_batch
+from corpus.text.headings import OPTIONAL
 from corpus.text.render import render
 from corpus.text.render_batch import render_batch
 from tests.support.random_records import BATCHES, CONFIGS, as_batch
 
 
 @settings(deadline=None, max_examples=300)
-@given(BATCHES, st.sampled_from(["captions", "none"]))
-def test_batch_text_is_the_records_text(batch: tuple[Record, ...], floats: str) -> None:
-    made = render_batch(as_batch(batch), floats=floats)
+@given(BATCHES, st.sampled_from(["figures", "captions", "none"]), st.sets(st.sampled_from(OPTIONAL)))
+def test_batch_text_is_the_records_text(batch: tuple[Record, ...], floats: str, kept: set[str]) -> None:
+    made = render_batch(as_batch(batch), floats=floats, kept=kept)
     for record, text, words, handed_back in zip(
         batch, made.texts.to_pylist(), made.num_words, made.handed_back, strict=True
     ):
-        expected = "" if handed_back else render(record, floats=floats)
+        expected = "" if handed_back else render(record, floats=floats, kept=kept)
         assert text == expected
         assert words == len(expected.split())
 
@@ -83,7 +84,7 @@ def test_stock_sentences_and_short_texts_leave_nothing_between_the_others() -> N
     rows = [replace(base, doc_id=f"pmid:{k}", pmid=k, abstracts=part) for k, part in enumerate(parts, start=1)]
     body = (Block(kind=BlockKind.HEADING, text="Files", depth=1), Block(kind=BlockKind.PARAGRAPH, text=STOCK))
     rows.append(replace(rows[0], doc_id="pmid:5", pmid=5, body=body))
-    made = render_batch(as_batch(rows), floats="captions")
+    made = render_batch(as_batch(rows), floats="figures")
     assert made.texts.to_pylist() == [render(row) for row in rows]
     assert not made.handed_back.any()
     assert made.texts[1].as_py() == "One two three four"

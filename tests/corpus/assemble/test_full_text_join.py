@@ -38,6 +38,8 @@ def document(doc_id: str, *, full_text: bool, pmid: int | None, pmcid: int | Non
         pmc_id_anywhere=False,
         id_conflict="",
         full_text=article and full_text,
+        abstract_length=0,
+        notice=False,
         length=1,
     )
 

@@ -54,6 +54,15 @@ def test_too_short_counts_the_rendered_words(words: int, expected: DropReason | 
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [("观察二甲双胍的影响", None), ("观察，二甲双胍。", DropReason.TOO_SHORT), ("การศึกษานี้พบว่า", None)],
+)
+def test_characters_of_scripts_without_spaces_are_words(text: str, expected: DropReason | None) -> None:
+    assert reason(make(abstracts=(AbstractPart(text=text),)), min_words=10) is expected
+    assert reason(make(abstracts=(AbstractPart(text=text),)), min_words=200) is DropReason.TOO_SHORT
+
+
+@pytest.mark.parametrize(
     "fields",
     [
         {"publication_types": ("Published Erratum",)},

@@ -207,3 +207,20 @@ def test_a_dropped_document_weighs_nothing() -> None:
     scales = Scales(config)
     scales.add(keys, np.full(1000, 10), replace(NOTHING, dropped=keys[:400]))
     assert sum(map(sum, scales.shards().text_bytes)) == 6000
+
+
+@given(
+    keys=st.sets(st.integers(1, 10**6), max_size=12),
+    length=st.sampled_from([0, 1, 400_000]),
+    shares=st.sampled_from([(0.0, 0.0), (0.3, 0.0), (0.3, 0.3), (0.9, 0.05)]),
+)
+def test_a_split_has_shards_if_it_has_documents(keys: set[int], length: int, shares: tuple[float, float]) -> None:
+    """Texts of no bytes are documents too; without any document train has a shard, whose columns can be read."""
+    config = AssembleConfig(shard_mb=1, validation=shares[0], test=shares[1])
+    some = np.array(sorted(keys), np.uint64)
+    scales = Scales(config)
+    scales.add(some, np.full(len(some), length), NOTHING)
+    shards, split = scales.shards(), split_of(some, NOTHING, config)
+    assert [bool(starts) for starts in shards.starts] == [code in split or (not keys and not code) for code in range(3)]
+    named = [shards.name(int(number))[0] for number in shards.numbers(order_of(some, config.seed), split)]
+    assert named == [SPLITS[code] for code in split]

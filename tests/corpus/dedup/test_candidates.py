@@ -54,9 +54,33 @@ def test_a_bucket_of_a_hundred_thousand_costs_linear() -> None:
     assert not labels.any()
 
 
-def test_keys_use_all_64_bits() -> None:
-    keys = np.array([2**64 - 1, 1, 2**63], np.uint64)
-    assert candidate_edges(np.zeros(3, np.uint64), keys).tolist() == [[1, 2**63], [1, 2**64 - 1], [2**63, 2**64 - 1]]
+NOTICE = 1 << 63
+
+
+@settings(max_examples=200, deadline=None)
+@given(rows, st.sampled_from([1, 2, 5, 32]), st.sets(st.integers(0, 40)))
+def test_two_notices_are_a_pair_nowhere_but_in_the_bucket_of_their_text(
+    table: list[tuple[int, int]], limit: int, notices: set[int]
+) -> None:
+    marked = [(bucket, key | NOTICE if key in notices and bucket % 2 else key) for bucket, key in table]
+    edges = (edge for edge in reference(marked, limit) if edge[0] < NOTICE or edge[1] < NOTICE)
+    expected = {tuple(sorted(key & (NOTICE - 1) for key in edge)) for edge in edges}
+    assert candidate_edges(*as_arrays(marked), max_pairs_bucket=limit).tolist() == [
+        list(edge) for edge in sorted(expected)
+    ]
+
+
+def test_each_of_three_thousand_notices_meets_the_text_that_is_none() -> None:
+    keys = np.arange(3000, dtype=np.uint64) | np.uint64(NOTICE)
+    keys[1234] = 1234
+    edges = candidate_edges(np.zeros(3000, np.uint64), keys)
+    assert len(edges) == 2999
+    assert np.all((edges == 1234).any(axis=1))
+
+
+def test_keys_use_63_bits() -> None:
+    keys = np.array([2**63 - 1, 1, 2**62], np.uint64)
+    assert candidate_edges(np.zeros(3, np.uint64), keys).tolist() == [[1, 2**62], [1, 2**63 - 1], [2**62, 2**63 - 1]]
     assert distinct_edges(np.zeros((0, 2), np.uint64)).shape == (0, 2)
 
 

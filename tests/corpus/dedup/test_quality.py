@@ -26,7 +26,7 @@ def merged(texts: Sequence[str], threshold: float = THRESHOLD) -> tuple[Pairs, P
     column = pa.array(texts, pa.large_string())
     keys, sets = np.arange(len(texts), dtype=np.uint64), shingle(normalize(column))
     bands = band_hashes(signatures(sets), *bands_for(threshold))
-    edges = candidate_edges(*bucket_rows(keys, sets, bands, only_equal=are_notices(column)))
+    edges = candidate_edges(*bucket_rows(keys, sets, bands, notices=are_notices(column)))
     found = verified_edges(edges, keys, sets, texts=column, threshold=threshold)
     return set(map(tuple, edges.tolist())), set(zip(found.a.tolist(), found.b.tolist(), strict=True))
 
@@ -159,6 +159,99 @@ def test_another_spelling_is_a_copy(one: str, other: str) -> None:
     assert merged_twins([(f"{frame} {one} {frame[:400]}", f"{frame} {other} {frame[:400]}")]) == [0]
 
 
+FRAME = hard_twins()[0][1]
+
+
+def merge_in_a_frame(one: str, other: str) -> bool:
+    """Say whether an abstract is merged with a copy of it, each with a word of its own at three places."""
+    texts = [
+        f"{FRAME} The {word} level was high and {word} rose again. {FRAME[:400]} At the end {word} fell once more."
+        for word in (one, other)
+    ]
+    assert similarity(*texts) >= THRESHOLD
+    return merged_twins([(texts[0], texts[1])]) == [0]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        *(("CO₂", "CO2"), ("CO₂", "CO(2)"), ("Ca²⁺", "Ca2+"), ("Ca²⁺", "Ca(2+)"), ("V_max", "Vmax"), ("L⁻¹", "L-1")),
+        *(("10⁻³ M", "10-3 M"), ("10⁻³ M", "10^-3 M"), ("10⁵ cells", "10(5) cells"), ("10⁵ cells", "10^5 cells")),
+        *(
+            ("TGF-β1", "TGF-ß1"),
+            ("TGF-β1", "TGF-beta1"),
+            ("NF-κB", "NF-kB"),
+            ("NF-κB", "NF-kappaB"),
+            ("TNF-α", "TNF-a"),
+        ),
+        *(
+            ("β-cells", "b-cells"),
+            ("5 µg", "5 μg"),
+            ("5 µg", "5 ug"),
+            ("5 µg", "5 microg"),
+            ("β-actin", "&#x3b2;-actin"),
+        ),
+        *(("β-actin", "$\\beta$-actin"), ("p < 0.05", "p &lt; 0.05"), ("p ≤ 0.05", "p <= 0.05"), ("5 ± 2", "5 +/- 2")),
+        *(("3 × 4", "3 x 4"), ("0·05", "0.05"), ("1,200 men", "1200 men"), ("½ of", "1/2 of"), ("37 °C", "37 ℃")),
+        *(
+            ("p<0.05", "p < .05"),
+            ("1,52 min", "1.52 min"),
+            ("1,234 min", "1.234 min"),
+            ("22%", "22 %"),
+            ("n=30", "n = 30"),
+        ),
+        *(
+            ("5±2", "5 ± 2"),
+            ("CD4+ T", "CD4 + T"),
+            ("5-10 mg", "5 – 10 mg"),
+            ("LTB₄", "LTB4"),
+            ("α2C-receptors", "α₂C-receptors"),
+        ),
+        *(("naïve", "naive"), ("Sjögren", "Sjogren"), ("Straße", "Strasse"), ("ﬁbrin", "fibrin"), ("ＤＮＡ", "DNA")),
+        *(("IL‑6", "IL-6"), ("5–6 mg", "5-6 mg"), ("5′-end", "5'-end"), ("immuno\u00adblot", "immunoblot")),
+        *(("СО2", "CO2"), ("37 °C", "37º C")),
+    ],
+)
+def test_other_typography_is_a_copy(one: str, other: str) -> None:
+    assert merge_in_a_frame(one, other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        *(("10⁵ cells", "105 cells"), ("10² cells", "102 cells"), ("10⁻³ M", "103 M"), ("10⁻³ M", "10³ M")),
+        *(("2½ h", "21/2 h"), ("−5 mV", "5 mV"), ("10-3 M", "10-4 M"), ("cm²", "cm³"), ("H₂O", "H₂O₂"), ("O₂", "O₃")),
+        *(("α-actin", "β-actin"), ("TGF-ß1", "TGF-β2"), ("κB", "λB"), ("IFN-γ", "IFN-α"), ("IgG₁", "IgG₂")),
+        *(("β-cells", "B-cells"), ("α1 receptor", "A1 receptor"), ("5 µg", "5 mg"), ("5 ug", "5 mg"), ("μM", "nM")),
+        *(("5 ± 2", "5 + 2"), ("5±2", "5+2"), ("5 ± 2", "5 - 2"), ("1,52 min", "152 min"), ("p < .05", "p < .5")),
+        *(("p ≤ 0.05", "p ≥ 0.05"), ("x ≠ 5", "x = 5"), ("CD4⁺", "CD4⁻"), ("Ca²⁺", "Mg²⁺"), ("¹²⁵I", "¹³¹I")),
+    ],
+)
+def test_what_typography_tells_apart_is_no_copy(one: str, other: str) -> None:
+    assert not merge_in_a_frame(one, other)
+
+
+CHINESE = (
+    "观察二甲双胍联合运动干预对糖尿病患者的影响\n\n目的：观察二甲双胍联合运动干预对初诊糖尿病大鼠血糖控制及胰岛素抵抗的影响。方法："
+    "将实验动物随机分为观察组和对照组，每组六十只，对照组仅给予饮食指导，观察组在此基础上口服二甲双胍并进行有氧运动。结果：治疗十二"
+    "周后观察组空腹血糖、糖化血红蛋白及稳态模型胰岛素抵抗指数均低于对照组，差异有统计学意义。结论：联合干预能够改善血糖控制。"
+)
+
+
+@pytest.mark.parametrize(
+    ("other", "copy"),
+    [
+        (CHINESE + "（本文为重复发表）", True),
+        (CHINESE.replace("能够改善", "可以改善"), True),
+        (CHINESE.replace("，", ",").replace("：", ":"), True),
+        (CHINESE.replace("大鼠", "小鼠"), False),
+        (CHINESE[:60], False),
+    ],
+)
+def test_texts_without_spaces_are_compared_by_characters(other: str, copy: bool) -> None:
+    assert merged_twins([(CHINESE, other)]) == ([0] if copy else [])
+
+
 @pytest.mark.parametrize(
     ("one", "other", "copies"), [("immune", "where", True), ("Uppsala", "Lund", False), ("sea", "Lund", True)]
 )
@@ -176,3 +269,45 @@ def test_short_texts_are_joined_only_when_equal_and_empty_ones_never(words: int)
     text = " ".join(f"word{number}" for number in range(words))
     _, found = merged(["", "", " .", text, text.upper() + ".", text + " more", "[]"])
     assert found == {(3, 4)}
+
+
+@pytest.mark.parametrize("word", ["evaluation", "Evaluation"])
+def test_capitals_of_titles_are_no_names(word: str) -> None:
+    """One title in capitals says nothing of its words, nor do two."""
+    body = hard_twins()[0][1].partition("\n\n")[2]
+    titles = f"Magnetic Stents in Goats: {word.title()} of Tolerance Against Plain Stents", "Magnetic stents in goats: "
+    other = [
+        f"{titles[1]}{word} of tolerance against plain stents",
+        titles[0].upper(),
+        titles[0].replace("Plain", "Simple"),
+    ]
+    for title in other:
+        assert merged_twins([(f"{titles[0]}\n\n{body}", f"{title}\n\n{body} Another word is here.")]) == [0]
+
+
+ORIGINAL = hard_twins()[0][1]
+TITLE, _, ABSTRACT = ORIGINAL.partition("\n\n")
+
+
+@pytest.mark.parametrize(
+    ("notice", "copy"),
+    [
+        (f"Erratum: {TITLE}\n\n{ABSTRACT}", True),
+        (f"Correction to: {TITLE}\n\n{ABSTRACT} The name of an author was wrong.", True),
+        (f"Retracted article: {TITLE}\n\n{ABSTRACT}", True),
+        (f"Erratum. {TITLE[40:]}\n\n{ABSTRACT[:-40]}", True),
+        (f"Erratum: {TITLE}\n\n{ABSTRACT[: len(ABSTRACT) * 4 // 5]}", False),
+        (f"Comment on: {TITLE}\n\n{PARAGRAPH}", False),
+    ],
+)
+def test_a_notice_that_prints_a_paper_again_is_its_duplicate(notice: str, copy: bool) -> None:
+    assert (merged([ORIGINAL, notice])[1] == {(0, 1)}) == copy
+
+
+def test_notices_that_print_one_paper_again_are_none_of_one_another() -> None:
+    notices = [f"{name}: {TITLE}\n\n{ABSTRACT}" for name in ("Erratum", "Correction", "Corrigendum")]
+    assert merged(notices)[1] == set()
+    assert merged([*notices, ORIGINAL])[1] == {(k, 3) for k in range(3)}
+    # In a component every pair is compared, two errata of one wording too.
+    again = [f"Erratum: {TITLE}\n\n{ABSTRACT} {added}" for added in ("A name was wrong.", "One table was left out.")]
+    assert merged([*again, ORIGINAL])[1] == {(0, 2), (1, 2)}

@@ -151,11 +151,11 @@ def test_no_document_goes_by_a_chain_of_resemblances() -> None:
 
 def test_policy_columns_outweigh_one_another_in_the_written_order() -> None:
     best = {
-        "full_text": True, "joined": True, "retracted": False, "manuscript": False,
+        "notice": False, "full_text": True, "joined": True, "retracted": False, "manuscript": False,
         "years": 2020, "versions": 3, "lengths": 900, "doc_keys": 5,
     }  # fmt: skip
     worse = {
-        "full_text": False, "joined": False, "retracted": True, "manuscript": True,
+        "notice": True, "full_text": False, "joined": False, "retracted": True, "manuscript": True,
         "years": 2019, "versions": 2, "lengths": 899, "doc_keys": 6,
     }  # fmt: skip
     names = list(best)

@@ -1,5 +1,6 @@
 """Shingles: the compiled kernel against a plain-Python reading of the same rule, and the rule itself by example."""
 
+import re
 import unicodedata
 
 import numpy as np
@@ -12,25 +13,50 @@ from hypothesis import strategies as st
 from corpus.dedup import shingle_kernels as kernel
 from corpus.dedup.lowercase_kernels import small_letters
 from corpus.dedup.shingles import Shingles, normalize, shingle
+from corpus.text.typography import GREEK, SIGNS, fold, folds
+from corpus.text.words import UNSPACED, is_character
 
 MASK = (1 << 64) - 1
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 DIGITS = "0123456789"
-SIGNS = "+<>=%^~"
+ASCII_SIGNS = "+<>=%^~"
 GOLDEN = ["0e2740ecaad4cb1f", "397f252a90807c00", "7a749b43a28afc90", "d3e8e2b021fc0f70", "ef6d5d681ac14260"]
-DASHES = "-\u2010\u2011\u2012\u2013\u2212"
 
 
 def points(*ranges: tuple[int, int]) -> frozenset[str]:
     return frozenset(chr(point) for first, last in ranges for point in range(first, last + 1))
 
 
-IGNORED = points((0xAD, 0xAD), (0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x2064), (0xFEFF, 0xFEFF))
-INDEX = frozenset(DIGITS + SIGNS + "°±²³µ¹×‰") | points((0x370, 0x3FF), (0x2070, 0x209F), (0x2190, 0x22FF))
+INDEX = frozenset(DIGITS + ASCII_SIGNS + "°±²³µ¹×‰") | points((0x370, 0x3FF), (0x2070, 0x209F), (0x2190, 0x22FF))
 PLAIN = (
     frozenset(" .,;:!?()[]{}\"'`\\|\x7f¡¢£¤¥¦§¨©«¬¯´¶·¸»¿\u1680")
     | points((0, 31), (0x80, 0xA0), (0x2000, 0x206F), (0x3000, 0x3003), (0x3008, 0x3011))
 ) - INDEX
+
+
+OPERATORS = frozenset("+<>=~%/*#&$°÷‰") | points((0x2190, 0x22FF))
+THOUSANDS = re.compile(r"(?<![0-9.,])[1-9][0-9]{0,2}(?:,[0-9]{3}(?![0-9])){1,4}")
+CHARACTER = "\x01"  # stands for any character of a script without spaces
+
+
+def unspaced(character: str) -> bool:
+    return any(first <= ord(character) < last for first, last in UNSPACED)
+
+
+def parts_unspaced(character: str) -> bool:
+    return unspaced(character) and unicodedata.category(character)[0] not in "LNM"
+
+
+def seen(character: str) -> str:
+    """Return what the kernel's neighbours see of a character: a space where it only parts words."""
+    if is_character(ord(character)):
+        return CHARACTER
+    return " " if character >= "\x80" and (character in PLAIN or parts_unspaced(character)) else character
+
+
+def is_letter(character: str) -> bool:
+    beyond = character >= "\x80" and character not in PLAIN and not is_character(ord(character))
+    return character in LETTERS or (beyond and not parts_unspaced(character))
 
 
 def reference_segments(text: str) -> list[list[tuple[str, str]]]:
@@ -38,27 +64,36 @@ def reference_segments(text: str) -> list[list[tuple[str, str]]]:
     words: list[list[tuple[str, str]]] = []
     segment, word, joined = "", [], False
 
-    def is_letter(character: str) -> bool:
-        return character in LETTERS or character >= "\x80"
-
+    text, before = fold(THOUSANDS.sub(lambda found: found[0].replace(",", ""), text)).lower(), " "
     for position, character in enumerate(text + " "):
-        before = text[position - 1] if position else " "
-        after = (text + "  ")[position + 1]
-        if character in IGNORED:
+        after = seen((text + "  ")[position + 1])
+        unit = "." if character == "·" else character
+        before, previous = seen(unit), before
+        inside = previous in DIGITS and after in DIGITS
+        if unspaced(character) and previous == CHARACTER and unicodedata.category(character)[0] == "M":
+            words[-1], before = [(words[-1][0][0] + character, "")], CHARACTER
             continue
-        unit = "-" if character in DASHES else {"µ": "μ", "·": ".", "⁄": "/"}.get(character, character)
-        if unit in ("-", "/"):
-            if is_letter(before) and is_letter(after):
+        if unit in "^_" and (is_letter(previous) or is_letter(after) or after in "+-"):
+            before = previous
+            continue
+        if unit == "-":
+            if is_letter(previous) and is_letter(after):
                 word, segment, joined = [*word, (segment, unit)], "", True
                 continue
-        elif character in ".,:·":
-            if after in DIGITS and (before in DIGITS or (character == "." and not is_letter(before))):
-                segment += unit
+            if previous != "/" and after != ">":
+                unit = " " if inside or (previous <= " " and after <= " ") else unit
+                segment += unit.strip()
+                if unit == "-":
+                    continue
+        elif character in ".,·":
+            if inside or (character == "." and after in DIGITS and not is_letter(previous)):
+                segment, before = segment + ("." if inside else "0."), "."
                 continue
             unit = " "
-        if unit in PLAIN and unit != "/":
-            if segment or joined:
-                words.append([*word, (segment, "")])
+        alone = unit in OPERATORS or unit == "-" or (unit == "x" and inside) or is_character(ord(unit))
+        if alone or unit in PLAIN or parts_unspaced(character):
+            words += [[*word, (segment, "")]] if segment or joined else []
+            words += [[(unit, "")]] if alone else []
             segment, word, joined = "", [], False
         else:
             segment += unit
@@ -96,20 +131,45 @@ def reference_sets(text: str) -> tuple[list[int], int]:
     return shingles, mixed(polynomial(hashes, position))
 
 
+# Folds that leave a trace in the hash of the whole text.
+TOLD_APART = {
+    character for character, form in {**folds(), **SIGNS, **GREEK}.items() if form not in ("", " ", "-", "/", "·")
+} | {"ß"}
+
+
 def shingles_of(*texts: str) -> Shingles:
     return shingle(normalize(pa.array(texts, pa.string())))
 
 
-awkward = st.text(alphabet=st.sampled_from("aivx" * 3 + "µμβ19" + " " * 6 + ".,:·;-–/+%<>('’—…\u00ad\u200b\u00a0é中😀"))
+FOLDED = "₂⁵⁻⁺½ﬁ１．±≤≠→×βéＡ𝛽СoßĲ™"
+SPACELESS = "中文か゚、。ก็ที่ฯကို်ខ្ញុំ々々〇ｶ𠀀"
+awkward = st.text(
+    alphabet=st.sampled_from("aivx" * 3 + "µμβ19" + " " * 6 + ".,:·;-–/+%<>('’—…^\u00ad\u200b\u00a0é中😀" + FOLDED)
+)
+mixed_scripts = st.text(st.sampled_from(SPACELESS + FOLDED + "a1-_ "))
 sentences = st.lists(
     st.sampled_from(
         ["the", "a", "ii", "BRCA1", "IL-6", "non-smokers", "TGF-beta", "without", "Ca2+", "p<.05", "1,5", "5–10"]
     )
 ).map(" ".join)
+numbers = st.lists(
+    st.sampled_from(
+        [*"p<=5.,-–±×x+ ", ".05", "1,234", "0,125", "12,345,678", "987,654,321,098,765,432", "+/-", "->", "½"]
+    )
+).map("".join)
+
+
+def test_every_folded_character_is_read_by_the_rule() -> None:
+    characters = sorted({*folds(), *SIGNS, *GREEK, *"ßµμa1-"})
+    texts = [one + after for one in characters for after in ("ß", "µß", "1", "-b", "α")]
+    normal = normalize(pa.array([*texts, *("ß" + one for one in characters)]))
+    found = shingle(normal)
+    ours = [found.hashes[found.offsets[d] : found.offsets[d + 1]].tolist() for d in range(len(found))]
+    assert ours == [reference_sets(text)[0] for text in normal.to_pylist()]
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.lists(st.one_of(awkward, sentences, st.text()), max_size=5))
+@given(st.lists(st.one_of(awkward, sentences, mixed_scripts, numbers, st.text()), max_size=5))
 def test_kernel_equals_the_plain_reading_of_the_rule(texts: list[str]) -> None:
     normal = normalize(pa.array(texts, pa.string()))
     found = shingle(normal)
@@ -119,7 +179,8 @@ def test_kernel_equals_the_plain_reading_of_the_rule(texts: list[str]) -> None:
     for d, text in enumerate(normal.to_pylist()):
         hashes, whole = reference_sets(text)
         assert found.hashes[found.offsets[d] : found.offsets[d + 1]].tolist() == hashes
-        assert int(found.texts[d]) == whole
+        if not TOLD_APART.intersection(text):
+            assert int(found.texts[d]) == whole
 
 
 @settings(deadline=None)
@@ -196,6 +257,50 @@ def test_digits_and_signs_tell_words_apart(one: str, other: str) -> None:
 def test_typography_does_not_matter(one: str, other: str) -> None:
     found = shingles_of(one, other)
     assert found.texts[0] == found.texts[1]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("p<0.05", "p < 0.05"),
+        ("p<0.05", "P< .05"),
+        ("p≤0·05", "p <= .05"),
+        ("5±2 and 7±3", "5 ± 2 and 7 +/- 3"),
+        ("22%", "22 %"),
+        ("37°C", "37 ° C"),
+        ("n=30, r=-0.5", "n = 30, r = -.5"),
+        ("1,52 vs. 11,65 (0,125)", "1.52 vs. 11.65 (0.125)"),
+        ("1,200 of 12,345,678", "1200 of 12345678"),
+        ("5-10 mg, 5–10 mg", "5 - 10 mg, 5 – 10 mg"),
+        ("3×4 cm", "3 x 4 cm"),
+        ("mg/kg", "mg / kg"),
+        ("A→B", "A -> B"),
+        ("CD4 + T cells", "CD4+ T cells"),
+        ("goats — a review", "goats – a review"),
+    ],
+)
+def test_the_way_numbers_and_operators_are_set_does_not_matter(one: str, other: str) -> None:
+    found = shingles_of(one, other)
+    assert found.hashes[: found.offsets[1]].tolist() == found.hashes[found.offsets[1] :].tolist()
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        *(
+            ("5 ± 2", "5 + 2"),
+            ("5 ± 2", "5 2"),
+            ("5+2", "52"),
+            ("x ≠ 5", "x = 5"),
+            ("a/b", "ab"),
+            ("IL-6 -5", "IL-6 5"),
+        ),
+        *(("1,52", "152"), ("1,2345", "12345"), ("0,125", "0125"), ("1.200", "1200"), ("-.05", ".05")),
+    ],
+)
+def test_signs_that_say_something_are_words(one: str, other: str) -> None:
+    found = shingles_of(one, other)
+    assert found.hashes[: found.offsets[1]].tolist() != found.hashes[found.offsets[1] :].tolist()
 
 
 def test_hashes_are_the_same_on_every_machine() -> None:

@@ -8,6 +8,8 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from corpus.dedup.candidates import bucket_rows, candidate_edges
 from corpus.dedup.minhash import band_hashes, bands_for, signatures
@@ -284,3 +286,13 @@ def test_a_candidate_without_its_document_is_our_own_fault() -> None:
         verify(["a b c"], edges=np.array([[0, 7]], np.uint64))
     nothing = verify([], edges=np.zeros((0, 2), np.uint64))
     assert len(nothing) == 0
+
+
+@pytest.mark.parametrize("num_edges", [1, 50, 500, 5000])
+def test_components_are_those_of_scipy(num_edges: int) -> None:
+    edges = np.random.default_rng(num_edges).integers(0, 1000, (num_edges, 2)).astype(np.uint64)
+    keys, labels = components(edges)
+    ends = np.searchsorted(keys, edges)
+    graph = coo_array((np.ones(num_edges), (ends[:, 0], ends[:, 1])), shape=(len(keys), len(keys)))
+    number, of_key = connected_components(graph, directed=False)
+    assert len({*zip(labels.tolist(), of_key.tolist(), strict=True)}) == number == len({*labels.tolist()})

@@ -183,3 +183,39 @@ def test_an_archive_bomb_is_refused(tmp_path: Path) -> None:
     raw = lzma.compress(tar([("PMC1.xml", b" " * 100_000_000)]))
     with pytest.raises(CorruptError, match="bomb"):
         read(written(tmp_path / "a.tar.xz", raw))
+
+
+def bundle(*numbers: int) -> bytes:
+    """Return a document of several articles."""
+    return b"<articles>" + b"\n".join(map(article, numbers)) + b"</articles>"
+
+
+@pytest.mark.parametrize("cap", [50_000_000, 5_000])
+def test_documents_of_several_articles_loose_and_in_a_tar(
+    tmp_path: Path, cap: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("corpus.extract.articles", "corpus.ncbi.archives.packages", "corpus.ncbi.archives.article_sets"):
+        monkeypatch.setattr(f"{module}.BYTE_CAP", cap)
+    bad = bundle(5, 6, 7).replace(b"article 6.</p>", b"article 6.", 1)
+    for name, content in (("a.xml", bundle(1, 2, 3)), ("b.xml.gz", gzip.compress(bundle(4))), ("c.xml", bad)):
+        written(tmp_path / "loose" / name, content)
+    expected = ["pmc:PMC1.1", "pmc:PMC2.1", "pmc:PMC3.1", "pmc:PMC4.1", "pmc:PMC5.1", "pmc:PMC6.1", "pmc:PMC7.1"]
+    loose = read(tmp_path / "loose")
+    assert [item.doc_id for item in loose] == expected
+    assert [item.reason for item in loose if isinstance(item, Reject)] == [RejectReason.BAD_XML]
+    assert [item.position for item in loose if isinstance(item, Record)] == [0, 1, 2, 0, 0, 2]
+    packed = tar([("d/a.xml", bundle(1, 2, 3)), ("d/b.xml.gz", gzip.compress(bundle(4))), ("d/c.xml", bad)])
+    found = read(written(tmp_path / "sets.tar.gz", gzip.compress(packed)))
+    assert [item.doc_id for item in found] == expected
+    assert [item.position for item in found if isinstance(item, Record)] == [0, 1, 2, 3, 4, 6]
+
+
+def test_a_large_file_that_is_no_set_stays_one_dead_letter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("corpus.extract.articles.BYTE_CAP", 1_000)
+    raw = tar([("d/PMC1.1.xml", article(1)), ("d/none.xml", b"<articles>" + b" " * 2_000 + b"</articles>")])
+    found = read(written(tmp_path / "a.tar", raw))
+    assert [item.reason for item in found if isinstance(item, Reject)] == [
+        RejectReason.TOO_LARGE,
+        RejectReason.BAD_ROOT,
+    ]
+    assert len(found) == 2

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from corpus.errors import CorruptError
 from corpus.fetch.http.journal import Journal
 from tests.support import fault_proxy as faults
 from tests.support.fault_proxy import FaultProxy
 from tests.support.fetch_servers import Bucket
-from tests.support.small_fetch import filled, hashes, run, undisturbed
+from tests.support.small_fetch import PATIENT, filled, hashes, run, undisturbed
 
 pytestmark = pytest.mark.slow
 
@@ -98,6 +99,32 @@ def test_a_kill_costs_at_most_what_was_in_flight(server: Bucket, tmp_path: Path)
         run(proxy.base, tmp_path)
         again = set(proxy.asked("/PMC")[before:])
     assert len(again) == 80 - 70, "what was in the journal is not asked for again"
+
+
+@pytest.mark.parametrize("note", [b"{}", b"[", b'{"etag": 5}', b'{"drop": "x", "newer": 1}'])
+def test_a_note_that_is_not_ours_is_named(
+    server: Bucket, expected: dict[str, str], tmp_path: Path, note: bytes
+) -> None:
+    assert start(server.base, tmp_path, "corpus.fetch.http.journal:Journal.add:after:70").wait(timeout=600) < 0
+    journals = sorted(tmp_path.rglob("articles-*.journal"))
+    for path in journals:
+        journal = Journal(str(path))
+        kept = {position: journal.read(position) for position in journal.entries}
+        journal.close()
+        path.unlink()
+        changed = Journal(str(path))
+        for position, (_, payload) in kept.items():
+            changed.add(position, note, payload)
+        changed.close()
+    with pytest.raises(
+        CorruptError, match=r"\.journal: note \d+: .*; remove that file, and the same command"
+    ) as raised:
+        run(server.base, tmp_path, pace=PATIENT)
+    assert Path(str(raised.value).partition(": note ")[0]) in journals
+    for path in journals:
+        path.unlink(missing_ok=True)  # the run has ended that of a shard that it finished
+    run(server.base, tmp_path, pace=PATIENT)
+    assert hashes(tmp_path) == expected
 
 
 def test_a_refresh_that_is_killed_leaves_the_old_store_whole(tmp_path: Path) -> None:

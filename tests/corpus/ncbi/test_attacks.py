@@ -51,28 +51,42 @@ class Trap:
         self.secret.write_text(f'<!ENTITY x "{SECRET}"><!ATTLIST article article-type CDATA "{SECRET}">')
         os.mkfifo(self.pipe)
         self.opened = self.called = 0
+        self._is_closed = False
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        for loop in (self._feed, self._answer):
-            threading.Thread(target=loop, daemon=True).start()
+        self._threads = [threading.Thread(target=loop, daemon=True) for loop in (self._feed, self._answer)]
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        """End the threads: what they wait for comes once more."""
+        self._is_closed = True
+        reader = os.open(self.pipe, os.O_RDONLY | os.O_NONBLOCK)
+        socket.create_connection(self._listener.getsockname()).close()
+        for thread in self._threads:
+            thread.join()
+        os.close(reader)
+        self._listener.close()
 
     def _feed(self) -> None:
-        while True:
+        while not self._is_closed:
             # Waits for a reader, who may be gone again before anything is written: the next one still must not wait.
             with contextlib.suppress(BrokenPipeError), self.pipe.open("w") as pipe:
                 self.opened += 1
                 pipe.write(f'<!ENTITY x "{SECRET}">')
 
     def _answer(self) -> None:
-        while True:
+        while not self._is_closed:
             connection, _ = self._listener.accept()
             self.called += 1
             connection.close()
 
 
 @pytest.fixture
-def trap(tmp_path: Path) -> Trap:
-    return Trap(tmp_path)
+def trap(tmp_path: Path) -> Iterator[Trap]:
+    trap = Trap(tmp_path)
+    yield trap
+    trap.close()
 
 
 def entities(*declarations: str) -> str:

@@ -130,6 +130,7 @@ def test_all_damage_of_pubmed_in_one_file_through_the_whole_task(tmp_path: Path)
     assert sum(receipt.books.dropped.values()) == len(kinds)
     clean = pubmed_set([piece if number % 2 == 0 else b" " * len(piece) for number, piece in enumerate(pieces)])
     path.write_bytes(gzip.compress(clean))
+    (task,) = find_inputs(pubmed=[str(path)], pmc=[], articles_per_part=500)
     _, expected, none = run_task(tmp_path, task, "clean")
     assert not none
     assert [*map(without_place, records)] == [*map(without_place, expected)]
@@ -162,6 +163,7 @@ def test_all_damage_of_articles_in_one_tar_through_the_whole_task(tmp_path: Path
     assert [letter.sha256 for letter in letters] == [hashlib.sha256(kind.raw).hexdigest() for kind in kinds]
     assert sum(receipt.books.dropped.values()) == len(kinds)
     path.write_bytes(gzip.compress(tar_of(good)))
+    (task,) = find_inputs(pubmed=[], pmc=[str(path)], articles_per_part=10**6)
     _, expected, none = run_task(tmp_path, task, "clean")
     assert not none
     assert [replace(record, position=0, offset=0) for record in records] == [

@@ -1,16 +1,20 @@
 """The oracles and the neutral score themselves: what they must notice, and what is only notation."""
 
+from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from msgspec import structs
 
+from corpus.ncbi.pubmed.reader import read_pubmed
 from corpus.records import AbstractPart, Kind, Record, Source
 from tests.benchmarks.conformance import Pieces, judge
 from tests.benchmarks.peers_text import Extract, tokens
+from tests.support.jats_lead_ins import CITED, without_lead_ins
 from tests.support.jats_oracle import Score, compare, read_source
 from tests.support.jats_samples import jats
-from tests.support.pubmed_oracle import Citation, Part, Text, differences
+from tests.support.pubmed_oracle import Citation, Part, Text, compare_file, differences
 
 ONE = "The first paragraph of this article is long enough to be known again by a run of its own letters."
 TWO = "The second paragraph is just as long as the first one, and says in other words that hearts beat on."
@@ -40,6 +44,30 @@ def test_each_fault_of_a_text_is_noticed() -> None:
     lost = score(one, *rest)
     assert (len(lost.lost), lost.words - lost.kept) == (1, len(tokens(two)))
     assert score(one, two, rest[0], rest[2]).kept == score(*LINES).kept - len(tokens("Figure 1"))
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("shown (see e.g. [@], p. 12) before", "shown before"),
+        ("shown [reviewed in ref. (@)] before", "shown before"),
+        ("a film [reproduced with permission from Ref. @].", "a film ."),
+        ("shown (Table 2; cf. [@]) before", "shown Table 2; before"),
+        ("(for a longer account of them, see [@])", ""),
+        ("a median of 5 [@,326–262,348] copies", "a median of 5 ,326–262,348 copies"),
+        ("as seen in [@] before", "as seen in before"),
+        ("(see [@] in our own mice)", "(see in our own mice)"),
+        ("(see Table 2)", "(see Table 2)"),
+    ],
+)
+def test_only_what_points_to_a_citation_goes_with_it(text: str, left: str) -> None:
+    got = without_lead_ins(text.replace("@", CITED)).replace(CITED, " ")
+    assert " ".join(got.split()) == left
+
+
+def test_the_word_abstract_above_one_is_no_word_of_it() -> None:
+    abstract = "<abstract><title>Abstract</title><sec><title>Summary</title><p>Mice sleep.</p></sec></abstract>"
+    assert read_source(jats(meta=abstract)).words == Counter(["summary", "mice", "sleep"])
 
 
 @pytest.mark.parametrize(
@@ -82,6 +110,32 @@ def test_the_neutral_score_notices_each_fault() -> None:
     assert of("Methods", "We counted all beats.", "We counted all beats.", "A caption.").startswith("twice")
     assert of("Methods", "We counted [,] all beats.", "A caption.") == "empty brackets"
     assert of("Methods", "We counted all beats.", "A caption.", "no text").startswith("no text of this article")
+
+
+@pytest.mark.parametrize("label", ["", "UNASSIGNED", "Unlabelled"])
+@pytest.mark.parametrize("category", ["", "UNASSIGNED", "BACKGROUND"])
+@pytest.mark.parametrize("tag", ["b", "bold"])
+def test_the_pubmed_oracle_takes_bold_labels_and_no_others(tmp_path: Path, label: str, category: str, tag: str) -> None:
+    raw = (
+        '<PubmedArticleSet><PubmedArticle><MedlineCitation><PMID Version="1">1</PMID><Article><ArticleTitle>T'
+        f'</ArticleTitle><Abstract><AbstractText Label="{label}" NlmCategory="{category}">We counted. <{tag}>Methods:'
+        f"</{tag}> By hand. <{tag}>Results</{tag}>: Many <i>more</i>.</AbstractText></Abstract></Article>"
+        "</MedlineCitation></PubmedArticle></PubmedArticleSet>"
+    )
+    (tmp_path / "pubmed26n0001.xml").write_text(raw)
+    [(citation, faults)] = compare_file(tmp_path / "pubmed26n0001.xml")
+    assert faults == []
+    [record] = read_pubmed(str(tmp_path / "pubmed26n0001.xml"))
+    assert [part.label for part in record.abstracts][1:] == ["Methods", "Results"]
+    parts = record.abstracts
+    wrong = [
+        (*parts[:2], structs.replace(parts[2], label="more", text="Results: Many .")),
+        (parts[0], parts[2], parts[1]),
+        (parts[0], structs.replace(parts[1], label="By", text="Methods hand."), parts[2]),
+        parts[:2],
+        (*parts, parts[0]),
+    ]
+    assert all(differences(citation, structs.replace(record, abstracts=item)) for item in wrong)
 
 
 def test_the_pubmed_oracle_notices_each_fault() -> None:

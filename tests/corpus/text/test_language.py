@@ -62,6 +62,45 @@ def test_what_says_too_little_is_undecided(text: str) -> None:
     assert detect(text) == ""
 
 
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Stomal polypoid hypertrophic gastritis: a polypoid gastric lesion at gastroenterostomy site.",
+        "Allergenic character of tetrahydrocannabinol",
+        "Deafness, ichthyosiform erythroderma, corneal",
+        "Root-knot nematode, Meloidogyne graminicola",
+        "Acyl-CoA complexes of general acyl-CoA dehydrogenase",
+        "Kaposi's angioreticulosis (sarcoma) of the oral mucosa",
+        "In vitro activity of netilmicin, gentamicin, amikacin",
+        "Renal lesions in congenital syphilis. A case report",
+        "Isoniazid on Mycobacterium tuberculosis",
+        "Bourneville's tuberous sclerosis and ocular malformations",
+    ],
+)
+def test_a_title_of_names_is_in_no_language_that_nobody_publishes_in(title: str) -> None:
+    for text in (title, title.upper(), title.title(), title.replace(" of ", " "), f"[{title}]"):
+        assert detect(text) in ("en", "")
+
+
+@pytest.mark.slow
+@pytest.mark.real_data
+def test_parts_of_english_titles_are_hardly_ever_in_another_language(real_data: Path) -> None:
+    """Whole titles and short parts of them, also in capitals: what strangers' titles look like."""
+    path = str(real_data / "pubmed" / "baseline" / "pubmed20n0014.xml.gz")
+    records = (one for one in read_pubmed(path) if isinstance(one, Record) and one.languages == ("eng",))
+    words = [one.title.strip("[].").split() for one in records]
+    parts = [" ".join(part) for all_ in words for part in (all_, all_[:4], all_[:8], all_[-4:], all_[-8:])]
+    answers = Counter(detect_all([*parts, *map(str.upper, parts)]))
+    print(f"{answers.total():,} parts of titles: {dict(answers)}")
+    wrong = answers.total() - answers["en"] - answers[""]
+    assert wrong < 3e-4 * answers.total()
+    assert set(answers) <= {"", *language._IN_LATIN_LETTERS}
+
+
+def test_a_small_language_with_letters_of_its_own_is_named() -> None:
+    assert detect("በአርባ ሕፃናት ላይ ከሕክምናው በፊት እና በኋላ በደም ውስጥ ያለው የብረት መጠን ተለካ።") == "am"
+
+
 def test_translated_titles_are_english_and_a_name_in_english_words_changes_nothing() -> None:
     assert detect("[Treatment of cardiac arrhythmia in children under five years of age].") == "en"
     german = f"{TEXTS['de']} Bericht der Society for the Study of Blood. {TEXTS['de']}"

@@ -23,11 +23,12 @@ def test_abstract_with_labels() -> None:
         AbstractPart(label="UNLABELLED", category="UNASSIGNED", text="Plain."),
         AbstractPart(text="Bare."),
         AbstractPart(label="EMPTY", text=""),
+        AbstractPart(label="What is known?", text="Little."),
         AbstractPart(type="plain-language-summary", text="For all."),
         AbstractPart(type="Publisher", language="fre", text="Pour tous."),
     )
     text = render(record(title="[Title].", vernacular_title="Titre.", abstracts=parts, copyright="© X"))
-    assert text == "[Title].\n\nMETHODS: We did.\n\nPlain.\n\nBare."
+    assert text == "[Title].\n\nMETHODS: We did.\n\nPlain.\n\nBare.\n\nWhat is known? Little."
 
 
 def test_article_with_body_captions_and_back_matter() -> None:
@@ -51,7 +52,7 @@ def test_article_with_body_captions_and_back_matter() -> None:
         Float(kind="supplement", label="S1", caption="A file.", position=1),
     )
     back = (BackPart(kind="ack", text="Thanks."),)
-    assert render(record(title="T", body=body, floats=floats, back=back)) == (
+    assert render(record(title="T", body=body, floats=floats, back=back), floats="captions") == (
         "T\n\n## Introduction\n\nFirst.\n\n- one\n\nKey points\n\n- two\n\nTable 1. Ages.\n\n### Details\n\nE = mc²\n\n"
         "a b\nc\n\nSaid.\n\n###### Deep\n\n- last\n\nFig. 2. Cells."
     )
@@ -59,7 +60,7 @@ def test_article_with_body_captions_and_back_matter() -> None:
 
 def test_letters_are_normalised_without_losing_scripts_or_greek() -> None:
     raw = "Cafe\u0301 10⁻³ µm H₂O β Å\u00ad\u200b\ufeff x\u00a0y"
-    assert render(record(title=raw)) == "Café 10⁻³ µm H₂O β Å x y"
+    assert render(record(title=raw)) == "Café 10⁻³ μm H₂O β Å x y"
 
 
 def test_records_without_text() -> None:
@@ -123,8 +124,68 @@ def test_floats_by_option() -> None:
     )
     paper = record(title="T", body=(Block(kind=BlockKind.PARAGRAPH, text="Text."),), floats=floats)
     assert render(paper, floats="none") == "T\n\nText."
-    assert render(paper) == "T\n\nTable 1. Doses\n\nText.\n\nF"
+    assert render(paper) == "T\n\nText.\n\nF"
+    assert render(paper, floats="captions") == "T\n\nTable 1. Doses\n\nText.\n\nF"
     assert render(paper, floats="tables") == "T\n\nTable 1. Doses\nDose | n\n5 mg |  | 7\n\nText.\n\nF"
+
+
+def test_a_caption_stands_behind_the_paragraph_that_cites_it_first() -> None:
+    body = (
+        block("heading", "Results", 1),
+        block("paragraph", "See Figure 2."),
+        block("paragraph", "See Figure 1."),
+        block("paragraph", "End."),
+    )
+    floats = (
+        Float(kind="figure", label="Figure 1", caption="One.", position=0, cited=3),
+        Float(kind="figure", label="Figure 2", caption="Two.", cited=2),
+        Float(kind="figure", label="Figure 3", caption="Three.", position=3, cited=4),
+    )
+    assert render(record(body=body, floats=floats)) == (
+        "## Results\n\nSee Figure 2.\n\nFigure 2. Two.\n\nSee Figure 1.\n\nFigure 1. One.\n\nEnd.\n\nFigure 3. Three."
+    )
+
+
+def item(text: str, mark: str = "", level: int = 0) -> Block:
+    return Block(kind=BlockKind.LIST_ITEM, text=text, mark=mark, level=level)
+
+
+def test_lists_keep_numbers_and_nesting() -> None:
+    body = (
+        item("Wash.", "1."),
+        item("Dry.", "2."),
+        item("By air.", "a.", 1),
+        item("in rain", level=2),
+        item("or sun", level=2),
+        item("10. Rest.", "10."),
+        item("then eat", level=1),
+        item("Hay.", level=0),
+        item("and oats", level=1),
+        item("(a) first", "(a)"),
+        item("1.5 mg", "1."),
+        item("2.", "2."),
+    )
+    assert render(record(body=body)) == (
+        "1. Wash.\n2. Dry.\n   a. By air.\n      - in rain\n      - or sun\n10. Rest.\n    - then eat\n- Hay.\n"
+        "  - and oats\n(a) first\n1. 1.5 mg\n2."
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("Conflict of interest: none declared.", ""),
+        ("Funding. This work was supported by the state.", ""),
+        ("Authors’ contributions: AB designed the study and wrote the first draft.", ""),
+        ("Data availability: The data are available from the authors.", ""),
+        ("Funding: Primary care is paid for by the state.", "Funding: Primary care is paid for by the state."),
+        ("Conflict resolution: none of them did.", "Conflict resolution: none of them did."),
+        ("Funding of care grew. It was supported by all.", "Funding of care grew. It was supported by all."),
+    ],
+)
+def test_declarations_under_run_in_headings_are_left_out(text: str, left: str) -> None:
+    body = (block("paragraph", "First."), block("paragraph", text))
+    assert render(record(title="T", body=body)) == f"T\n\nFirst.\n\n{left}".rstrip()
 
 
 def test_stock_paragraphs_are_left_out() -> None:
@@ -176,3 +237,49 @@ def test_headings_over_nothing_are_left_out() -> None:
     outside = (Float(kind="figure", caption="Seen.", position=-1),)
     text = render(record(title="T", body=body, floats=outside))
     assert text == "T\n\n## Methods\n\n### Mice\n\nTen.\n\nSeen."
+
+
+def test_labelled_parts_about_the_making_are_left_out_by_kind() -> None:
+    labels = (
+        "FUNDING",
+        "STUDY FUNDING/COMPETING INTEREST(S):",
+        "TRIAL REGISTRATION",
+        "ETHICS AND DISSEMINATION",
+        "AIM",
+    )
+    parts = tuple(AbstractPart(label=label, text=f"About {label[:5]}.") for label in labels)
+    paper = record(title="T", abstracts=parts)
+    registered = "TRIAL REGISTRATION: About TRIAL.\n\n"
+    rest = "ETHICS AND DISSEMINATION: About ETHIC.\n\nAIM: About AIM."
+    assert render(paper) == f"T\n\n{registered}{rest}"
+    assert render(paper, kept=()) == f"T\n\n{rest}"
+    long = record(title="T", abstracts=(AbstractPart(label="FUNDING", text="word " * 900),))
+    assert "FUNDING: word" in render(long)
+
+
+@pytest.mark.parametrize(("kind", "heading"), [("ethics", "Ethics statement"), ("abbreviations", "Abbreviations")])
+def test_options_keep_or_drop_a_kind_of_section(kind: str, heading: str) -> None:
+    paper = record(
+        title="T", body=(block("heading", heading, 1), block("paragraph", "Said."), block("heading", "X", 1))
+    )
+    assert render(paper, kept={kind}) == f"T\n\n## {heading}\n\nSaid."
+    assert render(paper, kept=()) == "T"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I have read this submission. I believe that I have an appropriate level of expertise to confirm that it is "
+        "of an acceptable scientific standard.",
+        "In the interests of transparency, eLife includes the editorial decision letter and author responses.",
+        "E-mail: heidi@example.org",
+        "*Correspondence: Heidi, Alp 1, heidi@example.org",
+        "DOI: http://dx.doi.org/10.7554/eLife.00003.001",
+        "Supplementary data are available at JXB online.",
+        "The pre-publication history for this paper can be accessed here:",
+    ],
+)
+def test_what_journals_print_in_every_paper_is_left_out(text: str) -> None:
+    said = "Correspondence between rates was close. Video abstracts were read."
+    paper = record(title="T", body=(block("paragraph", text), block("paragraph", said)))
+    assert render(paper) == f"T\n\n{said}"

@@ -79,7 +79,16 @@ def test_definitions_boxes_statements_and_speech() -> None:
         ("10<sup>5</sup> cells, H<sub>2</sub>O, <italic>V</italic><sub>max</sub>", "10⁵ cells, H₂O, V_max"),
         ("a<break/>b &amp; c\u00a0d", "a b & c d"),
         ("x<named-content><styled-content>y</styled-content></named-content>z", "xyz"),
+        ("<named-content>Myzus</named-content><named-content>persicae</named-content>", "Myzus persicae"),
         ("one <inline-graphic xlink:href='g'/> two", "one two"),
+        (
+            "IP6 5 mM (<inline-graphic/>); DON (<inline-graphic/>; dark)",
+            "IP6 5 mM; DON (dark)",
+        ),
+        ("where (<inline-formula><inline-graphic/></inline-formula>)", "where ([Formula: see text])"),
+        ("x<sup>2<inline-graphic/></sup>, anova() and ( )", "x², anova() and ( )"),
+        ("HCO<sub>3<sup>-</sup></sub> and SO<sub>4<sup>2-</sup></sub>", "HCO₃⁻ and SO₄²⁻"),
+        ("dose ( <xref ref-type='table' rid='T1'>Table 1</xref> ), [ a ] .", "dose (Table 1), [a]."),
         (
             "so <inline-formula><alternatives>"
             "<tex-math>\\documentclass{m}\\begin{document}$$a_b$$\\end{document}</tex-math>"
@@ -92,6 +101,15 @@ def test_definitions_boxes_statements_and_speech() -> None:
 )
 def test_inline_text(content: str, expected: str) -> None:
     assert text(content) == expected
+
+
+def test_a_bullet_typed_into_a_paragraph_makes_it_an_item() -> None:
+    assert blocks("<p>Two:</p><p>• One</p><p>• <italic>Two</italic></p><p>– no.</p>") == [
+        ("paragraph", 0, "Two:"),
+        ("list_item", 0, "One"),
+        ("list_item", 0, "Two"),
+        ("paragraph", 0, "– no."),
+    ]
 
 
 def test_body_footnotes_become_notes_and_leave_the_sentence_whole() -> None:

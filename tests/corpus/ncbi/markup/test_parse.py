@@ -122,7 +122,7 @@ def test_comments_and_instructions_leave_no_hole() -> None:
         ("10<sup>5</sup> H<sub>2</sub>O 10<sup>-3</sup> PO<sub>4</sub><sup>3−</sup>", "10⁵ H₂O 10⁻³ PO₄³⁻"),
         ("V<sub>max</sub>, V<sub>max</sub>imal, k<sub>on/off</sub>", "V_max, V_(max)imal, k_(on/off)"),
         ("3<sup>rd</sup> p53<sup>-/-</sup> X<sup>®</sup>", "3rd p53-/- X®"),
-        ("x<sup>1-3</sup> <sup>99m</sup>Tc <sup>14</sup>C", "x^(1-3) ^(99m)Tc ¹⁴C"),
+        ("x<sup>1-3</sup> <sup>99m</sup>Tc <sup>14</sup>C", "x^(1-3) ⁹⁹ᵐTc ¹⁴C"),
         ("a<sup> 2 </sup>b", "a ² b"),
         ("a<sup/>b<sub> </sub>c", "ab c"),
         ("<sup><i>n</i></sup> x<sup><i>k</i></sup>", "ⁿ x^k"),

@@ -4,7 +4,6 @@ import pytest
 
 from corpus.ncbi.markup.parse import read_markup
 from corpus.ncbi.pubmed.fields import RecordReader
-from corpus.ncbi.pubmed.text import without_copyright
 from corpus.ncbi.pubmed.vocabulary import VOCABULARY
 from corpus.records import BackPart, Kind, Record
 
@@ -35,7 +34,7 @@ def parts(abstract: str) -> list[tuple[str, str]]:
         ("p53<sup>-/-</sup> mice, the 19<sup>th</sup> time", "p53-/- mice, the 19th time"),
         (f"of {MATH % '<mml:mi>x</mml:mi> <mml:mn>2</mml:mn> '} = 5", "of x2 = 5"),
         (f"of {MATH % '<mml:mi>x</mml:mi> '}, seen", "of x, seen"),
-        (f"(of{MATH % '<mml:mi>x</mml:mi>'})", "(ofx)"),
+        (f"(of{MATH % '<mml:mi>x</mml:mi>'})", "(of x)"),
         ("a<DispFormula>E = mc<sup>2</sup></DispFormula>b", "a E = mc² b"),
         ("  two\n  lines\u00a0here ", "two lines here"),
         ("&lt;i&gt; stays &amp;amp;", "<i> stays &amp;"),
@@ -80,25 +79,6 @@ def test_bold_run_in_labels(abstract: str, expected: list[tuple[str, str]]) -> N
 
 def test_a_label_of_its_own_is_enough() -> None:
     assert parts('<AbstractText Label="AIM"><b>Results:</b> x</AbstractText>') == [("AIM", "Results: x")]
-
-
-@pytest.mark.parametrize(
-    ("text", "notice"),
-    [
-        ("Seen. © 2004 Wiley-Liss, Inc.", "© 2004 Wiley-Liss, Inc."),
-        ("Seen. Copyright © 2012 John Wiley & Sons, Ltd.", "Copyright © 2012 John Wiley & Sons, Ltd."),
-        ("Seen. Copyright (c) 1999 Academic Press.", "Copyright (c) 1999 Academic Press."),
-        ("Seen. (c) 2004 Wiley-Liss, Inc.", "(c) 2004 Wiley-Liss, Inc."),
-        ("Seen (c) 2004 Wiley-Liss, Inc.", ""),
-        ("Three ways: (a) one; (b) two. (c) 2004 patients came.", ""),
-        ("Copyright 2004 was a year of laws. " + "And the text goes on. " * 20, ""),
-        ("Capsules with Eudragit© L30D-55.", ""),
-        ("All about copyright.", ""),
-        ("© 2004 Wiley-Liss, Inc.", ""),
-    ],
-)
-def test_copyright_sentence_at_the_end(text: str, notice: str) -> None:
-    assert without_copyright(text) == (text.removesuffix(notice).strip() if notice else text, notice)
 
 
 def test_copyright_lines_stand_apart_and_once() -> None:
