@@ -6,7 +6,8 @@ traceback. What is left is a fault of ours: exit 1, and `--debug` shows it.
 """
 
 import errno
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from corpus import errors
@@ -39,9 +40,24 @@ def explain(error: BaseException) -> tuple[str, int]:
     return f"{type(error).__name__}: {error} (a fault of corpuscle's own; --debug shows where)", 1
 
 
-def describe_option_errors(found: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return pydantic's errors in the words of the command line: `--threshold: input should be …`."""
-    return [f"--{'.'.join(map(str, item['loc'])).replace('_', '-')}: {describe_error(item)}" for item in found]
+def describe_option_errors(
+    found: Iterable[Mapping[str, Any]], options: Mapping[str, str] = MappingProxyType({})
+) -> list[str]:
+    """Return pydantic's errors in the words of the command line: `--threshold: input should be …`.
+
+    `options` names the option of a field where it is not the field's name. Of a list, the items that are wrong are
+    told; that the rest is too short then says nothing more.
+    """
+    items = list(found)
+    of_items = {item["loc"][0] for item in items if len(item["loc"]) > 1}
+    told = [item for item in items if not (len(item["loc"]) == 1 and item["loc"][0] in of_items)]
+    return [f"{_option(item['loc'], options)}: {describe_error(item)}" for item in told]
+
+
+def _option(place: Sequence[str | int], options: Mapping[str, str]) -> str:
+    """Return the option that a field was given by, without the number of a list's item."""
+    names = [str(key) for key in place if isinstance(key, str)]
+    return options.get(names[0]) or "--" + ".".join(names).replace("_", "-") if names else "the options"
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

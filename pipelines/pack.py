@@ -6,18 +6,21 @@ import apache_beam as beam
 
 from corpus.stage.lock import running_stage
 from corpus.stage.manifest import Manifest
+from corpus.stage.reading import held_for_reading
 from corpus.stage.workspace import Receipt, Workspace
-from pipelines.beam.runner import is_dry_run
+from pipelines.beam.flags import is_dry_run
 from pipelines.beam.stage import run_stage
 from tokenizer.config import PackConfig
 from tokenizer.pack import PackTask, finish_pack, pack_shard, plan_pack
+
+RATE = 7e6  # bytes of Parquet shards that one CPU second packs, a third of the text's; for the number of workers
 
 
 def pack(
     config: PackConfig, *, corpus: str, tokenizer: str, output: str, beam_args: Sequence[str] = ()
 ) -> Manifest | None:
     """Encode an assembled corpus below `output`; returns the committed manifest, or None after a dry run."""
-    with running_stage(output):
+    with held_for_reading(corpus), held_for_reading(tokenizer), running_stage(output):
         workspace, finished, tasks = plan_pack(
             config, corpus=corpus, tokenizer=tokenizer, output=output, dry=is_dry_run(beam_args)
         )
@@ -27,6 +30,7 @@ def pack(
             finished=finished,
             num_tasks=len(tasks),
             workers=min(config.workers, len(tasks)),
+            seconds=sum(task.bytes for task in tasks) / RATE,
             beam_args=beam_args,
         )
 
@@ -47,7 +51,13 @@ def build(
 
 def _pack_shard(task: PackTask, workspace: Workspace, config: PackConfig, tokenizer: str) -> tuple[int, Receipt]:
     receipt = pack_shard(
-        task.corpus_shard, tokenizer=tokenizer, stem=task.stem, workspace=workspace, role=task.role, config=config
+        task.corpus_shard,
+        tokenizer=tokenizer,
+        stem=task.stem,
+        workspace=workspace,
+        role=task.role,
+        config=config,
+        sha256=task.sha256,
     )
     return 0, receipt
 

@@ -5,11 +5,22 @@ mark of the same name; they are skipped, with the reason, where the files are mi
 """
 
 import os
+import signal
+import threading
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# What a shell starts in the background ignores Ctrl-C, below nohup SIGHUP too, and so would all that the tests strike.
+for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+        signal.signal(number, usual)
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+# What a test finds depends on no clock: on a busy machine an example takes as long as it takes.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")

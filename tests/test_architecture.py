@@ -32,23 +32,31 @@ MAY_IMPORT = {
         "corpus/ncbi/jats corpus/pile corpus/text"
     ),
     "corpus/text": "corpus corpus/arrays",
-    "corpus/dedup": "corpus corpus/arrays corpus/storage",
+    "corpus/dedup": "corpus corpus/arrays corpus/storage corpus/text",
     "corpus/assemble": "corpus corpus/arrays corpus/storage corpus/stage corpus/pile corpus/text corpus/dedup",
     "corpus/synthetic": "corpus corpus/arrays corpus/storage corpus/stage corpus/assemble",
+    "corpus/qa": "corpus corpus/storage corpus/stage corpus/ncbi/markup",
     "tokenizer": "corpus corpus/arrays corpus/storage corpus/stage",
     # From token shards to a model.
     "train": "corpus corpus/storage corpus/stage",
-    "train/model": "train",
+    "train/model": "corpus train",
     "train/data": "corpus tokenizer",
     "train/checkpoint": "corpus corpus/storage corpus/stage train train/model",
-    "train/loop": "corpus corpus/storage tokenizer train train/model train/data train/checkpoint",
     "train/plan": "corpus corpus/stage train",
+    "train/loop": (
+        "corpus corpus/storage corpus/stage tokenizer train train/model train/data train/checkpoint train/plan"
+    ),
     "train/launch": (
-        "corpus corpus/storage corpus/stage tokenizer train train/data train/checkpoint train/loop train/plan"
+        "corpus corpus/arrays corpus/storage corpus/stage tokenizer train train/data train/checkpoint train/loop "
+        "train/plan"
     ),
     "train/export": "corpus corpus/storage corpus/stage tokenizer train train/model train/checkpoint",
     "train/generate": (
         "corpus corpus/storage corpus/stage tokenizer train train/model train/data train/checkpoint train/export"
+    ),
+    "train/qa": (
+        "corpus corpus/qa corpus/storage corpus/stage train train/model train/checkpoint train/loop train/launch "
+        "train/export"
     ),
     # Beam, and the door: only what calls a training verb knows `train`.
     "pipelines/beam": "corpus corpus/stage",
@@ -57,7 +65,7 @@ MAY_IMPORT = {
         "corpus corpus/arrays corpus/storage corpus/stage corpus/dedup corpus/assemble pipelines/beam"
     ),
     "pipelines/inspection": (
-        "corpus corpus/storage corpus/stage corpus/ncbi/markup corpus/ncbi/jats corpus/pile corpus/fetch "
+        "corpus corpus/arrays corpus/storage corpus/stage corpus/ncbi/markup corpus/ncbi/jats corpus/pile corpus/fetch "
         "corpus/extract corpus/text corpus/dedup corpus/assemble tokenizer train train/checkpoint train/loop"
     ),
     "pipelines/report": "corpus corpus/storage corpus/stage corpus/dedup corpus/assemble pipelines/inspection",
@@ -67,8 +75,9 @@ MAY_IMPORT = {
         "pipelines/inspection pipelines/report"
     ),
     "pipelines/cli": (
-        "corpus corpus/stage corpus/fetch tokenizer train train/launch train/plan train/export train/generate "
-        "pipelines pipelines/assemble pipelines/inspection pipelines/report pipelines/workflow"
+        "corpus corpus/arrays corpus/stage corpus/fetch corpus/qa tokenizer train train/launch train/plan train/export "
+        "train/generate train/qa pipelines pipelines/assemble pipelines/beam pipelines/inspection pipelines/report "
+        "pipelines/workflow"
     ),
 }
 ENGINES = {
@@ -76,15 +85,16 @@ ENGINES = {
     "torch": "train",
     "deepspeed": "train",
 }  # and the one top room that may import it
-CORPUS_NOUNS = {"__init__", "records", "reasons", "ids", "licenses", "errors", "config"}
+CORPUS_NOUNS = {"__init__", "records", "reasons", "ids", "licenses", "notices", "errors", "config"}
 TOP_LEVEL = {
     *ROOMS, "tests", "configs", "docs", ".ci", "pyproject.toml", "README.md", "Makefile", "LICENSE", "CHANGELOG.md",
-    "CONTRIBUTING.md", "constraints.txt", ".gitignore", ".git-blame-ignore-revs", ".pre-commit-config.yaml",
+    "CONTRIBUTING.md", "SECURITY.md", "constraints.txt", "locks", ".gitignore", ".git-blame-ignore-revs",
+    ".pre-commit-config.yaml",
 }  # fmt: skip
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_NAMES_MADE = 400, 40, 3
 VERBS = (
-    *("fetch", "extract", "assemble", "tokenizer", "pack", "train", "export", "generate", "plan", "run", "demo"),
+    *("fetch", "qa", "extract", "assemble", "tokenizer", "pack", "train", "export", "generate", "plan", "run", "demo"),
     *("verify", "inspect", "report", "account", "compare", "rehearse", "doctor"),
 )
 

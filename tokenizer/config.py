@@ -35,4 +35,4 @@ class PackConfig(StageConfig):
     check_sample: int = runtime(
         32, "documents of each shard encoded by `tokenizers` too, and compared", group="running", ge=0
     )
-    workers: Workers = runtime(1, "local worker processes", group="running")
+    workers: Workers = runtime(1, "local worker processes, at most: as many as the work pays for", group="running")

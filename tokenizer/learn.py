@@ -19,8 +19,9 @@ import pyarrow.compute as pc
 from corpus import storage
 from corpus.errors import CorruptError, UsageError
 from corpus.stage.lock import running_stage
-from corpus.stage.manifest import Books, Input, Manifest, read_manifest
+from corpus.stage.manifest import Books, Input, Manifest
 from corpus.stage.progress import progress, say
+from corpus.stage.reading import check_content, held_for_reading, read_whole
 from corpus.stage.workspace import WORK, Receipt, Workspace, plan_stage
 from corpus.storage import parquet
 from tokenizer.config import NUM_BYTES, TokenizerConfig
@@ -39,11 +40,16 @@ def learn(config: TokenizerConfig, *, corpus: str, output: str) -> Manifest:
     Raises UsageError when the corpus holds no document of the source, or `output` holds something else;
     CorruptError when a shard is damaged or gigatoken and tokenizers disagree.
     """
-    assembled = read_manifest(corpus, "assemble")
-    with running_stage(output):
+    with held_for_reading(corpus), running_stage(output):
+        assembled = read_whole(corpus, "assemble", ("train", "validation"))
         inputs = [Input(name="assemble", fingerprint=assembled.fingerprint)]
         workspace, manifest = plan_stage(
-            output, stage=STAGE, revision=REVISION, config=config.identity(), inputs=inputs
+            output,
+            stage=STAGE,
+            revision=REVISION,
+            config=config.identity(),
+            inputs=inputs,
+            sources={corpus: assembled},
         )
         if manifest is not None:
             say(f"{output}: up to date ({STAGE}, {manifest.fingerprint[:12]})")
@@ -82,12 +88,13 @@ def _learn(config: TokenizerConfig, assembled: Manifest, corpus: str, workspace:
 
 def write_texts(path: str, assembled: Manifest, corpus: str, config: TokenizerConfig) -> tuple[Books, int]:
     """Write the texts to learn from, each ended by SEPARATOR; returns the books and the bytes of text."""
-    shards = assembled.paths(corpus, "train")
+    shards = [part for part in assembled.parts if part.role == "train"]
     limit = config.max_bytes if config.max_bytes is not None else math.inf
     read = kept = other = size = wanted = 0
     with open(path, "wb") as sink, progress(f"{STAGE}: read", len(shards), "shards") as shown:
         for shard in shards:
-            for batch in parquet.iter_batches(shard, ["source", "text"]):
+            path_of_shard = storage.join(corpus, shard.path)
+            for batch in parquet.iter_batches(path_of_shard, ["source", "text"]):
                 texts = _of_source(batch, config.source)
                 read, other = read + batch.num_rows, other + batch.num_rows - len(texts)
                 for text in texts:
@@ -95,8 +102,9 @@ def write_texts(path: str, assembled: Manifest, corpus: str, config: TokenizerCo
                     if wanted <= limit:
                         sink.write(text + SEPARATOR)
                         kept, size = kept + 1, wanted
+            check_content(path_of_shard, shard.sha256)
             shown.advance()
-    expected = sum(part.rows for part in assembled.parts if part.role == "train")
+    expected = sum(shard.rows for shard in shards)
     if read != expected:
         raise CorruptError(f"{corpus}: {read} training documents, its manifest says {expected}; run `corpuscle verify`")
     dropped = {"other_source": other, "over_max_bytes": read - other - kept}
@@ -106,7 +114,9 @@ def write_texts(path: str, assembled: Manifest, corpus: str, config: TokenizerCo
 def _of_source(batch: pa.RecordBatch, source: str) -> list[bytes]:
     """Return the texts of one source, or of all, in UTF-8."""
     texts = batch.column("text").cast(pa.large_binary())
-    chosen = texts if source == "all" else texts.filter(pc.equal(batch.column("source"), source))
+    chosen = (
+        texts if source == "all" else texts.filter(pc.equal(batch.column("source"), pa.scalar(source, pa.string())))
+    )
     return chosen.to_pylist()
 
 
@@ -114,7 +124,7 @@ def _report(
     config: TokenizerConfig, assembled: Manifest, corpus: str, workspace: Workspace, learned: Receipt
 ) -> Receipt:
     """Check the tokenizer on validation text, or without any on the first training shard, and report on it."""
-    with storage.open_read(workspace.path(TOKENIZER)) as source:
+    with storage.open_read(workspace.find(TOKENIZER)) as source:
         encoder = Encoder(source.read().decode(), parallel=True)
     if encoder.vocab_size < config.vocab_size:
         say(

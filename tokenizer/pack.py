@@ -1,9 +1,10 @@
 """Stage `pack`: corpus shards to token shards, one task a shard, with a ledger that accounts for every token.
 
 In: an assembled corpus and a tokenizer. Out: `<split>-00000.bin/.idx` for each corpus shard, documents in its
-order, and their sources as `.src`; the tokenizer, so that training needs this directory alone; and a ledger in
-the manifest. A row is a window of `seq_length` tokens over the shards of a split behind one another, so packing
-pads nothing and cuts nothing: tokens = rows · seq_length + tail, and the tail is the only remainder.
+order, and their sources as `.src`; the tokenizer, so that training needs this directory alone; digests of blocks of
+the `.bin` (`tokenizer.blocks`); and a ledger in the manifest. A row is a window of `seq_length` tokens over the shards
+of a split behind one another, so packing pads nothing and cuts nothing: tokens = rows · seq_length + tail, and the tail
+is the only remainder.
 """
 
 import threading
@@ -17,10 +18,12 @@ import pyarrow.compute as pc
 
 from corpus import storage
 from corpus.errors import DataError
-from corpus.stage.manifest import SPLITS, Books, Input, Manifest, read_manifest
+from corpus.stage.manifest import SPLITS, Books, Input, Manifest, Part, read_manifest
+from corpus.stage.reading import check_content, read_whole
 from corpus.stage.workspace import Receipt, Workspace, plan_stage
 from corpus.storage import parquet
 from tokenizer.arrays import SourceCodes, TokenCounts, TokenIds
+from tokenizer.blocks import BLOCKS, block_digests, write_blocks
 from tokenizer.config import PackConfig
 from tokenizer.encode import Encoder, read_tokenizer
 from tokenizer.hf_json import TOKENIZER, transformers_files
@@ -28,7 +31,7 @@ from tokenizer.megatron import ITEM_BYTES, write_shard
 from tokenizer.sources import SOURCES, write_sources
 
 STAGE = "pack"
-REVISION = 1  # raise it when the same input gives other bytes
+REVISION = 2  # raise it when the same input gives other bytes
 BATCH_ROWS = 512
 
 _LOADED = threading.local()
@@ -42,6 +45,8 @@ class PackTask:
     stem: str  # train-00000
     role: str  # train, validation or test
     documents: int
+    sha256: str | None = None  # the same manifest's, of the shard
+    bytes: int = 0  # likewise
 
 
 @dataclass(kw_only=True, slots=True)
@@ -62,13 +67,20 @@ def plan_pack(
 
     Raises UsageError when an input is not finished or the output holds something else.
     """
-    assembled, learned = read_manifest(corpus, "assemble"), read_manifest(tokenizer, "tokenizer")
+    assembled = read_whole(corpus, "assemble", SPLITS)
+    learned = read_whole(tokenizer, "tokenizer", ("tokenizer",))
     inputs = [
         Input(name="assemble", fingerprint=assembled.fingerprint),
         Input(name="tokenizer", fingerprint=learned.fingerprint),
     ]
     workspace, manifest = plan_stage(
-        output, stage=STAGE, revision=REVISION, config=config.identity(), inputs=inputs, dry=dry
+        output,
+        stage=STAGE,
+        revision=REVISION,
+        config=config.identity(),
+        inputs=inputs,
+        sources={corpus: assembled, tokenizer: learned},
+        dry=dry,
     )
     tasks = []
     for role in SPLITS:
@@ -80,6 +92,8 @@ def plan_pack(
                 stem=f"{role}-{number:05d}",
                 role=role,
                 documents=part.rows,
+                sha256=part.sha256,
+                bytes=part.bytes,
             )
             for number, part in enumerate(parts)
         ]
@@ -87,11 +101,19 @@ def plan_pack(
 
 
 def pack_shard(
-    corpus_shard: str, *, tokenizer: str, stem: str, workspace: Workspace, role: str, config: PackConfig
+    corpus_shard: str,
+    *,
+    tokenizer: str,
+    stem: str,
+    workspace: Workspace,
+    role: str,
+    config: PackConfig,
+    sha256: str | None = None,
 ) -> Receipt:
     """Encode one corpus shard to `<stem>.bin` and `<stem>.idx`; reuses an intact earlier result.
 
-    Raises CorruptError for a damaged shard or when gigatoken and tokenizers disagree on its first documents.
+    `sha256` is what the shard must have. Raises CorruptError for a shard that is damaged or another one, or when
+    gigatoken and tokenizers disagree on its first documents.
     """
     task = f"pack/{stem}"
     if (receipt := workspace.finished(task)) is not None:
@@ -101,6 +123,8 @@ def pack_shard(
     batches = _encoded_batches(corpus_shard, encoder, counts, config.check_sample)
     num_tokens, num_documents = write_shard(workspace.path(stem), batches, eot=encoder.eot)
     write_sources(workspace.path(stem), counts.codes)
+    if sha256:
+        check_content(corpus_shard, sha256)
     parts = (
         workspace.measure(f"{stem}.bin", role=role, rows=num_tokens),
         workspace.measure(f"{stem}.idx", role=f"{role}_index", rows=num_documents),
@@ -111,16 +135,26 @@ def pack_shard(
             f"{workspace.path(stem)}.bin: {parts[0].bytes} bytes for {num_tokens} tokens written and "
             f"{counts.tokens.total()} counted; nothing was committed, please report this"
         )
+    blocks = block_digests(workspace.path(f"{stem}.bin"))
+    return workspace.finish(_receipt_of(counts, task=task, parts=parts, split=role, blocks=blocks))
+
+
+def _receipt_of(
+    counts: ShardCounts, *, task: str, parts: tuple[Part, ...], split: str, blocks: Sequence[str]
+) -> Receipt:
+    """Return the receipt of a shard; parts: ids, index, sources; blocks: digests of those of the ids."""
+    num_documents = parts[1].rows
     empty = counts.read - num_documents
     books = Books(read=counts.read, kept=num_documents, dropped={"empty": empty} if empty else {})
     facts = {
-        "split": role,
+        "split": split,
         "text_bytes": counts.text_bytes,
-        "tokens": num_tokens,
+        "tokens": parts[0].rows,
         "documents_by_source": dict(sorted(counts.documents.items())),
         "tokens_by_source": dict(sorted(counts.tokens.items())),
+        "blocks": blocks,
     }
-    return workspace.finish(Receipt(task=task, parts=parts, books=books, facts=facts))
+    return Receipt(task=task, parts=parts, books=books, facts=facts)
 
 
 def finish_pack(
@@ -158,7 +192,10 @@ def finish_pack(
         },
     }
     summary["tokens"] = sum(split["tokens"] for split in summary["splits"].values())
-    receipts = [*(done[f"pack/{task.stem}"] for task in tasks), _copy_tokenizer(workspace, tokenizer)]
+    digests = {f"{task.stem}.bin": done[f"pack/{task.stem}"].facts["blocks"] for task in tasks}
+    write_blocks(workspace.path(BLOCKS), digests)
+    blocks = Receipt(task="blocks", parts=(workspace.measure(BLOCKS, role="blocks", rows=len(digests)),))
+    receipts = [*(done[f"pack/{task.stem}"] for task in tasks), _copy_tokenizer(workspace, tokenizer), blocks]
     return workspace.commit(receipts, summary=summary)
 
 

@@ -105,10 +105,9 @@ def measure(encoder: Encoder, shards: Sequence[str]) -> tuple[dict[str, Fertilit
 
 def split_words(encoder: Encoder) -> tuple[WordSplit, ...]:
     """Return the tokens of each of the paper's words."""
-    return tuple(
-        WordSplit(word=word, alone=_pieces(encoder, word), after_space=_pieces(encoder, f" {word}"))
-        for word in PAPER_WORDS
-    )
+    alone, after_space = (_pieces(encoder, [before + word for word in PAPER_WORDS]) for before in ("", " "))
+    splits = zip(PAPER_WORDS, alone, after_space, strict=True)
+    return tuple(WordSplit(word=word, alone=one, after_space=other) for word, one, other in splits)
 
 
 def as_json(report: Report) -> str:
@@ -169,9 +168,10 @@ def _check(encoder: Encoder, texts: list[str], max_bytes: int) -> int:
     return len(chosen)
 
 
-def _pieces(encoder: Encoder, text: str) -> tuple[str, ...]:
-    ids, _ = encoder.encode([text])
-    return tuple(encoder.decode([number]) for number in ids)
+def _pieces(encoder: Encoder, texts: list[str]) -> list[tuple[str, ...]]:
+    ids, lengths = encoder.encode(texts)
+    of_text = np.split(ids, np.cumsum(lengths)[:-1])
+    return [tuple(encoder.decode([number]) for number in own) for own in of_text]
 
 
 def _shown(pieces: tuple[str, ...]) -> str:

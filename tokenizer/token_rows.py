@@ -2,9 +2,12 @@
 
 Row i is the window [i · seq_length, (i + 1) · seq_length) of the split's shards behind one another, so a row
 may start in one document, or one shard, and end in another. Sizes are checked against the manifest when the
-view is made; hashes are `corpuscle verify`'s.
+view is made; hashes are `tokenizer.blocks`' and `corpuscle verify`'s. Nobody puts other tokens there as long as the
+view lives.
 """
 
+import weakref
+from contextlib import ExitStack
 from functools import cached_property
 
 import numpy as np
@@ -13,6 +16,7 @@ import numpy.typing as npt
 from corpus import storage
 from corpus.errors import CorruptError, UsageError
 from corpus.stage.manifest import read_manifest
+from corpus.stage.reading import held_for_reading
 from tokenizer.arrays import SourceCodes, TokenIds
 from tokenizer.megatron import ITEM_BYTES, read_index
 from tokenizer.sources import SOURCES, read_sources
@@ -28,9 +32,14 @@ class TokenRows:
         """
         if storage.is_remote(tokens):
             raise UsageError(f"{tokens}: training maps token shards into memory; copy the directory to a local disk")
+        held = ExitStack()
+        weakref.finalize(self, held.close)
+        held.enter_context(held_for_reading(tokens))
         manifest = read_manifest(tokens, "pack")
         if split not in manifest.summary["splits"]:
-            raise UsageError(f"{tokens}: no split {split!r}; it has {', '.join(sorted(manifest.summary['splits']))}")
+            has = ", ".join(sorted(manifest.summary["splits"]))
+            raise UsageError(f"{tokens}: no split {split!r}, it has {has}; pack a corpus with documents in it")
+        self.manifest = manifest
         self.fingerprint = manifest.fingerprint
         self.seq_length = int(manifest.summary["seq_length"])
         self.vocab_size = int(manifest.summary["vocab_size"])
@@ -54,13 +63,22 @@ class TokenRows:
         return self.rows(np.array([i]))[0]
 
     def rows(self, indices: npt.ArrayLike) -> TokenIds:
-        """Return rows by index, uint16[n, seq_length], as a copy; raises IndexError outside [0, len)."""
+        """Return rows by index, uint16[n, seq_length], as a copy.
+
+        Raises IndexError outside [0, len), CorruptError for an id that the vocabulary does not have.
+        """
         wanted = np.asarray(indices, dtype=np.int64)
         if wanted.size and not 0 <= int(wanted.min()) <= int(wanted.max()) < len(self):
             raise IndexError(f"rows {int(wanted.min())} to {int(wanted.max())} of {len(self)}")
         out = np.empty((len(wanted), self.seq_length), np.uint16)
         for number, row in enumerate(wanted.tolist()):
             self._fill(out[number], row * self.seq_length)
+        if out.max(initial=0) >= self.vocab_size:
+            row = int(wanted[int(np.argmax((out >= self.vocab_size).any(axis=1)))])
+            raise CorruptError(
+                f"{self.tokens}: row {row:,} of {self.split} holds the id {out.max()}, and the vocabulary has only "
+                f"{self.vocab_size:,}; `corpuscle verify` says which file is damaged"
+            )
         return out
 
     @cached_property

@@ -120,6 +120,7 @@ class TrainConfig(StageConfig):
     eval_rows: int = Field(ge=1, description="validation rows used, evenly spaced over the split")
     sample_tokens: int = runtime(24, "tokens of the sample printed with each validation loss; 0: none", ge=0)
     sample_prompt: str = runtime("The patients", "how the sample begins")
+    verify_tokens: bool = runtime(False, "hash all tokens before the start, not only blocks of every file")
     save_every: int = runtime(1000, "steps between checkpoints", ge=1)
     keep_checkpoints: int = runtime(3, "newest checkpoints kept", ge=1)
     keep_every: int | None = runtime(None, "checkpoints at a multiple of this many steps are kept too", ge=1)

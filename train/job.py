@@ -17,6 +17,7 @@ from corpus.storage.json_files import BadJsonError, build, check_inside, read_js
 from train.config import ModelShape, TrainConfig, checked
 
 JOB = "job.json"  # written by the launcher, read by every rank
+RANKS_LOCK = ".ranks.lock"  # held by rank 0 for as long as it lives
 LOGS = "logs"  # folder of what ranks, launcher and conversion print
 LAUNCHER_LOG = f"{LOGS}/launcher.log"
 UNIVERSAL_LOG = f"{LOGS}/universal.log"

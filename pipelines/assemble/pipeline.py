@@ -20,21 +20,24 @@ from corpus.assemble.documents import file_ranks
 from corpus.assemble.inputs import StoredParts, stored_parts
 from corpus.errors import UsageError
 from corpus.stage.lock import running_stage
-from corpus.stage.manifest import Input, Manifest, read_manifest
+from corpus.stage.manifest import Input, Manifest
 from corpus.stage.progress import say
+from corpus.stage.reading import held_for_reading, read_whole
 from corpus.stage.withdraw import changes_text
 from corpus.stage.workspace import WORK, Receipt, Workspace, plan_stage
-from corpus.storage.files import is_remote, readable_name, remove_tree, sha256_file
+from corpus.storage.files import is_remote, remove_tree
 from pipelines.assemble import shard_steps, steps
 from pipelines.assemble.blocks import BUCKET
 from pipelines.assemble.steps import Plan
 from pipelines.beam.exchange import BlockExchange
+from pipelines.beam.flags import is_dry_run, is_embedded
 from pipelines.beam.metering import metered_step
-from pipelines.beam.runner import is_dry_run, is_embedded
 from pipelines.beam.stage import run_stage
 
 STAGE = "assemble"
+READ = ("records", "pile")  # parts of `extract`
 PARTITION_BYTES = 32 << 20
+RATE = 35e6  # bytes of text that one CPU second assembles (2026-11-30: articles 30, abstracts 47); for the workers
 BUCKETS_PER_DOCUMENT = 20  # bands and the exact text, rounded up
 
 
@@ -48,46 +51,53 @@ def assemble(
 
     Returns the committed manifest, or None after a dry run, which builds and validates the graph only.
     """
-    source = read_manifest(records, "extract")
-    if not source.books.kept:
-        raise UsageError(f"{records}: holds no records, so there is nothing to assemble; check the inputs of extract")
-    parts = stored_parts(records, source, pile=config.profile == "pile")
-    update = update and not is_dry_run(beam_args)
-    with running_stage(output):
-        inputs = [Input(name="extract", fingerprint=source.fingerprint), *_evaluation_inputs(config)]
-        reuse = _nothing_committed if update else None
-        workspace, finished = plan_stage(
-            output,
-            stage=STAGE,
-            revision=REVISION,
-            config=config.identity(),
-            inputs=inputs,
-            update=reuse,
-            dry=is_dry_run(beam_args),
-        )
-        plan = plan_assemble(config, source, parts, workspace=workspace)
-        before = workspace.receipts("documents")
-        with _spill_folder(workspace, beam_args) as spill:
-            return run_stage(
-                lambda pipeline: build(pipeline, plan, spill),
-                workspace=workspace,
-                finished=finished,
-                num_tasks=2 * len(plan.records.names) + num_shards(source.summary.get("text_bytes", 0), config) + 1,
-                workers=min(config.workers, len(plan.records.names)),
-                beam_args=beam_args,
-                keep=lambda: _kept_for_update(workspace, plan, before) if update else (),
+    with held_for_reading(records):
+        source = read_whole(records, "extract", READ)
+        if not source.books.kept:
+            said = "holds no records, so there is nothing to assemble; check the inputs of extract"
+            raise UsageError(f"{records}: {said}")
+        parts = stored_parts(records, source, pile=config.profile == "pile")
+        with running_stage(output):
+            inputs = [Input(name="extract", fingerprint=source.fingerprint), *_evaluation_inputs(config)]
+            update = update and not is_dry_run(beam_args)
+            workspace, finished = plan_stage(
+                output,
+                stage=STAGE,
+                revision=REVISION,
+                config=config.identity(),
+                inputs=inputs,
+                sources={records: source},
+                update=_nothing_committed if update else None,
+                dry=is_dry_run(beam_args),
             )
+            plan = plan_assemble(config, source, parts, workspace=workspace)
+            return _run(plan, finished, beam_args, text_bytes=source.summary.get("text_bytes", 0), update=update)
+
+
+def _run(
+    plan: Plan, finished: Manifest | None, beam_args: Sequence[str], *, text_bytes: int, update: bool
+) -> Manifest | None:
+    before, num_parts = plan.workspace.receipts("documents"), len(plan.records.names)
+    with _spill_folder(plan.workspace, beam_args) as spill:
+        return run_stage(
+            lambda pipeline: build(pipeline, plan, spill),
+            workspace=plan.workspace,
+            finished=finished,
+            num_tasks=2 * num_parts + num_shards(text_bytes, plan.config) + 1,
+            workers=min(plan.config.workers, num_parts),
+            seconds=text_bytes / RATE,
+            beam_args=beam_args,
+            keep=lambda: _kept_for_update(plan.workspace, plan, before) if update else (),
+        )
 
 
 def _evaluation_inputs(config: AssembleConfig) -> list[Input]:
     """Return the evaluation files as inputs by their content; raises UsageError for one that cannot be read."""
     if config.evaluation:
-        load_index(config.evaluation, config.evaluation_words)  # an error before any work
-    elif config.contaminated == "remove":
+        return list(load_index(config.evaluation, config.evaluation_words).inputs)  # an error before any work
+    if config.contaminated == "remove":
         raise UsageError("assemble: --contaminated remove needs --evaluation FILE, the sets to look for")
-    return [
-        Input(name=f"evaluation {readable_name(path)}", fingerprint=sha256_file(path)) for path in config.evaluation
-    ]
+    return []
 
 
 def _nothing_committed(workspace: Workspace, manifest: Manifest) -> list[str]:

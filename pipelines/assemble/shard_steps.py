@@ -63,7 +63,7 @@ class Place(PartStep):
 
 
 def empty_blocks(resolved: Resolved) -> Iterator[tuple[int, bytes]]:
-    """Yield (shard, nothing) for each shard, so that one without documents is written too."""
+    """Yield (shard, nothing) for each shard, so that one whose range holds no document is written too."""
     yield from ((number, b"") for number in range(resolved.shards.num_all))
 
 

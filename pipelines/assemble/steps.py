@@ -19,9 +19,10 @@ from corpus.arrays.hashing import GOLDEN
 from corpus.arrays.lookup import index_in_sorted
 from corpus.assemble import facts
 from corpus.assemble.config import AssembleConfig
-from corpus.assemble.contamination import evaluation_facts
+from corpus.assemble.contamination import evaluation_facts, stated_index
 from corpus.assemble.documents import key_rows, make_documents, work_path
-from corpus.assemble.full_text_join import RANKED_COLUMNS, join_full_texts, rank_table, ranks_of
+from corpus.assemble.fates import decide_fates
+from corpus.assemble.full_text_join import RANKED_COLUMNS, rank_table
 from corpus.assemble.id_conflicts import Conflict, conflict_counts, find_conflicts
 from corpus.assemble.inputs import RecordParts
 from corpus.assemble.retractions import retracted_entities
@@ -29,7 +30,6 @@ from corpus.assemble.splits import Shards, plan_shards
 from corpus.assemble.text_store import read_texts
 from corpus.assemble.updates import KEY, VERDICT, fold
 from corpus.dedup.candidates import bounded_candidate_edges, distinct_edges
-from corpus.dedup.resolve import resolve
 from corpus.dedup.shingles import normalize, shingle
 from corpus.dedup.verify import plan_blocks, verified_edges
 from corpus.records import is_pmc
@@ -73,7 +73,12 @@ class Plan:
 
     def document_paths(self) -> list[str]:
         """Return the full paths of the documents parts."""
-        return [self.workspace.path(work_path("documents", stem)) for stem in self.records.names]
+        return [path for path, _ in self.text_paths()]
+
+    def text_paths(self) -> list[tuple[str, str]]:
+        """Return the full paths of the documents parts, and of the texts that belong to them."""
+        places = ((work_path("documents", stem), work_path("texts", stem)) for stem in self.records.names)
+        return [(self.workspace.path(documents), self.workspace.path(texts)) for documents, texts in places]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -225,30 +230,22 @@ class Resolve(Step):
 
     def process(self, element: tuple[int, Blocks]) -> Iterator[Resolved]:
         plan = self._plan
-        edges = read_verified(element[1])
         paths = plan.document_paths()
-        join = join_full_texts(paths if plan.config.profile != "pile" else [])  # The Pile knows no join by id
-        keys = np.unique(np.concatenate([edges.a, edges.b]))
-        outcome = resolve(
-            edges,
-            doc_keys=keys,
-            ranks=ranks_of(keys, paths, join),
-            citations=join.citations,
-            full_texts=join.full_texts,
-        )
-        outcome.save(plan.workspace.path(OUTCOME))
+        fates = decide_fates(read_verified(element[1]), plan.text_paths(), by_id=plan.config.profile != "pile")
+        fates.outcome.save(plan.workspace.path(OUTCOME))
         conflicts = find_conflicts(paths)
         parquet.write_table(plan.workspace.path(CONFLICTS), to_table(conflicts, Conflict))
         file = plan.workspace.measure(CONFLICTS, role="id_conflicts", rows=len(conflicts))
         plan.workspace.finish(Receipt(task=CONFLICTS, parts=(file,)))
-        shards = plan_shards(paths, outcome, plan.config)
+        shards = plan_shards(paths, fates.outcome, plan.config)
         counts = {
             **conflict_counts(conflicts),
-            **evaluation_facts(plan.config),
+            **evaluation_facts(stated_index(plan.config, plan.workspace)),
             **shards.facts(),
-            facts.VERIFIED_PAIRS: len(edges),
-            facts.TWINS_KEPT_APART: edges.num_twins,
-            **{facts.full_text_found_by(name): found for name, found in join.found_by.items()},
+            facts.VERIFIED_PAIRS: len(fates.edges),
+            facts.TWINS_KEPT_APART: fates.edges.num_twins,
+            facts.ABSTRACTS_BESIDE_FULL_TEXTS: len(fates.join.beside),
+            **{facts.full_text_found_by(name): found for name, found in fates.join.found_by.items()},
         }
         yield Resolved(facts=counts, shards=shards)
 

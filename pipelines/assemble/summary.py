@@ -1,7 +1,7 @@
 """The lines that `assemble` prints at its end: the search for duplicates, conflicts of ids, evaluation sets, shards."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
 
 from corpus.assemble import facts
 from corpus.dedup.minhash import bands_for, collision_probability
@@ -17,6 +17,8 @@ def report_lines(manifest: Manifest) -> Iterator[str]:
         yield curve_line(manifest.config["threshold"])
         verified, twins = numbers[facts.VERIFIED_PAIRS], numbers[facts.TWINS_KEPT_APART]
         yield f"  {verified:,} pairs verified, {twins:,} of twins kept apart"
+        if beside := numbers[facts.ABSTRACTS_BESIDE_FULL_TEXTS]:
+            yield f"  {beside:,} abstracts stay beside their full texts, which do not hold them"
         lost = numbers[facts.ABSTRACTS_THE_PILE_RULE_DROPS]
         yield f"  {lost:,} of the abstracts kept would be lost by The Pile's rule (a PMC id anywhere in the record)"
     prefix = facts.ID_CONFLICTS
@@ -33,18 +35,20 @@ def report_lines(manifest: Manifest) -> Iterator[str]:
             f"{numbers[facts.EVALUATION_ITEMS_BY_ID_ONLY]:,} of them by id only; contamination/"
         )
 
-    yield shards_line(numbers)
+    yield shards_line(manifest)
 
 
-def shards_line(numbers: Mapping[str, Any]) -> str:
-    """Return the shards and documents of each split, and how far its shards are apart; numbers: of the manifest."""
-    splits = []
+def shards_line(manifest: Manifest) -> str:
+    """Return the shards and documents of each split that was asked for, and how far its shards are apart."""
+    numbers, splits = manifest.summary, []
     for split in SPLITS:
         if count := numbers.get(facts.shards(split)):
             least, most = numbers[facts.shard_bytes(split, "min")], numbers[facts.shard_bytes(split, "max")]
             apart = f" within {most / least - 1:.1%}" if count > 1 and least else ""
             size = f"{count:,} shard{'s' if count > 1 else ''} of {most / 1e6:,.1f} MB{apart}"
             splits.append(f"{split} {numbers[facts.documents(split)]:,} documents in {size}")
+        elif split == "train" or manifest.config[split]:
+            splits.append(f"{split} no document, so no shard")
     return f"  {'; '.join(splits)}"
 
 

@@ -25,22 +25,13 @@ from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from corpus import errors
 from corpus.errors import CorpuscleError, RetryError, UsageError
+from pipelines.beam.flags import WORKERS, given_workers, is_embedded
 from pipelines.beam.metering import counters_of
 
 WORKER = str(Path(__file__).with_name("worker.py"))
 GRACE_SECONDS = 3.0
 _DEATH = "Worker subprocess exited with return code"
 _OWN_ERROR = re.compile(r"corpus\.errors\.(\w+): (.*?)(?: \[while running|\n\n|\Z)", re.DOTALL)
-
-
-def is_embedded(beam_args: Sequence[str]) -> bool:
-    """Say whether the pipeline runs in this process and its children, sharing the local disk."""
-    return not any(arg == "--runner" or arg.startswith("--runner=") for arg in beam_args)
-
-
-def is_dry_run(beam_args: Sequence[str]) -> bool:
-    """Say whether the runner is only asked to build and validate the graph."""
-    return any(arg.lower() in ("--dry_run", "--dry_run=true") for arg in beam_args)
 
 
 def run_pipeline(
@@ -57,7 +48,7 @@ def run_pipeline(
     args, runner = list(beam_args), None
     if is_embedded(beam_args):
         runner = FnApiRunner(default_environment=_processes() if workers > 1 else None)
-        args += [f"--direct_num_workers={workers}"] if workers > 1 else []
+        args += [f"{WORKERS}={workers}"] if workers > 1 and given_workers(beam_args) is None else []
     # Beam logs a line for every stage and worker start at INFO; failures as tracebacks: they come as exceptions too.
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
     try:

@@ -8,7 +8,9 @@ from corpus.stage import task_progress
 from corpus.stage.manifest import Manifest, read_manifest
 from corpus.stage.progress import say, watched
 from corpus.stage.workspace import Receipt, Workspace
-from pipelines.beam.runner import is_dry_run, run_pipeline
+from pipelines.beam.flags import is_dry_run, is_embedded
+from pipelines.beam.runner import run_pipeline
+from pipelines.beam.workers import workers_for
 
 
 def run_stage(
@@ -18,20 +20,22 @@ def run_stage(
     finished: Manifest | None,
     num_tasks: int,
     workers: int,
+    seconds: float,
     beam_args: Sequence[str],
     keep: Callable[[], Iterable[Receipt]] = tuple,
 ) -> Manifest | None:
     """Run a stage whose pipeline ends with the commit; returns the manifest.
 
     `finished` is the manifest that `plan_stage` found, and then nothing runs. Returns None after a dry run,
-    which builds and validates the graph only. `keep` returns the receipts of tasks whose files stay when the stage is
-    finished, for a later update.
+    which builds and validates the graph only. `seconds` is an estimate of the CPU seconds of all tasks: no
+    more workers are started than pay on it. `keep` returns the receipts of tasks whose files stay when the
+    stage is finished, for a later update.
     """
     if finished is not None:
         workspace.clean(keep=keep())  # a kill between commit and clean leaves files behind
         say(f"{workspace.output}: up to date ({workspace.stage}, {finished.fingerprint[:12]})")
         return finished
-    run_tasks(build, workspace=workspace, num_tasks=num_tasks, workers=workers, beam_args=beam_args)
+    run_tasks(build, workspace=workspace, num_tasks=num_tasks, workers=workers, seconds=seconds, beam_args=beam_args)
     if is_dry_run(beam_args):
         return None
     workspace.clean(keep=keep())
@@ -44,12 +48,16 @@ def run_tasks(
     workspace: Workspace,
     num_tasks: int,
     workers: int,
+    seconds: float,
     beam_args: Sequence[str],
 ) -> dict[str, int]:
     """Run a stage's pipeline, showing how many of its tasks are done; returns the pipeline's counters."""
     reused = workspace.num_finished()
     if reused:
         say(f"{workspace.output}: an earlier run finished {reused} of {num_tasks} tasks; those intact are reused")
+    if is_embedded(beam_args):
+        left = seconds * max(0.0, 1 - reused / num_tasks)
+        workers = workers_for(workers, seconds=left, stage=workspace.stage, beam_args=beam_args)
     task_progress.reset(workspace.output)
     shown = watched(
         workspace.stage, num_tasks, workspace.num_finished, "tasks", lambda: task_progress.summary(workspace.output)

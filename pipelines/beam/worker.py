@@ -4,28 +4,44 @@
 in the current folder is nobody's module here, as it is none in the command itself.
 """
 
+import ctypes
 import os
+import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 POLL_SECONDS: Final = 0.5
+PR_SET_PDEATHSIG: Final = 1  # of Linux's prctl
 EXEMPT: Final = "no_grpc_proxy"  # gRPC looks at it before `no_proxy`
+COMMAND: Final = "CORPUSCLE_COMMAND"  # what `corpus.arrays.numba_cache` says, it says once for all workers
 LOCAL: Final = "localhost,127.0.0.1,[::1]"
 
 
 def main(owner: int) -> None:
     """Work for the process `owner`, this one's parent, until it has no more work or is gone."""
+    _end_with_the_parent()
     threading.Thread(target=_end_after, args=(owner,), daemon=True).start()  # before Beam: its import takes seconds
     _reach_the_owner_directly()
+    os.environ[COMMAND] = str(owner)
     root = str(Path(__file__).resolve().parents[2])
     if root not in sys.path:
         sys.path.append(root)
-    from apache_beam.runners.worker import sdk_worker_main
+    from pipelines.beam.lean_import import beam_import
+
+    with beam_import(connectors=False):
+        from apache_beam.runners.worker import sdk_worker_main
 
     sdk_worker_main.main([])
+
+
+def _end_with_the_parent() -> None:
+    """Have Linux kill this process when the thread of Beam that started it ends: at once, and without a word."""
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _end_after(owner: int) -> None:

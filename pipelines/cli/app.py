@@ -15,12 +15,13 @@ from typing import Annotated
 import typer
 
 from corpus.errors import UsageError
-from pipelines.cli.arguments import beam_arguments, refuse_beam_arguments, split_command_line
+from pipelines.cli.arguments import beam_arguments, import_beam, refuse_beam_arguments, split_command_line
 from pipelines.cli.fetch import fetch
 from pipelines.cli.look import account, compare, inspect, rehearse, report, verify
 from pipelines.cli.messages import print_summary, report_error
 from pipelines.cli.models import export, generate, plan
 from pipelines.cli.options import Output, Update, config_of, options_of
+from pipelines.cli.qa import qa
 from pipelines.explain import INTERRUPTED
 
 app = typer.Typer(
@@ -38,7 +39,7 @@ Corpus = Annotated[str, typer.Option(metavar="DIR", help="Result of `corpuscle a
 @app.callback(invoke_without_command=True)
 def corpuscle(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    version: Annotated[bool, typer.Option("--version", "-V", help="Print the version.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback for an error; may stand anywhere.")] = False,
 ) -> None:
     """Turn NCBI's PubMed and PubMed Central files into a deduplicated corpus, a tokenizer, and a trained GPT."""
@@ -51,6 +52,7 @@ def corpuscle(
 
 
 app.add_typer(fetch)
+app.add_typer(qa)
 
 
 @app.command(cls=options_of("corpus.extract.config:ExtractConfig"))
@@ -163,7 +165,7 @@ def run(
         typer.echo(schema_text())
         return
     if config is None:
-        raise UsageError("run: which CONFIG.yaml? Begin with a copy of configs/shared-data.yaml, or see --schema")
+        raise UsageError("run: which CONFIG.yaml? Begin with a copy of configs/sample.yaml, or see --schema")
     settings = load(config, overrides or ())
     if print_config:
         typer.echo(to_yaml(settings), nl=False)
@@ -177,7 +179,7 @@ def run(
 @app.command()
 def demo(
     context: typer.Context,
-    output: Annotated[str, typer.Option(metavar="DIR", help="Directory of the demo.")] = "demo",
+    output: Annotated[str, typer.Option("--output", "-o", metavar="DIR", help="Directory of the demo.")] = "demo",
 ) -> None:
     """Take a made sample all the way to a trained model.
 
@@ -185,6 +187,7 @@ def demo(
     stages on them, and compares what came out with what was planted.
     """
     refuse_beam_arguments(context)
+    import_beam()
     from pipelines.workflow.demo import run_demo
 
     typer.echo(run_demo(output))

@@ -55,13 +55,23 @@ def spread_values(words: Iterable[str]) -> list[str]:
 
 
 def beam_arguments(context: typer.Context) -> tuple[str, ...]:
-    """Return what stood after `--`, checked; the check imports Beam, so only when there is something."""
+    """Return what stood after `--`, checked, and import Beam: all of it only for another runner than the embedded."""
     arguments: tuple[str, ...] = context.obj or ()
+    import_beam(arguments)
     if arguments:
         from pipelines.cli.beam_arguments import check_beam_arguments
 
         check_beam_arguments(arguments)
     return arguments
+
+
+def import_beam(arguments: Sequence[str] = ()) -> None:
+    """Import Beam, in a verb that runs pipelines, before any room that needs it."""
+    from pipelines.beam.flags import is_embedded
+    from pipelines.beam.lean_import import beam_import
+
+    with beam_import(connectors=not is_embedded(arguments)):
+        import apache_beam.runners.portability.fn_api_runner.fn_runner  # noqa: F401
 
 
 def refuse_beam_arguments(context: typer.Context) -> None:

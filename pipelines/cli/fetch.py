@@ -20,7 +20,13 @@ fetch = typer.Typer(
 
 MirrorOutput = Annotated[
     str,
-    typer.Option(metavar="DIR", help="Directory of the mirror; a path, gs://… or s3://…", rich_help_panel="output"),
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="DIR",
+        help="Directory of the mirror; a path, gs://… or s3://…",
+        rich_help_panel="output",
+    ),
 ]
 DryRun = Annotated[
     bool,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from corpus.errors import CorruptError
-from pipelines.cli.arguments import refuse_beam_arguments
+from pipelines.cli.arguments import import_beam, refuse_beam_arguments
 
 
 def verify(
@@ -44,8 +44,8 @@ def inspect(
 
 def account(
     context: typer.Context,
-    path: Annotated[str, typer.Argument(metavar="FILE", help="A JATS article, or a tar of them with --id.")],
-    document: Annotated[str | None, typer.Option("--id", metavar="PMCID", help="Which article of a tar.")] = None,
+    path: Annotated[str, typer.Argument(metavar="PATH", help="A JATS article, a tar, or the result of `fetch pmc`.")],
+    document: Annotated[str | None, typer.Option("--id", metavar="PMCID", help="Which article of several.")] = None,
     full: Annotated[bool, typer.Option("--full", help="Show long pieces whole.")] = False,
 ) -> None:
     """Show where every character of an article went, beside its XML."""
@@ -59,7 +59,8 @@ def report(
     context: typer.Context,
     directory: Annotated[str, typer.Argument(metavar="DIR", help="A stage's directory, or one above several.")],
     output: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Where the page goes.", show_default="DIR/report.html")
+        str | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Where the page goes.", show_default="DIR/report.html"),
     ] = None,
 ) -> None:
     """Write one HTML page about finished stages: funnel, years, lengths, duplicates, losses, texts to read."""
@@ -84,7 +85,7 @@ def compare(
 def rehearse(
     context: typer.Context,
     documents: Annotated[int, typer.Option(help="Made-up documents to assemble.")],
-    output: Annotated[str, typer.Option(metavar="DIR", help="Local directory for work, spill files and the report.")],
+    output: Annotated[str, typer.Option("--output", "-o", metavar="DIR", help="Local directory for work and report.")],
     articles: Annotated[int | None, typer.Option(help="Full texts among them.", show_default="one in 200")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the documents.")] = 0,
 ) -> None:
@@ -93,6 +94,7 @@ def rehearse(
     Takes about 1 kB of disk a document while it runs, and leaves a report, `rehearsal.json`.
     """
     refuse_beam_arguments(context)
+    import_beam()
     from pipelines.workflow.rehearse import rehearse
 
     typer.echo(rehearse(documents, output=output, articles=articles, seed=seed).text())

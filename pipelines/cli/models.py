@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from corpus.stage.machine import usable_cores
 from pipelines.cli.arguments import refuse_beam_arguments
 from pipelines.cli.messages import print_summary
 from pipelines.cli.options import Output, config_of
@@ -23,7 +24,7 @@ def export(
         int | None, typer.Option(min=1, metavar="TOKENS", help="Score every format on so many held-out tokens.")
     ] = None,
     held_out: Annotated[
-        str | None, typer.Option(metavar="DIR", help="Where the run's tokens are, if not where they were.")
+        str | None, typer.Option(metavar="DIR", help="Where the run's tokens are, if they are not found.")
     ] = None,
 ) -> None:
     """Write a run's newest good checkpoint as model files, with tokenizer, card and hashes.
@@ -35,7 +36,7 @@ def export(
     from train.export.stage import export
     from train.generate.score_export import check_lines
 
-    manifest = export(config, run=run, output=output)
+    manifest = export(config, run=run, output=output, tokens=held_out, scored=check is not None)
     print_summary(manifest, output)
     if check:
         for line in check_lines(config, manifest, run=run, output=output, num_tokens=check, tokens=held_out):
@@ -74,7 +75,7 @@ def generate(
         max_tokens=max_tokens, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed, number=number
     )
     text = sys.stdin.read() if prompt == "-" else prompt
-    written = write_texts(model, text, sampling, kind=kind, threads=threads or len(os.sched_getaffinity(0)))
+    written = write_texts(model, text, sampling, kind=kind, threads=threads or usable_cores())
     typer.echo("\n\n".join(written.texts))
     typer.echo(written.line(), err=True)
 

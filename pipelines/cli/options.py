@@ -14,7 +14,13 @@ from typer.core import TyperCommand
 
 Output = Annotated[
     str,
-    typer.Option(metavar="DIR", help="Directory of the result; one stage, one directory.", rich_help_panel="output"),
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="DIR",
+        help="Directory of the result; one stage, one directory.",
+        rich_help_panel="output",
+    ),
 ]
 Update = Annotated[
     bool,
@@ -24,6 +30,7 @@ Update = Annotated[
         rich_help_panel="output",
     ),
 ]
+SHORT = {"workers": "-w"}  # what people type without looking, beside -o
 
 
 class StageCommand(TyperCommand):
@@ -72,13 +79,22 @@ def options_of(configuration: str) -> type[StageCommand]:
 def config_of(context: typer.Context, **own: Any) -> Any:
     """Return the configuration that a verb was called with; `own` are fields that the verb took itself.
 
-    An empty word in place of a list's default (`--languages ""`) is the empty list. Raises pydantic's ValidationError,
-    which `pipelines.explain` tells in the words of the command line.
+    An empty word in place of a list's default (`--languages ""`) is the empty list. Raises UsageError, each option by
+    the name that it is given by.
     """
+    from pydantic import ValidationError
+
+    from corpus.errors import UsageError, list_problems
+    from pipelines.explain import describe_option_errors
+
     command: Any = context.command
     model, values = command.model(), context.meta[__name__]
     emptied = {name: () for name, value in values.items() if value == [""] and model.model_fields[name].default}
-    return model(**values | emptied | own)
+    try:
+        return model(**values | emptied | own)
+    except ValidationError as error:
+        options = {option.name: option.opts[0] for option in command.params if option.opts[0].startswith("--")}
+        raise UsageError(list_problems(describe_option_errors(error.errors(), options))) from error
 
 
 def _options(model: Any, *, without: frozenset[str]) -> list[Any]:
@@ -104,6 +120,7 @@ def _parameter(name: str, field: Any) -> inspect.Parameter:
     choices = "|".join(map(str, get_args(item))) if get_origin(item) is Literal else None
     flag = "--" + name.replace("_", "-")  # alone, where Typer would add a --no-… of what is off already
     names = [facts["option"]] if "option" in facts else [flag] if kind is bool and not field.default else []
+    names = [*(names or [flag]), SHORT[name]] if name in SHORT else names
     option = typer.Option(
         *names,
         help=_sentence(field.description, repeatable=is_tuple),

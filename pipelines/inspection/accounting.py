@@ -4,19 +4,21 @@ The bytes of an article come in, lines of text go out: a table with the source o
 the right (the field and the text that was kept, or the reason why it was dropped), then the sums.
 """
 
+import os
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from corpus import storage
 from corpus.errors import DataError, UsageError
-from corpus.extract.articles import find_member
+from corpus.extract.articles import find_article
 from corpus.ncbi.jats.accounts import DROPPED, KEPT, UNREAD, Accounts
 from corpus.ncbi.jats.reader import read_traced
 from corpus.ncbi.jats.rules import Reader
 from corpus.ncbi.markup.formulas import linear_math
 from corpus.ncbi.markup.parse import BYTE_CAP, BadXmlError
 from corpus.records import Record
+from corpus.stage.manifest import has_manifest
 
 _WIDTH, _LINES = 58, 6  # of one column; lines shown of one piece
 # Elements that are shown as one piece, unless a block of its own stands in them.
@@ -35,16 +37,14 @@ class _AccountedPiece:
 
 
 def account_text(path: str, document: str | None = None, *, full: bool = False) -> str:
-    """Return the accounting of one article, a file or a member of a tar (`document`: PMC id or name).
+    """Return the accounting of one article: a file, or one of a tar or fetched store (`document`: PMC id or name).
 
     `full` shows long pieces whole. Raises UsageError for a file that is not there, DataError for what is no article.
     """
     if not storage.exists(path):
         raise UsageError(f"{path}: there is no such file; check the path")
-    if path.endswith((".tar", ".tar.gz", ".tar.xz", ".tgz")):
-        if document is None:
-            raise UsageError(f"{path}: is an archive; say which article with --id PMC123")
-        name, raw = find_member(path, document)
+    if path.endswith((".tar", ".tar.gz", ".tar.xz", ".tgz")) or os.path.isdir(path) or has_manifest(path):
+        name, raw = find_article(path, document)
     else:
         name = storage.base_name(path)
         with storage.open_read(path) as source:

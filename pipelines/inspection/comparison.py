@@ -25,6 +25,7 @@ from corpus.stage.manifest import read_manifest
 from corpus.stage.progress import progress
 from corpus.storage.schema import from_batch
 from corpus.text.render import render
+from corpus.text.words import count_words
 from tokenizer.encode import Encoder, decoded
 from tokenizer.hf_json import TOKENIZER
 
@@ -48,7 +49,7 @@ class TextSize:
         self.documents += 1
         self.characters += len(text)
         self.bytes += len(text.encode())
-        self.words += len(text.split())
+        self.words += count_words(text)
         self.tokens += tokens
 
 

@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 
-from corpus.stage.machine import memory_bytes
+from corpus.arrays.numba_cache import FOLDER, LOCK
+from corpus.stage.machine import memory_bytes, usable_cores
 
 # Below this lxml reads local files through entities that a document declares (CVE-2026-41066).
 LXML_FLOOR = (6, 1, 0)
-PYTHON_FLOOR, PYTHON_CEILING = (3, 11), (3, 13)
+PYTHON_FLOOR, PYTHON_CEILING = (3, 11), (3, 14)
 # The real data of `configs/shared-data.yaml` and the demo stay below these.
 MEMORY_GB, DISK_GB = 8, 10
 INSTALL = "pip install -e '.[train]' -c constraints.txt"
@@ -48,12 +49,12 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Return what was found about this machine and environment."""
-    return [_python(), *_packages(), _lxml(), *_machine(), _accelerator()]
+    return [_python(), *_packages(), _lxml(), *_machine(), _compiled(), _accelerator()]
 
 
 def _python() -> Finding:
     fits = PYTHON_FLOOR <= sys.version_info[:2] < PYTHON_CEILING
-    advice = "" if fits else "make a .venv with Python 3.11 or 3.12"
+    advice = "" if fits else "make a .venv with Python 3.11, 3.12 or 3.13"
     return Finding(level="ok" if fits else "fail", subject="python", found=platform.python_version(), advice=advice)
 
 
@@ -111,7 +112,7 @@ def _lxml() -> Finding:
 
 
 def _machine() -> Iterator[Finding]:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = usable_cores()
     yield Finding(level="ok", subject="cores", found=f"{cores}; use --workers {cores}")
     if (memory := memory_bytes()) is not None:
         tight = memory < MEMORY_GB * 1e9
@@ -120,6 +121,18 @@ def _machine() -> Iterator[Finding]:
     free = shutil.disk_usage(".").free / 1e9
     level, advice = ("ok", "") if free >= DISK_GB else ("warn", f"choose an --output with {DISK_GB} GB or more")
     yield Finding(level=level, subject="disk", found=f"{free:.0f} GB free here", advice=advice)
+
+
+def _compiled() -> Finding:
+    """Say where compiled code is kept: of a user without a home, who may not write beside the package either."""
+    chosen, advice = os.environ.get(FOLDER), f"set {FOLDER} to a folder that can"
+    if LOCK.folder is None:
+        found = "no folder for it can be written, so every command compiles, up to 20 s"
+        return Finding(level="warn", subject="compiled", found=found, advice=advice)
+    if chosen and chosen != str(LOCK.folder):
+        found = f"{FOLDER}={chosen} cannot be written; kept in {LOCK.folder}"
+        return Finding(level="warn", subject="compiled", found=found, advice=advice)
+    return Finding(level="ok", subject="compiled", found=f"kept in {LOCK.folder}")
 
 
 def _accelerator() -> Finding:

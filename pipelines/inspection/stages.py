@@ -9,6 +9,8 @@ Nothing is unpickled, ever.
 
 import json
 import os
+import re
+import shlex
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -21,7 +23,7 @@ from corpus.stage.manifest import MANIFEST, Manifest, has_manifest, read_manifes
 from corpus.storage import parquet
 from corpus.storage.json_files import read_json
 from pipelines.inspection.rejects import are_dead_letters, describe_dead_letters, letter_lines, printable
-from pipelines.inspection.summaries import books_text, number, road_order, stage_text
+from pipelines.inspection.summaries import FETCH_PMC, FETCH_PUBMED, books_text, number, road_order, stage_text
 from tokenizer.hf_json import TOKENIZER
 from train.checkpoint import store
 
@@ -40,7 +42,8 @@ def inspect_path(path: str, document: str | None = None, records: str | None = N
     if not storage.exists(path):
         raise UsageError(f"{path}: there is no such file or directory; check the path")
     if document is not None:
-        return "\n".join([_find_document(path, document), *_cluster_of(path, document, records)])
+        lines, found = _find_document(path, document)
+        return "\n".join([*lines, *_cluster_of(path, found, records)])
     name = storage.base_name(path)
     if has_manifest(path):
         return describe_stage(path, read_manifest(path))
@@ -124,21 +127,31 @@ def _parquet_below(path: str) -> list[str]:
     return [storage.join(path, name) for name in storage.walk_files(path) if name.endswith(".parquet")]
 
 
-def _find_document(path: str, document: str) -> str:
-    """Return all rows about one document at or below a path, in full and in the order of the road."""
+def _find_document(path: str, document: str) -> tuple[list[str], str]:
+    """Return all rows about one document at or below a path, in full and in the order of the road, and its id."""
     files = [path]
     if not path.endswith(".parquet"):
         stages = stages_below(path)
         parts = [storage.join(path, folder, part.path) for folder, manifest in stages for part in manifest.parts]
         files = [part for part in parts if part.endswith(".parquet")] if stages else _parquet_below(path)
-    found: list[str] = []
+    found, doc_id = list[str](), document
     for file in files:
         for row in _rows_of(file, document):
+            doc_id = row["doc_id"]
             lines = letter_lines(row, whole=True) if are_dead_letters([*row]) else _row_lines(row, limit=None)
             found += [os.path.normpath(file) if not storage.is_remote(file) else file, *lines]
     if not found:
-        raise UsageError(f"{path}: no row about {document!r}; ids look like pmid:30039426 and pmc:PMC6182404.1")
-    return "\n".join(found)
+        raise UsageError(f"{path}: no row about {document!r}; {_where_else(path)}")
+    if has_manifest(path) and read_manifest(path).stage == FETCH_PMC:
+        found.append(f"its XML, and where each character goes: corpuscle account {shlex.quote(path)} --id {doc_id}")
+    return found, doc_id
+
+
+def _where_else(path: str) -> str:
+    """Return what helps when no row is about a document: a mirror of PubMed holds none."""
+    if has_manifest(path) and read_manifest(path).stage == FETCH_PUBMED:
+        return "a mirror holds PubMed's own files; `corpuscle extract` makes records of them, and --id finds those"
+    return "ids look like pmid:30039426 and pmc:PMC6182404.1"
 
 
 def _cluster_of(path: str, document: str, records: str | None) -> list[str]:
@@ -150,15 +163,22 @@ def _cluster_of(path: str, document: str, records: str | None) -> list[str]:
 
 
 def _rows_of(path: str, document: str) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a Parquet file whose `doc_id` is the document's."""
+    """Yield the rows of a Parquet file whose `doc_id` is the document's; `PMC123` stands for any version."""
+    import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     with storage.open_read(path) as source:
         if "doc_id" not in pq.read_schema(source).names:
             return
+    bare = document.removeprefix("pmc:")
+    names = pa.array([bare, f"pmc:{bare}"])
     for batch in parquet.iter_batches(path):
-        yield from batch.filter(pc.equal(batch.column("doc_id"), document)).to_pylist()
+        column = batch.column("doc_id")
+        found = pc.is_in(column, value_set=names)
+        if re.fullmatch("PMC[0-9]+", bare):
+            found = pc.or_(found, pc.match_substring_regex(column, rf"^(pmc:)?{bare}[.][0-9]+$"))
+        yield from batch.filter(found).to_pylist()
 
 
 def _row_lines(row: dict[str, Any], *, limit: int | None) -> Iterator[str]:

@@ -11,7 +11,8 @@ from rich.filesize import decimal
 from corpus.errors import CorruptError
 from corpus.stage.manifest import SPLITS, Books, Manifest
 
-ROAD = ("fetch-pubmed", "fetch-pmc", "extract", "assemble", "tokenizer", "pack", "train", "export")
+FETCH_PUBMED, FETCH_PMC = "fetch-pubmed", "fetch-pmc"
+ROAD = (FETCH_PUBMED, FETCH_PMC, "extract", "assemble", "tokenizer", "pack", "train", "export")
 PAGE = "report.html"  # what `report` writes into the directory it is about
 
 

@@ -3,32 +3,36 @@
 Checked for each manifest found: its own hash, size and SHA-256 of every part, the books, the checkpoints of a
 training run, and that each earlier stage it names is one that lies below the same directory. A directory with
 receipts or checkpoints but no manifest is an interrupted stage. Files that no manifest names are listed; no
-stage ever reads them.
+stage ever reads them. An export is held against its checkpoint, not against what its run has become since.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from rich.filesize import decimal
 
 from corpus import storage
-from corpus.errors import CorpuscleError, UsageError
+from corpus.errors import CorpuscleError, CorruptError, UsageError
 from corpus.fetch.http.tally import LOG as FETCH_LOG
 from corpus.stage.lock import LOCK, RUN_FACTS
-from corpus.stage.manifest import MANIFEST, Manifest, read_manifest, verify_parts
+from corpus.stage.manifest import MANIFEST, NEXT, Manifest, read_manifest, verify_parts
 from corpus.stage.progress import progress
+from corpus.stage.reading import held_for_reading
+from corpus.stage.withdraw import WITHDRAWN
 from corpus.stage.workspace import RECEIPTS, WORK
 from pipelines.inspection.summaries import PAGE, books_text, road_order
 from train.checkpoint import store
-from train.job import JOB, LOGS
+from train.job import JOB, LOGS, RANKS_LOCK
 from train.loop.metrics import EVENTS, TIMING
 
 # What a stage's directory holds beside its parts: the commit, facts of the run, a lock, a page; for training also logs.
-KNOWN_FILES = (MANIFEST, RUN_FACTS, LOCK, JOB, TIMING, FETCH_LOG, PAGE)
-# RECEIPTS and WORK of a finished stage are what `assemble --update` keeps for the next update.
-KNOWN_FOLDERS = (EVENTS, LOGS, store.FOLDER, RECEIPTS, WORK)
+KNOWN_FILES = (MANIFEST, RUN_FACTS, LOCK, WITHDRAWN, JOB, RANKS_LOCK, TIMING, FETCH_LOG, PAGE)
+# RECEIPTS and WORK of a finished stage are what `assemble --update` keeps for the next update, NEXT is one at work.
+KNOWN_FOLDERS = (EVENTS, LOGS, store.FOLDER, RECEIPTS, WORK, NEXT)
 ORPHANS_SHOWN = 10
+GOES_ON = {("export", "train")}  # a run has another manifest after more steps; its checkpoint is what an export is of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +66,9 @@ def verify_directory(base: str) -> Findings:
     lines = [line for _, found in sorted(results) for line in found]
     rest = [f"{stage}: interrupted; run the same command again to finish it" for stage in unfinished]
     rest += _broken_links(manifests)
-    lines += [f"WRONG   {fault}" for fault in rest]
+    others, older = _checkpoint_links(manifests, _listed_checkpoints(base, files))
+    rest += others
+    lines += [f"WRONG   {fault}" for fault in rest] + [f"note    {line}" for line in older]
     lines += _orphan_lines(files, manifests)
     return Findings(lines=tuple(lines), num_stages=len(stages), num_wrong=num_wrong + len(rest))
 
@@ -70,9 +76,10 @@ def verify_directory(base: str) -> Findings:
 def _verify_stage(base: str, shown_as: str) -> tuple[str, list[str], Manifest | None]:
     """Return the line of a stage, its faults, and its manifest if that can be trusted."""
     try:
-        manifest = read_manifest(base)
-        manifest.books.check(f"{manifest.stage} in {base}")
-        faults = [*verify_parts(base, manifest), *_checkpoint_faults(base, manifest)]
+        with held_for_reading(base):
+            manifest = read_manifest(base)
+            manifest.books.check(f"{manifest.stage} in {base}")
+            faults = [*verify_parts(base, manifest), *_checkpoint_faults(base, manifest)]
     except CorpuscleError as error:
         return f"WRONG   {shown_as}", [str(error)], None
     num_bytes = decimal(sum(part.bytes for part in manifest.parts))
@@ -105,6 +112,8 @@ def _broken_links(manifests: Mapping[str, Manifest]) -> Iterator[str]:
     """
     for folder, manifest in manifests.items():
         for item in manifest.inputs:
+            if (manifest.stage, item.name) in GOES_ON:
+                continue
             there = {name: other.fingerprint for name, other in manifests.items() if other.stage == item.name}
             if there and item.fingerprint not in there.values():
                 others = ", ".join(sorted(there))
@@ -112,6 +121,44 @@ def _broken_links(manifests: Mapping[str, Manifest]) -> Iterator[str]:
                     f"{folder}: `{manifest.stage}` was made from another `{item.name}` than {others}; "
                     f"run `corpuscle {manifest.stage}` again into a new directory"
                 )
+
+
+def _checkpoint_links(
+    manifests: Mapping[str, Manifest], runs: Mapping[str, Sequence[store.ListedCheckpoint]]
+) -> tuple[list[str], list[str]]:
+    """Return a line for each export that none of the runs here can have given, and for each whose run has gone on."""
+    wrong, notes = [], []
+    for folder, manifest in manifests.items():
+        made_of = next((item.fingerprint for item in manifest.inputs if item.name == "checkpoint"), None)
+        step = manifest.summary.get("step")
+        if manifest.stage != "export" or made_of is None or not isinstance(step, int) or not runs:
+            continue
+        own = next((run for run, kept in runs.items() if made_of in [entry.sha256 for entry in kept]), None)
+        all_runs = ", ".join(sorted(runs))
+        if own is not None and (newest := runs[own][-1]).sha256 != made_of:
+            notes.append(f"{folder}: made of step {step:,}, older than the newest of {own}, step {newest.step:,}")
+        elif own is None and any(_may_have_given(kept, step) for kept in runs.values()):
+            notes.append(f"{folder}: made of a checkpoint of step {step:,}, which {all_runs} keeps no more")
+        elif own is None:
+            wrong.append(f"{folder}: made of another checkpoint of step {step:,} than {all_runs} has or had")
+    return wrong, notes
+
+
+def _listed_checkpoints(base: str, files: Sequence[str]) -> dict[str, Sequence[store.ListedCheckpoint]]:
+    """Return the checkpoints of each run below a directory, finished or not, that has some."""
+    runs: dict[str, Sequence[store.ListedCheckpoint]] = {}
+    for name in files:
+        if PurePosixPath(name).match(f"{store.FOLDER}/{store.LATEST}"):
+            run = str(PurePosixPath(name).parent.parent)
+            with suppress(CorruptError):  # `_verify_stage` tells of it
+                if kept := store.read_list(storage.join(base, run) if run != "." else base):
+                    runs[run] = kept
+    return runs
+
+
+def _may_have_given(kept: Sequence[store.ListedCheckpoint], step: int) -> bool:
+    """Say whether a run that lists these checkpoints may have had another one of a step, and dropped it."""
+    return step < kept[-1].step and step not in [entry.step for entry in kept]
 
 
 def _orphan_lines(files: Sequence[str], manifests: Mapping[str, Manifest]) -> list[str]:

@@ -55,7 +55,7 @@ class DecisionCounts:
 def sample_shards(base: str, manifest: Manifest) -> SampledShards:
     """Measure the texts of `SHARDS_SAMPLED` training shards (all, if there are fewer), evenly chosen."""
     paths = manifest.paths(base, "train")
-    chosen = [paths[int(k)] for k in np.unique(np.linspace(0, len(paths) - 1, SHARDS_SAMPLED).astype(int))]
+    chosen = [paths[int(k)] for k in np.linspace(0, len(paths) - 1, min(SHARDS_SAMPLED, len(paths)))]
     years: dict[str, list[Figures]] = {}
     lengths: dict[str, list[Figures]] = {}
     licenses: dict[str, Counter[str]] = {}

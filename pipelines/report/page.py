@@ -23,6 +23,7 @@ from pipelines.inspection.summaries import PAGE, books_text, number, stage_text
 from pipelines.report import plots
 from pipelines.report.corpus_section import corpus_contents
 from pipelines.report.elements import ReportFigure, ReportSection, ReportTable
+from pipelines.report.legend import legend
 
 TEMPLATE: Final = Path(__file__).with_name("page.html.j2")
 LETTERS_SHOWN: Final = 12
@@ -66,6 +67,8 @@ def _section(base: str, folder: str, manifest: Manifest) -> ReportSection:
         figures = _training_figures(base, manifest)
     elif manifest.stage == "pack":
         tables = {"tokens": _tokens(manifest)} | tables
+    if manifest.books.dropped:
+        tables = {"reasons": legend(manifest.books.dropped)} | tables
     return ReportSection(
         stage=manifest.stage,
         folder=folder,

@@ -17,6 +17,15 @@ from pipelines.report.measure import DecisionCounts, SampledShards
 COLORS: Final = {"pubmed": "#c0504d", "pmc": "#4f81bd", "training": "#9db4c8", "all": "#222222"}
 SMOOTH_POINTS: Final = 400  # of a training loss of many steps
 _SVG_ID: Final = re.compile(r'(id="|url\(#|href="#)([\w-]+)')
+# What matplotlib draws in black, white and grey has the colours of the page, which are others in the dark.
+_PAGE_COLORS: Final = {
+    "#000000": "currentColor",
+    "#262626": "currentColor",
+    COLORS["all"]: "currentColor",
+    "#ffffff": "var(--page)",
+    "#e4e4e4": "var(--rule)",
+}
+_SVG_COLOR: Final = re.compile(rf"(?:{'|'.join(_PAGE_COLORS)})(?![0-9a-f])")
 
 # Text stays text, so that it can be searched; ids depend on nothing but the figure.
 _STYLE: Final[Any] = {
@@ -206,4 +215,5 @@ def _svg(title: str, draw: Draw, *, height: float = 2.9) -> str:
         figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     text = buffer.getvalue()
     prefix = re.sub(r"\W", "-", title)
-    return _SVG_ID.sub(rf"\g<1>{prefix}-\g<2>", text[text.index("<svg") :])
+    text = _SVG_ID.sub(rf"\g<1>{prefix}-\g<2>", text[text.index("<svg") :])
+    return _SVG_COLOR.sub(lambda found: _PAGE_COLORS[found[0]], text)

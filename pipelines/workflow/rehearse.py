@@ -94,6 +94,7 @@ def _assemble(parts: RehearsedParts, folder: str) -> dict[str, int]:
         workspace=workspace,
         num_tasks=2 * len(parts.names) + num_shards(text_bytes, config) + 1,
         workers=1,
+        seconds=0.0,
         beam_args=(),
     )
 

@@ -77,7 +77,7 @@ def places_of(config: RunConfig) -> Places:
 def run_road(config: RunConfig, *, beam_args: Sequence[str] = ()) -> Road:
     """Run all stages of a checked configuration; a stage's errors end the run, finished stages stay."""
     from pipelines.assemble.pipeline import assemble
-    from pipelines.beam.runner import is_dry_run
+    from pipelines.beam.flags import is_dry_run
     from pipelines.extract import extract
     from pipelines.pack import pack
     from tokenizer.learn import learn

@@ -18,6 +18,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.beam.flags import WORKERS
+
 _LOOP = """
 import sys
 from concurrent.futures import ProcessPoolExecutor
@@ -41,7 +43,7 @@ else:
         receipts = list(pool.map(work, tasks))
 conclude(receipts, workspace, config)
 """
-_ONE_CITATION = (
+ONE_CITATION = (
     b"<PubmedArticleSet><PubmedArticle><MedlineCitation><PMID>1</PMID><Article><ArticleTitle>A title.</ArticleTitle>"
     b"</Article></MedlineCitation></PubmedArticle></PubmedArticleSet>"
 )
@@ -75,7 +77,7 @@ def command_of(workers: int, output: str, pubmed: str, pmc: str, *, plain: bool)
         return [sys.executable, "-c", _LOOP, output, pubmed, pmc, str(workers)]
     corpuscle = str(Path(sys.executable).with_name("corpuscle"))
     inputs = ["--pubmed", pubmed, *(["--pmc", pmc] if pmc else [])]
-    return [corpuscle, "extract", *inputs, "--output", output, "--workers", str(workers)]
+    return [corpuscle, "extract", *inputs, "--output", output, "--", f"{WORKERS}={workers}"]
 
 
 def measure(pubmed: str, pmc: str, small: str, place: Path) -> list[tuple[Way, Way]]:
@@ -122,7 +124,7 @@ def main() -> None:
         small = place / "small"
         small.mkdir()
         for name in ("a", "b"):  # a file for each of two workers: one alone would start only one
-            (small / f"{name}.xml.gz").write_bytes(gzip.compress(_ONE_CITATION))
+            (small / f"{name}.xml.gz").write_bytes(gzip.compress(ONE_CITATION))
         repeat_files(options.data / "pubmed", options.times, place / "pubmed")
         archive = options.data / "pmc" / "pmc-oa-opendata.tar.xz"
         print_table(measure(str(place / "pubmed"), str(archive), str(small), place))

@@ -21,9 +21,11 @@ from typing import Any
 import pubmed_parser  # type: ignore[import-untyped]
 
 from corpus.ncbi.jats.reader import read_article
+from corpus.ncbi.markup.formulas import PICTURE
 from corpus.records import Float, Record
 from tests.benchmarks import peers_pandoc
 from tests.benchmarks.peers_text import Extract
+from tests.support.jats_oracle import SYMBOL
 
 Read = Callable[[bytes], Extract]
 
@@ -55,7 +57,7 @@ def read_ours(raw: bytes, file: str = "PMC1.1.xml") -> Extract:
 
 
 def from_record(record: Record) -> Extract:
-    """Return the text of a record."""
+    """Return the text of a record; marks for pictures of formulas are symbols, as formulas are for the oracle."""
     front = [record.title, *(line for part in record.abstracts for line in (part.label, part.text))]
     floats = {index: [item for item in record.floats if item.position == index] for index in range(len(record.body))}
     body: list[str] = []
@@ -65,6 +67,7 @@ def from_record(record: Record) -> Extract:
     rest = [item for item in record.floats if not 0 <= item.position < len(record.body)]
     apart = [line for item in rest for line in float_lines(item)]
     apart += [line for part in record.back for line in (part.title, part.text)]
+    front, body, apart = ([line.replace(PICTURE, SYMBOL) for line in lines] for lines in (front, body, apart))
     return Extract(front=tuple(filter(None, front)), body=tuple(body), apart=tuple(filter(None, apart)))
 
 

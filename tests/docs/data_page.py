@@ -26,6 +26,10 @@ from corpus.assemble.shards import Decision
 from corpus.fetch.pmc.metadata_rows import Detail
 from corpus.ncbi.archives.article_store import IndexRow
 from corpus.pile.side_table import PileRow
+from corpus.qa.predictions import Prediction
+from corpus.qa.question import Question
+from corpus.qa.sources import DroppedRow, QuestionDrop
+from corpus.qa.store import Fold
 from corpus.reasons import DropReason, PileDrop, RejectReason
 from corpus.records import (
     AbstractPart,
@@ -152,6 +156,17 @@ VERBS: dict[str, tuple[File, ...]] = {
             "see [train.md](train.md).",
         ),
     ),
+    "corpuscle qa questions": (
+        File(path="questions.parquet", rows=(Question,)),
+        File(path="folds.parquet", rows=(Fold,)),
+        File(path="dropped.parquet", rows=(DroppedRow,)),
+        File(
+            path="evaluation.jsonl",
+            prose="The questions as `corpuscle assemble --evaluation` looks for them in a corpus, a line each:\n"
+            "`id` is `task/id`; then its texts and `pmids`.",
+        ),
+    ),
+    "corpuscle qa (predictions)": (File(path="<setting>/predictions.parquet", rows=(Prediction,)),),
     "every verb that is a stage": (
         File(
             path="manifest.json",
@@ -170,6 +185,7 @@ WORDS: dict[str, type[StrEnum]] = {
     "Reason of a decision": DropReason,
     "Reason of The Pile's scripts": PileDrop,
     "Kind of an id conflict": ConflictKind,
+    "Reason of a dropped row of questions": QuestionDrop,
 }
 NO_MEANING = "say in a comment on its line what it means"
 _UNIT = re.compile(r"\s*\[([^\[\]]+)\]$")

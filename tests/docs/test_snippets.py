@@ -26,7 +26,7 @@ LIBRARY = REPOSITORY / "docs" / "library.md"
 # Command lines that read this repository alone and take a moment: what a page shows below them is what they print.
 RUN_HERE = (
     "corpuscle plan --config",
-    "corpuscle run configs/shared-data.yaml --print-config",
+    "corpuscle run configs/sample.yaml --print-config",
     "corpuscle run --schema",
 )
 

@@ -37,7 +37,7 @@ from tests.fuzz.run import Run
 from tokenizer.encode import Encoder, decoded
 from tokenizer.hf_json import tokenizer_json
 from train.checkpoint import store
-from train.config import ModelShape, load_preset, with_settings
+from train.config import ModelShape, TrainConfig, load_preset, with_settings
 from train.job import JOB, Job, error_path, read_error, read_job, write_job
 from train.loop.metrics import METRICS, read_metrics
 
@@ -156,8 +156,13 @@ def _detail(data: bytes) -> None:
     to_table([read_detail(7, 1, "e", data)], Detail)
 
 
+@cache
+def _tiny() -> TrainConfig:
+    return load_preset("tiny")
+
+
 def _assignment(data: bytes) -> None:
-    with_settings(load_preset("tiny"), [data.decode("utf-8", "replace")])
+    with_settings(_tiny(), [data.decode("utf-8", "replace")])
 
 
 CHECKS: dict[str, Callable[[bytes], object]] = {

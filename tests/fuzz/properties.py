@@ -13,6 +13,7 @@ import tempfile
 import xml.etree.ElementTree as ET
 from functools import cache
 
+from corpus.ncbi.archives.article_sets import article_pieces
 from corpus.ncbi.jats.reader import read_parts
 from corpus.ncbi.jats.vocabulary import JATS
 from corpus.ncbi.markup.document import scan
@@ -62,7 +63,21 @@ def check_pubmed(data: bytes) -> None:
 
 
 def check_jats(data: bytes) -> None:
-    """Read `data` as one article."""
+    """Read `data` as one article, or as a document of several."""
+    pieces = list(article_pieces(data, NAME))
+    if any(piece.alone for piece in pieces):
+        _check_article(data)
+        return
+    items = read_parts(data, file=NAME)
+    assert len(items) >= len(pieces) > 0
+    for piece in pieces:
+        if piece.reason is None:
+            _check_article(piece.raw)
+        else:
+            assert piece.detail.strip()
+
+
+def _check_article(data: bytes) -> None:
     markup = scan(data, JATS)
     if markup is not None and is_proven(data, markup):
         assert is_well_formed(data), "proven, and refused by libxml2"

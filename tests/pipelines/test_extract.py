@@ -11,6 +11,7 @@ from corpus.extract.config import ExtractConfig
 from corpus.extract.task import allowed_rejects
 from corpus.stage.manifest import Books, has_manifest
 from corpus.storage.parquet import read_table
+from pipelines.beam.flags import WORKERS
 from pipelines.cli.app import main
 from pipelines.extract import extract
 
@@ -58,8 +59,8 @@ def test_names_that_are_no_utf8_are_escaped_wherever_they_are_written(tmp_path: 
     tree.mkdir()
     for name in (b"m\xe9.nxml", b"m\xe8.nxml"):
         named(tree, name).write_bytes(article + b"<body><p>T</p></body></article>")
-    config = ExtractConfig(pubmed=(str(raw),), pmc=(str(tree),), workers=workers)
-    manifest = extract(config, output=str(tmp_path / "out"))
+    config = ExtractConfig(pubmed=(str(raw),), pmc=(str(tree),))
+    manifest = extract(config, output=str(tmp_path / "out"), beam_args=[f"{WORKERS}={workers}"])
     assert manifest is not None
     assert [item.name for item in manifest.inputs] == ["articles-00000", "pubmed\\xff", "pubmed\\xff\\xfe"]
     rows = [row for path in manifest.paths(str(tmp_path / "out"), "records") for row in read_table(path).to_pylist()]

@@ -54,8 +54,8 @@ class ForkedRank:
             os.kill(self._process.pid, number)
 
 
-def fork_ranks(patch: pytest.MonkeyPatch) -> None:
-    """Have `train.launch.processes` fork its ranks while the patch holds."""
+def start_server() -> None:
+    """Start the server that all forks of a test process come from, unless it runs: a process has one."""
     with pytest.MonkeyPatch.context() as first:  # the server reads these once, when it starts
         first.setenv("PYTHONPATH", os.pathsep.join([str(KILLER.parent.parent), str(KILLER)]))
         first.setenv("DS_ACCELERATOR", "cpu")
@@ -66,7 +66,12 @@ def fork_ranks(patch: pytest.MonkeyPatch) -> None:
 
         ensure_running()
 
-    def start(output: str, env: dict[str, str], log: IO[bytes], console: int) -> Any:
+
+def fork_ranks(patch: pytest.MonkeyPatch) -> None:
+    """Have `train.launch.processes` fork its ranks while the patch holds."""
+    start_server()
+
+    def start(output: str, env: dict[str, str], log: IO[bytes], console: int, module: str) -> Any:
         return ForkedRank(output, env, log)
 
     patch.setattr(processes, "_start", start)

@@ -31,20 +31,50 @@ WORDS = st.sampled_from(
         ),
         *(" ", "  ", "\n", " \n ", "\t", "\r", " ", " ", "\x0b", "\x1f", "\x7f", "-", ":", ".", "# ", "- "),
         "The online version of this article contains supplementary material.",
+        *("I have  read this submission", "DOI: 10.1000/x1", "E-mail: a@b.org", "Video  abstract: see http://x.org"),
         *("The  online", "electronic supplementary material", "Online version of this article"),
     ]
 )
 TEXT = st.lists(WORDS, max_size=9).map("".join)
 LABEL = st.sampled_from(
-    ["", "METHODS", "Methods: ", "unlabelled", "UNASSIGNED:", " : ", "Abstract ", "ABſTRACT", "a:b "]
+    [
+        "",
+        "METHODS",
+        "Funding",
+        "Trial registration:",
+        "Ethics",
+        "Methods: ",
+        "unlabelled",
+        "UNASSIGNED:",
+        " : ",
+        "Abstract ",
+        "ABſTRACT",
+        "a:b ",
+    ]
 )
-PARTS = st.builds(AbstractPart, type=st.sampled_from(["main", "main", "graphical"]), label=LABEL, text=TEXT)
-ADMINISTRATIVE = st.sampled_from(["Funding", "Competing  interests", "2.1 Authors’ contributions:", "long β " * 300])
+LANGUAGES = st.sampled_from(["", "", "eng", "en-GB", "fr"])
+PARTS = st.builds(
+    AbstractPart, type=st.sampled_from(["main", "main", "graphical"]), language=LANGUAGES, label=LABEL, text=TEXT
+)
+ADMINISTRATIVE = st.sampled_from(
+    [
+        "Ethics statement",
+        "Abbreviations",
+        "Funding",
+        "Competing  interests",
+        "2.1 Authors’ contributions:",
+        "long β " * 300,
+    ]
+)
+MARKS = st.sampled_from(["", "", "1.", "ii)", "Step  4.", "a", " ", "é.", "12345678."])
+MARKED = st.tuples(MARKS, TEXT).map(" ".join)
 BLOCKS = st.builds(
     Block,
     kind=st.sampled_from([*BlockKind, BlockKind.HEADING, BlockKind.HEADING]),
     depth=st.integers(-1, 8),
-    text=st.one_of(TEXT, ADMINISTRATIVE),
+    text=st.one_of(TEXT, ADMINISTRATIVE, MARKED),
+    mark=MARKS,
+    level=st.integers(-1, 9),
 )
 FLOATS = st.builds(
     Float,
@@ -52,6 +82,7 @@ FLOATS = st.builds(
     label=st.sampled_from(["", "Table 1", "Fig. 2.", "Box:", " "]),
     caption=TEXT,
     position=st.integers(-1, 5),
+    cited=st.integers(-1, 9),
 )
 
 
@@ -94,7 +125,9 @@ def records(draw: st.DrawFn, number: int) -> Record:
 BATCHES = st.integers(0, 6).flatmap(lambda size: st.tuples(*(records(number) for number in range(1, size + 1))))
 CONFIGS = st.builds(
     AssembleConfig,
-    floats=st.sampled_from(["captions", "none", "tables"]),
+    floats=st.sampled_from(["figures", "captions", "none", "tables"]),
+    ethics=st.sampled_from(["drop", "keep"]),
+    abbreviations=st.sampled_from(["drop", "keep"]),
     min_words=st.integers(0, 6),
     notice_words=st.integers(0, 6),
     languages=st.sampled_from([(), ("en",)]),

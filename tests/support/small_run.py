@@ -54,8 +54,9 @@ def write_run(
     tokens: str = "/nowhere/tokens",
     fingerprint: str = "0" * 64,
     texts: Sequence[str] = TEXTS * 3,
+    tokenizer: str | None = None,
 ) -> Path:
-    """Write the run: a checkpoint of the model, reached through the guard, tokenizer and job; return the folder."""
+    """Write a checkpoint reached through the guard, job and tokenizer (text given, or learned); return the folder."""
     shape = model.shape
     config = load_preset("tiny").model_copy(update={"steps": step})
     start_list(str(folder))
@@ -72,9 +73,7 @@ def write_run(
         files={},
     )
     publish(str(folder), checkpoint, keep=3)
-    tokenizer = learn(texts, shape.vocab_size)
-    assert tokenizer.get_vocab_size() == shape.vocab_size, f"the texts give {tokenizer.get_vocab_size()} entries"
-    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer.json").write_text(tokenizer or _learned(texts, shape.vocab_size), encoding="utf-8")
     job = Job(
         config=config,
         shape=shape,
@@ -86,6 +85,12 @@ def write_run(
     )
     write_job(job)
     return folder
+
+
+def _learned(texts: Sequence[str], vocab_size: int) -> str:
+    tokenizer = learn(texts, vocab_size)
+    assert tokenizer.get_vocab_size() == vocab_size, f"the texts give {tokenizer.get_vocab_size()} entries"
+    return tokenizer.to_str(pretty=True)
 
 
 def without_scale(shape: ModelShape) -> ModelShape:

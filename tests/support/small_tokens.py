@@ -14,10 +14,14 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from corpus.stage.manifest import Input, Part
 from corpus.stage.workspace import Receipt, open_workspace
 from corpus.storage.files import sha256_file
+from tokenizer.config import NUM_BYTES
+from tokenizer.hf_json import tokenizer_json
 from tokenizer.megatron import write_shard
+from tokenizer.reference import train
 from tokenizer.sources import SOURCES, write_sources
 
 END = "<|endoftext|>"
+FROM_TEXTS = 132  # merges that a few sentences give, at most
 
 
 def made_up_texts(documents: int, *, seed: int, words: int = 120) -> list[str]:
@@ -87,6 +91,21 @@ def learn(texts: Sequence[str], vocab_size: int) -> Tokenizer:
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.add_special_tokens([END])
     return tokenizer
+
+
+def tokenizer_of(vocab_size: int, texts: Sequence[str]) -> str:
+    """Return a tokenizer.json of any size, 257 to 65,536 entries, as the `tokenizer` stage writes it.
+
+    Behind what the texts give stand pairs of bytes, those of two letters last: random letters have the highest ids.
+    """
+    wanted = vocab_size - NUM_BYTES - 1
+    merges = train(texts, num_merges=min(wanted, FROM_TEXTS), min_frequency=1)
+    known = {left + right for left, right in merges}
+    pairs = [bytes(divmod(int(code), 256)) for code in np.random.default_rng(1).permutation(1 << 16)]
+    pairs = [pair for pair in pairs if pair not in known][: wanted - len(merges)]
+    letters = {pair for pair in pairs if pair.isalpha()}
+    ordered = [*(pair for pair in pairs if pair not in letters), *(pair for pair in pairs if pair in letters)]
+    return tokenizer_json([*merges, *((pair[:1], pair[1:]) for pair in ordered)])
 
 
 def _part(folder: Path, name: str, role: str, rows: int) -> Part:

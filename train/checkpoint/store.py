@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -129,18 +129,26 @@ def make_temporary(output: str, step: int, expected_bytes: int) -> str:
     free = shutil.disk_usage(temporary).free
     if free < expected_bytes:
         raise DiskError(
-            f"{temporary}: a checkpoint needs about {expected_bytes / 1e9:,.2f} GB, {free / 1e9:,.2f} GB are free; "
-            "free space, or lower keep_checkpoints, then run again with --resume"
+            f"{temporary}: a checkpoint needs about {expected_bytes / 1e9:,.2f} GB, {free / 1e9:,.2f} GB are free"
         )
     return temporary
 
 
-def publish(output: str, checkpoint: Checkpoint, *, keep: int, keep_every: int | None = None) -> Checkpoint:
+def publish(
+    output: str,
+    checkpoint: Checkpoint,
+    *,
+    keep: int,
+    keep_every: int | None = None,
+    replaces: Collection[ListedCheckpoint] = (),
+) -> Checkpoint:
     """Hash the files in a checkpoint's temporary directory, publish it and drop all but the newest `keep`.
 
-    Those at a multiple of `keep_every` steps stay too. `checkpoint.files` is replaced by what is found.
+    Those at a multiple of `keep_every` steps stay too. `checkpoint.files` is replaced by what is found. `replaces` are
+    the damaged ones that the run passed over; raises UsageError when any other of this step or a later one is listed.
     """
     temporary = temporary_path(output, checkpoint.step)
+    older = _older(output, checkpoint.step, replaces)
     names = [name for name in storage.walk_files(temporary) if name != DESCRIPTION]
     with ThreadPoolExecutor(_HASH_THREADS) as pool:
         hashes = list(pool.map(lambda name: _hash_and_sync(storage.join(temporary, name)), names))
@@ -155,13 +163,29 @@ def publish(output: str, checkpoint: Checkpoint, *, keep: int, keep_every: int |
     storage.remove_tree(final)  # damaged, or published but never listed
     os.rename(temporary, final)
     entry = ListedCheckpoint(name=full.name, step=full.step, sha256=hashlib.sha256(description).hexdigest())
-    older = tuple(known for known in read_list(output) or () if known.step < full.step)
     newest = (*older, entry)[-keep:]
     marked = [known for known in older if keep_every and known.step % keep_every == 0 and known not in newest]
     entries = (*marked, *newest)
     write_list(output, entries)
     _remove_unlisted(output, entries)
     return full
+
+
+def _older(output: str, step: int, replaces: Collection[ListedCheckpoint]) -> tuple[ListedCheckpoint, ...]:
+    """Return the listed checkpoints before a step; raises UsageError when the step is not the newest."""
+    entries = read_list(output) or ()
+    if others := [known.name for known in entries if known.step >= step and known not in replaces]:
+        raise UsageError(
+            f"{output}: {others[-1]} is listed, and was not there when this run began, which has come to step {step:,}:"
+            " other ranks were training here too. Nothing was removed; run the same command again with --resume"
+        )
+    return tuple(known for known in entries if known.step < step)
+
+
+def discard_unlisted(output: str) -> None:
+    """Remove what a save that failed has left: its temporary directory, or one that was published and not listed."""
+    if (entries := read_list(output)) is not None:
+        _remove_unlisted(output, entries)
 
 
 def newest_good(output: str, say: Callable[[str], None]) -> Checkpoint:
@@ -184,6 +208,14 @@ def newest_good(output: str, say: Callable[[str], None]) -> Checkpoint:
             return read_checkpoint(output, entry.name)
         say(f"checkpoint {entry.name} is damaged ({damage}); falling back to the one before")
     raise CorruptError(f"{output}: all {len(entries)} checkpoints are damaged; train again into another --output")
+
+
+def what_is_left(output: str) -> str:
+    """Say what a run whose disk is full goes on from, and how."""
+    entries = read_list(output)
+    if not entries:
+        return "and nothing was saved before; free space, then run the same command again"
+    return f"{entries[-1].name} is the last good checkpoint; free space, then run the same command with --resume"
 
 
 def find_damage(output: str, entry: ListedCheckpoint) -> str | None:

@@ -19,7 +19,7 @@ from tokenizer.config import END_OF_TEXT
 from tokenizer.hf_json import TOKENIZER
 from train.checkpoint import store
 from train.config import ModelShape
-from train.export.config import FORMATS, ExportFormat
+from train.export.config import FORMATS, SAFE_INT8_REVISION, ExportFormat
 from train.export.transformers_files import CONFIG, MODEL
 from train.export.weight_names import from_transformers
 from train.export.weights import Weights
@@ -137,7 +137,7 @@ def open_text_model(path: str, say: Callable[[str], None], *, kind: str | None =
     """
     torch.set_num_threads(threads)
     if has_manifest(path) and (manifest := read_manifest(path)).stage == "export":
-        return _open_export(path, manifest, kind, threads)
+        return _open_export(path, manifest, _format_of(path, manifest, kind, say), threads)
     if kind is not None:
         raise UsageError(f"{path}: --format chooses among the formats of an export; `corpuscle export` makes one")
     if store.read_list(path) is None:
@@ -169,12 +169,20 @@ def inference_model(weights: Weights, shape: ModelShape) -> GPT:
     return model.eval()
 
 
-def _open_export(path: str, manifest: Manifest, kind: str | None, threads: int) -> OpenedModel:
+def _format_of(path: str, manifest: Manifest, kind: str | None, say: Callable[[str], None]) -> ExportFormat:
+    """Return the format to open; old int8 only when it is asked for or all that there is, and then said."""
     written: list[ExportFormat] = manifest.config["formats"]
     asked = [name for name in written if kind in (None, name)]
     if not asked:
         raise UsageError(f"{path}: holds {', '.join(written)}, not {kind}; export it, or leave --format out")
-    chosen = min(asked, key=lambda name: FORMATS[name].preference)
+    unsafe = manifest.revision < SAFE_INT8_REVISION
+    chosen = min(asked, key=lambda name: (unsafe and name == "ct2-int8", FORMATS[name].preference))
+    if unsafe and chosen == "ct2-int8":
+        say(f"{path}: this int8 is another model on a CPU without VNNI; export again into another --output")
+    return chosen
+
+
+def _open_export(path: str, manifest: Manifest, chosen: ExportFormat, threads: int) -> OpenedModel:
     _verify(path, manifest, [part for part in manifest.parts if part.role == chosen])
     base, family = storage.join(path, FORMATS[chosen].path), FORMATS[chosen].family
     if family == "gguf":

@@ -16,13 +16,14 @@ from torch import Tensor
 
 from corpus import storage
 from corpus.errors import DataError, UsageError
-from corpus.stage.manifest import Manifest, has_manifest, read_manifest
+from corpus.stage.manifest import Manifest
 from corpus.stage.progress import progress, say
 from tokenizer.hf_json import TOKENIZER, token_lengths
 from train.checkpoint.store import checkpoint_name, read_checkpoint
 from train.config import ModelShape
 from train.data.tokens import evenly_spaced_rows, validation_rows
 from train.export.config import FORMATS, ExportConfig
+from train.export.lineage import check_tokens, find_tokens
 from train.export.weights import read_weights
 from train.generate.backends import TorchText, inference_model, open_text_model
 from train.job import read_job
@@ -50,7 +51,8 @@ def check_export(
     """
     checkpoint = read_checkpoint(run, checkpoint_name(manifest.summary["step"]))
     shape = ModelShape(**checkpoint.recipe["model"])
-    rows = _held_out(tokens or read_job(run).tokens, checkpoint.tokens_fingerprint, num_tokens)
+    place = find_tokens(run, checkpoint.tokens_fingerprint, given=tokens) or read_job(run).tokens
+    rows = _held_out(place, checkpoint.tokens_fingerprint, num_tokens)
     with storage.open_read(storage.join(run, TOKENIZER)) as source:
         lengths = torch.tensor(token_lengths(source.read().decode()), dtype=torch.float64)
     num_bytes = float(lengths[rows[:, 1:]].sum())
@@ -87,10 +89,7 @@ def check_lines(config: ExportConfig, manifest: Manifest, **places: Any) -> Iter
 
 def _held_out(tokens: str, fingerprint: str, num_tokens: int) -> Tensor:
     """Return rows of the validation split, evenly spaced, int64 (rows, seq_length), at least one."""
-    if not has_manifest(tokens):
-        raise UsageError(f"{tokens}: the run's tokens are not there; name their directory with --held-out")
-    if read_manifest(tokens, "pack").fingerprint != fingerprint:
-        raise UsageError(f"{tokens}: other tokens than the checkpoint was trained on; give its own with --held-out")
+    check_tokens(tokens, fingerprint)
     rows = validation_rows(tokens)
     if rows is None:
         raise UsageError(f"{tokens}: the validation split has no full row, so there is nothing to check with")

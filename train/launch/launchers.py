@@ -8,6 +8,7 @@ to start, such as a batch system's.
 
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -17,9 +18,19 @@ from corpus.errors import RetryError, UsageError
 from corpus.stage.progress import say
 from train.config import TrainConfig
 from train.job import LAUNCHER_LOG
-from train.launch.processes import environment, free_port, prepare, rank_error, run_ranks, signals_to
+from train.launch.processes import (
+    environment,
+    free_port,
+    prepare,
+    rank_error,
+    run_ranks,
+    signals_to,
+    wait_for_ranks,
+)
+from train.loop.hold import ask_to_stop, this_launcher
 
 MODULE = "train.loop.rank"
+_PATIENT = ("env", "PET_SHUTDOWN_TIMEOUT=600")  # torchrun kills ranks 30 s after a signal; older versions do always
 
 
 def start(output: str, config: TrainConfig) -> None:
@@ -33,7 +44,7 @@ def start(output: str, config: TrainConfig) -> None:
     command = launch_command(output, config)
     if config.launcher == "print":
         raise RetryError(
-            f"{output}: the job is written; start its ranks with\n  {shlex.join(command)}\n"
+            f"{output}: the job is written; start its ranks with\n  {shlex.join([*_PATIENT, *command])}\n"
             "on every machine, and after the last step run this command again with --resume"
         )
     say(f"starting: {shlex.join(command)}")
@@ -42,10 +53,18 @@ def start(output: str, config: TrainConfig) -> None:
     ours = {"RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}
     env = {name: value for name, value in shared.items() if name not in ours}
     log = storage.join(output, LAUNCHER_LOG)
+    own = this_launcher()
     with open(log, "wb") as sink:
-        process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=sink)
-        with signals_to([process], output) as asked:
+        # In a session of its own: what a terminal sends to all would end the launcher, and it its ranks, unsaved.
+        process = subprocess.Popen(
+            [*command, own], env=env, stdin=subprocess.DEVNULL, stdout=sink, start_new_session=True
+        )
+        with signals_to([process], output, ask=lambda: ask_to_stop(output, own)) as asked:
             code = process.wait()
+            wait_for_ranks(output)
+    if code < 0 and not asked.is_set():
+        name = signal.Signals(-code).name
+        raise RetryError(f"{output}: the launcher was killed by {name}; the same command with --resume goes on")
     if code:
         raise rank_error(output, [code] * config.ranks, stopped=asked.is_set(), log=log)
     return None

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -21,37 +21,42 @@ from typing import IO
 import psutil
 
 from corpus import storage
-from corpus.errors import CorpuscleError, RetryError
+from corpus.arrays.cache_folder import cache_folder, without_home
+from corpus.errors import CorpuscleError, DiskError, RetryError
+from corpus.stage.machine import usable_cores
 from corpus.stage.progress import say
+from train.checkpoint import store
 from train.job import CONSOLE_FD, LOGS, error_path, log_path, read_error
+from train.loop.hold import STOP, end_holder, ranks_hold, this_launcher
 
 POLL_SECONDS = 0.1
-GRACE_SECONDS = 15.0  # for the other ranks, once one has died
+GRACE_SECONDS = 4.0  # for the other ranks, once one has died
 STOP_SECONDS = 120.0  # for ranks that were asked to stop and write nothing: a slow step, or the hash of a checkpoint
 STALE_LOCK_SECONDS = 1800.0
 
 
-def run_ranks(output: str, ranks: int) -> None:
-    """Run all ranks of the job in `output` to their end.
+def run_ranks(output: str, ranks: int, *, module: str = "train.loop.rank") -> None:
+    """Run all ranks of the job in `output` to their end; `module` is what each of them is.
 
     Raises the rank's own error when one failed, RetryError when a signal stopped them or one was killed.
     """
     prepare(output, ranks)
-    with _children(output, ranks) as children, signals_to(children, output) as asked:
+    with _children(output, ranks, module) as children, signals_to(children, output) as asked:
         codes = _wait(children)
     if any(codes):
         raise rank_error(output, codes, stopped=asked.is_set())
 
 
 def prepare(output: str, ranks: int) -> None:
-    """Remove the errors of an earlier start, and make the folder of logs."""
+    """Remove what an earlier start left, errors and a request to stop, and make the folder of logs."""
+    storage.remove_file(storage.join(output, STOP))
     for rank in range(ranks):
         Path(error_path(output, rank)).unlink(missing_ok=True)
     os.makedirs(storage.join(output, LOGS), exist_ok=True)
 
 
 @contextmanager
-def _children(output: str, ranks: int) -> Iterator[list[subprocess.Popen[bytes]]]:
+def _children(output: str, ranks: int, module: str) -> Iterator[list[subprocess.Popen[bytes]]]:
     """Start the ranks; whatever happens, none is left when the block ends."""
     common = environment(ranks)
     console = os.dup(2)
@@ -62,14 +67,14 @@ def _children(output: str, ranks: int) -> Iterator[list[subprocess.Popen[bytes]]
         for rank in range(ranks):
             log = stack.enter_context(open(log_path(output, rank), "wb"))
             own = {"RANK": str(rank), "LOCAL_RANK": str(rank)} | ({CONSOLE_FD: str(console)} if rank == 0 else {})
-            children.append(_start(output, common | own, log, console))
+            children.append(_start(output, common | own, log, console, module))
         yield children
 
 
-def _start(output: str, env: dict[str, str], log: IO[bytes], console: int) -> subprocess.Popen[bytes]:
+def _start(output: str, env: dict[str, str], log: IO[bytes], console: int, module: str) -> subprocess.Popen[bytes]:
     """Start one rank; `console` is the file descriptor that rank 0 prints the user's lines to."""
     return subprocess.Popen(
-        [sys.executable, "-m", "train.loop.rank", output],
+        [sys.executable, "-m", module, output, this_launcher()],
         env=env,
         stdin=subprocess.DEVNULL,
         stdout=log,
@@ -80,9 +85,11 @@ def _start(output: str, env: dict[str, str], log: IO[bytes], console: int) -> su
 
 def environment(ranks: int) -> dict[str, str]:
     """Return the environment variables that all ranks share."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "corpuscle" / "torch_extensions"
-    _clear_stale_locks(cache)
-    cores = len(os.sched_getaffinity(0))
+    given = without_home() | os.environ
+    if "TORCH_EXTENSIONS_DIR" not in os.environ and (extensions := cache_folder("torch_extensions")) is not None:
+        _clear_stale_locks(extensions)
+        given["TORCH_EXTENSIONS_DIR"] = str(extensions)
+    cores = usable_cores()
     package_root = str(Path(__file__).resolve().parents[2])
     added = {
         "WORLD_SIZE": str(ranks),
@@ -90,14 +97,14 @@ def environment(ranks: int) -> dict[str, str]:
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(free_port()),
         "OMP_NUM_THREADS": str(max(1, cores // ranks)),
-        "TORCH_EXTENSIONS_DIR": str(cache),
         "PYTHONPATH": os.pathsep.join(filter(None, [package_root, os.environ.get("PYTHONPATH")])),
+        "PET_SHUTDOWN_TIMEOUT": "600",  # seconds that torchrun leaves ranks to save; 30 by itself
         "PYTHONSAFEPATH": "1",  # a user's `train.py` in the current folder is not the package
     }
     if not has_gpu():
         added["DS_ACCELERATOR"] = "cpu"
     # Threads that spin while they wait for a core make a step 30 times slower on a busy machine.
-    return {"OMP_WAIT_POLICY": "PASSIVE", **os.environ, **added}
+    return {"OMP_WAIT_POLICY": "PASSIVE", **given, **added}
 
 
 def _wait(children: list[subprocess.Popen[bytes]]) -> list[int]:
@@ -110,8 +117,9 @@ def _wait(children: list[subprocess.Popen[bytes]]) -> list[int]:
             deadline = time.monotonic() + GRACE_SECONDS
             while any(child.poll() is None for child in children) and time.monotonic() < deadline:
                 time.sleep(POLL_SECONDS)
+            failed = [child.poll() or 0 for child in children]  # of those that are ended now none failed by itself
             _end(children)
-            return [child.wait() for child in children]
+            return failed
         time.sleep(POLL_SECONDS)
 
 
@@ -124,10 +132,13 @@ def _end(children: list[subprocess.Popen[bytes]]) -> None:
 
 
 @contextmanager
-def signals_to(children: list[subprocess.Popen[bytes]], output: str) -> Iterator[threading.Event]:
+def signals_to(
+    children: list[subprocess.Popen[bytes]], output: str, *, ask: Callable[[], None] | None = None
+) -> Iterator[threading.Event]:
     """Pass SIGTERM, SIGINT and SIGHUP on to the ranks, which save and exit; a second one ends them at once.
 
-    Not a second SIGHUP: of a terminal that closes come two. Ranks that hang are ended after STOP_SECONDS.
+    Not a second SIGHUP: of a terminal that closes come two. Ranks that hang are ended after STOP_SECONDS. `ask` is
+    another way to ask them, for children that are launchers and would end their ranks too early.
     """
     asked = threading.Event()
 
@@ -135,7 +146,9 @@ def signals_to(children: list[subprocess.Popen[bytes]], output: str) -> Iterator
         if asked.is_set() and number != signal.SIGHUP:
             _end_all(children)
             return
-        for child in children:
+        if ask is not None:
+            ask()
+        for child in children if ask is None else ():
             if child.poll() is None:
                 child.send_signal(signal.SIGTERM)
         if not asked.is_set():
@@ -169,6 +182,21 @@ def _end_if_still(children: list[subprocess.Popen[bytes]], output: str) -> None:
         time.sleep(POLL_SECONDS)
 
 
+def wait_for_ranks(output: str) -> None:
+    """Wait until the ranks of a launcher that ended have ended too: they save first; those that hang are ended."""
+    changed, since = _newest_change(output), time.monotonic()
+    while ranks_hold(output):
+        if (now := _newest_change(output)) != changed:
+            changed, since = now, time.monotonic()
+        elif time.monotonic() - since > STOP_SECONDS:
+            say(
+                f"{output}: the ranks outlived their launcher and have written nothing for {STOP_SECONDS:,.0f} s: ended"
+            )
+            end_holder(output)
+            since = time.monotonic()
+        time.sleep(POLL_SECONDS)
+
+
 def _newest_change(output: str) -> float:
     """Return when a file or folder below `output` last changed; what vanishes meanwhile does not count."""
     newest = 0.0
@@ -196,7 +224,8 @@ def rank_error(output: str, codes: list[int], *, stopped: bool, log: str | None 
         if (error := read_error(output, rank)) is not None:
             return error
     if stopped or RetryError.exit_code in codes:
-        return RetryError(f"{output}: stopped by a signal; the same command with --resume goes on")
+        how = "with --resume goes on" if store.read_list(output) else "again starts it: nothing was saved yet"
+        return RetryError(f"{output}: stopped by a signal; the same command {how}")
     if crashed := [rank for rank, code in enumerate(codes) if code > 0]:
         # The others fail because it is gone: the log that ends with another error than a lost connection tells.
         logs = {rank: log or log_path(output, rank) for rank in crashed}
@@ -205,6 +234,9 @@ def rank_error(output: str, codes: list[int], *, stopped: bool, log: str | None 
         if not of_its_own and any(code < 0 for code in codes):
             return _killed(output, codes, log)  # those that crashed only lost the connection to it
         failed = (of_its_own or crashed)[0]
+        if codes[failed] == DiskError.exit_code:
+            said = f"the disk is full, and what rank {failed} says of it does not fit either"
+            return DiskError(f"{output}: {said}; {store.what_is_left(output)}")
         return CorpuscleError(f"rank {failed} failed: {tails[failed]}; all of it is in {logs[failed]}")
     return _killed(output, codes, log)
 

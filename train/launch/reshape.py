@@ -1,7 +1,7 @@
 """Resume at another number of ranks or another ZeRO stage, by a universal copy that lives as long as the run.
 
 The launcher makes the copy in a process of its own (`train.checkpoint.universal`), the ranks load it, and it goes
-when they have ended, whatever happened; one that a kill left is removed first. No torch here.
+when they have ended, whatever happened; one that was left is removed first. No torch here.
 """
 
 import os
@@ -14,21 +14,18 @@ from contextlib import contextmanager
 from corpus import storage
 from corpus.errors import CorpuscleError, DiskError
 from corpus.stage.progress import say
+from train.checkpoint.restart import needs_copy
 from train.checkpoint.store import UNIVERSAL, Checkpoint, checkpoint_path
 from train.config import TrainConfig
 from train.job import UNIVERSAL_LOG
 from train.launch.processes import environment, last_line
 
 
-def needs_copy(checkpoint: Checkpoint, config: TrainConfig) -> bool:
-    """Return whether the checkpoint's shards do not fit the ranks and the stage of the configuration."""
-    before, after = checkpoint.zero_stage, config.zero_stage
-    return before != after or (after > 0 and checkpoint.ranks != config.ranks)  # ZeRO-0 has all states in each rank
-
-
 @contextmanager
 def universal_copy(output: str, checkpoint: Checkpoint | None, config: TrainConfig) -> Iterator[None]:
     """Keep a universal copy of the checkpoint resumed from while the block runs, when one is needed.
+
+    With launcher `print` it stays, for ranks that somebody else starts, until the next start or the commit.
 
     Raises DiskError when it does not fit, CorpuscleError with the converter's last line when it fails.
     """
@@ -39,7 +36,8 @@ def universal_copy(output: str, checkpoint: Checkpoint | None, config: TrainConf
     try:
         yield
     finally:
-        storage.remove_tree(folder)
+        if config.launcher != "print":
+            storage.remove_tree(folder)
 
 
 def _make(output: str, checkpoint: Checkpoint, config: TrainConfig) -> None:
@@ -54,7 +52,8 @@ def _make(output: str, checkpoint: Checkpoint, config: TrainConfig) -> None:
         )
     say(
         f"{checkpoint.name} was written by {checkpoint.ranks} ranks with ZeRO-{checkpoint.zero_stage}: converting it "
-        f"for {config.ranks} with ZeRO-{config.zero_stage} (about {needed / 1e9:,.2f} GB of disk meanwhile)"
+        f"for {config.ranks} with ZeRO-{config.zero_stage} in {config.precision} (about {needed / 1e9:,.2f} GB of disk "
+        "meanwhile)"
     )
     log = storage.join(output, UNIVERSAL_LOG)
     os.makedirs(os.path.dirname(log), exist_ok=True)

@@ -8,7 +8,6 @@ at another it sees the same rows, and losses differ by rounding.
 """
 
 import dataclasses
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -19,24 +18,25 @@ from corpus.stage.lock import running_stage
 from corpus.stage.manifest import MANIFEST, Input, Manifest, has_manifest, missing_parts, read_manifest
 from corpus.stage.progress import say
 from corpus.stage.workspace import Receipt, Workspace, plan_stage
+from tokenizer.blocks import check_tokens
 from tokenizer.hf_json import TOKENIZER
 from tokenizer.mixture import plan_mixture
 from tokenizer.token_rows import TokenRows
 from train.checkpoint import store
+from train.checkpoint.restart import check_same_run, needs_copy
 from train.checkpoint.store import Checkpoint
 from train.config import ModelShape, TrainConfig, checked, replaced
 from train.data.tokens import check_sources, unigram_entropy, validation_rows
 from train.job import Job, write_job
 from train.launch.launchers import start
-from train.launch.memory_check import check_memory
-from train.launch.reshape import needs_copy, universal_copy
+from train.launch.reshape import universal_copy
+from train.launch.room_check import check_disk, check_memory
+from train.loop.hold import check_no_ranks
 from train.loop.metrics import EVENTS, METRICS, TIMING, check_wandb, read_metrics
 
 STAGE = "train"
 _SHOWN = 5  # damaged files that a message names
 REVISION = 1  # raise it when the same input gives other bytes
-# Settings that were added to recipes later, with the values that earlier checkpoints were trained with.
-DEFAULTS = {"document_mask": False, "reset_positions": False, "source_weights": None}
 
 
 def train(
@@ -53,7 +53,7 @@ def train(
 
     `steps` and `ranks` replace the configuration's; `trust` is `train.checkpoint.trust`'s. Raises UsageError for what
     cannot work, CorruptError for damaged tokens or checkpoints, DataError when the loss is not finite, RetryError
-    when stopped by a signal.
+    when stopped by a signal, or when the tokens are others at the end than at the start.
     """
     config = checked(config.model_dump() | replaced(steps=steps, ranks=ranks), "train")
     _check_options(config, output, resume=resume, trust=trust)
@@ -64,13 +64,14 @@ def train(
     pass_rows = plan_mixture(rows, config.source_weights).pass_rows
     config = _with_steps(config, pass_rows)
     with running_stage(output):
+        check_no_ranks(output)
         if resume:
             _reopen(output, config, trust=trust)
         workspace, manifest = _planned(config, rows, output, resume=resume)
         if manifest is not None:
             say(f"{output}: up to date, {config.steps:,} steps trained")
             return manifest
-        check_memory(config, shape)
+        _check_room_and_tokens(config, shape, tokens=tokens, output=output)
         job, checkpoint = _make_job(config, shape, rows, tokens=tokens, output=output, resume=resume)
         _describe(job, rows, pass_rows)
         if job.resume_step < config.steps:
@@ -80,11 +81,27 @@ def train(
         return _commit(workspace, job, rows)
 
 
+def _check_room_and_tokens(config: TrainConfig, shape: ModelShape, *, tokens: str, output: str) -> None:
+    """Raise UsageError or DiskError for what does not fit here, CorruptError for tokens that are not as packed."""
+    check_memory(config, shape)
+    check_disk(output, config, shape)
+    read = check_tokens(tokens, ("train", "validation"), whole=config.verify_tokens)
+    say(f"tokens: {read / 1e6:,.1f} MB of them hashed and compared with what `pack` wrote")
+
+
 def _planned(config: TrainConfig, rows: TokenRows, output: str, *, resume: bool) -> tuple[Workspace, Manifest | None]:
     inputs = [Input(name="pack", fingerprint=rows.fingerprint)]
     identity = config.identity()
     repair = _keep_all if resume else _ask_to_resume
-    return plan_stage(output, stage=STAGE, revision=REVISION, config=identity, inputs=inputs, repair=repair)
+    return plan_stage(
+        output,
+        stage=STAGE,
+        revision=REVISION,
+        config=identity,
+        inputs=inputs,
+        sources={rows.tokens: rows.manifest},
+        repair=repair,
+    )
 
 
 def _ask_to_resume(workspace: Workspace, manifest: Manifest) -> list[str]:
@@ -157,7 +174,8 @@ def _make_job(
     if resume:
         checkpoint = store.newest_good(output, say)
         job = Job(**fields, resume=checkpoint.name, resume_step=checkpoint.step)
-        _check_same_run(checkpoint, job)
+        for line in check_same_run(checkpoint, job):
+            say(line)
         _copy_tokenizer(tokens, output)  # it may be what is missing
         return dataclasses.replace(job, universal=needs_copy(checkpoint, config)), checkpoint
     if entries := store.read_list(output):
@@ -171,27 +189,6 @@ def _make_job(
         storage.remove_tree(path) if os.path.isdir(path) else Path(path).unlink(missing_ok=True)
     _copy_tokenizer(tokens, output)
     return Job(**fields, resume=None, resume_step=0), None
-
-
-def _check_same_run(checkpoint: Checkpoint, job: Job) -> None:
-    """Raise UsageError, with the differences, unless the job continues exactly what the checkpoint is of."""
-    if checkpoint.tokens_fingerprint != job.tokens_fingerprint:
-        raise UsageError(
-            f"{job.tokens}: other tokens (corpus or tokenizer) than the checkpoint was trained on: "
-            f"{job.tokens_fingerprint[:12]}, not {checkpoint.tokens_fingerprint[:12]}; give those, or another --output"
-        )
-    asked, stored = json.loads(json.dumps(job.recipe())), {**DEFAULTS, **checkpoint.recipe}
-    names = sorted({*asked, *stored})
-    lines = [f"  {name}: {stored.get(name)} in it, {asked.get(name)} asked for" for name in names]
-    changed = [line for name, line in zip(names, lines, strict=True) if stored.get(name) != asked.get(name)]
-    if changed:
-        raise UsageError(
-            "\n".join([f"{job.output}: the checkpoint is of another recipe:", *changed, "Choose another --output."])
-        )
-    if checkpoint.step > job.config.steps:
-        raise UsageError(
-            f"{job.output}: is at step {checkpoint.step:,} already, beyond {job.config.steps:,}; ask for more steps"
-        )
 
 
 def _run(job: Job) -> None:

@@ -1,4 +1,4 @@
-"""DeepSpeed configuration and optimizer of a TrainConfig.
+"""DeepSpeed configuration and optimizer of whatever is trained.
 
 Nothing is left to DeepSpeed's defaults that changes numbers: it clips at 1.0 when not told otherwise, and
 overlapped communication has given silently wrong gradients (DeepSpeed issues 5347, 6351; GPT-NeoX 1004).
@@ -8,17 +8,48 @@ elsewhere, where DeepSpeed's own would compile a C++ extension for minutes first
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import nn
 
-from train.config import TrainConfig
-
 NEVER = 1 << 60
 
 
-def deepspeed_config(config: TrainConfig, *, universal: bool = False, logs: str = ".") -> dict[str, Any]:
+class EngineOptions(Protocol):
+    """What DeepSpeed and the optimizer must be told, whatever is trained."""
+
+    @property
+    def batch_rows(self) -> int: ...  # of the global batch of one step
+    @property
+    def micro_batch(self) -> int: ...  # rows of one forward pass on one rank
+    @property
+    def clip(self) -> float | None: ...
+    @property
+    def zero_stage(self) -> int: ...
+    @property
+    def precision(self) -> str: ...
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def betas(self) -> tuple[float, float]: ...
+    @property
+    def eps(self) -> float: ...
+    @property
+    def weight_decay(self) -> float: ...
+    @property
+    def offload_optimizer(self) -> bool: ...
+    @property
+    def log_every(self) -> int: ...
+    @property
+    def wall_clock_breakdown(self) -> bool: ...
+    @property
+    def flops_profile_step(self) -> int | None: ...
+    def accumulation(self) -> int:
+        """Return the micro-steps of one step; raises UsageError when the batch does not divide."""
+
+
+def deepspeed_config(config: EngineOptions, *, universal: bool = False, logs: str = ".") -> dict[str, Any]:
     """Return the configuration for `deepspeed.initialize`; `universal` when a universal copy will be loaded.
 
     `logs` is the directory for a profile. Raises UsageError when the batch does not divide.
@@ -54,7 +85,7 @@ def deepspeed_config(config: TrainConfig, *, universal: bool = False, logs: str 
     return settings
 
 
-def build_optimizer(parameters: Iterable[nn.Parameter], config: TrainConfig) -> torch.optim.Optimizer:
+def build_optimizer(parameters: Iterable[nn.Parameter], config: EngineOptions) -> torch.optim.Optimizer:
     """Return AdamW over all parameters; its rate is set before every step."""
     return torch.optim.AdamW(
         parameters,

@@ -4,24 +4,32 @@ All of DeepSpeed that the loop needs is behind these functions, so that its surp
 """
 
 import os
+import shutil
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import deepspeed
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import distributed, nn
 
 from corpus import storage
+from corpus.errors import CorpuscleError, DiskError
 from train.checkpoint.store import TAG, WEIGHTS
 from train.checkpoint.universal import STATES, UniversalCopy
 from train.config import ModelShape, TrainConfig
-from train.loop.deepspeed_config import build_optimizer, deepspeed_config
+from train.loop.deepspeed_config import EngineOptions, build_optimizer, deepspeed_config
 from train.model.gpt import build_model
 
-# A rank that waits this long for another has lost it. Rank 0 hashes a checkpoint meanwhile: 36 GB are 20 s.
+Decided = TypeVar("Decided")
+
+# A rank that waits this long for another has lost it. Rank 0 hashes a checkpoint meanwhile: 41 GB are 20 s.
 PATIENCE = timedelta(minutes=30)
+FULL_BYTES = 1 << 20  # a disk with less is full
 UNIVERSAL_INFO = {"universal_checkpoint_version": 0.4}  # lets ds_to_universal convert ZeRO-1 and 2 checkpoints
 
 
@@ -37,6 +45,23 @@ def start_distributed() -> torch.device:
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
     deepspeed.init_distributed("gloo", timeout=PATIENCE, verbose=False)
     return torch.device("cpu")
+
+
+def decided_by_first(decide: Callable[[], Decided]) -> Decided:
+    """Return on all ranks what rank 0 decides; an error of ours, or of the disk, is raised on all of them."""
+    found: list[Any] = [None]
+    if distributed.get_rank() == 0:
+        try:
+            found = [decide()]
+        except CorpuscleError as error:
+            found = [error]
+        except OSError as error:
+            found = [DiskError(str(error))]
+    distributed.broadcast_object_list(found)
+    if isinstance(found[0], CorpuscleError):
+        raise found[0]
+    decision: Decided = found[0]
+    return decision
 
 
 def finish_distributed() -> None:
@@ -58,9 +83,14 @@ def build_engine(
     if config.compile:
         for block in model.blocks:
             block.compile()
-    optimizer = build_optimizer(model.parameters(), config)
+    return wrap_model(model, config, universal=universal, logs=logs)
+
+
+def wrap_model(model: nn.Module, config: EngineOptions, *, universal: bool = False, logs: str = ".") -> Any:
+    """Return the DeepSpeed engine around a model on its device; parameters without gradient stay as they are."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     settings = deepspeed_config(config, universal=universal and config.zero_stage > 0, logs=logs)
-    return deepspeed.initialize(model=model, optimizer=optimizer, config=settings)[0]
+    return deepspeed.initialize(model=model, optimizer=build_optimizer(trained, config), config=settings)[0]
 
 
 def set_learning_rate(engine: Any, rate: float) -> None:
@@ -76,14 +106,49 @@ def gradient_norm(engine: Any) -> float | None:
 
 
 def save_state(engine: Any, folder: str, *, step: int) -> None:
-    """Write the engine's whole state, and the weights alone, into a directory; on all ranks together."""
+    """Write the engine's whole state, and the weights alone, into a directory; on all ranks together.
+
+    Raises DiskError on all ranks when one of them could not write.
+    """
     client_state = {"step": step, "universal_checkpoint_info": UNIVERSAL_INFO}
-    engine.save_checkpoint(folder, tag=TAG, client_state=client_state, save_latest=False)
+    with _noted_failures(engine, folder) as failures:
+        engine.save_checkpoint(folder, tag=TAG, client_state=client_state, save_latest=False)
     tensors = whole_weights(engine)
-    if distributed.get_rank() == 0:
+    if distributed.get_rank() == 0 and not failures:
         metadata = {"format": "pt"}  # one key: safetensors writes several in any order
-        save_file(tensors, storage.join(folder, WEIGHTS), metadata=metadata)
-    distributed.barrier()
+        _noting(save_file, folder, failures)(tensors, storage.join(folder, WEIGHTS), metadata=metadata)
+    of_ranks: list[Any] = [None] * distributed.get_world_size()
+    distributed.all_gather_object(of_ranks, failures)
+    if everything := [failure for own in of_ranks for failure in own]:
+        raise DiskError(everything[0])
+
+
+@contextmanager
+def _noted_failures(engine: Any, folder: str) -> Iterator[list[str]]:
+    """Collect what DeepSpeed fails to write, instead of raising it: the other ranks go on to its barriers."""
+    failures: list[str] = []
+    files = engine.checkpoint_engine
+    for place, name in ((files, "save"), (files, "makedirs"), (engine, "_copy_recovery_script")):
+        setattr(place, name, _noting(getattr(place, name), folder, failures))
+    try:
+        yield failures
+    finally:
+        for place, name in ((files, "save"), (files, "makedirs"), (engine, "_copy_recovery_script")):
+            delattr(place, name)
+
+
+def _noting(write: Callable[..., Any], folder: str, failures: list[str]) -> Callable[..., None]:
+    """Return a function that writes as `write` does, and adds to the failures why it could not."""
+
+    def noting(*arguments: Any, **named: Any) -> None:
+        try:
+            write(*arguments, **named)
+        except (OSError, RuntimeError, SafetensorError) as error:  # torch's and safetensors' own say no errno
+            full = shutil.disk_usage(os.path.dirname(folder)).free < FULL_BYTES
+            reason = "no space left on the disk" if full else (str(error).splitlines() or [repr(error)])[0][:300]
+            failures.append(f"{folder}: cannot be written: {reason}")
+
+    return noting
 
 
 def load_state(engine: Any, folder: str, *, step: int) -> None:
@@ -91,6 +156,8 @@ def load_state(engine: Any, folder: str, *, step: int) -> None:
     path, client_state = engine.load_checkpoint(folder, tag=TAG, load_lr_scheduler_states=False)
     assert path is not None, "DeepSpeed found nothing to load"
     assert client_state["step"] == step, "the directory's name, checkpoint.json and DeepSpeed's state agree"
+    if hasattr(engine.optimizer, "clip_grad"):  # DeepSpeed goes on with the limit of before, whatever it was told
+        engine.optimizer.clip_grad = engine.gradient_clipping()
     if not engine.zero_optimization_stage():
         # Pickle repeats a string that is another object: with the names as they were, so are the next file's bytes.
         for parameter, values in list(engine.optimizer.state.items()):

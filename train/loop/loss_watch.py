@@ -16,8 +16,8 @@ from train.config import TrainConfig
 WINDOW = 100  # losses whose median a spike is measured against
 LEAST = 10  # as many are needed before anything is a spike
 REMEDY = (
-    "training stopped, and the last checkpoint is from before. Lower learning_rate or clip, or train in another "
-    "precision, then run again"
+    "training stopped, and the last checkpoint is from before. Go on from it with a lower learning_rate or clip, or in "
+    "another precision (`--resume --set learning_rate=…`; without --resume, when nothing was saved yet)"
 )
 
 

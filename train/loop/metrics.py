@@ -5,14 +5,17 @@ peak of all devices, N without position embeddings; where no peak is known, as o
 are printed.
 """
 
+import errno
 import importlib.util
 import json
 import os
-from collections.abc import Mapping
-from typing import IO, Any, TypedDict, cast
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, TypedDict, cast
 
 from corpus import storage
-from corpus.errors import UsageError
+from corpus.errors import DiskError, UsageError
 from corpus.storage.json_files import parse_numbers
 
 METRICS = "metrics.jsonl"
@@ -81,41 +84,83 @@ class MetricsLog:
         kept = read_metrics(output, step)
         with storage.write_atomic(storage.join(output, METRICS)) as sink:
             sink.writelines(_line(line) for line in kept)
-        self._metrics: IO[bytes] = open(storage.join(output, METRICS), "ab")  # noqa: SIM115 — open as long as the run
-        self._timing: IO[bytes] = open(storage.join(output, TIMING), "ab")  # noqa: SIM115
-        self._events = SummaryWriter(storage.join(output, EVENTS), purge_step=step + 1)
+        self._metrics = _Lines(storage.join(output, METRICS))
+        self._timing = _Lines(storage.join(output, TIMING))
+        self._events: SummaryWriter | None = SummaryWriter(storage.join(output, EVENTS), purge_step=step + 1)
         self._wandb = _open_wandb(output, wandb_project) if wandb_project else None
 
     def record(self, step: int, values: Mapping[str, float]) -> None:
         """Log exact values of a step (counted from 1: steps done)."""
-        self._metrics.write(_line({"step": step, **values}))
-        self._metrics.flush()
+        self._metrics.add(_line({"step": step, **values}))
         self._show(step, values)
 
     def record_timing(self, step: int, values: Timing) -> None:
         """Log values that differ from run to run: seconds and what follows from them."""
-        self._timing.write(_line({"step": step, **values}))
-        self._timing.flush()
+        self._timing.add(_line({"step": step, **values}))
         self._show(step, values)
 
     def sync(self) -> None:
-        """Make what was logged survive a power cut; done before a checkpoint is published."""
-        os.fsync(self._metrics.fileno())
-        self._events.flush()
+        """Make what was logged survive a power cut; done before a checkpoint is published.
+
+        Raises DiskError while the disk has no room for all lines.
+        """
+        self._metrics.sync()
+        self._to_events(lambda events: events.flush())
 
     def close(self) -> None:
         """Close all logs."""
         self._metrics.close()
         self._timing.close()
-        self._events.close()
+        self._to_events(lambda events: events.close())
         if self._wandb is not None:
             self._wandb.finish()
 
     def _show(self, step: int, values: Mapping[str, Any]) -> None:
-        for name, value in values.items():
-            self._events.add_scalar(f"train/{name}", value, step)
+        def add(events: Any) -> None:
+            for name, value in values.items():
+                events.add_scalar(f"train/{name}", value, step)
+
+        self._to_events(add)
         if self._wandb is not None:
             self._wandb.log(dict(values), step=step)
+
+    def _to_events(self, write: Callable[[Any], None]) -> None:
+        """Write to TensorBoard; once the disk refused its events, there are no more of them."""
+        if self._events is None:
+            return
+        try:
+            write(self._events)
+        except OSError as error:
+            self._events = None
+            with suppress(OSError):
+                print(f"TensorBoard's events end here: {error}", file=sys.stderr, flush=True)
+
+
+class _Lines:
+    """File to which lines are added at once; on a full disk they wait in memory for room."""
+
+    def __init__(self, path: str) -> None:
+        self._path, self._waiting = path, b""
+        self._file = open(path, "ab", buffering=0)  # noqa: SIM115 — open as long as the run
+
+    def add(self, line: bytes) -> None:
+        self._waiting += line
+        try:
+            while self._waiting:
+                self._waiting = self._waiting[self._file.write(self._waiting) :]
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+
+    def sync(self) -> None:
+        self.add(b"")
+        if self._waiting:
+            raise DiskError(f"{self._path}: cannot be written: no space left on the disk")
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        self.add(b"")
+        self._file.close()
 
 
 def check_wandb(project: str | None) -> None:

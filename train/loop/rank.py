@@ -2,61 +2,90 @@
 
 `corpuscle train` starts one for each GPU of this machine; on many nodes any launcher that sets these
 variables can, such as `torchrun --nnodes 4 --nproc_per_node 8 … -m train.loop.rank OUTPUT`. A signal makes all
-ranks finish the step, save and exit 75; a launcher that went away counts as a signal.
+ranks finish the step, save and exit 75 (`train.loop.stop`). Started again, by whomever, they
+go on from the newest good checkpoint (`train.checkpoint.restart`).
 
 A rank ends without the interpreter's teardown: of all runs so far two ended with SIGABRT after their last step. The
 likely cause is that gloo's threads live until then, that Python ends a thread which asks for it too late by unwinding
 its stack, and that C++ answers this with std::terminate; it could not be provoked.
 """
 
+import dataclasses
 import os
-import signal
 import sys
-import threading
 import traceback
 from collections.abc import Callable
-from typing import NoReturn
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from corpus import storage
-from corpus.errors import CorpuscleError, RetryError, UsageError
+from corpus.errors import CorpuscleError, DiskError, RetryError, UsageError
+from tokenizer.blocks import check_tokens
 from tokenizer.mixture import plan_mixture
 from tokenizer.token_rows import TokenRows
+from train.checkpoint.restart import StartPoint, find_start
 from train.data.tokens import validation_rows
 from train.job import CONSOLE_FD, LOGS, Job, read_job, write_error
+from train.loop.hold import RanksBusyError, hold_ranks
 from train.loop.loss_watch import LossWatch
 from train.loop.metrics import MetricsLog, read_metrics
+from train.loop.stop import StopRequest
+
+if TYPE_CHECKING:
+    from train.loop.rank_state import RankState
 
 
-def main(output: str) -> int:
-    """Train as one rank; return the exit code."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # `nohup` stays what it is
-            signal.signal(number, lambda *_: stop.set())
+def main(output: str, launcher: str | None = None) -> int:
+    """Train as one rank and return the exit code; `launcher` is the word of a `corpuscle train` that started it."""
     rank = int(os.environ["RANK"])
+    stop = StopRequest(output=output, rank=rank, launcher=launcher)
+    stop.arm()
     try:
         finished = _train(read_job(output), rank, stop)
+    except RanksBusyError as error:  # what it leaves in this directory is for those who hold it
+        print(error, file=sys.stderr, flush=True)
+        return error.exit_code
     except CorpuscleError as error:
-        write_error(output, rank, error)
+        with suppress(OSError, DiskError):  # on a full disk the exit code must do
+            write_error(output, rank, error)
         print(error, file=sys.stderr, flush=True)
         return error.exit_code
     return 0 if finished else RetryError.exit_code
 
 
-def _train(job: Job, rank: int, stop: threading.Event) -> bool:
-    from train.loop.engine import build_engine, finish_distributed, start_distributed  # torch and DeepSpeed: 5 s
-    from train.loop.rank_state import RankState
+def _train(job: Job, rank: int, stop: StopRequest) -> bool:
+    from train.loop.engine import decided_by_first, finish_distributed, start_distributed  # torch and DeepSpeed: 5 s
     from train.loop.train_steps import train_steps
 
     _check_ranks(job)
-    parent = os.getppid()
     device = start_distributed()
-    logs = storage.join(job.output, LOGS)
+    say = _console() if rank == 0 else lambda line: None
+    begin = decided_by_first(lambda: _held_start(job, say, prove=stop.launcher is None))
+    job = _started_at(job, begin, say)
+    finished = True
+    if job.resume_step < job.config.steps:
+        state = _state(job, device, rank, say=say, should_stop=stop.wanted, passed_over=begin.passed_over)
+        stop.training.set()
+        try:
+            finished = train_steps(state)
+        finally:
+            if state.log is not None:
+                state.log.close()
+    finish_distributed()
+    return finished
+
+
+def _state(job: Job, device: Any, rank: int, **fields: Any) -> "RankState":
+    """Return the state of a rank before its first step, its engine with fresh weights."""
+    from train.loop.engine import build_engine
+    from train.loop.rank_state import RankState
+
     rows = TokenRows(job.tokens, "train")
     if rows.fingerprint != job.tokens_fingerprint:
         raise UsageError(f"{job.tokens}: the tokens changed while training started; run the command again")
     losses = [line["loss"] for line in read_metrics(job.output, job.resume_step) if "loss" in line]
-    state = RankState(
+    logs = storage.join(job.output, LOGS)
+    return RankState(
         job=job,
         engine=build_engine(job.config, job.shape, device, universal=job.universal, logs=logs),
         device=device,
@@ -66,16 +95,29 @@ def _train(job: Job, rank: int, stop: threading.Event) -> bool:
         watch=LossWatch.resumed(job.config, losses, skipped=0),
         validation=validation_rows(job.tokens),
         log=MetricsLog(job.output, job.resume_step, wandb_project=job.config.wandb_project) if rank == 0 else None,
-        say=_console() if rank == 0 else lambda line: None,
-        should_stop=lambda: stop.is_set() or os.getppid() != parent,
+        **fields,
     )
-    try:
-        finished = train_steps(state)
-    finally:
-        if state.log is not None:
-            state.log.close()
-    finish_distributed()
-    return finished
+
+
+def _held_start(job: Job, say: Callable[[str], None], *, prove: bool) -> StartPoint:
+    """Return where the ranks begin, once rank 0 holds the directory; its descriptor stays open until the end.
+
+    With `prove` the tokens are checked as `corpuscle train` does before it starts ranks.
+    """
+    hold_ranks(job.output)
+    if prove:
+        check_tokens(job.tokens, ("train", "validation"), whole=job.config.verify_tokens)
+    return find_start(job, say)
+
+
+def _started_at(job: Job, begin: StartPoint, say: Callable[[str], None]) -> Job:
+    """Return the job with the checkpoint that it really begins from, which is said when it is not its own."""
+    steps = job.config.steps
+    if begin.step == steps:
+        say(f"{job.output}: all {steps:,} steps are done; `corpuscle train … --resume` commits them")
+    elif begin.step != job.resume_step:
+        say(f"{job.output}: going on from {begin.resume}, saved since this job was written")
+    return dataclasses.replace(job, resume=begin.resume, resume_step=begin.step, universal=begin.universal)
 
 
 def _check_ranks(job: Job) -> None:
@@ -111,4 +153,4 @@ def run_and_exit(work: Callable[[], int]) -> NoReturn:
 
 
 if __name__ == "__main__":
-    run_and_exit(lambda: main(sys.argv[1]))
+    run_and_exit(lambda: main(*sys.argv[1:3]))

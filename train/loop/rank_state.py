@@ -11,6 +11,7 @@ from torch import Tensor
 from tokenizer.arrays import RowIndices, TokenIds
 from tokenizer.mixture import Mixture
 from tokenizer.token_rows import TokenRows
+from train.checkpoint.store import ListedCheckpoint
 from train.job import Job
 from train.loop.loss_watch import LossWatch
 from train.loop.metrics import MetricsLog
@@ -19,7 +20,7 @@ from train.model.attention import document_numbers, positions_in_document
 
 @dataclass(kw_only=True, slots=True)
 class RankState:
-    """State of one rank: job, engine, data and logs; `log` is rank 0's."""
+    """State of one rank: job, engine, data and logs; `log` is rank 0's, `passed_over` what its saves may replace."""
 
     job: Job
     engine: Any
@@ -32,6 +33,7 @@ class RankState:
     log: MetricsLog | None
     say: Callable[[str], None]
     should_stop: Callable[[], bool]
+    passed_over: tuple[ListedCheckpoint, ...] = ()
     shown_at: float = 0.0
     shown_step: int = 0
 

@@ -14,17 +14,24 @@ import torch
 from torch import distributed
 
 from corpus import storage
+from corpus.errors import DiskError
 from tokenizer.arrays import TokenIds
 from train.checkpoint import store
 from train.data.prefetch import prefetch
-from train.loop.engine import gradient_norm, load_state, load_universal, save_state, set_learning_rate
+from train.loop.engine import (
+    decided_by_first,
+    gradient_norm,
+    load_state,
+    load_universal,
+    save_state,
+    set_learning_rate,
+)
 from train.loop.evaluate import evaluate
 from train.loop.metrics import known_peak, speed_text
 from train.loop.rank_state import RankState, boundaries, shard_batch, to_device
 from train.loop.schedule import learning_rate
 from train.model.gpt import next_token_targets
-
-BYTES_PER_PARAMETER = 18  # of a checkpoint: fp32 master and moments (12), weights twice (up to 4 + 2)
+from train.plan.memory import checkpoint_bytes
 
 
 def train_steps(state: RankState) -> bool:
@@ -51,7 +58,7 @@ def _do_step(state: RankState, step: int, ahead: Iterator[list[TokenIds]]) -> bo
     if state.validation is not None and (done % config.eval_every == 0 or done == config.steps):
         evaluate(state, done)
     if stop or done % config.save_every == 0 or done == config.steps:
-        _save(state, done)
+        _save(state, done, last=stop or done == config.steps)
     if stop and done < config.steps:
         state.say(f"stopped by a signal; step {done:,} is saved")
         return False
@@ -95,26 +102,51 @@ def _train_step(state: RankState, step: int, batches: list[TokenIds]) -> bool:
     return bool(sums[1].item() > 0)
 
 
-def _save(state: RankState, done: int) -> None:
-    """Write and publish a checkpoint; on all ranks together."""
-    job, output = state.job, state.job.output
-    if state.log is not None:
-        store.make_temporary(output, done, BYTES_PER_PARAMETER * job.shape.num_parameters)
-    distributed.barrier()
-    save_state(state.engine, store.temporary_path(output, done), step=done)
-    if state.log is not None:
-        state.log.sync()
-        checkpoint = store.Checkpoint(
-            step=done,
-            tokens=done * job.tokens_per_step,
-            ranks=job.config.ranks,
-            zero_stage=job.config.zero_stage,
-            tokens_fingerprint=job.tokens_fingerprint,
-            recipe=job.recipe(),
-            files={},
+def _save(state: RankState, done: int, *, last: bool) -> None:
+    """Write and publish a checkpoint, on all ranks together; when the disk refuses it, training goes on without.
+
+    Raises DiskError, on all ranks, when no later save can make up for it.
+    """
+    try:
+        _try_to_save(state, done)
+    except DiskError as error:
+        if state.log is not None:
+            store.discard_unlisted(state.job.output)
+        every = state.job.config.save_every
+        if last:
+            raise DiskError(f"{error}. Step {done:,} is lost, {store.what_is_left(state.job.output)}") from error
+        next_try = min((done // every + 1) * every, state.job.config.steps)
+        state.say(
+            f"warning: step {done:,} is not saved. {error}. Training goes on, and tries again at step {next_try:,}"
         )
-        store.publish(output, checkpoint, keep=job.config.keep_checkpoints, keep_every=job.config.keep_every)
     state.shown_at, state.shown_step = time.monotonic(), done
+
+
+def _try_to_save(state: RankState, done: int) -> None:
+    """Write and publish a checkpoint; raises DiskError on all ranks when one of them cannot."""
+    job, output = state.job, state.job.output
+    needed = checkpoint_bytes(job.shape, job.config.precision, job.config.zero_stage)
+    decided_by_first(lambda: store.make_temporary(output, done, needed))
+    save_state(state.engine, store.temporary_path(output, done), step=done)
+    decided_by_first(lambda: _publish(state, done))
+
+
+def _publish(state: RankState, done: int) -> None:
+    """Make what the ranks wrote a checkpoint; of rank 0 alone."""
+    job = state.job
+    assert state.log is not None, "rank 0 has the logs"
+    state.log.sync()
+    checkpoint = store.Checkpoint(
+        step=done,
+        tokens=done * job.tokens_per_step,
+        ranks=job.config.ranks,
+        zero_stage=job.config.zero_stage,
+        tokens_fingerprint=job.tokens_fingerprint,
+        recipe=job.recipe(),
+        files={},
+    )
+    keep, every = job.config.keep_checkpoints, job.config.keep_every
+    store.publish(job.output, checkpoint, keep=keep, keep_every=every, replaces=state.passed_over)
 
 
 def _report(state: RankState, done: int, *, loss: float, rate: float, norm: float | None) -> None:

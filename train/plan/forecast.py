@@ -127,7 +127,7 @@ def load_gpus() -> dict[str, Gpu]:
 
 
 def read_tokens(tokens: str | None) -> Tokens | None:
-    """Return the tokens of a finished `pack`, or a plain number of them (34.6e9); raises UsageError."""
+    """Return the tokens of a finished `pack`, or a plain number of them (34.6e9); raises UsageError, for none too."""
     if tokens is None:
         return None
     if not os.path.isdir(tokens):
@@ -139,7 +139,9 @@ def read_tokens(tokens: str | None) -> Tokens | None:
             raise UsageError(f"{tokens}: the number of tokens must be positive")
         return Tokens(total=total, by_source={}, seq_length=None, vocab_size=None)
     summary = read_manifest(tokens, "pack").summary
-    split = summary["splits"]["train"]
+    split = summary["splits"].get("train", {"tokens": 0})
+    if not split["tokens"]:
+        raise UsageError(f"{tokens}: no training token; pack a corpus that has training documents")
     return Tokens(
         total=split["tokens"],
         by_source=dict(split.get("tokens_by_source", {})),
@@ -253,7 +255,7 @@ def _memory_lines(plan: TrainingPlan) -> Iterator[str]:
 
 
 def _disk_lines(plan: TrainingPlan) -> Iterator[str]:
-    size = checkpoint_bytes(plan.shape, plan.config.precision)
+    size = checkpoint_bytes(plan.shape, plan.config.precision, plan.config.zero_stage)
     kept = plan.config.keep_checkpoints
     room = f"{(kept + 1) * size / 1e9:,.1f} GB for {kept} kept and one being written"
     yield f"checkpoints {size / 1e9:,.2f} GB each, {room}"

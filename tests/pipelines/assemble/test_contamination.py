@@ -49,7 +49,8 @@ def all_facts() -> Iterator[str]:
 
 
 def test_items_are_reported_and_removed_with_balanced_books(records: Path, tmp_path: Path) -> None:
-    plain = assemble(AssembleConfig(), records=str(records), output=str(tmp_path / "plain"))
+    thirds = AssembleConfig(validation=0.3, test=0.3)  # so that each split has documents
+    plain = assemble(thirds, records=str(records), output=str(tmp_path / "plain"))
     assert plain is not None
     kept = {row["doc_id"]: row for role in SPLITS for row in rows(tmp_path / "plain", role)}
     lost = [row for row in rows(tmp_path / "plain", "decisions") if row["reason"] == "full_text_kept"]
@@ -62,7 +63,7 @@ def test_items_are_reported_and_removed_with_balanced_books(records: Path, tmp_p
 
     reported, removed = (
         assemble(
-            AssembleConfig(evaluation=(str(evaluation),), contaminated=contaminated),
+            thirds.model_copy(update={"evaluation": (str(evaluation),), "contaminated": contaminated}),
             records=str(records),
             output=str(tmp_path / contaminated),
         )

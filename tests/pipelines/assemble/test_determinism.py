@@ -22,7 +22,10 @@ from corpus.stage.manifest import read_manifest
 from corpus.storage.files import sha256_file, walk_files
 from corpus.synthetic.sample.write import Sample, write_sample
 from pipelines.assemble.pipeline import assemble
+from pipelines.beam.flags import WORKERS
 from pipelines.extract import extract
+from tests.conftest import REPOSITORY
+from tests.support.forked_ranks import KILLER
 
 pytestmark = pytest.mark.slow
 
@@ -59,9 +62,9 @@ def extract_config(sample: Sample, **settings: object) -> ExtractConfig:
 def road(
     sample: Sample, folder: Path, *, workers: int = 1, beam_args: list[str] | None = None, **settings: object
 ) -> None:
-    args = beam_args or []
-    extract(extract_config(sample, workers=workers, **settings), output=str(folder / "records"), beam_args=args)
-    config = AssembleConfig(workers=workers, shard_mb=1)
+    args = beam_args or [f"{WORKERS}={workers}"]
+    extract(extract_config(sample, **settings), output=str(folder / "records"), beam_args=args)
+    config = AssembleConfig(shard_mb=1)
     assemble(config, records=str(folder / "records"), output=str(folder / "corpus"), beam_args=args)
 
 
@@ -155,7 +158,7 @@ def test_killed_stages_run_again_end_byte_identical(sample: Sample, expected: Pa
     dice = random.Random(5)
     for stage, num_kills in (("records", 3), ("corpus", 3)):
         for _ in range(num_kills):
-            kill_after_receipts(command, tmp_path / stage / "_receipts", more=dice.randint(1, 4))
+            die_after_receipts(command, tmp_path / stage / "_receipts", more=dice.randint(1, 4))
             assert not (tmp_path / stage / "manifest.json").exists(), "nothing is visible before the commit"
         if stage == "records":
             resume(str(Path(sample.planted).parent), str(tmp_path), only_extract=True)
@@ -173,14 +176,13 @@ def resume(raw: str, folder: str, only_extract: bool = False) -> None:
         assemble(AssembleConfig(shard_mb=1), records=f"{folder}/records", output=f"{folder}/corpus")
 
 
-def kill_after_receipts(command: list[str], receipts: Path, *, more: int) -> None:
-    """Start the command and kill it -9 once it has left so many more receipts."""
-    before = len(os.listdir(receipts)) if receipts.exists() else 0
-    process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
-    while process.poll() is None and (len(os.listdir(receipts)) if receipts.exists() else 0) < before + more:
-        time.sleep(0.002)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+def die_after_receipts(command: list[str], receipts: Path, *, more: int) -> None:
+    """Run the command in a process that kills itself -9 once it has left so many more receipts."""
+    path = os.pathsep.join(filter(None, [str(REPOSITORY), str(KILLER), os.environ.get("PYTHONPATH")]))
+    point = f"corpus.storage.files:publish:after:{more}:{receipts}/*"
+    environment = {**os.environ, "PYTHONPATH": path, "CORPUSCLE_KILL_ANY": point}
+    done = subprocess.run(command, env=environment, stderr=subprocess.DEVNULL, check=False)
+    assert done.returncode == -signal.SIGKILL
 
 
 def test_a_leftover_of_a_kill_after_the_commit_is_cleaned(sample: Sample, expected: Path, tmp_path: Path) -> None:

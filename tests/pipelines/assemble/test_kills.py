@@ -5,22 +5,26 @@ synced or has its name for good; blocks that were spilled; a folder that is abou
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from corpus.assemble.config import AssembleConfig
-from corpus.errors import UsageError
+from corpus.errors import DiskError, UsageError
 from corpus.stage.lock import LOCK
 from corpus.stage.manifest import MANIFEST, read_manifest
 from corpus.stage.withdraw import WITHDRAWN
 from corpus.storage.files import walk_files
 from corpus.synthetic.sample.write import write_sample
 from pipelines.assemble.pipeline import assemble
+from pipelines.beam.flags import WORKERS
+from pipelines.inspection.verification import verify_directory
 from tests.pipelines.assemble.test_determinism import extract, extract_config, hashes
 from tests.support.forked_ranks import KILLER
 
@@ -32,6 +36,9 @@ PLACES = [f"{name}:{when}" for name in FILES for when in ("written", "renamed")]
 PLACES += ["documents:renamed@3", "_receipts:written", "_receipts:renamed@9", "_receipts:written@14"]
 PLACES += ["spill:flushed", "spill:flushed@5", "clean:_receipts", "clean:_work"]
 PLACES += ["test:written", "test:renamed"]
+BEFORE_THE_COMMIT = [f"{WITHDRAWN}:written", f"{WITHDRAWN}:renamed", "documents:renamed@2", "manifest.json:written"]
+COMMITTED = ["manifest.json:renamed", "train:written@2", "train:renamed@2", "manifest.json:written@2"]
+COMMITTED += ["manifest.json:renamed@2", "clean:_work"]
 SOME = ("documents:renamed@3", "outcome.npy:renamed", "manifest.json:written")
 
 
@@ -92,26 +99,71 @@ def test_every_kill_is_made_good(records: Path, tmp_path: Path, place: str) -> N
     check_a_kill(records, tmp_path / "corpus", place)
 
 
-@pytest.mark.exhaustive
-@pytest.mark.parametrize(
-    "place", [f"{WITHDRAWN}:written", f"{WITHDRAWN}:renamed", "documents:renamed@2", "clean:_work"]
-)
-def test_a_kill_of_an_update_is_made_good(records: Path, tmp_path: Path, place: str) -> None:
-    output, other = tmp_path / "corpus", tmp_path / "other"
-    sample = write_sample(str(tmp_path / "raw"), seed=4, scale=0.06)
-    extract(extract_config(sample), output=str(other))
-    assemble(AssembleConfig(), records=str(other), output=str(output), update=True)
-    assemble(AssembleConfig(), records=str(records), output=str(tmp_path / "expected"), update=True)
+@pytest.fixture(scope="module")
+def updated(records: Path) -> Path:
+    """The corpus of other records, which is to be brought up to date, and beside it what shall come of it."""
+    folder = records.parent
+    sample = write_sample(str(folder / "raw-before"), seed=4, scale=0.06)
+    extract(extract_config(sample), output=str(folder / "records-before"))
+    assemble(AssembleConfig(), records=str(folder / "records-before"), output=str(folder / "before"), update=True)
+    assemble(AssembleConfig(), records=str(records), output=str(folder / "after"), update=True)
+    return folder / "before"
+
+
+def check_a_killed_update(records: Path, before: Path, output: Path, place: str) -> None:
+    shutil.copytree(before, output)
     assert run_and_die(records, output, place, "--update") == -signal.SIGKILL
+    after = before.parent / "after"
+    old, new, found = (read_manifest(str(folder)).fingerprint for folder in (before, after, output))
+    assert found == (new if place in COMMITTED else old)
+    findings = verify_directory(str(output))
+    assert (findings.num_stages, findings.num_wrong) == (1, 0), findings.lines
     assemble(AssembleConfig(), records=str(records), output=str(output), update=True)
-    assert hashes(output) == hashes(tmp_path / "expected")
+    assert hashes(output) == hashes(after)
+
+
+@pytest.mark.parametrize("place", ["train:written", "manifest.json:renamed"])
+def test_the_old_result_stays_until_the_new_one_is_there(
+    records: Path, updated: Path, tmp_path: Path, place: str
+) -> None:
+    check_a_killed_update(records, updated, tmp_path / "corpus", place)
+
+
+@contextmanager
+def small_disk(folder: Path, *, room_for: Path, spare_kb: int) -> Iterator[Callable[[], object]]:
+    """Mount a disk that holds what is in `room_for` and little more; yield what makes it large."""
+    folder.mkdir()
+    size = sum(-(-os.lstat(room_for / name).st_size // 4096) * 4 for name in walk_files(str(room_for))) + spare_kb
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}k", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, stderr=subprocess.DEVNULL, check=False).returncode:
+        pytest.skip("only root may mount a small disk")
+    try:
+        yield lambda: subprocess.run(["mount", "-o", "remount,size=100m", str(folder)], check=True)
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_disk_that_fills_up_leaves_the_old_result(records: Path, updated: Path, tmp_path: Path) -> None:
+    after, output = updated.parent / "after", tmp_path / "disk" / "corpus"
+    with small_disk(tmp_path / "disk", room_for=updated, spare_kb=170) as enlarge:
+        shutil.copytree(updated, output)
+        assert run_and_die(records, output, "manifest.json:renamed@99", "--update") == DiskError.exit_code
+        assert read_manifest(str(output)) == read_manifest(str(updated))
+        assert verify_directory(str(output)).num_wrong == 0
+        enlarge()
+        assemble(AssembleConfig(), records=str(records), output=str(output), update=True)
+        assert hashes(output) == hashes(after)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("place", [*BEFORE_THE_COMMIT, *COMMITTED])
+def test_a_kill_of_an_update_is_made_good(records: Path, updated: Path, tmp_path: Path, place: str) -> None:
+    check_a_killed_update(records, updated, tmp_path / "corpus", place)
 
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("place", ["documents:renamed@2", "train:written"])
 def test_a_killed_worker_ends_the_run_with_exit_75(records: Path, tmp_path: Path, place: str) -> None:
-    start = time.monotonic()
-    assert run_and_die(records, tmp_path / "corpus", place, "--workers", "2") == 75
-    assert time.monotonic() - start < 120
+    assert run_and_die(records, tmp_path / "corpus", place, "--", f"{WORKERS}=2") == 75
     assemble(AssembleConfig(), records=str(records), output=str(tmp_path / "corpus"))
     assert (tmp_path / "corpus" / MANIFEST).exists()

@@ -23,6 +23,7 @@ from corpus.stage.manifest import SPLITS, read_manifest
 from corpus.storage import parquet
 from corpus.storage.files import sha256_file
 from pipelines.assemble.pipeline import assemble
+from pipelines.beam.flags import WORKERS
 from pipelines.extract import extract
 
 VOCABULARY = [f"{a}{b}{c}" for a in "bcdfgklm" for b in "aeou" for c in ("ne", "rt", "sk", "ll")]
@@ -73,9 +74,10 @@ def folded(records: Path, order: Sequence[int]) -> str:
 
 def road(folder: Path, pubmed: Sequence[str], *, workers: int = 1) -> str:
     """Run both stages; return a hash of everything they committed."""
-    extract(ExtractConfig(pubmed=tuple(pubmed), workers=workers), output=str(folder / "records"))
-    config = AssembleConfig(workers=workers, validation=0.2, test=0.2)
-    assemble(config, records=str(folder / "records"), output=str(folder / "corpus"))
+    args = [f"{WORKERS}={workers}"]
+    extract(ExtractConfig(pubmed=tuple(pubmed)), output=str(folder / "records"), beam_args=args)
+    config = AssembleConfig(validation=0.2, test=0.2)
+    assemble(config, records=str(folder / "records"), output=str(folder / "corpus"), beam_args=args)
     return committed(folder)
 
 

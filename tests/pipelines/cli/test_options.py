@@ -12,6 +12,7 @@ from corpus.config import GROUPS, StageConfig, field_facts, setting
 from corpus.extract.config import ExtractConfig
 from corpus.fetch.config import PMC_VARIABLE, FetchPmcConfig, FetchPubmedConfig
 from pipelines.cli import app
+from pipelines.cli.app import main
 from pipelines.cli.options import StageCommand, options_of
 from tokenizer.config import PackConfig, TokenizerConfig
 from train.export.config import ExportConfig
@@ -58,13 +59,31 @@ def test_every_field_is_an_option_of_its_verb(words: str) -> None:
             continue
         option = options[name]
         shown, told = option.get_help_record(context)
-        assert option.opts == [field_facts(field).get("option", "--" + name.replace("_", "-"))]
+        assert option.opts[0] == field_facts(field).get("option", "--" + name.replace("_", "-"))
         assert (field.description or "")[1:] in told
         assert option.rich_help_panel in (None, *GROUPS)
         for choices in choices_of(field.annotation):
             assert "|".join(choices) in shown
         if field.default not in (None, False, ()):
             assert "default: " in told
+
+
+@pytest.mark.parametrize(
+    ("words", "option", "wrong"),
+    [
+        ("export run --output out", "--format", "bogus"),
+        ("fetch pmc --output out", "--article-type", "bogus"),
+        ("assemble --records records --output out", "--languages", "1"),
+    ],
+)
+def test_an_item_of_a_list_is_named_by_its_option(
+    words: str, option: str, wrong: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words.split(), option, wrong]) == 2
+    told = capsys.readouterr().err
+    assert f"error: {option}: " in told, "not by the field, and without the number of the item"
+    assert f"(got '{wrong}')" in told
+    assert "at least" not in told, "an item that is wrong is no list that is too short"
 
 
 def test_help_is_grouped_in_one_order() -> None:
@@ -156,3 +175,13 @@ def test_a_verb_imports_its_own_configuration_alone() -> None:
 
 def test_options_of_names_a_configuration_without_importing_it() -> None:
     assert options_of("no.such.module:Config").configuration == "no.such.module:Config"
+
+
+@pytest.mark.parametrize("words", [*STAGES, "train", "report", "rehearse", "demo"])
+def test_output_and_workers_have_short_names(words: str) -> None:
+    command, context = verb_of(words)
+    options = {option.name: option.opts for option in command.get_params(context)}
+    assert options["output"] == ["--output", "-o"]
+    assert options.get("workers", ["--workers", "-w"]) == ["--workers", "-w"]
+    short = [name for names in options.values() for name in names if not name.startswith("--")]
+    assert len(set(short)) == len(short)

@@ -177,6 +177,20 @@ def test_doctor_finds_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "lxml 5.4.0 is not >=6.1" in found["packages"].found
 
 
+def test_doctor_says_where_compiled_code_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def found() -> tuple[str, str]:
+        (finding,) = (finding for finding in doctor.examine() if finding.subject == "compiled")
+        return finding.level, finding.found
+
+    monkeypatch.delenv(doctor.FOLDER, raising=False)
+    monkeypatch.setattr(doctor.LOCK, "folder", tmp_path)
+    assert found() == ("ok", f"kept in {tmp_path}")
+    monkeypatch.setenv(doctor.FOLDER, "/elsewhere")
+    assert found() == ("warn", f"{doctor.FOLDER}=/elsewhere cannot be written; kept in {tmp_path}")
+    monkeypatch.setattr(doctor.LOCK, "folder", None)
+    assert found()[0] == "warn"
+
+
 def test_doctor_names_the_extra_that_export_wants(monkeypatch: pytest.MonkeyPatch) -> None:
     real = metadata.version
 

@@ -12,11 +12,13 @@ from corpus.stage.manifest import Books, Input, Manifest, fingerprint
 from corpus.stage.workspace import Receipt, plan_stage
 from pipelines.cli.app import main
 from pipelines.inspection.verification import verify_directory
+from train.checkpoint import store
 
 CONTENT = bytes(range(256)) * 3
+SHARED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
-def stage(folder: Path, name: str, inputs: tuple[Input, ...] = (), parts: int = 2) -> Manifest:
+def stage(folder: Path, name: str, inputs: tuple[Input, ...] = (), parts: int = 2, **summary: int) -> Manifest:
     """Commit a small stage the way the stages do."""
     workspace, _ = plan_stage(str(folder), stage=name, revision=1, config={"seed": 0}, inputs=inputs)
     receipts = []
@@ -27,7 +29,7 @@ def stage(folder: Path, name: str, inputs: tuple[Input, ...] = (), parts: int = 
         part = workspace.measure(f"data/part-{number}.bin", role="data", rows=3)
         books = Books(read=4, kept=3, dropped={"too_short": 1})
         receipts.append(workspace.finish(Receipt(task=f"t{number}", parts=(part,), books=books)))
-    manifest = workspace.commit(receipts, summary={})
+    manifest = workspace.commit(receipts, summary=summary)
     workspace.clean()
     return manifest
 
@@ -53,7 +55,7 @@ def test_one_stage_alone(work: Path) -> None:
 
 
 @given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=SHARED)
 @pytest.mark.parametrize("name", ["records/data/part-0.bin", "records/manifest.json"])
 def test_any_flipped_bit_is_found(work: Path, name: str, place: float, bit: int) -> None:
     path = work / name
@@ -107,6 +109,58 @@ def test_a_stage_made_from_something_else(work: Path) -> None:
     findings = verify_directory(str(work))
     assert findings.num_wrong == 1
     assert any("tokens: `pack` was made from another `assemble` than corpus/clean" in line for line in findings.lines)
+
+
+def checkpoint(run: Path, step: int, *, keep: int = 9, tokens: int = 7) -> Input:
+    """Publish a checkpoint of a run and return it as the input of an export."""
+    if store.read_list(str(run)) is None:
+        store.start_list(str(run))
+    Path(store.make_temporary(str(run), step, 1), "weights").write_bytes(bytes([step]))
+    described = store.Checkpoint(
+        step=step, tokens=tokens, ranks=1, zero_stage=1, tokens_fingerprint="f", recipe={}, files={}
+    )
+    store.publish(str(run), described, keep=keep)
+    return Input(name="checkpoint", fingerprint=(store.read_list(str(run)) or ())[-1].sha256)
+
+
+def test_an_export_is_held_against_its_checkpoint_when_its_run_went_on(work: Path) -> None:
+    run = work / "runs" / "a"
+    first = checkpoint(run, 2)
+    trained = stage(run, "train")
+    inputs = (first, Input(name="train", fingerprint=trained.fingerprint))
+    stage(work / "models" / "a", "export", inputs, step=2)
+    assert verify_directory(str(work)).num_wrong == 0
+    assert not [line for line in verify_directory(str(work)).lines if line.startswith("note")]
+    (run / "manifest.json").unlink()
+    checkpoint(run, 4)
+    stage(run, "train", (Input(name="more", fingerprint="1"),))
+    checkpoint(work / "runs" / "b", 2, tokens=8)  # whatever another run has
+    found = verify_directory(str(work))
+    older = "note    models/a: made of step 2, older than the newest of runs/a, step 4"
+    assert (found.num_wrong, [line for line in found.lines if line.startswith("note")]) == (1, [older])
+    assert "WRONG   runs/b: interrupted; run the same command again to finish it" in found.lines
+    checkpoint(run, 6, keep=1)
+    gone = "note    models/a: made of a checkpoint of step 2, which runs/a, runs/b keeps no more"
+    assert gone in verify_directory(str(work)).lines
+
+
+def test_an_export_of_no_run_here_is_wrong(work: Path) -> None:
+    checkpoint(work / "run", 4)
+    stage(work / "run", "train")
+    same = checkpoint(work.parent / "same", 4)  # the very same bytes
+    for name, made_of, step in (
+        ("same", same, 4),
+        ("other", Input(name="checkpoint", fingerprint="0"), 4),
+        ("b", same, 8),
+    ):
+        stage(work / name, "export", (made_of,), step=step)
+    stage(work / "later", "export", (Input(name="checkpoint", fingerprint="1"),), step=8)
+    found = verify_directory(str(work))
+    wrong = [
+        f"WRONG   {name}: made of another checkpoint of step {step} than run has or had"
+        for name, step in (("later", 8), ("other", 4))
+    ]
+    assert [line for line in found.lines if line.startswith(("WRONG", "note"))] == wrong
 
 
 def test_several_corpora_side_by_side(work: Path) -> None:

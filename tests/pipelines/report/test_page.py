@@ -3,6 +3,7 @@
 import json
 import random
 import re
+from enum import StrEnum
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -13,11 +14,13 @@ from lxml import html
 from corpus.assemble.config import AssembleConfig
 from corpus.errors import UsageError
 from corpus.extract.config import ExtractConfig
+from corpus.reasons import DropReason, PileDrop, RejectReason
 from corpus.stage.manifest import read_manifest
 from corpus.stage.workspace import Receipt, plan_stage
 from pipelines.assemble.pipeline import assemble
 from pipelines.cli.app import main
 from pipelines.extract import extract
+from pipelines.report.legend import meanings
 from pipelines.report.page import write_report
 from tests.pipelines.assemble.test_orders import VOCABULARY, citation
 
@@ -115,6 +118,39 @@ def test_the_figures_show_what_duckdb_counts(work: Path, page: html.HtmlElement)
     assert f"|{sum(size == 3 for (size,) in sizes)}|" in clusters
     ((median,),) = duckdb.sql(f"SELECT median(strlen(text)) FROM '{work}/corpus/train/*.parquet'").fetchall()
     assert f"pubmed, median {median:,.0f}" in figure(page, "length of documents")
+
+
+@pytest.mark.slow
+def test_every_reason_that_occurs_is_explained(work: Path, page: html.HtmlElement) -> None:
+    counted = {
+        **read_manifest(str(work / "corpus")).books.dropped,
+        **read_manifest(str(work / "records")).books.dropped,
+    }
+    rows = {
+        row[0].text_content(): [cell.text_content() for cell in row[1:]] for row in page.iter("tr") if len(row) == 3
+    }
+    assert {"near_duplicate", "no_text", "bad_xml"} <= set(counted)
+    for reason, count in counted.items():
+        assert rows[reason] == [f"{count:,}", meanings(RejectReason).get(reason) or meanings(DropReason)[reason]]
+
+
+@pytest.mark.parametrize("kind", [RejectReason, DropReason, PileDrop])
+def test_every_reason_has_a_meaning(kind: type[StrEnum]) -> None:
+    assert set(meanings(kind)) == {reason.value for reason in kind}
+
+
+@pytest.mark.slow
+def test_the_page_has_a_dark_form_and_breaks_no_words(work: Path, page: html.HtmlElement) -> None:
+    raw = (work / "report.html").read_text()
+    style = next(page.iter("style")).text_content()
+    dark = style.partition("@media (prefers-color-scheme: dark)")[2].partition("\n}")[0]
+    used = set(re.findall(r"var\((--\w+)\)", raw))
+    assert used >= {"--ink", "--page", "--rule"}
+    assert used <= set(re.findall(r"(--\w+):", dark)), "each colour of the page has one for the dark"
+    drawn = "".join(html.tostring(svg, encoding="unicode") for svg in page.iter("svg"))
+    assert not re.findall(r"#(?:000000|ffffff|262626|222222|e4e4e4)\b|\b(?:black|white)\b", drawn)
+    assert "anywhere" not in style
+    assert all("wide" in (table.getparent().get("class") or "") for table in page.iter("table"))
 
 
 @pytest.mark.slow

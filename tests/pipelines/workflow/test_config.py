@@ -148,7 +148,7 @@ def test_the_schema_describes_every_section() -> None:
 
 def test_the_runs_that_ship_are_valid(repository: Path) -> None:
     files = sorted((repository / "configs").glob("*.yaml"))
-    assert {path.stem for path in files} >= {"demo", "shared-data", "biomedlm"}
+    assert {path.stem for path in files} >= {"demo", "sample", "shared-data", "biomedlm"}
     for path in files:
         assert isinstance(load(str(path)), RunConfig)
 

@@ -133,7 +133,7 @@ def test_a_pickle_that_would_run_something_is_not_loaded(trained: Path, tmp_path
     folder = tmp_path / "checkpoint"
     folder.mkdir()
     torch.save({"module": Harmful(mark)}, folder / "mp_rank_00_model_states.pt")
-    with pytest.raises(CorruptError, match=r"its pickle would import builtins.getattr, pathlib.Path"):
+    with pytest.raises(CorruptError, match=r"its pickle would import builtins.getattr, pathlib(\._local)?\.Path"):
         check_pickles(str(folder))
     (folder / "mp_rank_00_model_states.pt").write_bytes(pickle.dumps(Harmful(mark)))
     with pytest.raises(CorruptError, match="its pickle"):

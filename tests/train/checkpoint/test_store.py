@@ -4,14 +4,22 @@ import contextlib
 import dataclasses
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import pytest
 
 from corpus.errors import CorruptError, DiskError, UsageError
 from train.checkpoint import store
-from train.checkpoint.store import Checkpoint, make_temporary, newest_good, publish, read_list, start_list
+from train.checkpoint.store import (
+    Checkpoint,
+    ListedCheckpoint,
+    make_temporary,
+    newest_good,
+    publish,
+    read_list,
+    start_list,
+)
 
 FILES = {
     "model.safetensors": bytes(range(256)) * 9,
@@ -20,7 +28,14 @@ FILES = {
 }
 
 
-def save(output: Path, step: int, *, keep: int = 3, keep_every: int | None = None) -> Path:
+def save(
+    output: Path,
+    step: int,
+    *,
+    keep: int = 3,
+    keep_every: int | None = None,
+    replaces: Collection[ListedCheckpoint] = (),
+) -> Path:
     temporary = Path(make_temporary(str(output), step, 1))
     for name, content in FILES.items():
         (temporary / name).parent.mkdir(exist_ok=True)
@@ -28,7 +43,7 @@ def save(output: Path, step: int, *, keep: int = 3, keep_every: int | None = Non
     checkpoint = Checkpoint(
         step=step, tokens=step * 64, ranks=2, zero_stage=1, tokens_fingerprint="f", recipe={"seed": 0}, files={}
     )
-    publish(str(output), checkpoint, keep=keep, keep_every=keep_every)
+    publish(str(output), checkpoint, keep=keep, keep_every=keep_every, replaces=replaces)
     return output / "checkpoints" / f"step-{step:08d}"
 
 
@@ -150,11 +165,20 @@ def test_every_so_many_steps_one_stays(tmp_path: Path) -> None:
 
 def test_a_step_reached_again_replaces_the_damaged_one(output: Path) -> None:
     (output / "checkpoints/step-00000020/model.safetensors").unlink()
-    save(output, 20)
+    save(output, 20, replaces=read_list(str(output)) or ())
     assert newest_good(str(output), print).step == 20
-    save(output, 15)  # after falling back, later ones of the earlier try no longer count
+    save(output, 15, replaces=read_list(str(output)) or ())  # passed over, later ones no longer count
     assert [entry.step for entry in read_list(str(output)) or ()] == [10, 15]
     assert folders(output) == ["step-00000010", "step-00000015"]
+
+
+@pytest.mark.parametrize("step", [15, 20])
+def test_a_later_one_that_the_run_did_not_pass_over_is_never_dropped(output: Path, step: int) -> None:
+    before = (read_list(str(output)), folders(output))
+    with pytest.raises(UsageError, match=rf"step-00000020 is listed, and was not there .* come to step {step}: other"):
+        save(output, step, replaces=(read_list(str(output)) or ())[:1])
+    shutil.rmtree(output / f"checkpoints/.tmp-step-{step:08d}")
+    assert (read_list(str(output)), folders(output)) == before
 
 
 @pytest.mark.parametrize("moment", ["before the rename", "before the list"])
@@ -172,6 +196,21 @@ def test_a_kill_while_publishing_leaves_the_last_good_one(
     save(output, 30)
     assert newest_good(str(output), print).step == 30
     assert folders(output) == ["step-00000010", "step-00000020", "step-00000030"]
+
+
+def test_what_a_failed_save_left_is_discarded(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object) -> None:
+        raise DiskError("the disk is full")
+
+    before = folders(output)
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "write_list", refuse)
+        with pytest.raises(DiskError):
+            save(output, 30)
+    make_temporary(str(output), 40, 1)
+    assert len(folders(output)) == len(before) + 2
+    store.discard_unlisted(str(output))
+    assert folders(output) == before
 
 
 def test_a_full_disk_is_seen_before_writing(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,11 +15,12 @@ from corpus.storage import parquet
 from corpus.storage.files import sha256_file
 from pipelines.cli.app import main
 from pipelines.inspection.verification import verify_directory
+from tests.support.house import REPOSITORY
 from tests.support.small_run import SHAPE, loud_model, write_run
 from train.checkpoint import store
 from train.export import stage
-from train.export.config import ExportConfig
-from train.export.lineage import find_lineage
+from train.export.config import FORMATS, TRIED, ExportConfig
+from train.export.lineage import find_lineage, find_tokens
 from train.export.stage import export
 
 
@@ -193,3 +194,67 @@ def test_what_is_not_at_hand_is_said(run: Path, tmp_path: Path) -> None:
     assert "no final loss is known" in card
     assert "manifest of the tokens was not at hand" in card
     assert "pack (not at hand) | " + "0" * 64 in card
+
+
+def test_a_moved_working_directory_is_found_by_its_fingerprints(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work, moved = tmp_path / "work", tmp_path / "elsewhere/copied/renamed"
+    tokens = a_road(work)
+    run = write_run(work / "runs/mine", loud_model(), tokens=str(work / "tokens/clean"), fingerprint=tokens)
+    commit(run, "train", {"pack": tokens}, {"steps": 7, "last_loss": 2.5}, {})
+    before = export(ExportConfig(), run=str(run), output=str(tmp_path / "before"))
+    moved.parent.mkdir(parents=True)
+    work.rename(moved)
+    assert export(ExportConfig(), run=str(moved / "runs/mine"), output=str(tmp_path / "after")) == before
+    assert find_tokens(str(moved / "runs/mine"), tokens) == str(moved / "tokens/clean")
+    assert verify_directory(str(moved)).num_wrong == 0
+    assert main(["generate", str(moved / "runs/mine"), "--prompt", "p53", "--max-tokens", "2"]) == 0
+    other = moved / "tokens/other"  # another name beside the run: found by the fingerprint alone
+    (moved / "tokens/clean").rename(other)
+    assert export(ExportConfig(), run=str(moved / "runs/mine"), output=str(tmp_path / "renamed")) == before
+    assert "lacks" not in capsys.readouterr().err
+
+
+def test_what_is_not_found_is_said_with_the_option_that_helps(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tokens = a_road(tmp_path / "data/work")
+    place = tmp_path / "data/work/tokens/clean"
+    run = write_run(tmp_path / "a/b/c/mine", loud_model(), tokens="/nowhere/tokens", fingerprint=tokens)
+    words = ["export", str(run), "--output"]
+    assert main([*words, str(tmp_path / "bare")]) == 0
+    told = capsys.readouterr().err
+    assert f"no tokens {tokens[:12]} where they were, nor near the run; name their directory with --held-out" in told
+    assert main([*words, str(tmp_path / "whole"), "--held-out", str(place)]) == 0
+    assert "lacks" not in capsys.readouterr().err
+    assert "## Licences" in (tmp_path / "whole/README.md").read_text(encoding="utf-8")
+    (tmp_path / "data/work/corpus").rename(tmp_path / "corpus")
+    assert main([*words, str(tmp_path / "less"), "--held-out", str(place)]) == 0
+    assert "the card lacks rules and licences: no corpus" in capsys.readouterr().err
+    assert main([*words, str(tmp_path / "wrong"), "--held-out", str(tmp_path / "data/work/tokenizer")]) == 2
+    assert not (tmp_path / "wrong/manifest.json").exists()
+
+
+def test_tokens_of_another_fingerprint_in_the_same_place_are_not_taken(tmp_path: Path) -> None:
+    a_road(tmp_path / "work")
+    run = write_run(
+        tmp_path / "work/runs/mine", loud_model(), tokens=str(tmp_path / "work/tokens/clean"), fingerprint="1" * 64
+    )
+    assert find_tokens(str(run), "1" * 64) is None
+    assert {*find_lineage(str(run), store.newest_good(str(run), print)).missing} == {"pack"}
+    with pytest.raises(UsageError, match="other tokens than the checkpoint was trained on; give its own with"):
+        find_tokens(str(run), "1" * 64, given=str(tmp_path / "work/tokens/clean"))
+
+
+def test_a_card_names_only_versions_that_are_tried() -> None:
+    """The newest of each is the one that is installed for the tests."""
+    told = " ".join(form.used_by for form in FORMATS.values())
+    tried = {version for versions in TRIED.values() for version in versions}
+    assert {*re.findall(r"`([\d.]+)`", told)} == tried
+    assert re.findall(r"\d[\d.]+", re.sub(r"`[^`]*`", "", told)) == []
+    pinned = dict(
+        line.split("==") for line in (REPOSITORY / "constraints.txt").read_text().splitlines() if "==" in line
+    )
+    for library, versions in TRIED.items():
+        assert pinned[library].strip() == versions[-1], f"write the version of {library} that the tests run to TRIED"

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from corpus.errors import CorruptError, UsageError
 from pipelines.cli.app import main
 from tests.support.small_run import SHAPE, VOCAB, loud_model, write_run
+from train.export import stage
 from train.export.config import FORMATS, ExportConfig, ExportFormat
 from train.export.stage import export
 from train.generate.continuation import GeneratedTexts, write_texts
@@ -114,6 +115,20 @@ def test_the_smallest_is_taken_when_nothing_is_asked_for(folder: Path) -> None:
     assert found.source == "ct2-int8"
     assert found.peak_bytes > 1e7
     assert "tokens/s on 1 threads" in found.line()
+
+
+def test_int8_that_is_another_model_on_some_cpus_is_not_taken_unasked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = write_run(tmp_path / "run", loud_model())
+    monkeypatch.setattr(stage, "REVISION", 1)
+    for name, kinds in (("both", ("folded", "ct2-int8")), ("alone", ("ct2-int8",))):
+        export(ExportConfig(formats=kinds), run=str(run), output=str(tmp_path / name))  # type: ignore[arg-type]
+    assert written(tmp_path / "both", None).source == "folded"
+    assert "another model" not in capsys.readouterr().err
+    for name, kind in (("both", "ct2-int8"), ("alone", None)):
+        assert written(tmp_path / name, kind).source == "ct2-int8"  # type: ignore[arg-type]
+        assert "this int8 is another model on a CPU without VNNI; export again" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("kind", ["folded", "ct2-int8", None])

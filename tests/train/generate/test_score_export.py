@@ -70,11 +70,14 @@ def test_a_dropped_layer_scale_is_named(
 
 
 def test_the_rows_are_the_runs_own(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "tokens").rename(tmp_path / "moved")
+    far = tmp_path / "far" / "away" / "from"  # nearby tokens are found by their fingerprint
+    far.mkdir(parents=True)
+    run = run.rename(far / "run")
+    moved = (tmp_path / "tokens").rename(tmp_path / "moved")
     words = ["export", str(run), "--output", str(tmp_path / "out"), "--check", "64"]
     assert main(words) == 2
     assert "the run's tokens are not there; name their directory with --held-out" in capsys.readouterr().err
-    assert main([*words, "--held-out", str(tmp_path / "moved")]) == 0
+    assert main([*words, "--held-out", str(moved)]) == 0
     capsys.readouterr()
     other = write_tokens(tmp_path / "other", made_up_texts(9, seed=2), vocab_size=VOCAB - 9, seq_length=32)
     assert main([*words, "--held-out", str(other)]) == 2

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from corpus.errors import CorruptError, DiskError
+from corpus.errors import CorruptError, DiskError, RetryError
 from tests.support.forked_ranks import fork_ranks
 from tests.support.small_tokens import made_up_texts, write_tokens
 from train.checkpoint.store import TAG, UNIVERSAL, Checkpoint, checkpoint_path, newest_good
@@ -135,3 +135,16 @@ def test_a_copy_that_does_not_fit_the_disk_is_not_begun(tmp_path: Path, monkeypa
         reshape.universal_copy(str(tmp_path), checkpoint, config()),
     ):
         raise AssertionError("the ranks were started")
+
+
+@pytest.mark.parametrize(("launcher", "stays"), [("own", False), ("print", True)])
+def test_the_copy_stays_for_ranks_that_others_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, launcher: str, stays: bool
+) -> None:
+    checkpoint = Checkpoint(step=3, tokens=1, ranks=2, zero_stage=1, tokens_fingerprint="f", recipe={}, files={})
+    monkeypatch.setattr(reshape, "_make", lambda *arguments: (tmp_path / UNIVERSAL).mkdir(parents=True))
+    with pytest.raises(RetryError), reshape.universal_copy(str(tmp_path), checkpoint, config(launcher=launcher)):
+        raise RetryError("the job is written")
+    assert (tmp_path / UNIVERSAL).exists() == stays
+    with reshape.universal_copy(str(tmp_path), None, config()):
+        assert not (tmp_path / UNIVERSAL).exists()

@@ -23,7 +23,7 @@ from train.checkpoint.store import Checkpoint, make_temporary, newest_good, publ
 from train.config import TrainConfig
 from train.data.tokens import unigram_entropy
 from train.generate.continuation import generate
-from train.launch import processes
+from train.launch import processes, stage
 from train.launch.stage import can_resume, train
 from train.loop.metrics import known_peak, read_metrics, speed_text
 from train.loop.rank_state import shard_batch
@@ -112,7 +112,7 @@ def test_an_unfinished_run_is_not_overwritten(tokens: str, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("stored", "asked", "message"),
     [
-        ({}, {"learning_rate": 0.5}, r"another recipe:\n  learning_rate: 0\.01 in it, 0\.5 asked for\n"),
+        ({}, {"eps": 0.5}, r"another recipe:\n  eps: 1e-08 in it, 0\.5 asked for\n"),
         ({}, {"model": SETTINGS["model"] | {"dropout": 0.0}}, r"another recipe:\n  model: "),  # type: ignore[operator]
         ({"tokens_fingerprint": "0" * 64}, {}, r"other tokens \(corpus or tokenizer\)"),
         ({}, {"steps": 2}, r"is at step 3 already, beyond 2"),
@@ -235,6 +235,27 @@ def test_a_finished_run_with_a_missing_part_is_never_trained_anew_beside_its_che
 
 
 @pytest.mark.slow
+def test_tokens_that_are_others_at_the_end_than_at_the_start_are_named(
+    whole: Path, tokens: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, read = tmp_path / "run", tmp_path / "tokens"
+    shutil.copytree(whole, run)
+    shutil.copytree(tokens, read)
+    (run / "tokenizer.json").unlink()  # so that there is something to do
+    real = stage._describe
+
+    def replace_tokens(*given: object) -> None:
+        real(*given)  # type: ignore[arg-type]
+        manifest = read / "manifest.json"
+        manifest.write_text(manifest.read_text().replace('"revision": ', '"revision": 1'))
+
+    monkeypatch.setattr(stage, "_describe", replace_tokens)
+    with pytest.raises(RetryError, match=r"changed while it was read.*nothing was committed"):
+        train(config(), tokens=str(read), output=str(run), resume=True)
+    assert json.loads((read / "manifest.json").read_text())["revision"] > 10
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_saves_and_exits_75_and_resuming_changes_nothing(
     number: signal.Signals, tokens: str, whole: Path, tmp_path: Path
@@ -258,7 +279,7 @@ HANGING = """
 import subprocess, sys, train.launch.processes as processes
 processes.STOP_SECONDS = 1.0
 launcher = "import signal, subprocess, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + (
-    "subprocess.run([sys.executable, '-c', 'import time; print(1, flush=True); time.sleep(600)'])")
+    "subprocess.run([sys.executable, '-c', 'import time; print(1, flush=True); time.sleep(600)']); signal.pause()")
 with subprocess.Popen([sys.executable, "-c", launcher]) as child, processes.signals_to([child], sys.argv[1]) as asked:
     child.wait()
 print(asked.is_set(), child.returncode)

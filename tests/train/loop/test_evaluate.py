@@ -49,6 +49,10 @@ def tokens(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def alone(tmp_path: Path) -> Any:
+    """Be the only rank; a fine-tuning run of this process is that already, and stays it."""
+    if distributed.is_initialized():
+        yield
+        return
     distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
     yield
     distributed.destroy_process_group()

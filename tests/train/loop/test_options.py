@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch.distributed.run import get_args_parser
 from torch.nn.attention.flex_attention import BlockMask
 
 from corpus.errors import RetryError, UsageError
@@ -20,6 +21,7 @@ from train.checkpoint.store import start_list
 from train.config import ModelShape, TrainConfig
 from train.job import read_job
 from train.launch.launchers import check_hostfile, launch_command
+from train.launch.processes import environment
 from train.launch.stage import train
 from train.loop.deepspeed_config import deepspeed_config
 from train.loop.metrics import MetricsLog, read_metrics
@@ -162,8 +164,14 @@ def test_the_job_can_be_somebody_elses_to_start(tokens: str, tmp_path: Path) -> 
     with pytest.raises(RetryError, match=r"torch\.distributed\.run.*-m train\.loop\.rank") as caught:
         train(config(launcher="print"), tokens=tokens, output=str(tmp_path / "run"))
     assert "run this command again with --resume" in str(caught.value)
+    assert "env PET_SHUTDOWN_TIMEOUT=600 " in str(caught.value)
     assert (tmp_path / "run" / "job.json").exists()
     start_list(str(tmp_path / "run"))
+
+
+def test_torchrun_leaves_ranks_the_time_to_save(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PET_SHUTDOWN_TIMEOUT", environment(1)["PET_SHUTDOWN_TIMEOUT"])
+    assert get_args_parser().parse_args(["script.py"]).shutdown_timeout == 600
 
 
 def test_epochs_become_steps_of_these_tokens(tokens: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

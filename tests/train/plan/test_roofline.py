@@ -88,7 +88,7 @@ def test_the_gpu_benchmark_runs_from_end_to_end(tmp_path: Path, monkeypatch: pyt
     for name in chosen:
         speed, parts = (line for line in text.splitlines() if line.startswith(f"| {name} |"))
         assert gpu.FAILED not in speed
-        times = [float(cell) for cell in parts.split("|")[2:-1]]
+        times = [float(cell.replace(",", "")) for cell in parts.split("|")[2:-1]]
         assert len(times) == len(gpu.PARTS)
         assert all(time > 0 for time in times), "a step's every part was found in its profile"
     for part in gpu.PARTS:

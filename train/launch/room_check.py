@@ -1,13 +1,18 @@
-"""Memory check before the start: do the CPU ranks' model states fit into this machine?
+"""Checks of room before the start: do the CPU ranks' model states fit into this machine, and checkpoints on the disk?
 
-Where they do not, Linux kills one of them after minutes, and on a bad day something else that runs beside it.
+Where states do not fit, Linux kills a rank after minutes, and on a bad day something else that runs beside it; where
+checkpoints do not, the first save would tell, after hours.
 """
 
-from corpus.errors import UsageError
+import shutil
+
+from corpus.errors import DiskError, UsageError
 from corpus.stage.machine import memory_bytes
+from corpus.stage.progress import say
+from train.checkpoint.store import read_list
 from train.config import ModelShape, TrainConfig
 from train.launch.processes import has_gpu
-from train.plan.memory import model_memory
+from train.plan.memory import checkpoint_bytes, model_memory
 
 
 def check_memory(config: TrainConfig, shape: ModelShape) -> None:
@@ -31,4 +36,21 @@ def check_memory(config: TrainConfig, shape: ModelShape) -> None:
             f" gradients and optimizer states at ZeRO-{config.zero_stage}; this machine has {available / 1e9:.1f} GB. "
             "Train on GPUs (`corpuscle plan` says how many of which, `corpuscle doctor` what is found here), "
             "with fewer --ranks, a higher --set zero_stage, or a smaller model: --config 125m or tiny"
+        )
+
+
+def check_disk(output: str, config: TrainConfig, shape: ModelShape) -> None:
+    """Raise DiskError when not even one checkpoint fits beside what is there; warn when those to be kept do not.
+
+    A new one is written whole before the oldest is removed.
+    """
+    each = checkpoint_bytes(shape, config.precision, config.zero_stage)
+    free, there = shutil.disk_usage(output).free, len(read_list(output) or ())
+    sizes = f"a checkpoint takes {each / 1e9:,.2f} GB, and {free / 1e9:,.2f} GB are free"
+    if free < each:
+        raise DiskError(f"{output}: {sizes}: the first could not be saved; free space, or choose another --output")
+    if free < (needed := max(1, config.keep_checkpoints + 1 - there) * each):
+        say(
+            f"warning: {output}: {sizes}; {config.keep_checkpoints} are kept while one is written, which takes up to "
+            f"{needed / 1e9:,.2f} GB more: free space, or lower keep_checkpoints"
         )

@@ -1,0 +1,31 @@
+"""How many local worker processes pay for themselves.
+
+Each costs a start: Beam is imported once more and its graph sent there, 1.1 CPU seconds, and the command that no longer
+works itself waits 1 second more (`python -m tests.benchmarks.start`). On small work they double the cost and save no
+time.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from corpus.stage.progress import say
+from pipelines.beam.flags import WORKERS, given_workers
+
+# CPU seconds of work for each worker, from which on the starts are at most a seventh of all: 2 workers from 20 seconds.
+SECONDS_A_WORKER: Final = 10.0
+
+
+def paying_workers(asked: int, *, seconds: float) -> int:
+    """Return how many of the workers asked for pay on work of so many CPU seconds; at least one."""
+    return max(1, min(asked, int(seconds / SECONDS_A_WORKER)))
+
+
+def workers_for(asked: int, *, seconds: float, stage: str, beam_args: Sequence[str]) -> int:
+    """Return the number of workers to start, and say so where it is smaller than asked."""
+    if given := given_workers(beam_args):
+        return given
+    paying = paying_workers(asked, seconds=seconds)
+    if paying < asked:
+        said = f"{paying} worker{'s' if paying > 1 else ''} instead of {asked}, for about {seconds:,.0f} CPU s of work"
+        say(f"{stage}: {said}: more would cost more than they save (`-- {WORKERS}={asked}` starts them nevertheless)")
+    return paying

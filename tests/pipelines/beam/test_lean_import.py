@@ -1,0 +1,61 @@
+"""Beam's import: without clients of clouds where a stage runs here, with all for Beam's own paths, in silence."""
+
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import pytest
+
+STAGES = "import pipelines.assemble.pipeline, pipelines.extract, pipelines.pack"
+LOADED = "{name for name in sys.modules if name.startswith(('google.cloud.', 'google.auth', 'boto', 'pymongo'))}"
+
+
+def run(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
+def test_a_stage_here_loads_no_client_of_a_cloud_and_others_still_can() -> None:
+    code = f"""
+import gc, logging, sys
+from pipelines.cli.arguments import import_beam
+import_beam()
+{STAGES}
+print({LOADED}, gc.isenabled(), "_Absent" in str(sys.meta_path), logging.getLogger().handlers)
+for name in ("google.auth", "boto3"):
+    try:
+        __import__(name)
+    except ModuleNotFoundError as error:
+        assert "left out" not in str(error), error
+"""
+    done = run(code)
+    assert (done.stdout, done.stderr, done.returncode) == ("set() True False []\n", "", 0)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("apitools") is None, reason="the extra gcp is not installed here")
+def test_for_another_runner_beam_knows_buckets() -> None:
+    code = """
+from pipelines.cli.arguments import import_beam
+import_beam(["--runner=DataflowRunner"])
+from apache_beam.io.filesystems import FileSystems
+print(type(FileSystems.get_filesystem("gs://bucket/name")).__name__)
+"""
+    done = run(code)
+    assert (done.stdout, done.returncode) == ("GCSFileSystem\n", 0), done.stderr
+
+
+@pytest.mark.slow
+def test_what_is_not_installed_is_no_news() -> None:
+    """As with no extra `gcp`: Beam itself prints a line for what it lacks, and whatever anything warns of after it."""
+    code = f"""
+import sys
+sys.modules["apitools"] = sys.modules["google.cloud"] = sys.modules["pymongo"] = None
+from pipelines.cli.arguments import import_beam
+import_beam(["--runner=DirectRunner"])
+{STAGES}
+import logging
+logging.getLogger("apache_beam.x").info("a word")
+"""
+    done = run(code)
+    assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
