@@ -20,12 +20,10 @@ _UNICODE_SCRIPT = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿ]+|[₀
 _BRACED = re.compile(r"([\^_])\{([^{}]*)\}")
 _BRACKETED = re.compile(r"[\^_]\(([^()]*(?:\([^()]*\)[^()]*)*)\)")
 _BARE = re.compile(r"[\^_](?=[\w+−-])")
-_NUMBERS_TOUCH = re.compile(rf"(?<=\d){SCRIPT}(?=\d)")
+_NUMBERS_TOUCH = re.compile(rf"{SCRIPT}(?<=\d{SCRIPT})(?=\d)")
 _FONT = re.compile(r"\\(?:text|textrm|textit|textbf|mathrm|mathit|mathbf|mathsf|operatorname)\s*\{([^{}]*)\}")
 _COMMAND = re.compile(r"\\([A-Za-z]+)\*?")
 _COMMAND_END = "\0"  # ends the name of a command before it
-_NO_BRACES = str.maketrans({"{": " ", "}": " ", _COMMAND_END: None})
-_NO_MARKS = str.maketrans({SCRIPT: None, END: None})
 _FUNCTIONS = frozenset(["sin", "cos", "tan", "log", "ln", "exp", "max", "min", "lim", "det"])
 _LETTERS = [chr(code) for code in range(ord("α"), ord("ω") + 1) if chr(code) != "ς"]
 _GREEK = {unicodedata.name(letter).rpartition(" ")[2].lower(): letter for letter in _LETTERS}
@@ -55,7 +53,7 @@ def _plain_tex(text: str) -> str:
         text = _FONT.sub(f"{_COMMAND_END}\\1", text)
         while _BRACED.search(text):
             text = _BRACED.sub(rf"{SCRIPT}\2{END}", text)
-        text = _COMMAND.sub(_command, text).translate(_NO_BRACES)
+        text = _COMMAND.sub(_command, text).replace("{", " ").replace("}", " ").replace(_COMMAND_END, "")
     return text
 
 
@@ -69,7 +67,9 @@ def _plain_scripts(text: str) -> str:
     text = _UNICODE_SCRIPT.sub(_plain_run, text)
     if "^" in text or "_" in text:
         text = _BARE.sub(SCRIPT, _BRACKETED.sub(rf"{SCRIPT}\1{END}", text))
-    return _NUMBERS_TOUCH.sub(" ", text).translate(_NO_MARKS)
+    if SCRIPT in text:
+        text = _NUMBERS_TOUCH.sub(" ", text).replace(SCRIPT, "")
+    return text.replace(END, "")
 
 
 def _plain_run(found: re.Match[str]) -> str:

@@ -64,8 +64,7 @@ _VIEWS: tuple[dict[str, Any], ...] = (
     {"citations": False, "notes": " ", "formula": "math", "scripts": (" ", " ")},
 )
 _TEX_WRAPPER = re.compile(r"^.*\\begin\{document\}|\\end\{document\}.*$|\$", re.DOTALL)
-_STANDS_OFF = re.compile(rf"\s+{SCRIPT}\s*|{SCRIPT}\s+")
-_RUNS_ON = re.compile(rf"\s*{END}(?=[a-z]{{2}})")
+_RUNS_ON = re.compile(r"[a-z]{2}")
 _DEGREE = re.compile(rf"(?<=\d)\s*{SCRIPT}\s*[oO0]\s*{END}")
 _LEAD_IN = re.compile(r"\s*[\[(][^\])]*$")  # "(see ", before a citation that may go with its brackets
 _BREAK_BEHIND, _BREAK_BEFORE = re.compile(r"^[ \t\r]*\n\s*"), re.compile(r"[ \t\r]*\n\s*$")
@@ -126,9 +125,9 @@ def read_source(raw: bytes) -> Source:
     maths = ["".join(_strings(math)) for math in article.iter(*_FORMULAS)]
     # A reader may keep a note's mark or not, and may take either form of a formula.
     views = [_View(references, **view) for view in _VIEWS]
-    written = ["".join(view.read(root)) for view in views]
+    written = [view.text(root) for view in views]
     texts = [tokens(text) for text in written]
-    others = [tokens(_of_either_reading(text, SCRIPT, f"{END} ", "°")) for text in written]
+    others = [tokens(_of_either_reading(text, SCRIPT, f"{END} ", "°")) for text in written if SCRIPT in text]
     maths += [_UPPER_FIRST.sub(r"\2\1", math) for math in maths if _UPPER_FIRST.search(math)]
     formulas = "".join("".join(tokens(math)) + "".join(tokens("".join(math.split()))) for math in maths)
     return Source(
@@ -176,8 +175,18 @@ def compare(source: Source, *, text: str, body: str) -> Score:
 
 def _of_either_reading(text: str, before: str, behind: str, degree: str) -> str:
     """Return a text with other marks where a reader may close a gap at a script, open one, or see a degree."""
-    text = _DEGREE.sub(degree, text)
-    return _RUNS_ON.sub(behind, _STANDS_OFF.sub(before, text))
+    first, *rest = _DEGREE.sub(degree, text).split(SCRIPT)
+    pieces = [first]
+    for piece in rest:  # white space before a script or behind its start goes, with the start
+        left, right = pieces[-1].rstrip(), piece.lstrip()
+        apart = len(left) < len(pieces[-1]) or len(right) < len(piece)
+        pieces[-1:] = [left, before if apart else SCRIPT, right]
+    first, *rest = "".join(pieces).split(END)
+    pieces = [first]
+    for piece in rest:  # a word runs on behind the script
+        runs_on = _RUNS_ON.match(piece) is not None
+        pieces[-1:] = [pieces[-1].rstrip() if runs_on else pieces[-1], behind if runs_on else END, piece]
+    return "".join(pieces)
 
 
 def _without_accents(text: str) -> str:
@@ -234,31 +243,37 @@ class _View:
         self.references, self.citations, self.notes = references, citations, notes
         self.formula, self.scripts = formula, scripts
 
-    def read(self, element: Element) -> Iterator[str]:
-        """Yield the text of an element; a block, a raised run and a reference's number stand apart."""
+    def text(self, root: Element) -> str:
+        """Return all text below an element."""
+        pieces: list[str] = []
+        self.read(root, pieces)
+        return "".join(pieces)
+
+    def read(self, element: Element, into: list[str]) -> None:
+        """Add the text of an element; a block, a raised run and a reference's number stand apart."""
         name = _name(element)
         before, after = self.scripts if name in ("sup", "sub") else (" ", " ") if name in _APART else ("", "")
         if name == "xref" and _cites_by_number(element, self.references):
             if not self.citations:
-                yield " "
+                into.append(" ")
                 return
             before = after = " "
         elif name == "xref" and _marks_a_note(element):
             before = after = self.notes
-        yield before
+        into.append(before)
         forms = _children(element, self.formula) if name == "alternatives" else []
         if forms:
-            yield from self.read(forms[0])
+            self.read(forms[0], into)
         elif name == "tex-math":
-            yield _TEX_WRAPPER.sub("", "".join(_strings(element)))
+            into.append(_TEX_WRAPPER.sub("", "".join(_strings(element))))
         elif name == "math":
-            yield from _mathml(element)
+            into.extend(_mathml(element))
         else:
-            yield element.text or ""
+            into.append(element.text or "")
             for child in element:
-                yield from self.read(child)
-                yield child.tail or ""
-        yield after
+                self.read(child, into)
+                into.append(child.tail or "")
+        into.append(after)
 
 
 def _mathml(element: Element) -> Iterator[str]:
@@ -365,4 +380,4 @@ def _children(element: Element, *names: str) -> list[Element]:
 
 
 def _name(element: Element) -> str:
-    return etree.QName(element).localname
+    return str(element.tag).rpartition("}")[2]
