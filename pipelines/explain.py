@@ -12,6 +12,7 @@ from typing import Any
 
 from corpus import errors
 from corpus.errors import describe_error, list_problems
+from corpus.storage.faults import store_fault
 
 INTERRUPTED = 130
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -37,6 +38,8 @@ def explain(error: BaseException) -> tuple[str, int]:
         return f"{error}; {advice}", errors.UsageError.exit_code
     if isinstance(error, MemoryError):
         return "out of memory; use fewer --workers and run the same command again", errors.RetryError.exit_code
+    if (fault := store_fault(f"{type(error).__name__}: {error}")) is not None:
+        return str(fault), fault.exit_code
     return f"{type(error).__name__}: {error} (a fault of corpuscle's own; --debug shows where)", 1
 
 

@@ -59,8 +59,8 @@ MAY_IMPORT = {
         "train/export"
     ),
     # Beam, and the door: only what calls a training verb knows `train`.
-    "pipelines/beam": "corpus corpus/stage",
-    "pipelines": "corpus corpus/stage corpus/extract tokenizer pipelines/beam",
+    "pipelines/beam": "corpus corpus/storage corpus/stage",
+    "pipelines": "corpus corpus/storage corpus/stage corpus/extract tokenizer pipelines/beam",
     "pipelines/assemble": (
         "corpus corpus/arrays corpus/storage corpus/stage corpus/dedup corpus/assemble pipelines/beam"
     ),

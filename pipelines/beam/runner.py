@@ -7,7 +7,6 @@ memory): a watch over them turns that into an error with exit code 75 within sec
 
 import logging
 import os
-import re
 import shlex
 import signal
 import sys
@@ -23,15 +22,14 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
-from corpus import errors
 from corpus.errors import CorpuscleError, RetryError, UsageError
+from pipelines.beam.engine_faults import own_error
 from pipelines.beam.flags import WORKERS, given_workers, is_embedded
 from pipelines.beam.metering import counters_of
 
 WORKER = str(Path(__file__).with_name("worker.py"))
 GRACE_SECONDS = 3.0
 _DEATH = "Worker subprocess exited with return code"
-_OWN_ERROR = re.compile(r"corpus\.errors\.(\w+): (.*?)(?: \[while running|\n\n|\Z)", re.DOTALL)
 
 
 def run_pipeline(
@@ -40,10 +38,12 @@ def run_pipeline(
     workers: int,
     beam_args: Sequence[str],
     shown: AbstractContextManager[None] | None = None,
+    num_done: Callable[[], int] | None = None,
 ) -> dict[str, int]:
     """Build and run a pipeline to its end, showing progress; returns the embedded runner's counters, by name.
 
-    Raises the CorpuscleError that a worker raised, and RetryError when a worker process died.
+    `num_done` counts the tasks that are done. Raises the CorpuscleError that a worker raised, RetryError when a worker
+    process died, and what `run_on_engine` raises.
     """
     args, runner = list(beam_args), None
     if is_embedded(beam_args):
@@ -57,7 +57,12 @@ def run_pipeline(
         raise UsageError(f"Beam refuses its flags: {error}; correct what follows `--`") from error
     build(pipeline)
     with shown or nullcontext():
-        return _run_watched(pipeline, embedded=is_embedded(beam_args), watch=is_embedded(beam_args) and workers > 1)
+        if not is_embedded(beam_args):
+            from pipelines.beam.engine import run_on_engine
+
+            run_on_engine(pipeline, num_done=num_done)
+            return {}
+        return _run_watched(pipeline, watch=workers > 1)
 
 
 def _processes() -> SubprocessSDKEnvironment:
@@ -66,7 +71,7 @@ def _processes() -> SubprocessSDKEnvironment:
     return SubprocessSDKEnvironment.from_command_string(f"exec {command}")
 
 
-def _run_watched(pipeline: beam.Pipeline, *, embedded: bool, watch: bool) -> dict[str, int]:
+def _run_watched(pipeline: beam.Pipeline, *, watch: bool) -> dict[str, int]:
     outcome: list[dict[str, int] | BaseException] = []
     done, died = threading.Event(), threading.Event()
 
@@ -75,10 +80,8 @@ def _run_watched(pipeline: beam.Pipeline, *, embedded: bool, watch: bool) -> dic
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             result = pipeline.run()
-            # A dry run returns no result: the graph was built and validated, nothing more.
-            if result is not None:
-                result.wait_until_finish()
-            outcome.append(counters_of(result) if embedded else {})
+            result.wait_until_finish()
+            outcome.append(counters_of(result))
         except BaseException as error:  # noqa: BLE001 - carried to the caller's thread
             outcome.append(error)
         finally:
@@ -129,11 +132,7 @@ def _translated(error: BaseException) -> BaseException:
     """Return the project's own error that a worker raised, if Beam's exception wraps one."""
     if isinstance(error, CorpuscleError):
         return type(error)(str(error).partition(" [while running")[0])  # the embedded runner adds its place
-    found = _OWN_ERROR.search(str(error))
-    kind = getattr(errors, found[1], None) if found else None
-    if found and isinstance(kind, type) and issubclass(kind, CorpuscleError):
-        return kind(found[2].strip())
-    return error
+    return own_error(str(error)) or error
 
 
 def _kill_workers() -> None:

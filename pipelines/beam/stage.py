@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 import apache_beam as beam
 
+from corpus.errors import UsageError
 from corpus.stage import task_progress
-from corpus.stage.manifest import Manifest, read_manifest
+from corpus.stage.manifest import Manifest, has_manifest, read_manifest
 from corpus.stage.progress import say, watched
 from corpus.stage.workspace import Receipt, Workspace
 from pipelines.beam.flags import is_dry_run, is_embedded
@@ -38,6 +39,11 @@ def run_stage(
     run_tasks(build, workspace=workspace, num_tasks=num_tasks, workers=workers, seconds=seconds, beam_args=beam_args)
     if is_dry_run(beam_args):
         return None
+    if not has_manifest(workspace.output):
+        raise UsageError(
+            f"{workspace.output}: the job ended well, yet no manifest is here: its workers wrote to disks of their "
+            "own. Give an --output that they share with this machine, as s3://… or gs://…"
+        )
     workspace.clean(keep=keep())
     return read_manifest(workspace.output, workspace.stage)  # committed by a worker, which may be on another machine
 
@@ -62,4 +68,4 @@ def run_tasks(
     shown = watched(
         workspace.stage, num_tasks, workspace.num_finished, "tasks", lambda: task_progress.summary(workspace.output)
     )
-    return run_pipeline(build, workers=workers, beam_args=beam_args, shown=shown)
+    return run_pipeline(build, workers=workers, beam_args=beam_args, shown=shown, num_done=workspace.num_finished)

@@ -11,6 +11,7 @@ from typing import NoReturn
 from apache_beam.options import pipeline_options
 
 from corpus.errors import UsageError, did_you_mean
+from pipelines.beam.engine import JobOptions
 
 
 class _Parser(pipeline_options._BeamArgumentParser):
@@ -22,6 +23,7 @@ class _Parser(pipeline_options._BeamArgumentParser):
 
 def check_beam_arguments(arguments: Sequence[str]) -> None:
     """Raise UsageError, naming every flag at fault, when Beam would ignore or misread one of its arguments."""
+    assert JobOptions in pipeline_options.PipelineOptions.__subclasses__()  # ours stand among Beam's
     parser = _Parser(allow_abbrev=False, add_help=False)
     for options in pipeline_options.PipelineOptions.__subclasses__():
         options._add_argparse_args(parser)

@@ -1,0 +1,55 @@
+"""Faults of object stores: what their clients raise, as the error of ours that says what to do.
+
+botocore, aiohttp, s3fs and gcsfs raise classes of their own, and a worker's come as text: so the text decides, which
+holds the class's name.
+"""
+
+import re
+from typing import Final
+
+from corpus.errors import CorpuscleError, RetryError, UsageError
+
+# (what the text holds, the error, what to say); `{found}` is the line that matched.
+_KINDS: Final[tuple[tuple[re.Pattern[str], type[CorpuscleError], str], ...]] = (
+    (
+        re.compile(r"[^\n]*(?:The specified bucket does not exist|NoSuchBucket|bucket does not exist)[^\n]*"),
+        UsageError,
+        "there is no such bucket ({found}); create it, or correct the address",
+    ),
+    (
+        re.compile(
+            r"[^\n]*(?:NoCredentialsError|PartialCredentialsError|CredentialRetrievalError|TokenRetrievalError|"
+            r"DefaultCredentialsError|Unable to locate credentials)[^\n]*"
+        ),
+        UsageError,
+        "the store wants credentials, and there are none ({found}); for s3:// set AWS_ACCESS_KEY_ID and "
+        "AWS_SECRET_ACCESS_KEY or AWS_PROFILE, for gs:// GOOGLE_APPLICATION_CREDENTIALS; workers need them too",
+    ),
+    (
+        re.compile(
+            r"[^\n]*(?:PermissionError: (?:Access Denied|Forbidden)|AccessDenied|InvalidAccessKeyId|"
+            r"SignatureDoesNotMatch|ExpiredToken|HttpError: Forbidden)[^\n]*"
+        ),
+        UsageError,
+        "the store refuses this account ({found}); it must be allowed to list, read and write there",
+    ),
+    (
+        re.compile(
+            r"[^\n]*(?:EndpointConnectionError|ConnectTimeoutError|ReadTimeoutError|ConnectionClosedError|"
+            r"ClientConnectorError|ClientConnectorDNSError|ServerDisconnectedError|ClientOSError)[^\n]*"
+        ),
+        RetryError,
+        "the store does not answer ({found}); check the network and the address (AWS_ENDPOINT_URL, "
+        "STORAGE_EMULATOR_HOST), then run the same command again",
+    ),
+)
+SHOWN: Final = 300  # characters of a store's words
+
+
+def store_fault(text: str) -> CorpuscleError | None:
+    """Return the error for what a store's client said, with the name of its class; None when it is no such thing."""
+    for pattern, kind, words in _KINDS:
+        if found := pattern.search(text):
+            told = " ".join(found[0].split())
+            return kind(words.format(found=told if len(told) <= SHOWN else told[: SHOWN - 1] + "…"))
+    return None

@@ -1,0 +1,140 @@
+"""Run a pipeline on an engine: any of Beam's runners but the embedded one.
+
+The submission stays on the main thread, for runners that start a job server of their own set a handler for Ctrl-C, and
+only the main thread may. Then a thread waits for the job's end, so that a signal finds the main thread awake: it
+cancels the job on the engine. A job of which no task ends in time is cancelled too: it has no workers, or none that
+can do anything.
+"""
+
+import argparse
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions, PortableOptions, StandardOptions
+
+from corpus.errors import RetryError
+from corpus.stage.progress import say
+from pipelines.beam.engine_faults import translated
+
+KNOCK_SECONDS: Final = 10.0
+CANCEL_SECONDS: Final = 20.0  # an engine that does not answer meanwhile is left to its console
+POLL_SECONDS: Final = 0.2
+FIRST_TASK_MINUTES: Final = 30.0  # Dataflow starts its workers within five, a first task takes minutes at most
+
+
+class JobOptions(PipelineOptions):
+    """What is asked of an engine beside Beam's own flags; parsed with them, after `--`."""
+
+    @classmethod
+    def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(
+            "--first_task_minutes",
+            type=float,
+            default=FIRST_TASK_MINUTES,
+            help="A job of which no task has ended by then is cancelled: no worker has started, or none can work.",
+        )
+
+
+def run_on_engine(pipeline: beam.Pipeline, *, num_done: Callable[[], int] | None = None) -> None:
+    """Submit a pipeline and wait for its end; must be called on the main thread. A dry run only builds the graph.
+
+    `num_done` counts the tasks that are done, on whatever machine. Raises what a worker raised of our own errors,
+    UsageError where the engine refuses the job or a worker lacks something, and RetryError where the engine, a worker
+    or the job went away.
+    """
+    options = pipeline.options
+    engine = _name(options)
+    _knock(options.view_as(PortableOptions).job_endpoint, engine)
+    try:
+        result = pipeline.run()
+    except Exception as error:
+        raise translated(error, engine) from error
+    if result is None:  # of a dry run
+        return
+    outcome: list[BaseException] = []
+    waiting = threading.Thread(target=_wait, args=(result, outcome), daemon=True)
+    waiting.start()
+    before = num_done() if num_done else 0
+    deadline = time.monotonic() + 60 * options.view_as(JobOptions).first_task_minutes
+    try:
+        while waiting.is_alive():
+            waiting.join(POLL_SECONDS)
+            if num_done and time.monotonic() > deadline and waiting.is_alive():
+                if num_done() <= before:
+                    raise RetryError(_idle(engine, options.view_as(JobOptions).first_task_minutes))
+                num_done = None  # it works: no more to be asked
+    except BaseException:  # KeyboardInterrupt, SystemExit of another signal, or no worker
+        _cancel(result, engine)
+        raise
+    if outcome:
+        raise translated(outcome[0], engine) from outcome[0]
+
+
+def _name(options: PipelineOptions) -> str:
+    """Return what to call the engine: the runner's name, and where it listens if that is known."""
+    runner = str(options.view_as(StandardOptions).runner or "engine").rpartition(".")[2]
+    endpoint = options.view_as(PortableOptions).job_endpoint
+    return f"{runner} at {endpoint}" if endpoint else runner
+
+
+def _knock(endpoint: str | None, engine: str) -> None:
+    """Raise RetryError where nobody listens: Beam would wait for minutes, and then name no address."""
+    host, colon, port = (endpoint or "").rpartition(":")
+    if not colon or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_SECONDS).close()
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise RetryError(
+            f"{engine}: nobody answers ({why}); start the engine's job server there or correct --job_endpoint, "
+            "then run the same command again"
+        ) from error
+
+
+def _wait(result: Any, outcome: list[BaseException]) -> None:
+    try:
+        result.wait_until_finish()
+    except BaseException as error:  # noqa: BLE001 - carried to the caller's thread
+        outcome.append(error)
+
+
+def _idle(engine: str, minutes: float) -> str:
+    return (
+        f"{engine}: no task has ended in {minutes:g} minutes, so probably no worker has started; look at the job in "
+        "the engine's console and at the log of a worker (its image or --environment_config may be wrong), then run "
+        "the same command again, with a larger --first_task_minutes after `--` if it only needs longer"
+    )
+
+
+def _cancel(result: Any, engine: str) -> None:
+    """Cancel the job on the engine, and say how that went."""
+    failed: list[BaseException] = []
+
+    def cancel() -> None:
+        try:
+            result.cancel()
+        except BaseException as error:  # noqa: BLE001 - said below
+            failed.append(error)
+
+    say(f"{engine}: cancelling the job")
+    thread = threading.Thread(target=cancel, daemon=True)
+    thread.start()
+    with suppress(KeyboardInterrupt):  # asked twice
+        thread.join(CANCEL_SECONDS)
+    if thread.is_alive():
+        say(f"{engine}: does not answer; cancel the job in its console")
+    elif failed and not _is_gone(failed[0]):
+        say(f"{engine}: could not be asked to ({failed[0]}); look in its console whether the job still runs")
+    else:
+        say(f"{engine}: the job is cancelled")
+
+
+def _is_gone(error: BaseException) -> bool:
+    """Say whether the engine itself has ended, as one that this command started does with it."""
+    return "UNAVAILABLE" in str(error) or "Connection refused" in str(error)

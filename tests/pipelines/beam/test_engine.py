@@ -1,0 +1,196 @@
+"""On engines: a job runs, is cancelled, fails by our own error, and every fault of the engine says what to do.
+
+The engine is Prism, by `PrismRunner`, which starts it, and by `PortableRunner` on one that runs; the embedded runner's
+results are what they are held against.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import apache_beam as beam
+import pytest
+
+from corpus.errors import CorruptError, DiskError, RetryError, UsageError
+from pipelines.beam.engine_faults import translated
+from pipelines.beam.runner import run_pipeline
+from tests.conftest import REPOSITORY
+from tests.support.prism import free_port, kill_group, prism_program, prism_server, worker_pool
+
+LOOPBACK = "--environment_type=LOOPBACK"
+
+
+class WriteSquare(beam.DoFn):
+    """Leaves a file for each number, as a task leaves a receipt."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+
+    def process(self, element: int) -> None:
+        Path(self._folder, str(element)).write_text(str(element**2))
+
+
+class Fail(beam.DoFn):
+    def process(self, element: int) -> None:
+        raise CorruptError(f"file {element}: bad\n  second line; fetch it again")
+
+
+class Wait(beam.DoFn):
+    """Says that it works, and does so for a long time."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def process(self, element: int) -> None:
+        Path(self._path).write_text(str(os.getpid()))
+        time.sleep(3_600)
+
+
+class Lacks(beam.DoFn):
+    def process(self, element: int) -> None:
+        import a_package_that_nobody_has  # type: ignore[import-not-found]  # noqa: F401
+
+
+def squares(folder: Path, *flags: str) -> dict[str, str]:
+    run_pipeline(
+        lambda p: p | beam.Create([1, 2, 3]) | beam.ParDo(WriteSquare(str(folder))),
+        workers=1,
+        beam_args=flags,
+        num_done=lambda: len(list(folder.iterdir())),
+    )
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+def test_a_runner_that_starts_its_own_engine_runs(tmp_path: Path) -> None:
+    flags = ["--runner=PrismRunner", f"--prism_location={prism_program()}", LOOPBACK]
+    assert squares(tmp_path, *flags) == {"1": "1", "2": "4", "3": "9"}
+
+
+def test_workers_of_a_pool_run_it_and_their_loss_is_a_retry(tmp_path: Path) -> None:
+    with prism_server() as (jobs, _), worker_pool() as (workers, pool):
+        flags = [f"--environment_config=localhost:{workers}", "--environment_type=EXTERNAL"]
+        flags += ["--runner=PortableRunner", f"--job_endpoint=localhost:{jobs}"]
+        folder = tmp_path / "out"
+        folder.mkdir()
+        assert squares(folder, *flags) == {"1": "1", "2": "4", "3": "9"}
+        at_work = tmp_path / "at work"
+        threading.Thread(target=kill_once, args=(at_work, pool), daemon=True).start()
+        with pytest.raises(RetryError, match=r"localhost.*(lost|failed).*run the same command again"):
+            run_pipeline(lambda p: p | beam.Create([1]) | beam.ParDo(Wait(str(at_work))), workers=1, beam_args=flags)
+
+
+def kill_once(sign: Path, process: "subprocess.Popen[bytes]") -> None:
+    """Kill a server and its children as soon as a worker has left its sign."""
+    while not (sign.exists() and sign.read_text()):
+        time.sleep(0.05)
+    with_worker = int(sign.read_text())
+    kill_group(process)
+    try:
+        os.kill(with_worker, signal.SIGKILL)  # where it is none of the group
+    except ProcessLookupError:
+        return
+
+
+def test_the_loss_of_the_engine_is_a_retry(tmp_path: Path) -> None:
+    at_work = tmp_path / "at work"
+    with prism_server() as (jobs, engine), worker_pool() as (workers, _):
+        flags = ["--runner=PortableRunner", f"--job_endpoint=localhost:{jobs}", "--environment_type=EXTERNAL"]
+        flags += [f"--environment_config=localhost:{workers}"]
+
+        def kill() -> None:
+            while not at_work.exists():
+                time.sleep(0.05)
+            kill_group(engine)
+
+        threading.Thread(target=kill, daemon=True).start()
+        with pytest.raises(RetryError, match=r"the engine or a worker was lost"):
+            run_pipeline(lambda p: p | beam.Create([1]) | beam.ParDo(Wait(str(at_work))), workers=1, beam_args=flags)
+
+
+def test_own_errors_of_workers_come_back_as_they_are() -> None:
+    with prism_server() as (jobs, _):
+        flags = ["--runner=PortableRunner", f"--job_endpoint=localhost:{jobs}", LOOPBACK]
+        with pytest.raises(CorruptError, match=r"^file 7: bad\n  second line; fetch it again$"):
+            run_pipeline(lambda p: p | beam.Create([7]) | beam.ParDo(Fail()), workers=1, beam_args=flags)
+        with pytest.raises(UsageError, match=r"a worker lacks .*No module named 'a_package_that_nobody_has'"):
+            run_pipeline(lambda p: p | beam.Create([7]) | beam.ParDo(Lacks()), workers=1, beam_args=flags)
+
+
+def test_an_endpoint_that_nobody_serves_is_said_at_once() -> None:
+    port = free_port()
+    flags = ["--runner=PortableRunner", f"--job_endpoint=localhost:{port}", LOOPBACK]
+    with pytest.raises(RetryError, match=rf"PortableRunner at localhost:{port}: nobody answers"):
+        run_pipeline(lambda p: p | beam.Create([1]), workers=1, beam_args=flags)
+
+
+def test_an_engine_whose_workers_never_start_is_not_waited_for(tmp_path: Path) -> None:
+    with prism_server() as (jobs, _):
+        flags = ["--runner=PortableRunner", f"--job_endpoint=localhost:{jobs}", "--environment_type=EXTERNAL"]
+        flags += [f"--environment_config=localhost:{free_port()}", "--first_task_minutes=0.02"]
+        with pytest.raises(RetryError, match=r"no worker has started|lost|failed"):
+            squares(tmp_path, *flags)
+
+
+COMMAND = """
+import sys
+import apache_beam as beam
+from pipelines.beam.runner import run_pipeline
+from tests.pipelines.beam.test_engine import Wait
+run_pipeline(lambda p: p | beam.Create([1]) | beam.ParDo(Wait(sys.argv[1])), workers=1, beam_args=sys.argv[2:])
+"""
+
+
+def test_ctrl_c_cancels_the_job_and_leaves_no_worker(tmp_path: Path) -> None:
+    at_work = tmp_path / "at work"
+    with prism_server() as (jobs, _), worker_pool() as (workers, _):
+        flags = ["--runner=PortableRunner", f"--job_endpoint=localhost:{jobs}", "--environment_type=EXTERNAL"]
+        flags += [f"--environment_config=localhost:{workers}"]
+        command = [sys.executable, "-c", COMMAND, str(at_work), *flags]
+        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+        while not at_work.exists() and process.poll() is None:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        said = process.communicate()[1]
+    assert "cancelling the job" in said
+    assert "the job is cancelled" in said
+    assert process.returncode == -signal.SIGINT
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "words"),
+    [
+        (
+            RuntimeError("Pipeline job-1 failed in state CANCELLED: unknown error"),
+            RetryError,
+            "cancelled on the engine",
+        ),
+        (RuntimeError("OSError: [Errno 28] No space left on device"), DiskError, "disk of a worker is full"),
+        (
+            RuntimeError("Unable to fetch remote job server jar at https://x/y.jar: 403"),
+            UsageError,
+            "y.jar.*flink_job_server_jar=PATH",
+        ),
+        (
+            RuntimeError("botocore.exceptions.NoCredentialsError: Unable to locate credentials"),
+            UsageError,
+            "wants credentials",
+        ),
+        (FileNotFoundError(2, "No such file or directory", "java"), UsageError, "needs Java"),
+        (RuntimeError("Workflow failed. Causes: the zone has no quota"), RetryError, "the zone has no quota"),
+    ],
+)
+def test_what_an_engine_says_gets_the_error_it_deserves(error: Exception, kind: type[Exception], words: str) -> None:
+    found = translated(error, "FlinkRunner")
+    assert type(found) is kind
+    with pytest.raises(kind, match=f"(?s)^FlinkRunner: .*{words}"):
+        raise found
+
+
+def test_a_fault_of_our_own_code_stays_one() -> None:
+    error = RuntimeError("Traceback (most recent call last):\n  File x\nZeroDivisionError: division by zero")
+    assert translated(error, "FlinkRunner") is error
