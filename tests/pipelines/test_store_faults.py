@@ -8,8 +8,8 @@ from corpus import storage
 from corpus.errors import RetryError, UsageError
 from corpus.storage.faults import store_fault
 from pipelines.explain import explain
+from tests.support.engines import free_port
 from tests.support.fetch_servers import Bucket, s3_server
-from tests.support.prism import free_port
 
 
 @pytest.fixture(scope="module")

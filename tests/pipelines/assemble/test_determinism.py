@@ -4,12 +4,8 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import fsspec
@@ -25,6 +21,7 @@ from pipelines.assemble.pipeline import assemble
 from pipelines.beam.flags import WORKERS
 from pipelines.extract import extract
 from tests.conftest import REPOSITORY
+from tests.support.engines import job_service, prism_program, prism_server, worker_pool
 from tests.support.forked_ranks import KILLER
 
 pytestmark = pytest.mark.slow
@@ -86,45 +83,28 @@ def files_below(path: str) -> list[str]:
     return [name for name in found if name.endswith(".xml.gz")]
 
 
-def test_portable_runner_gives_the_same_bytes(
-    sample: Sample, expected: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # The worker pool starts `python`, and hangs without a word when that is one without Beam.
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    pool = ["apache_beam.runners.worker.worker_pool_main", "--service_port"]
-    with (
-        service(["apache_beam.runners.portability.local_job_service_main", "--port"]) as jobs,
-        service(pool) as workers,
-    ):
-        flags = [f"--job_endpoint=localhost:{jobs}", f"--environment_config=localhost:{workers}"]
-        road(sample, tmp_path, beam_args=["--runner=PortableRunner", "--environment_type=EXTERNAL", *flags])
+def test_portable_runner_gives_the_same_bytes(sample: Sample, expected: Path, tmp_path: Path) -> None:
+    with job_service() as jobs, worker_pool() as (workers, _):
+        road(sample, tmp_path, beam_args=external(jobs, workers))
     assert hashes(tmp_path) == hashes(expected)
 
 
-@contextmanager
-def service(module: list[str]) -> Iterator[int]:
-    """Run a module as a server on a free port until the block ends."""
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", *module[:-1], f"{module[-1]}={port}"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-    try:
-        wait_for(port)
-        yield port
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+def test_prism_gives_the_same_bytes_from_workers_of_a_pool(sample: Sample, expected: Path, tmp_path: Path) -> None:
+    with prism_server() as (jobs, _), worker_pool() as (workers, _):
+        road(sample, tmp_path, beam_args=external(jobs, workers))
+    assert hashes(tmp_path) == hashes(expected)
 
 
-def wait_for(port: int) -> None:
-    for _ in range(240):
-        try:
-            socket.create_connection(("localhost", port), timeout=1).close()
-            return
-        except OSError:
-            time.sleep(0.25)
-    raise TimeoutError(f"nothing listens on port {port}")
+def test_prism_that_the_runner_starts_gives_the_same_bytes(sample: Sample, expected: Path, tmp_path: Path) -> None:
+    flags = ["--runner=PrismRunner", f"--prism_location={prism_program()}", "--environment_type=LOOPBACK"]
+    road(sample, tmp_path, beam_args=flags)
+    assert hashes(tmp_path) == hashes(expected)
+
+
+def external(jobs: int, workers: int) -> list[str]:
+    """Return Beam's flags of a job endpoint and a pool of workers on ports of this machine."""
+    flags = [f"--job_endpoint=localhost:{jobs}", f"--environment_config=localhost:{workers}"]
+    return ["--runner=PortableRunner", "--environment_type=EXTERNAL", *flags]
 
 
 def test_an_object_store_gives_the_same_manifests(

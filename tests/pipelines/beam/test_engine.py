@@ -19,7 +19,7 @@ from corpus.errors import CorruptError, DiskError, RetryError, UsageError
 from pipelines.beam.engine_faults import translated
 from pipelines.beam.runner import run_pipeline
 from tests.conftest import REPOSITORY
-from tests.support.prism import free_port, kill_group, prism_program, prism_server, worker_pool
+from tests.support.engines import free_port, kill_group, prism_program, prism_server, worker_pool
 
 LOOPBACK = "--environment_type=LOOPBACK"
 

@@ -1,6 +1,7 @@
-"""Prism, Beam's own engine, which nobody here wrote: built by Go from Beam's module, at the version of Beam in use.
+"""Engines for tests: Beam's own Prism, its local job service, and its external pool of workers.
 
-It is the very program that Beam would download. Tests that need it skip without Go, and say so.
+Prism is built by Go from Beam's module, at the version of Beam in use: the very program that Beam would download.
+Tests that need it skip without Go, and say so.
 """
 
 import fcntl
@@ -60,6 +61,15 @@ def prism_server() -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     words = [str(prism_program()), "-job_port", str(port), "-web_port", str(web), "-log_level", "warn"]
     with _running(words, port) as process:
         yield port, process
+
+
+@contextmanager
+def job_service() -> Iterator[int]:
+    """Run Beam's local job service, in Python, on a free port until the block ends."""
+    port = free_port()
+    words = [sys.executable, "-m", "apache_beam.runners.portability.local_job_service_main", f"--port={port}"]
+    with _running(words, port):
+        yield port
 
 
 @contextmanager
