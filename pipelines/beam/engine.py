@@ -7,11 +7,12 @@ can do anything.
 """
 
 import argparse
+import logging
 import socket
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import apache_beam as beam
@@ -48,41 +49,68 @@ def run_on_engine(pipeline: beam.Pipeline, *, num_done: Callable[[], int] | None
     or the job went away.
     """
     options = pipeline.options
-    engine = _name(options)
-    _knock(options.view_as(PortableOptions).job_endpoint, engine)
+    engine = engine_name(options)
+    logging.getLogger("PrismJobServer").disabled = True  # a line for each step of a job; its faults come as exceptions
+    knock(options.view_as(PortableOptions).job_endpoint, engine)
     try:
         result = pipeline.run()
     except Exception as error:
         raise translated(error, engine) from error
     if result is None:  # of a dry run
         return
+    with _quiet():
+        failed = _watch(result, engine, num_done, options.view_as(JobOptions).first_task_minutes)
+    if failed is not None:
+        raise translated(failed, engine) from failed
+
+
+def _watch(result: Any, engine: str, num_done: Callable[[], int] | None, minutes: float) -> BaseException | None:
+    """Wait until the job ends, and return what it ended of; cancels it on a signal, and when no task ends in time."""
     outcome: list[BaseException] = []
     waiting = threading.Thread(target=_wait, args=(result, outcome), daemon=True)
     waiting.start()
     before = num_done() if num_done else 0
-    deadline = time.monotonic() + 60 * options.view_as(JobOptions).first_task_minutes
+    deadline = time.monotonic() + 60 * minutes
     try:
         while waiting.is_alive():
             waiting.join(POLL_SECONDS)
             if num_done and time.monotonic() > deadline and waiting.is_alive():
                 if num_done() <= before:
-                    raise RetryError(_idle(engine, options.view_as(JobOptions).first_task_minutes))
+                    raise RetryError(_idle(engine, minutes))
                 num_done = None  # it works: no more to be asked
     except BaseException:  # KeyboardInterrupt, SystemExit of another signal, or no worker
         _cancel(result, engine)
         raise
-    if outcome:
-        raise translated(outcome[0], engine) from outcome[0]
+    return outcome[0] if outcome else None
 
 
-def _name(options: PipelineOptions) -> str:
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Beam's log of the job away, and tracebacks of its threads: what they tell comes as the job's own end."""
+    usual, root = threading.excepthook, logging.getLogger()
+    level = root.level
+
+    def hook(args: threading.ExceptHookArgs) -> None:
+        if not args.exc_type.__module__.startswith("grpc"):
+            usual(args)
+
+    threading.excepthook = hook
+    root.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        threading.excepthook = usual
+        root.setLevel(level)
+
+
+def engine_name(options: PipelineOptions) -> str:
     """Return what to call the engine: the runner's name, and where it listens if that is known."""
     runner = str(options.view_as(StandardOptions).runner or "engine").rpartition(".")[2]
     endpoint = options.view_as(PortableOptions).job_endpoint
     return f"{runner} at {endpoint}" if endpoint else runner
 
 
-def _knock(endpoint: str | None, engine: str) -> None:
+def knock(endpoint: str | None, engine: str) -> None:
     """Raise RetryError where nobody listens: Beam would wait for minutes, and then name no address."""
     host, colon, port = (endpoint or "").rpartition(":")
     if not colon or not port.isdigit():

@@ -30,9 +30,13 @@ _KINDS: Final[tuple[tuple[re.Pattern[str], type[CorpuscleError], str], ...]] = (
     ),
     (re.compile(r"MemoryError"), RetryError, "a worker is out of memory; give the workers more, or fewer threads each"),
     (
-        re.compile(r"Unable to fetch remote[^\n]*|Unable to find[^\n]* jar[^\n]*|[^\n]*job server jar[^\n]*"),
+        re.compile(
+            r"Unable to (?:fetch remote [^\n]*?(?:: HTTP Error \d+: [\w ]+|(?=\. Also)|$)|parse (?:jar|binary) URL "
+            r'"[^"]*")',
+            re.MULTILINE,
+        ),
         UsageError,
-        "its program cannot be fetched: {found}. Put the file on this machine and name it after `--`: "
+        "its program cannot be had: {found}. Put the file on this machine and name it after `--`: "
         "--flink_job_server_jar=PATH, --spark_job_server_jar=PATH or --prism_location=PATH",
     ),
     (
@@ -49,6 +53,7 @@ _KINDS: Final[tuple[tuple[re.Pattern[str], type[CorpuscleError], str], ...]] = (
         "it refuses the job: {found}",
     ),
 )
+_DETAILS = re.compile(r'details = "(.*)"')  # of a gRPC error, whose text has many lines
 _LOST = re.compile(
     r"(?i)UNAVAILABLE|code = Canceled|connection reset|Socket closed|EOF|lost contact with|data stream closed|"
     r"worker[^\n]* (?:lost|died|disconnected|stopped)|FutureTimeoutError|DEADLINE_EXCEEDED|context canceled"
@@ -86,7 +91,9 @@ def translated(error: BaseException, engine: str) -> BaseException:
 
 
 def _short(text: str) -> str:
-    """Return the last line that says something, cut."""
+    """Return what gRPC says, or the last line that says something, cut."""
+    if found := _DETAILS.search(text):
+        text = found[1]
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     told = " ".join((lines or ["nothing said"])[-1].split())
     return told if len(told) <= SHOWN else told[: SHOWN - 1] + "…"

@@ -199,11 +199,17 @@ for view in (verify, inspect, report, account, compare, rehearse):
 
 @app.command()
 def doctor(context: typer.Context) -> None:
-    """Check this machine and say what it lacks."""
-    refuse_beam_arguments(context)
-    from pipelines.inspection.doctor import examine
+    """Check this machine and say what it lacks; of an engine too, by Beam's flags after `--`."""
+    arguments: tuple[str, ...] = context.obj or ()
+    from pipelines.inspection.doctor import Finding, examine
 
     findings = examine()
+    if arguments:
+        beam_arguments(context)
+        from pipelines.beam.engine_check import examine_engine
+
+        lines = examine_engine(arguments)
+        findings += [Finding(level=one[0], subject=one[1], found=one[2], advice=one[3]) for one in lines]
     typer.echo("\n".join(finding.line() for finding in findings))
     if any(finding.level == "fail" for finding in findings):
         raise UsageError("this machine cannot run corpuscle yet; see the lines that say fail")

@@ -16,6 +16,7 @@ import apache_beam as beam
 import pytest
 
 from corpus.errors import CorruptError, DiskError, RetryError, UsageError
+from pipelines.beam.engine_check import examine_engine
 from pipelines.beam.engine_faults import translated
 from pipelines.beam.runner import run_pipeline
 from tests.conftest import REPOSITORY
@@ -107,7 +108,7 @@ def test_the_loss_of_the_engine_is_a_retry(tmp_path: Path) -> None:
             kill_group(engine)
 
         threading.Thread(target=kill, daemon=True).start()
-        with pytest.raises(RetryError, match=r"the engine or a worker was lost"):
+        with pytest.raises(RetryError, match=r"the engine or a worker was lost \([^>]+\);"):
             run_pipeline(lambda p: p | beam.Create([1]) | beam.ParDo(Wait(str(at_work))), workers=1, beam_args=flags)
 
 
@@ -194,3 +195,35 @@ def test_what_an_engine_says_gets_the_error_it_deserves(error: Exception, kind: 
 def test_a_fault_of_our_own_code_stays_one() -> None:
     error = RuntimeError("Traceback (most recent call last):\n  File x\nZeroDivisionError: division by zero")
     assert translated(error, "FlinkRunner") is error
+
+
+def found_by_doctor(*flags: str) -> dict[str, tuple[str, str]]:
+    return {subject: (level, found) for level, subject, found, _ in examine_engine(flags)}
+
+
+def test_doctor_asks_the_endpoint_and_the_pool(tmp_path: Path) -> None:
+    dead = free_port()
+    flags = ["--runner=PortableRunner", "--environment_type=EXTERNAL"]
+    with worker_pool() as (alive, _):
+        found = found_by_doctor(*flags, f"--job_endpoint=localhost:{dead}", f"--environment_config=localhost:{alive}")
+        assert (found["endpoint"][0], found["workers"][0]) == ("fail", "ok")
+        found = found_by_doctor(*flags, f"--job_endpoint=localhost:{alive}", f"--environment_config=localhost:{dead}")
+        assert (found["endpoint"][0], found["workers"][0]) == ("ok", "warn")
+
+
+def test_doctor_looks_for_java_and_programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    jar = tmp_path / "server.jar"
+    jar.touch()
+    found = found_by_doctor("--runner=SparkRunner", f"--spark_job_server_jar={jar}")
+    assert (found["java"][0], found["job server"][0], found["workers"][0]) == ("fail", "ok", "warn")
+    assert found_by_doctor("--runner=FlinkRunner", "--flink_job_server_jar=/no.jar")["job server"][0] == "fail"
+    found = found_by_doctor("--runner=PrismRunner")
+    assert (found["prism"][0], found["workers"]) == ("warn", ("ok", "LOOPBACK"))
+
+
+def test_doctor_names_what_a_job_of_dataflow_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{free_port()}")
+    found = found_by_doctor("--runner=DataflowRunner", "--project=p", "--temp_location=gs://bucket/temp")
+    assert found["flags"] == ("fail", "without --region")
+    assert (found["workers"][0], found["bucket"][0]) == ("fail", "fail")
