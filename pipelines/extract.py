@@ -6,7 +6,8 @@ import apache_beam as beam
 
 from corpus.errors import UsageError
 from corpus.extract.config import REVISION, ExtractConfig
-from corpus.extract.inputs import InputTask, StorePiece, find_inputs
+from corpus.extract.inputs import InputTask, StorePiece, find_shard
+from corpus.extract.join import SHARD_STAGE, STAGE
 from corpus.extract.task import conclude, extract_task, reuse_extracted
 from corpus.stage.lock import running_stage
 from corpus.stage.manifest import Input, Manifest
@@ -14,7 +15,6 @@ from corpus.stage.workspace import Receipt, Workspace, plan_stage
 from pipelines.beam.flags import is_dry_run
 from pipelines.beam.stage import run_stage
 
-STAGE = "extract"
 # Bytes that one CPU second reads of a file as it is, and of a compressed one: PubMed .xml.gz 7.6, articles' .tar.xz 2.6
 # million (2026-11-30). Only as good as the choice of a number of workers needs.
 PLAIN_RATE, COMPRESSED_RATE = 25e6, 4e6
@@ -27,6 +27,7 @@ def extract(
     """Turn the configured PubMed and PMC inputs into records below `output`.
 
     With `update`, a finished extraction of other inputs there is brought up to date; unchanged ones are not read again.
+    With a `shard`, only its share of the inputs is read; `corpus.extract.join` makes one result of all shards.
 
     Returns the committed manifest, or None after a dry run, which builds and validates the graph only.
 
@@ -35,14 +36,18 @@ def extract(
     """
     if not config.pubmed and not config.pmc:
         raise UsageError("extract: no input; give --pubmed PATH... or --pmc PATH...")
-    tasks = find_inputs(pubmed=config.pubmed, pmc=config.pmc, articles_per_part=config.articles_per_part)
+    shard = config.shard_number()
+    found = find_shard(pubmed=config.pubmed, pmc=config.pmc, articles_per_part=config.articles_per_part, shard=shard)
+    tasks, identity = found.tasks, config.identity()
+    if config.shard:
+        identity |= {"shard": config.shard, "whole": found.whole}
     with running_stage(output):
         inputs = [Input(name=task.name, fingerprint=task.fingerprint) for task in tasks]
         workspace, finished = plan_stage(
             output,
-            stage=STAGE,
+            stage=SHARD_STAGE if config.shard else STAGE,
             revision=REVISION,
-            config=config.identity(),
+            config=identity,
             inputs=inputs,
             update=reuse_extracted if update and not is_dry_run(beam_args) else None,
             repair=reuse_extracted,
@@ -82,4 +87,6 @@ def _extract_file(task: InputTask, workspace: Workspace, config: ExtractConfig) 
 
 
 def _commit(grouped: tuple[int, Iterable[Receipt]], workspace: Workspace, config: ExtractConfig) -> None:
+    if config.shard:  # how many rejects are too many is said of the whole, by `join`
+        config = config.model_copy(update={"max_reject_rate": 1.0})
     conclude(sorted(grouped[1], key=lambda receipt: receipt.task), workspace, config)

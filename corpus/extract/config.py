@@ -1,5 +1,7 @@
 """The configuration of `extract`."""
 
+from pydantic import model_validator
+
 from corpus.config import GivenPath, StageConfig, Workers, runtime, setting
 
 REVISION = 3  # raise it when the same input gives other bytes
@@ -26,4 +28,22 @@ class ExtractConfig(StageConfig):
         le=1,
     )
     pile: bool = setting(False, "also make the text that The Pile's scripts made, for `profile: pile`", group="output")
+    shard: str | None = runtime(
+        None,
+        "part i/n of the inputs, one a machine; `corpuscle join` makes one result of all",
+        group="input",
+        metavar="I/N",
+        pattern=r"^[1-9]\d{0,5}/[1-9]\d{0,5}$",
+    )
     workers: Workers = runtime(1, "local worker processes, at most: as many as the work pays for", group="running")
+
+    @model_validator(mode="after")
+    def _shard_is_one_of_n(self) -> "ExtractConfig":
+        if self.shard is not None and (number := self.shard_number()[0]) > self.shard_number()[1]:
+            raise ValueError(f"shard {self.shard}: there is no part {number} of {self.shard_number()[1]}")
+        return self
+
+    def shard_number(self) -> tuple[int, int]:
+        """Return which part of how many this is: 1 of 1 without `shard`."""
+        number, _, count = (self.shard or "1/1").partition("/")
+        return int(number), int(count)

@@ -16,6 +16,7 @@ from typing import Final
 from corpus import storage
 from corpus.errors import UsageError
 from corpus.extract.search import SearchNotes, find_files, first_of, unread
+from corpus.extract.shares import own_share
 from corpus.ncbi.archives.article_store import STAGE
 from corpus.ncbi.archives.fetched import fetched, piece_fingerprint, piece_rows, pieces
 from corpus.ncbi.archives.file_lists import list_path
@@ -123,23 +124,43 @@ class _Found:
     paths: tuple[str, ...]
     contents: tuple[tuple[str, str], ...]
 
+    def size(self) -> int:
+        """Return the bytes of what holds the XML."""
+        return sum(map(storage.size, self.paths))
+
     def hashed(self, files: Mapping[str, HashedFile]) -> InputTask:
         """Return the task; `files`: all files by path."""
         listing = "".join(f"{files[path].sha256}  {name}\n" for name, path in self.contents)
         return self.task(
             name=self.name,
             paths=self.paths,
-            bytes=sum(map(storage.size, self.paths)),
+            bytes=self.size(),
             fingerprint=hashlib.sha256(listing.encode()).hexdigest(),
             files=tuple(files[path] for _, path in self.contents),
         )
 
 
-def find_inputs(*, pubmed: Sequence[str], pmc: Sequence[str], articles_per_part: int) -> list[InputTask]:
-    """Return the tasks for the paths given, largest first, then by name.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InputTasks:
+    """Tasks to do, and a digest of the names and sizes of all tasks, of other shards too."""
 
-    Files are hashed for it, but for those whose hash a fetched mirror's manifest states. Raises UsageError for paths
-    that name no usable file (all of them at once), and for two different files that would get the same name.
+    tasks: tuple[InputTask, ...]
+    whole: str
+
+
+def find_inputs(*, pubmed: Sequence[str], pmc: Sequence[str], articles_per_part: int) -> list[InputTask]:
+    """Return the tasks for the paths given, largest first, then by name; raises as `find_shard`."""
+    return list(find_shard(pubmed=pubmed, pmc=pmc, articles_per_part=articles_per_part).tasks)
+
+
+def find_shard(
+    *, pubmed: Sequence[str], pmc: Sequence[str], articles_per_part: int, shard: tuple[int, int] = (1, 1)
+) -> InputTasks:
+    """Return the tasks of a shard (i of n) for the paths given, largest first, then by name.
+
+    Their files are hashed for it, but for those whose hash a fetched mirror's manifest states. Raises UsageError for
+    paths that name no usable file (all of them at once), for two different files that would get the same name, and for
+    more shards than tasks.
     """
     notes = SearchNotes()
     stores = {path: manifest for path in pmc if (manifest := fetched(path)) and manifest.stage == STAGE}
@@ -154,11 +175,19 @@ def find_inputs(*, pubmed: Sequence[str], pmc: Sequence[str], articles_per_part:
     loose = [path for path in articles if not path.lower().endswith(_TAR_SUFFIXES)]
     found = [_of_file(PubmedFile, path) for path in citations] + [_of_file(JatsTar, path) for path in tars]
     found += _of_loose(loose, articles_per_part)
+    stored = [task for path, manifest in stores.items() for task in _store_tasks(path, manifest, articles_per_part)]
+    named = [(one.name, one.paths[0]) for one in found if one.task is not JatsFiles]
+    _check_unique(named + [(task.name, task.paths[0]) for task in stored])
+    sizes = [(one.name, one.size()) for one in found] + [(task.name, task.bytes) for task in stored]
+    own = own_share(sizes, shard)
+    found = [one for one in found if one.name in own]
     files = _hashed({path for one in found for _, path in one.contents}, notes.digests)
-    tasks = [one.hashed(files) for one in found]
-    tasks += [task for path, manifest in stores.items() for task in _store_tasks(path, manifest, articles_per_part)]
-    _check_unique([(task.name, task.paths[0]) for task in tasks if not isinstance(task, JatsFiles)])
-    return sorted(tasks, key=lambda task: (-task.bytes, task.name))
+    tasks = [one.hashed(files) for one in found] + [task for task in stored if task.name in own]
+    listing = "".join(f"{size} {name}\n" for name, size in sorted(sizes))
+    return InputTasks(
+        tasks=tuple(sorted(tasks, key=lambda task: (-task.bytes, task.name))),
+        whole=hashlib.sha256(listing.encode()).hexdigest(),
+    )
 
 
 def _check_notes(notes: SearchNotes) -> None:

@@ -67,6 +67,26 @@ def extract(context: typer.Context, output: Output, update: Update = False) -> N
     print_summary(extract(config, output=output, beam_args=arguments, update=update), output)
 
 
+@app.command()
+def join(
+    context: typer.Context,
+    shards: Annotated[list[str], typer.Argument(metavar="DIR...", help="Results of `corpuscle extract --shard I/N`.")],
+    output: Output,
+    max_reject_rate: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Share of rejected records above which it fails, instead of the shards' own."),
+    ] = None,
+) -> None:
+    """Make one result of `extract` from its shards.
+
+    The same bytes as one machine makes; refuses shards that are missing, given twice or made with other settings.
+    """
+    refuse_beam_arguments(context)
+    from corpus.extract.join import join
+
+    print_summary(join(shards, output=output, max_reject_rate=max_reject_rate), output)
+
+
 @app.command(cls=options_of("corpus.assemble.config:AssembleConfig"))
 def assemble(
     context: typer.Context,
