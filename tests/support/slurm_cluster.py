@@ -1,0 +1,133 @@
+"""Slurm cluster of two nodes on this machine: the real programs, for as long as a test runs.
+
+Debian's `slurm-wlm` and `munge` (`apt-get install --no-install-recommends slurm-wlm munge`) take several slurmd on one
+machine. Tests that need it skip, with the reason, where it is not installed or the user is not root.
+"""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support.engines import free_port
+
+PROGRAMS = ("slurmctld", "slurmd", "sbatch", "munged")
+NODES = ("node1", "node2")
+CONF = """\
+ClusterName=test
+SlurmctldHost=localhost
+SlurmctldPort={port}
+SlurmUser=root
+AuthType=auth/munge
+AuthInfo=socket={socket},cred_expire=60
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+MpiDefault=none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core
+ReturnToService=2
+SlurmdTimeout=20
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool-%n
+SlurmctldPidFile={folder}/ctld.pid
+SlurmdPidFile={folder}/d-%n.pid
+SlurmctldLogFile={folder}/ctld.log
+SlurmdLogFile={folder}/d-%n.log
+{nodes}
+PartitionName=all Nodes={names} Default=YES MaxTime=INFINITE State=UP
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlurmCluster:
+    """Where the cluster keeps its files, and the environment in which sbatch, srun and squeue find it."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def run(self, *words: str, **changes: str) -> str:
+        """Run a command against the cluster and return what it printed."""
+        done = subprocess.run(
+            words, env={**self.environment, **changes}, capture_output=True, text=True, check=False, timeout=900
+        )
+        assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def wait(self) -> None:
+        """Wait until no job is queued or runs."""
+        while self.run("squeue", "--noheader"):
+            time.sleep(0.5)
+
+
+@contextmanager
+def slurm_cluster(folder: Path) -> Iterator[SlurmCluster]:
+    """Run a cluster of two nodes until the block ends; all of it goes with the folder."""
+    if absent := [name for name in PROGRAMS if shutil.which(name) is None]:
+        pytest.skip(f"{', '.join(absent)} not installed: apt-get install --no-install-recommends slurm-wlm munge")
+    if os.getuid():
+        pytest.skip("a Slurm cluster of a test wants root")
+    cores = len(os.sched_getaffinity(0))
+    ports = [free_port() for _ in range(1 + len(NODES))]
+    lines = [
+        f"NodeName={name} NodeHostname=localhost NodeAddr=127.0.0.1 Port={port} CPUs={cores} State=UNKNOWN"
+        for name, port in zip(NODES, ports[1:], strict=True)
+    ]
+    conf, socket = folder / "slurm.conf", folder / "munge" / "socket"
+    (folder / "state").mkdir()
+    conf.write_text(
+        CONF.format(port=ports[0], folder=folder, socket=socket, nodes="\n".join(lines), names=",".join(NODES))
+    )
+    environment = {**os.environ, "SLURM_CONF": str(conf)}
+    started: list[subprocess.Popen[bytes]] = []
+    try:
+        started.append(_munged(folder, socket))
+        daemons = (["slurmctld", "-D"], *(["slurmd", "-D", "-N", name] for name in NODES))
+        started.extend(_started([*words, "-f", str(conf)], environment) for words in daemons)
+        cluster = SlurmCluster(folder=folder, environment=environment)
+        _wait_idle(cluster)
+        yield cluster
+    finally:
+        for process in reversed(started):
+            process.terminate()
+        for process in started:
+            process.wait()
+
+
+def _munged(folder: Path, socket: Path) -> "subprocess.Popen[bytes]":
+    """Start an authentication service of its own, with a key that nobody else has."""
+    socket.parent.mkdir(mode=0o755)
+    key = folder / "munge.key"
+    key.write_bytes(os.urandom(128))
+    key.chmod(0o600)
+    words = ["munged", "--foreground", "--force", f"--socket={socket}", f"--key-file={key}"]
+    words += [f"--{name}-file={folder}/munge.{name}" for name in ("log", "pid", "seed")]
+    process = _started(words, dict(os.environ))
+    while not socket.exists():
+        assert process.poll() is None, f"munged ended: {(folder / 'munge.log').read_text()}"
+        time.sleep(0.1)
+    return process
+
+
+def _started(words: list[str], environment: dict[str, str]) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def _wait_idle(cluster: SlurmCluster) -> None:
+    for _ in range(600):
+        done = subprocess.run(
+            ["sinfo", "--noheader", "--format=%T %D"],
+            env=cluster.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.stdout.strip() == f"idle {len(NODES)}":
+            return
+        time.sleep(0.2)
+    raise TimeoutError(f"the nodes did not come up: {(cluster.folder / 'ctld.log').read_text()[-2000:]}")
