@@ -1,6 +1,7 @@
 """Pipeline of `extract`: NCBI files to Parquet records, one element a file; its last step is the commit."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import apache_beam as beam
 
@@ -36,11 +37,7 @@ def extract(
     """
     if not config.pubmed and not config.pmc:
         raise UsageError("extract: no input; give --pubmed PATH... or --pmc PATH...")
-    shard = config.shard_number()
-    found = find_shard(pubmed=config.pubmed, pmc=config.pmc, articles_per_part=config.articles_per_part, shard=shard)
-    tasks, identity = found.tasks, config.identity()
-    if config.shard:
-        identity |= {"shard": config.shard, "whole": found.whole}
+    tasks, identity = _own_tasks(config)
     with running_stage(output):
         inputs = [Input(name=task.name, fingerprint=task.fingerprint) for task in tasks]
         workspace, finished = plan_stage(
@@ -62,6 +59,14 @@ def extract(
             seconds=sum(map(_seconds, tasks)),
             beam_args=beam_args,
         )
+
+
+def _own_tasks(config: ExtractConfig) -> tuple[Sequence[InputTask], dict[str, Any]]:
+    """Return the tasks to do, and the settings that decide the bytes; of a shard, which one of what whole."""
+    shard = config.shard_number()
+    found = find_shard(pubmed=config.pubmed, pmc=config.pmc, articles_per_part=config.articles_per_part, shard=shard)
+    own = {"shard": config.shard, "whole": found.whole} if config.shard else {}
+    return found.tasks, config.identity() | own
 
 
 def _seconds(task: InputTask) -> float:

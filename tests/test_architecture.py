@@ -75,8 +75,8 @@ MAY_IMPORT = {
         "pipelines/inspection pipelines/report"
     ),
     "pipelines/cli": (
-        "corpus corpus/arrays corpus/stage corpus/fetch corpus/qa tokenizer train train/launch train/plan train/export "
-        "train/generate train/qa pipelines pipelines/assemble pipelines/beam pipelines/inspection pipelines/report "
+        "corpus corpus/arrays corpus/stage corpus/fetch corpus/extract corpus/qa tokenizer train train/launch "
+        "train/plan train/export train/generate train/qa pipelines pipelines/assemble pipelines/beam pipelines/inspection pipelines/report "
         "pipelines/workflow"
     ),
 }
@@ -94,7 +94,21 @@ TOP_LEVEL = {
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_NAMES_MADE = 400, 40, 3
 VERBS = (
-    *("fetch", "qa", "extract", "assemble", "tokenizer", "pack", "train", "export", "generate", "plan", "run", "demo"),
+    *(
+        "fetch",
+        "qa",
+        "extract",
+        "join",
+        "assemble",
+        "tokenizer",
+        "pack",
+        "train",
+        "export",
+        "generate",
+        "plan",
+        "run",
+        "demo",
+    ),
     *("verify", "inspect", "report", "account", "compare", "rehearse", "doctor"),
 )
 

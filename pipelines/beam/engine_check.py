@@ -72,9 +72,9 @@ def _workers(given: dict[str, object]) -> Iterator[Line]:
     usual = "LOOPBACK" if str(given["runner"]).endswith("PrismRunner") else "DOCKER"
     kind, place = str(given["environment_type"] or usual), str(given["environment_config"] or "")
     if kind == "EXTERNAL":
-        level, subject, found, advice = _answers("workers", place, "worker pool")
+        asked = _answers("workers", place, "worker pool")
         # The engine asks the pool, and may stand where this machine does not.
-        yield ("warn" if level == "fail" else level), subject, found, advice and "start the pool, see docs/engines.md"
+        yield asked if asked[0] == "ok" else ("warn", *asked[1:3], "start the pool, see docs/engines.md")
     elif kind == "DOCKER":
         docker = shutil.which("docker")
         image = f"image {place}" if place else "Beam's own image, which has no corpuscle"
