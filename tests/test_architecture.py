@@ -66,12 +66,15 @@ MAY_IMPORT = {
     ),
     "pipelines/inspection": (
         "corpus corpus/arrays corpus/storage corpus/stage corpus/ncbi/markup corpus/ncbi/jats corpus/pile corpus/fetch "
-        "corpus/extract corpus/text corpus/dedup corpus/assemble tokenizer train train/checkpoint train/loop"
+        "corpus/extract corpus/text corpus/dedup corpus/assemble corpus/qa tokenizer train train/checkpoint train/loop "
+        "train/qa"
     ),
-    "pipelines/report": "corpus corpus/storage corpus/stage corpus/dedup corpus/assemble pipelines/inspection",
+    "pipelines/report": (
+        "corpus corpus/storage corpus/stage corpus/dedup corpus/assemble corpus/qa pipelines/inspection"
+    ),
     "pipelines/workflow": (
         "corpus corpus/storage corpus/stage corpus/fetch corpus/extract corpus/assemble corpus/synthetic "
-        "tokenizer train train/launch train/generate pipelines pipelines/beam pipelines/assemble "
+        "corpus/qa tokenizer train train/launch train/generate train/qa pipelines pipelines/beam pipelines/assemble "
         "pipelines/inspection pipelines/report"
     ),
     "pipelines/cli": (

@@ -67,8 +67,12 @@ class _ReferenceFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @cache
 def references() -> tuple[RecordedResult, ...]:
     """Return all recorded results, in the order of the file; raises CorruptError when the file was broken."""
-    text = resources.files("corpus.qa").joinpath("references.yaml").read_text(encoding="utf-8")
-    return read_references(text)
+    return read_references(reference_text())
+
+
+def reference_text() -> str:
+    """Return the file of recorded results."""
+    return resources.files("corpus.qa").joinpath("references.yaml").read_text(encoding="utf-8")
 
 
 def read_references(text: str) -> tuple[RecordedResult, ...]:
