@@ -3,10 +3,11 @@
 Rooms are imported when a verb is called.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from corpus.errors import UsageError
 from corpus.stage.machine import usable_cores
 from pipelines.cli.arguments import refuse_beam_arguments
 from pipelines.cli.messages import print_summary
@@ -17,7 +18,11 @@ def export(
     context: typer.Context,
     run: Annotated[
         str,
-        typer.Argument(metavar="RUN", help="Result of `corpuscle train`, finished or not.", rich_help_panel="input"),
+        typer.Argument(
+            metavar="RUN",
+            help="Result of `corpuscle train`, finished or not, or of `corpuscle qa finetune`.",
+            rich_help_panel="input",
+        ),
     ],
     output: Output,
     check: Annotated[
@@ -30,9 +35,13 @@ def export(
     """Write a run's newest good checkpoint as model files, with tokenizer, card and hashes.
 
     Every format but faithful has the attention scale of the layers inside its weights, so that every runtime agrees.
+    Of a fine-tuning, every run's model with its head, for transformers' own classes.
     """
     refuse_beam_arguments(context)
     config = config_of(context)
+    if _is_finetuned(run):
+        _export_heads(config, run, output)
+        return
     from train.export.stage import export
     from train.generate.score_export import check_lines
 
@@ -41,6 +50,20 @@ def export(
     if check:
         for line in check_lines(config, manifest, run=run, output=output, num_tokens=check, tokens=held_out):
             typer.echo(line)
+
+
+def _is_finetuned(run: str) -> bool:
+    from corpus.stage.manifest import has_manifest, read_manifest
+
+    return has_manifest(run) and read_manifest(run).stage == "qa finetune"
+
+
+def _export_heads(config: Any, run: str, output: str) -> None:
+    if config.formats != ("folded",) or config.dtype != "float32":
+        raise UsageError("export: a fine-tuned head is written for transformers alone, in float32; leave --format out")
+    from train.qa.export_head import export_heads
+
+    print_summary(export_heads(tuned=run, output=output), output)
 
 
 def generate(

@@ -13,7 +13,7 @@ from corpus.stage.manifest import SPLITS, Books, Manifest
 
 FETCH_PUBMED, FETCH_PMC = "fetch-pubmed", "fetch-pmc"
 ROAD = (FETCH_PUBMED, FETCH_PMC, "extract", "assemble", "tokenizer", "pack", "train", "export")
-QA_ROAD = ("qa questions", "qa finetune", "qa evaluate", "qa results")
+QA_ROAD = ("qa questions", "qa finetune", "qa evaluate", "qa results", "qa export")
 PAGE = "report.html"  # what `report` writes into the directory it is about
 
 
@@ -121,6 +121,12 @@ def _results_text(summary: Mapping[str, Any]) -> str:
     return f"{summary['tables']:,} tables, {summary['own_rows']:,} rows of {summary['runs']:,} runs and {recorded}"
 
 
+def _heads_text(summary: Mapping[str, Any]) -> str:
+    classes = ", ".join(sorted(set(summary["classes"].values())))
+    off = f"logits within {summary['difference']:.1e} of ours"
+    return f"{summary['task']}, {len(summary['classes']):,} models as {classes}, {off}"
+
+
 _TEXTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "tokenizer": _tokenizer_text,
     "pack": _pack_text,
@@ -129,4 +135,5 @@ _TEXTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "qa finetune": _finetune_text,
     "qa evaluate": _evaluate_text,
     "qa results": _results_text,
+    "qa export": _heads_text,
 }
