@@ -55,8 +55,8 @@ MAY_IMPORT = {
         "corpus corpus/storage corpus/stage tokenizer train train/model train/data train/checkpoint train/export"
     ),
     "train/qa": (
-        "corpus corpus/qa corpus/storage corpus/stage train train/model train/checkpoint train/loop train/launch "
-        "train/export"
+        "corpus corpus/qa corpus/storage corpus/stage train train/model train/checkpoint train/plan train/loop "
+        "train/launch train/export"
     ),
     # Beam, and the door: only what calls a training verb knows `train`.
     "pipelines/beam": "corpus corpus/stage",

@@ -113,9 +113,33 @@ def plan(
     gpus: Annotated[int, typer.Option(min=1, help="How many of them.")] = 8,
     mfu: Annotated[float, typer.Option(help="Percent of the peak that is reached; an assumption of yours.")] = 40.0,
     price: Annotated[float | None, typer.Option(min=0, help="Price of a GPU-hour, for the cost.")] = None,
+    finetune: Annotated[
+        str | None,
+        typer.Option(metavar="FILE|PRESET", help="Plan a fine-tuning of the model: medqa, pubmedqa, … or a YAML file."),
+    ] = None,
+    questions: Annotated[
+        str | None,
+        typer.Option(metavar="DIR|NUMBER", help="With --finetune: its questions; default: as many as published."),
+    ] = None,
+    row_tokens: Annotated[
+        int | None, typer.Option(min=1, help="With --finetune: mean tokens of a row; default: the most allowed.")
+    ] = None,
 ) -> None:
-    """Print what a training run takes: steps, passes, FLOPs, memory by ZeRO stage, days, cost, sizes on disk."""
+    """Print what a training run takes: steps, passes, FLOPs, memory by ZeRO stage, days, cost, sizes on disk.
+
+    With --finetune, what fine-tuning the model takes, of all its weights and by LoRA, on GPUs of 24, 40 and 80 GB.
+    """
     refuse_beam_arguments(context)
+    if finetune is not None:
+        from train.qa.forecast import finetune_text, plan_finetune
+
+        found = plan_finetune(
+            config, settings=finetune, questions=questions, row_tokens=row_tokens, tokens=tokens, gpu=gpu, gpus=gpus,
+            mfu_percent=mfu, price=price,
+        )  # fmt: skip
+        return typer.echo(finetune_text(found))
+    if questions is not None or row_tokens is not None:
+        raise UsageError("plan: --questions and --row-tokens belong to a fine-tuning; add --finetune medqa")
     from train.plan.forecast import make_plan, plan_text
 
     typer.echo(plan_text(make_plan(config, tokens=tokens, gpu=gpu, gpus=gpus, mfu_percent=mfu, price=price)))

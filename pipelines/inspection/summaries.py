@@ -105,7 +105,7 @@ def _finetune_text(summary: Mapping[str, Any]) -> str:
     found = []
     for rate, spreads in summary["rates"].items():
         split = "test" if spreads["test"] is not None else "dev"
-        score = "no labels to score by"
+        score = "no question with a known answer to score by"
         if (spread := spreads[split]) is not None:
             score = f"{split} {100 * spread['mean']:.1f} ± {100 * spread['sd']:.1f}"
         found.append(f"learning rate {rate}: {score}")
