@@ -131,15 +131,17 @@ def plan(
     """
     refuse_beam_arguments(context)
     if finetune is not None:
-        from train.qa.forecast import finetune_text, plan_finetune
-
-        found = plan_finetune(
-            config, settings=finetune, questions=questions, row_tokens=row_tokens, tokens=tokens, gpu=gpu, gpus=gpus,
-            mfu_percent=mfu, price=price,
-        )  # fmt: skip
-        return typer.echo(finetune_text(found))
+        asked = {"settings": finetune, "questions": questions, "row_tokens": row_tokens, "tokens": tokens}
+        typer.echo(_finetune_plan(config, **asked, gpu=gpu, gpus=gpus, mfu_percent=mfu, price=price))
+        return
     if questions is not None or row_tokens is not None:
         raise UsageError("plan: --questions and --row-tokens belong to a fine-tuning; add --finetune medqa")
     from train.plan.forecast import make_plan, plan_text
 
     typer.echo(plan_text(make_plan(config, tokens=tokens, gpu=gpu, gpus=gpus, mfu_percent=mfu, price=price)))
+
+
+def _finetune_plan(model: str, **asked: Any) -> str:
+    from train.qa.forecast import finetune_text, plan_finetune
+
+    return finetune_text(plan_finetune(model, **asked))
