@@ -64,6 +64,14 @@ class _ReferenceFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     results: dict[str, list[list[str]]]
 
 
+def title_of(question_set: str) -> str:
+    """Return the name of a set for reading: "mmlu/human_aging" is MMLU Human Aging."""
+    task, slash, subject = question_set.partition("/")
+    if question_set in TITLES or task != "mmlu":
+        return TITLES.get(question_set, question_set)
+    return f"MMLU {subject.replace('_', ' ').title()}" if slash else "MMLU"
+
+
 @cache
 def references() -> tuple[RecordedResult, ...]:
     """Return all recorded results, in the order of the file; raises CorruptError when the file was broken."""

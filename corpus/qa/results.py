@@ -14,7 +14,7 @@ import numpy as np
 
 from corpus.qa.compare import bootstrap, compare_runs
 from corpus.qa.predictions import Prediction
-from corpus.qa.references import TITLES, RecordedResult, references
+from corpus.qa.references import RecordedResult, references, title_of
 from corpus.qa.runs import AnsweredRun, in_set
 from corpus.qa.scores import by_seed, mean_and_sd, score, wilson
 
@@ -53,7 +53,7 @@ class ResultTable:
     @property
     def title(self) -> str:
         """Return set, split and number of questions for reading."""
-        name = TITLES.get(self.question_set, self.question_set)
+        name = title_of(self.question_set)
         return f"{name}, {self.split}" + (f", {self.items:,} questions" if self.items else "")
 
 
@@ -130,10 +130,10 @@ def _own_row(run: AnsweredRun, predictions: list[Prediction]) -> ResultRow:
     notes = [f"{len(cards)} seeds"] if len(cards) > 1 else []
     if predictions[0].task in _YES_NO:
         notes.append(f"macro-F1 {100 * fmean(card.macro_f1 for card in cards):.2f}")
-    cut = sum(one.truncated_tokens > 0 for one in predictions)
+    cut = len({one.id for one in predictions if one.truncated_tokens})
     silent = sum(one.choice is None for one in predictions)
     notes += [f"{cut:,} questions cut"] if cut else []
-    notes += [f"{silent:,} without an answer"] if silent else []
+    notes += [f"{silent:,} of {len(predictions):,} answers name no option"] if silent else []
     return ResultRow(
         model=run.name,
         ours=True,
@@ -153,7 +153,11 @@ def over_seeds(seeds: Mapping[int, list[Prediction]]) -> tuple[float, float]:
     """Return the interval over items and seeds together; of the items that every seed has answered."""
     names = set.intersection(*({one.id for one in rows} for rows in seeds.values()))
     hits = [{one.id: one.gold == one.choice for one in rows} for rows in seeds.values()]
-    return bootstrap(np.array([[hit[name] for name in sorted(names)] for hit in hits], np.float64))
+    rows = np.array([[hit[name] for name in sorted(names)] for hit in hits], np.float64)
+    low, high = bootstrap(rows)
+    if low == high:  # all right, or none: there is nothing to draw another value from
+        return wilson(float(rows.mean()) * rows.shape[1], rows.shape[1])
+    return low, high
 
 
 def _recorded_row(row: RecordedResult) -> ResultRow:
