@@ -6,7 +6,7 @@ fingerprint (`runtime`: places and worker counts cannot change the bytes of the 
 
 import os
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -68,13 +68,16 @@ def expanded(path: str) -> str:
 
 def known_keys(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
     """Return the keys that a configuration allows in the mapping that holds the last key of a path."""
-    for key in path[:-1]:
+    below = iter(path[:-1])
+    for key in below:
         field = model.model_fields.get(str(key))
         inner = [] if field is None else [field.annotation, *get_args(field.annotation)]
         models = [choice for choice in inner if isinstance(choice, type) and issubclass(choice, BaseModel)]
         if not models:
             return []
         model = models[0]
+        if field is not None and get_origin(field.annotation) is dict and next(below, None) is None:
+            return []  # the keys of a mapping are its user's own
     return list(model.model_fields)
 
 

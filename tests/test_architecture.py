@@ -55,8 +55,8 @@ MAY_IMPORT = {
         "corpus corpus/storage corpus/stage tokenizer train train/model train/data train/checkpoint train/export"
     ),
     "train/qa": (
-        "corpus corpus/qa corpus/storage corpus/stage train train/model train/checkpoint train/loop train/launch "
-        "train/export"
+        "corpus corpus/qa corpus/storage corpus/stage train train/model train/checkpoint train/plan train/loop "
+        "train/launch train/export"
     ),
     # Beam, and the door: only what calls a training verb knows `train`.
     "pipelines/beam": "corpus corpus/storage corpus/stage",
@@ -66,18 +66,21 @@ MAY_IMPORT = {
     ),
     "pipelines/inspection": (
         "corpus corpus/arrays corpus/storage corpus/stage corpus/ncbi/markup corpus/ncbi/jats corpus/pile corpus/fetch "
-        "corpus/extract corpus/text corpus/dedup corpus/assemble tokenizer train train/checkpoint train/loop"
+        "corpus/extract corpus/text corpus/dedup corpus/assemble corpus/qa tokenizer train train/checkpoint train/loop "
+        "train/qa"
     ),
-    "pipelines/report": "corpus corpus/storage corpus/stage corpus/dedup corpus/assemble pipelines/inspection",
+    "pipelines/report": (
+        "corpus corpus/storage corpus/stage corpus/dedup corpus/assemble corpus/qa pipelines/inspection"
+    ),
     "pipelines/workflow": (
         "corpus corpus/storage corpus/stage corpus/fetch corpus/extract corpus/assemble corpus/synthetic "
-        "tokenizer train train/launch train/generate pipelines pipelines/beam pipelines/assemble "
+        "corpus/qa tokenizer train train/launch train/generate train/qa pipelines pipelines/beam pipelines/assemble "
         "pipelines/inspection pipelines/report"
     ),
     "pipelines/cli": (
         "corpus corpus/arrays corpus/stage corpus/fetch corpus/extract corpus/qa tokenizer train train/launch "
-        "train/plan train/export train/generate train/qa pipelines pipelines/assemble pipelines/beam pipelines/inspection pipelines/report "
-        "pipelines/workflow"
+        "train/plan train/export train/generate train/qa pipelines pipelines/assemble pipelines/beam "
+        "pipelines/inspection pipelines/report pipelines/workflow"
     ),
 }
 ENGINES = {

@@ -32,18 +32,9 @@ def read_medmcqa(source: QuestionFile) -> QuestionReading:
     def convert(number: int, line: int, value: dict[str, Any]) -> Question:
         options = checked_options([value.get(name) for name in _OPTIONS])
         cop = -1 if value.get("cop") in _HIDDEN else int_of(value, "cop") - base
-        return Question(
-            id=str(value.get("id") or f"{split}-{number:05d}"),
-            task="medmcqa",
-            split=split,
-            text=text_of(value, "question"),
-            options=options,
-            # A 0 of base one is no hidden answer.
-            label=None if value.get("cop") in _HIDDEN else checked_label(cop if cop >= 0 else len(options), options),
-            subject=str(value.get("subject_name") or ""),
-            file=source.path,
-            line=line,
-        )
+        # A 0 of base one is no hidden answer.
+        label = None if value.get("cop") in _HIDDEN else checked_label(cop if cop >= 0 else len(options), options)
+        return _question(source, split, (number, line), value, options=options, label=label)
 
     return read_rows(source, "medmcqa", convert)
 
@@ -73,15 +64,31 @@ def read_lettered_choices(source: QuestionFile) -> QuestionReading:
 
     def convert(number: int, line: int, value: dict[str, Any]) -> Question:
         options = checked_options([re.sub(r"^[A-E]\. ", "", str(one)) for one in value.get("choices") or ()])
-        return Question(
-            id=str(value.get("id") or f"{split}-{number:05d}"),
-            task="medmcqa",
-            split=split,
-            text=text_of(value, "question"),
-            options=options,
-            label=checked_label(int_of(value, "answer"), options),
-            file=source.path,
-            line=line,
-        )
+        label = checked_label(int_of(value, "answer"), options)
+        return _question(source, split, (number, line), value, options=options, label=label)
 
     return read_rows(source, "medmcqa-choices", convert)
+
+
+def _question(
+    source: QuestionFile,
+    split: str,
+    place: tuple[int, int],
+    value: dict[str, Any],
+    *,
+    options: tuple[str, ...],
+    label: int | None,
+) -> Question:
+    """Return the question of a row of either form; its place is its number from 0 and its line from 1."""
+    number, line = place
+    return Question(
+        id=str(value.get("id") or f"{split}-{number:05d}"),
+        task="medmcqa",
+        split=split,
+        text=text_of(value, "question"),
+        options=options,
+        label=label,
+        subject=str(value.get("subject_name") or ""),
+        file=source.path,
+        line=line,
+    )

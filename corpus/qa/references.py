@@ -64,11 +64,23 @@ class _ReferenceFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     results: dict[str, list[list[str]]]
 
 
+def title_of(question_set: str) -> str:
+    """Return the name of a set for reading: "mmlu/human_aging" is MMLU Human Aging."""
+    task, slash, subject = question_set.partition("/")
+    if question_set in TITLES or task != "mmlu":
+        return TITLES.get(question_set, question_set)
+    return f"MMLU {subject.replace('_', ' ').title()}" if slash else "MMLU"
+
+
 @cache
 def references() -> tuple[RecordedResult, ...]:
     """Return all recorded results, in the order of the file; raises CorruptError when the file was broken."""
-    text = resources.files("corpus.qa").joinpath("references.yaml").read_text(encoding="utf-8")
-    return read_references(text)
+    return read_references(reference_text())
+
+
+def reference_text() -> str:
+    """Return the file of recorded results."""
+    return resources.files("corpus.qa").joinpath("references.yaml").read_text(encoding="utf-8")
 
 
 def read_references(text: str) -> tuple[RecordedResult, ...]:

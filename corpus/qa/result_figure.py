@@ -45,7 +45,7 @@ def _panel(axes: Any, table: ResultTable) -> None:
     sizes = [row.parameters for row in models if row.parameters]
     right = max(sizes, default=1e9) * 10
     at = {id(row): row.parameters or right for row in models}
-    axes.set_title(table.title, loc="left", fontsize=8)
+    axes.set_title(table.title, loc="left", fontsize=7)
     axes.set_xscale("log")
     axes.set_xlim(min(at.values(), default=right) / 2, right * 60)
     for row in table.rows:

@@ -14,11 +14,12 @@ import numpy as np
 
 from corpus.qa.compare import bootstrap, compare_runs
 from corpus.qa.predictions import Prediction
-from corpus.qa.references import TITLES, RecordedResult, references
+from corpus.qa.references import RecordedResult, references, title_of
 from corpus.qa.runs import AnsweredRun, in_set
 from corpus.qa.scores import by_seed, mean_and_sd, score, wilson
 
 _YES_NO = ("pubmedqa", "bioasq", "mirage-pubmedqa", "mirage-bioasq")
+AnsweredSet = tuple[AnsweredRun, list[Prediction]]  # a run, and what of it is in one set and split
 _FROM_PUBMED = ("pubmedqa", "bioasq", "mirage-pubmedqa", "mirage-bioasq")
 
 
@@ -52,7 +53,7 @@ class ResultTable:
     @property
     def title(self) -> str:
         """Return set, split and number of questions for reading."""
-        name = TITLES.get(self.question_set, self.question_set)
+        name = title_of(self.question_set)
         return f"{name}, {self.split}" + (f", {self.items:,} questions" if self.items else "")
 
 
@@ -75,7 +76,7 @@ def _keys(predictions: Sequence[Prediction]) -> list[tuple[str, str]]:
 
 
 def _table(name: str, split: str, runs: Sequence[AnsweredRun], known: Sequence[RecordedResult]) -> ResultTable:
-    held = [(run, found) for run in runs if (found := in_set(run.predictions, name, split))]
+    held, repeated = _told_once([(run, found) for run in runs if (found := in_set(run.predictions, name, split))])
     rows = [_own_row(run, found) for run, found in held]
     recorded = [row for row in known if (row.question_set, row.split) == (name, split)]
     rows += [_recorded_row(row) for row in recorded]
@@ -86,23 +87,53 @@ def _table(name: str, split: str, runs: Sequence[AnsweredRun], known: Sequence[R
         split=split,
         items=numbers.pop() if len(numbers) == 1 else None,
         rows=tuple(sorted(rows, key=lambda row: (-row.accuracy, not row.ours, row.model))),
-        remarks=tuple(_remarks(name, held)),
+        remarks=(*_remarks(name, held), *repeated),
     )
+
+
+def _told_once(held: list[AnsweredSet]) -> tuple[list[AnsweredSet], list[str]]:
+    """Return the runs without those whose answers an earlier one gave, and a line for each of these.
+
+    A fine-tuning scores test itself: when its heads are evaluated there again, that is no second result.
+    """
+    kept: list[AnsweredSet] = []
+    lines = []
+    for run, rows in held:
+        same = next((other for other, theirs in kept if run.format == other.format and _are_same(rows, theirs)), None)
+        if same is None:
+            kept.append((run, rows))
+        else:
+            lines.append(f"{run.name}: the same answers as {same.name}, so they stand there once.")
+    return kept, lines
+
+
+def _are_same(first: Sequence[Prediction], second: Sequence[Prediction]) -> bool:
+    """Say whether two runs gave the same scores, but for what the sums of another batch differ by."""
+    if len(first) != len(second):
+        return False
+    there = {(one.id, one.seed): one for one in second}
+    for one in first:
+        other = there.get((one.id, one.seed))
+        if other is None or one.choice != other.choice or len(one.scores) != len(other.scores) or not one.scores:
+            return False
+        if not np.allclose(one.scores, other.scores, rtol=1e-4, atol=1e-4):
+            return False
+    return True
 
 
 def _own_row(run: AnsweredRun, predictions: list[Prediction]) -> ResultRow:
     seeds = by_seed(predictions)
     cards = [score(rows) for rows in seeds.values()]
     mean, deviation = mean_and_sd(card.accuracy for card in cards)
-    low, high = (cards[0].low, cards[0].high) if len(cards) == 1 else _over_seeds(seeds)
+    low, high = (cards[0].low, cards[0].high) if len(cards) == 1 else over_seeds(seeds)
     spread = f" ± {100 * deviation:.1f}" if len(cards) > 1 else ""
     notes = [f"{len(cards)} seeds"] if len(cards) > 1 else []
     if predictions[0].task in _YES_NO:
         notes.append(f"macro-F1 {100 * fmean(card.macro_f1 for card in cards):.2f}")
-    cut = sum(one.truncated_tokens > 0 for one in predictions)
+    cut = len({one.id for one in predictions if one.truncated_tokens})
     silent = sum(one.choice is None for one in predictions)
     notes += [f"{cut:,} questions cut"] if cut else []
-    notes += [f"{silent:,} without an answer"] if silent else []
+    notes += [f"{silent:,} of {len(predictions):,} answers name no option"] if silent else []
     return ResultRow(
         model=run.name,
         ours=True,
@@ -118,11 +149,15 @@ def _own_row(run: AnsweredRun, predictions: list[Prediction]) -> ResultRow:
     )
 
 
-def _over_seeds(seeds: Mapping[int, list[Prediction]]) -> tuple[float, float]:
+def over_seeds(seeds: Mapping[int, list[Prediction]]) -> tuple[float, float]:
     """Return the interval over items and seeds together; of the items that every seed has answered."""
     names = set.intersection(*({one.id for one in rows} for rows in seeds.values()))
     hits = [{one.id: one.gold == one.choice for one in rows} for rows in seeds.values()]
-    return bootstrap(np.array([[hit[name] for name in sorted(names)] for hit in hits], np.float64))
+    rows = np.array([[hit[name] for name in sorted(names)] for hit in hits], np.float64)
+    low, high = bootstrap(rows)
+    if low == high:  # all right, or none: there is nothing to draw another value from
+        return wilson(float(rows.mean()) * rows.shape[1], rows.shape[1])
+    return low, high
 
 
 def _recorded_row(row: RecordedResult) -> ResultRow:

@@ -5,7 +5,7 @@ A stage that answers questions commits parts of the role `predictions`, one a se
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from corpus import storage
@@ -23,17 +23,21 @@ class AnsweredRun:
     """What one model answered, over all its seeds, in one format."""
 
     name: str  # of its directory below the one that was searched, with the setting where there are several
+    setting: str  # of a stage that has several, such as lr-1e-05
     method: str  # the verb that made it, without "qa "
     format: str
     parameters: float | None  # of the model, where its manifest says
     predictions: tuple[Prediction, ...]
 
 
-def find_runs(directory: str) -> list[AnsweredRun]:
-    """Return the runs below a directory, by name; raises UsageError when there are none, CorruptError for damage."""
+def find_runs(directory: str, *, among: Collection[str] | None = None) -> list[AnsweredRun]:
+    """Return the runs below a directory, by name, or those of them that lie in the folders `among`.
+
+    Raises UsageError when there are none, CorruptError for damage.
+    """
     if not storage.exists(directory):
         raise UsageError(f"{directory}: there is no such directory; check the path")
-    runs = [run for base, manifest in _manifests(directory) for run in _runs_of(directory, base, manifest)]
+    runs = [run for base, manifest in _manifests(directory, among) for run in runs_of(directory, base, manifest)]
     if not runs:
         raise UsageError(
             f"{directory}: no finished run with {PREDICTIONS} is below; make one with `corpuscle qa finetune` or "
@@ -42,16 +46,17 @@ def find_runs(directory: str) -> list[AnsweredRun]:
     return sorted(runs, key=lambda run: (run.name, run.format))
 
 
-def _manifests(directory: str) -> Iterator[tuple[str, Manifest]]:
+def _manifests(directory: str, among: Collection[str] | None) -> Iterator[tuple[str, Manifest]]:
     for name in storage.walk_files(directory):
         folder, _, file = name.rpartition("/")
         if file == MANIFEST and "/_" not in f"/{folder}":
             base = storage.join(directory, folder) if folder else directory
-            yield base, read_manifest(base)
+            if among is None or base in among:
+                yield base, read_manifest(base)
 
 
-def _runs_of(directory: str, base: str, manifest: Manifest) -> list[AnsweredRun]:
-    """Return the runs of one stage's directory: its settings, and each setting's formats."""
+def runs_of(directory: str, base: str, manifest: Manifest) -> list[AnsweredRun]:
+    """Return the runs of one stage's directory, below another: its settings, and each setting's formats."""
     groups: dict[tuple[str, str], list[Prediction]] = {}
     for part in manifest.parts:
         if part.role != ROLE:
@@ -67,6 +72,7 @@ def _runs_of(directory: str, base: str, manifest: Manifest) -> list[AnsweredRun]
     return [
         AnsweredRun(
             name=f"{own}/{setting}" if several and setting else own,
+            setting=setting if several else "",
             method=manifest.stage.removeprefix("qa "),
             format=kind,
             parameters=float(found) if isinstance(found, (int, float)) else None,

@@ -3,10 +3,11 @@
 Rooms are imported when a verb is called.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from corpus.errors import UsageError
 from corpus.stage.machine import usable_cores
 from pipelines.cli.arguments import refuse_beam_arguments
 from pipelines.cli.messages import print_summary
@@ -17,7 +18,11 @@ def export(
     context: typer.Context,
     run: Annotated[
         str,
-        typer.Argument(metavar="RUN", help="Result of `corpuscle train`, finished or not.", rich_help_panel="input"),
+        typer.Argument(
+            metavar="RUN",
+            help="Result of `corpuscle train`, finished or not, or of `corpuscle qa finetune`.",
+            rich_help_panel="input",
+        ),
     ],
     output: Output,
     check: Annotated[
@@ -30,9 +35,13 @@ def export(
     """Write a run's newest good checkpoint as model files, with tokenizer, card and hashes.
 
     Every format but faithful has the attention scale of the layers inside its weights, so that every runtime agrees.
+    Of a fine-tuning, every run's model with its head, for transformers' own classes.
     """
     refuse_beam_arguments(context)
     config = config_of(context)
+    if _is_finetuned(run):
+        _export_heads(config, run, output)
+        return
     from train.export.stage import export
     from train.generate.score_export import check_lines
 
@@ -41,6 +50,20 @@ def export(
     if check:
         for line in check_lines(config, manifest, run=run, output=output, num_tokens=check, tokens=held_out):
             typer.echo(line)
+
+
+def _is_finetuned(run: str) -> bool:
+    from corpus.stage.manifest import has_manifest, read_manifest
+
+    return has_manifest(run) and read_manifest(run).stage == "qa finetune"
+
+
+def _export_heads(config: Any, run: str, output: str) -> None:
+    if config.formats != ("folded",) or config.dtype != "float32":
+        raise UsageError("export: a fine-tuned head is written for transformers alone, in float32; leave --format out")
+    from train.qa.export_head import export_heads
+
+    print_summary(export_heads(tuned=run, output=output), output)
 
 
 def generate(
@@ -90,9 +113,35 @@ def plan(
     gpus: Annotated[int, typer.Option(min=1, help="How many of them.")] = 8,
     mfu: Annotated[float, typer.Option(help="Percent of the peak that is reached; an assumption of yours.")] = 40.0,
     price: Annotated[float | None, typer.Option(min=0, help="Price of a GPU-hour, for the cost.")] = None,
+    finetune: Annotated[
+        str | None,
+        typer.Option(metavar="FILE|PRESET", help="Plan a fine-tuning of the model: medqa, pubmedqa, … or a YAML file."),
+    ] = None,
+    questions: Annotated[
+        str | None,
+        typer.Option(metavar="DIR|NUMBER", help="With --finetune: its questions; default: as many as published."),
+    ] = None,
+    row_tokens: Annotated[
+        int | None, typer.Option(min=1, help="With --finetune: mean tokens of a row; default: the most allowed.")
+    ] = None,
 ) -> None:
-    """Print what a training run takes: steps, passes, FLOPs, memory by ZeRO stage, days, cost, sizes on disk."""
+    """Print what a training run takes: steps, passes, FLOPs, memory by ZeRO stage, days, cost, sizes on disk.
+
+    With --finetune, what fine-tuning the model takes, of all its weights and by LoRA, on GPUs of 24, 40 and 80 GB.
+    """
     refuse_beam_arguments(context)
+    if finetune is not None:
+        asked = {"settings": finetune, "questions": questions, "row_tokens": row_tokens, "tokens": tokens}
+        typer.echo(_finetune_plan(config, **asked, gpu=gpu, gpus=gpus, mfu_percent=mfu, price=price))
+        return
+    if questions is not None or row_tokens is not None:
+        raise UsageError("plan: --questions and --row-tokens belong to a fine-tuning; add --finetune medqa")
     from train.plan.forecast import make_plan, plan_text
 
     typer.echo(plan_text(make_plan(config, tokens=tokens, gpu=gpu, gpus=gpus, mfu_percent=mfu, price=price)))
+
+
+def _finetune_plan(model: str, **asked: Any) -> str:
+    from train.qa.forecast import finetune_text, plan_finetune
+
+    return finetune_text(plan_finetune(model, **asked))

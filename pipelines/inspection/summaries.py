@@ -3,8 +3,8 @@
 Every record read is in one line of the funnel: kept, or dropped with its reason.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 from rich.filesize import decimal
 
@@ -13,6 +13,7 @@ from corpus.stage.manifest import SPLITS, Books, Manifest
 
 FETCH_PUBMED, FETCH_PMC = "fetch-pubmed", "fetch-pmc"
 ROAD = (FETCH_PUBMED, FETCH_PMC, "extract", "assemble", "tokenizer", "pack", "train", "export")
+QA_ROAD = ("qa questions", "qa finetune", "qa evaluate", "qa results", "qa export")
 PAGE = "report.html"  # what `report` writes into the directory it is about
 
 
@@ -26,9 +27,7 @@ def summary_line(manifest: Manifest | None, output: str) -> str:
 
 def stage_text(manifest: Manifest) -> str:
     """Return what a stage did in one phrase."""
-    words = {"tokenizer": _tokenizer_text, "pack": _pack_text, "train": _train_text, "export": _export_text}.get(
-        manifest.stage
-    )
+    words = _TEXTS.get(manifest.stage)
     try:
         return words(manifest.summary) if words else books_text(manifest.books)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -65,7 +64,8 @@ def number(value: float) -> str:
 
 def road_order(stage: str) -> int:
     """Return a stage's place on the road, to sort by."""
-    return ROAD.index(stage) if stage in ROAD else len(ROAD)
+    road = (*ROAD, *QA_ROAD)
+    return road.index(stage) if stage in road else len(road)
 
 
 def _by_count(books: Books) -> list[tuple[str, int]]:
@@ -98,3 +98,42 @@ def _train_text(summary: Mapping[str, Any]) -> str:
 def _export_text(summary: Mapping[str, Any]) -> str:
     sizes = ", ".join(f"{kind} {decimal(num_bytes)}" for kind, num_bytes in summary["format_bytes"].items())
     return f"{summary['parameters']:,} parameters of step {summary['step']:,} as {sizes}"
+
+
+def _finetune_text(summary: Mapping[str, Any]) -> str:
+    """Return the accuracies of all learning rates; those of test where they are known, else of dev."""
+    found = []
+    for rate, spreads in summary["rates"].items():
+        split = "test" if spreads["test"] is not None else "dev"
+        score = "no question with a known answer to score by"
+        if (spread := spreads[split]) is not None:
+            score = f"{split} {100 * spread['mean']:.1f} ± {100 * spread['sd']:.1f}"
+        found.append(f"learning rate {rate}: {score}")
+    return f"{summary['task']}, {len(summary['runs'])} runs, {', '.join(found)}"
+
+
+def _evaluate_text(summary: Mapping[str, Any]) -> str:
+    return f"{summary['predictions']:,} predictions of {', '.join(summary['tasks'])}"
+
+
+def _results_text(summary: Mapping[str, Any]) -> str:
+    recorded = f"{summary['recorded_rows']:,} recorded ones"
+    return f"{summary['tables']:,} tables, {summary['own_rows']:,} rows of {summary['runs']:,} runs and {recorded}"
+
+
+def _heads_text(summary: Mapping[str, Any]) -> str:
+    classes = ", ".join(sorted(set(summary["classes"].values())))
+    off = f"logits within {summary['difference']:.1e} of ours"
+    return f"{summary['task']}, {len(summary['classes']):,} models as {classes}, {off}"
+
+
+_TEXTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
+    "tokenizer": _tokenizer_text,
+    "pack": _pack_text,
+    "train": _train_text,
+    "export": _export_text,
+    "qa finetune": _finetune_text,
+    "qa evaluate": _evaluate_text,
+    "qa results": _results_text,
+    "qa export": _heads_text,
+}

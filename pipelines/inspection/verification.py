@@ -1,9 +1,10 @@
 """Verification of all stages below a directory against their manifests and each other, `verify DIR`.
 
 Checked for each manifest found: its own hash, size and SHA-256 of every part, the books, the checkpoints of a
-training run, and that each earlier stage it names is one that lies below the same directory. A directory with
-receipts or checkpoints but no manifest is an interrupted stage. Files that no manifest names are listed; no
-stage ever reads them. An export is held against its checkpoint, not against what its run has become since.
+training run, the answers and weights of question answering, and that each earlier stage it names is one that lies
+below the same directory. A directory with receipts or checkpoints but no manifest is an interrupted stage. Files that
+no manifest names are listed; no stage ever reads them. An export is held against its checkpoint, not against what its
+run has become since.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from corpus.stage.progress import progress
 from corpus.stage.reading import held_for_reading
 from corpus.stage.withdraw import WITHDRAWN
 from corpus.stage.workspace import RECEIPTS, WORK
+from pipelines.inspection.qa_faults import qa_faults
 from pipelines.inspection.summaries import PAGE, books_text, road_order
 from train.checkpoint import store
 from train.job import JOB, LOGS, RANKS_LOCK
@@ -66,6 +68,7 @@ def verify_directory(base: str) -> Findings:
     lines = [line for _, found in sorted(results) for line in found]
     rest = [f"{stage}: interrupted; run the same command again to finish it" for stage in unfinished]
     rest += _broken_links(manifests)
+    rest += qa_faults(base, manifests)
     others, older = _checkpoint_links(manifests, _listed_checkpoints(base, files))
     rest += others
     lines += [f"WRONG   {fault}" for fault in rest] + [f"note    {line}" for line in older]

@@ -14,16 +14,19 @@ from rich.filesize import decimal
 
 from corpus import storage
 from corpus.errors import UsageError
+from corpus.qa.store import STAGE as QUESTIONS
 from corpus.stage.manifest import Manifest
 from corpus.stage.progress import say
 from corpus.storage import parquet
 from corpus.storage.json_files import parse_numbers
+from pipelines.inspection.qa_faults import EVALUATE, FINETUNE
 from pipelines.inspection.stages import stages_below
 from pipelines.inspection.summaries import PAGE, books_text, number, stage_text
 from pipelines.report import plots
 from pipelines.report.corpus_section import corpus_contents
 from pipelines.report.elements import ReportFigure, ReportSection, ReportTable
 from pipelines.report.legend import legend
+from pipelines.report.qa_section import answer_contents, question_tables, questions_of
 
 TEMPLATE: Final = Path(__file__).with_name("page.html.j2")
 LETTERS_SHOWN: Final = 12
@@ -38,9 +41,8 @@ def write_report(base: str, output: str | None = None) -> str:
     stages = stages_below(base) if storage.exists(base) else []
     if not stages:
         raise UsageError(f"{base}: no finished stage here or below, so there is nothing to report; check the path")
-    sections = [
-        _section(storage.join(base, folder) if folder != "." else base, folder, found) for folder, found in stages
-    ]
+    at = {found.fingerprint: _place(base, folder) for folder, found in stages}
+    sections = [_section(_place(base, folder), folder, found, at) for folder, found in stages]
     template = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
         TEMPLATE.read_text()
     )
@@ -52,8 +54,15 @@ def write_report(base: str, output: str | None = None) -> str:
     return f"report: {len(sections)} stages, {num_figures} figures, {decimal(len(page))} in {path}"
 
 
-def _section(base: str, folder: str, manifest: Manifest) -> ReportSection:
-    """Return what the page shows of a stage; every stage has its numbers, some have figures and texts."""
+def _place(base: str, folder: str) -> str:
+    return base if folder == "." else storage.join(base, folder)
+
+
+def _section(base: str, folder: str, manifest: Manifest, places: Mapping[str, str]) -> ReportSection:
+    """Return what the page shows of a stage; every stage has its numbers, some have figures and texts.
+
+    `places` are the folders of all stages, by fingerprint.
+    """
     say(f"report: {manifest.stage} {folder}")
     tables = {"settings that make it what it is": _settings(manifest)}
     figures: Sequence[ReportFigure] = ()
@@ -65,6 +74,11 @@ def _section(base: str, folder: str, manifest: Manifest) -> ReportSection:
         tables = own | tables
     elif manifest.stage == "train":
         figures = _training_figures(base, manifest)
+    elif manifest.stage in (FINETUNE, EVALUATE):
+        figures, own = answer_contents(base, manifest, questions_of(manifest, places))
+        tables = own | tables
+    elif manifest.stage == QUESTIONS:
+        tables = question_tables(manifest) | tables
     elif manifest.stage == "pack":
         tables = {"tokens": _tokens(manifest)} | tables
     if manifest.books.dropped:

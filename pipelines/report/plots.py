@@ -62,9 +62,9 @@ def funnel_figure(decided: DecisionCounts) -> str:
         axes.set_xlim(right=left.max() * 1.15)
         axes.grid(axis="y", visible=False)
         _thousands(axes.xaxis)
-        _legend(axes)
+        legend_beside_title(axes)
 
-    return _svg("records by fate", draw, height=0.25 * len(rows) + 0.9)
+    return svg_figure("records by fate", draw, height=0.25 * len(rows) + 0.9)
 
 
 def years_figure(sampled: SampledShards) -> str:
@@ -83,9 +83,9 @@ def years_figure(sampled: SampledShards) -> str:
             label=list(sampled.years),
         )
         _thousands(axes.yaxis)
-        _legend(axes)
+        legend_beside_title(axes)
 
-    return _svg("documents by year", draw)
+    return svg_figure("documents by year", draw)
 
 
 def lengths_figure(sampled: SampledShards) -> str:
@@ -100,9 +100,9 @@ def lengths_figure(sampled: SampledShards) -> str:
         axes.set_xscale("log")
         axes.set_xlabel("UTF-8 bytes of the text")
         axes.set_ylabel("% of the source's documents")
-        _legend(axes)
+        legend_beside_title(axes)
 
-    return _svg("length of documents", draw)
+    return svg_figure("length of documents", draw)
 
 
 def collision_figure(threshold: float) -> str:
@@ -115,9 +115,9 @@ def collision_figure(threshold: float) -> str:
         axes.axvline(threshold, color=COLORS["pubmed"], linestyle=":", label=f"threshold {threshold:g}")
         axes.set_xlabel(f"Jaccard similarity; {bands} bands of {rows} values")
         axes.set_ylabel("P(candidate)")
-        _legend(axes)
+        legend_beside_title(axes)
 
-    return _svg("which pairs MinHash proposes", draw)
+    return svg_figure("which pairs MinHash proposes", draw)
 
 
 def duplicates_figure(decided: DecisionCounts) -> str:
@@ -132,7 +132,7 @@ def duplicates_figure(decided: DecisionCounts) -> str:
         axes.set_xlabel("documents in a cluster, the kept one included")
         axes.grid(axis="x", visible=False)
 
-    return _svg("clusters of duplicates", draw)
+    return svg_figure("clusters of duplicates", draw)
 
 
 def scores_figure(decided: DecisionCounts, threshold: float) -> str:
@@ -144,7 +144,7 @@ def scores_figure(decided: DecisionCounts, threshold: float) -> str:
         )
         axes.set_xlabel("exact Jaccard similarity with the document kept")
 
-    return _svg("near-duplicates dropped", draw)
+    return svg_figure("near-duplicates dropped", draw)
 
 
 def loss_figure(metrics: Sequence[Mapping[str, Any]]) -> str:
@@ -163,9 +163,9 @@ def loss_figure(metrics: Sequence[Mapping[str, Any]]) -> str:
                 axes.plot(x, y, ".-", color=COLORS[name], label=f"{name} {y[-1]:.3f}")
         axes.set_xlabel("step")
         axes.set_ylabel("nats a token")
-        _legend(axes)
+        legend_beside_title(axes)
 
-    return _svg("loss", draw)
+    return svg_figure("loss", draw)
 
 
 def norm_figure(metrics: Sequence[Mapping[str, Any]]) -> str:
@@ -182,7 +182,7 @@ def norm_figure(metrics: Sequence[Mapping[str, Any]]) -> str:
         other.grid(visible=False)
         axes.figure.legend(loc="upper right", frameon=False, ncols=2)
 
-    return _svg("gradient norm and learning rate", draw)
+    return svg_figure("gradient norm and learning rate", draw)
 
 
 def _smoothed(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -191,7 +191,7 @@ def _smoothed(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.array([piece[-1, 0] for piece in pieces]), np.array([piece[:, 1].mean() for piece in pieces])
 
 
-def _legend(axes: Axes) -> None:
+def legend_beside_title(axes: Axes) -> None:
     """Put the legend beside the title, where it hides nothing."""
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=4, frameon=False, fontsize=8, columnspacing=1)
 
@@ -204,7 +204,7 @@ def _thousands(axis: Any) -> None:
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
 
 
-def _svg(title: str, draw: Draw, *, height: float = 2.9) -> str:
+def svg_figure(title: str, draw: Draw, *, height: float = 2.9) -> str:
     """Draw one figure of 6.2 by `height` inches; return the element `<svg>` with ids of its own."""
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(6.2, height), layout="constrained")

@@ -19,6 +19,7 @@ from corpus.extract.config import ExtractConfig
 from corpus.fetch.config import FetchPmcConfig, FetchPubmedConfig
 from corpus.storage.files import is_remote
 from corpus.storage.yaml_source import YamlSource, merge, read_yaml
+from pipelines.workflow.qa_config import QaSection, fill_in_qa, qa_misfits
 from tokenizer.config import PackConfig, TokenizerConfig
 from train.config import LENGTHS, TrainConfig, load_preset, other_length, replaced
 
@@ -49,7 +50,7 @@ class FetchSection(StageConfig):
 
 
 class RunConfig(StageConfig):
-    """Run file as a whole: from NCBI files to a trained model."""
+    """Run file as a whole: from NCBI files to a trained model, and to its scores on questions."""
 
     work: GivenPath = Field(description="directory below which every stage writes")
     workers: Workers = runtime(1, "local worker processes of every stage that does not name its own")
@@ -59,6 +60,7 @@ class RunConfig(StageConfig):
     tokenizer: TokenizerConfig = Field(default_factory=TokenizerConfig)
     pack: PackConfig = Field(default_factory=PackConfig)
     train: TrainSection | None = Field(None, description="without it the run ends with token shards")
+    qa: QaSection | None = Field(None, description="question sets, fine-tunings, evaluations, tables")
 
 
 def load(path: str, overrides: Iterable[str] = ()) -> RunConfig:
@@ -87,6 +89,7 @@ def schema_text() -> str:
     """Return the JSON Schema of the run file, for editors."""
     schema = RunConfig.model_json_schema()
     schema["$defs"]["TrainSection"]["required"] = []  # `config` gives all settings their values
+    schema["$defs"]["FinetuneSection"]["required"] = []  # a preset, too
     for name in _definitions_below(schema, "TrainConfig"):
         schema["$defs"][name].pop("required", None)
     return json.dumps(schema, indent=2, ensure_ascii=False)
@@ -99,6 +102,7 @@ def _fill_in(source: YamlSource) -> None:
         section = source.data.setdefault(name, {})
         if isinstance(section, dict):
             section.setdefault("workers", workers)
+    fill_in_qa(source)
     train = source.data.get("train")
     if not isinstance(train, dict):
         return
@@ -117,6 +121,8 @@ def _fill_in(source: YamlSource) -> None:
 
 def _misfits(source: YamlSource, config: RunConfig) -> Iterator[str]:
     """Yield a line for each pair of settings that are valid alone and impossible together."""
+    if config.qa:
+        yield from qa_misfits(source, config.qa, work=config.work, trains=config.train is not None)
     if not (config.extract.pubmed or config.extract.pmc or config.fetch.pubmed or config.fetch.pmc):
         yield f"{source.place(('extract',))}: extract: give `pubmed` or `pmc` files, or both, here or under `fetch`"
     if config.train:

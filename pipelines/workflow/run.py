@@ -1,14 +1,14 @@
 """Workflow `run`: the stages one after another, each into its directory below one working directory.
 
     <work>/raw/{pubmed,pmc}   <work>/records   <work>/corpus/<profile>   <work>/tokenizer   <work>/tokens/<profile>
-    <work>/runs/<name>
+    <work>/runs/<name>   <work>/qa/{questions,finetune/<name>,evaluate/<name>,results}
 
 A stage that is finished already is reused; that is decided by its manifest, never here. What comes out is
 the account of the run: where every document went, tokens, losses, and where each output lies.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from corpus import storage
 from corpus.errors import UsageError
@@ -18,6 +18,7 @@ from corpus.stage.manifest import Manifest, has_manifest, read_manifest
 from corpus.stage.progress import say
 from pipelines.inspection.summaries import funnel, stage_text, summary_line
 from pipelines.workflow.config import FetchSection, RunConfig, TrainSection
+from pipelines.workflow.qa_road import DoneStages, run_qa
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +46,7 @@ class Road:
 
     places: Places
     manifests: Mapping[str, Manifest]
+    qa: DoneStages = field(default_factory=dict)
 
     def text(self) -> str:
         """Return the account of the run."""
@@ -56,7 +58,11 @@ class Road:
         lines += ["", "Tokens and losses"]
         counted = [stage for stage in ("tokenizer", "pack", "train") if stage in done]
         lines += [f"  {stage:<10} {stage_text(done[stage])}" for stage in counted]
+        if self.qa:
+            lines += ["", "Questions and scores"]
+            lines += [f"  {name}: {stage_text(found)}" for name, (_, found) in self.qa.items()]
         lines += ["", "Where it lies", *(f"  {stage:<10} {self.places.of(stage)}" for stage in done)]
+        lines += [f"  qa {name}: {place}" for name, (place, _) in self.qa.items()]
         return "\n".join(lines)
 
 
@@ -99,7 +105,9 @@ def run_road(config: RunConfig, *, beam_args: Sequence[str] = ()) -> Road:
     if config.train and at.train:
         say(f"5 train → {at.train}")
         done["train"] = _train(config.train, tokens=at.pack, output=at.train)
-    return Road(places=at, manifests={stage: manifest for stage, manifest in done.items() if manifest is not None})
+    qa = run_qa(config.qa, work=config.work, model=at.train) if config.qa else {}
+    finished = {stage: manifest for stage, manifest in done.items() if manifest is not None}
+    return Road(places=at, manifests=finished, qa=qa)
 
 
 def _fetch(section: FetchSection, at: Places) -> dict[str, Manifest]:

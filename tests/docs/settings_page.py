@@ -10,9 +10,11 @@ from corpus.assemble.config import AssembleConfig
 from corpus.extract.config import ExtractConfig
 from corpus.fetch.config import FetchPmcConfig, FetchPubmedConfig
 from pipelines.workflow.config import RunConfig, TrainSection
+from pipelines.workflow.qa_config import EvaluateSection, FinetuneSection, QaSection
 from tokenizer.config import PackConfig, TokenizerConfig
 from train.config import ModelConfig, TrainConfig
 from train.export.config import ExportConfig
+from train.qa.config import EvaluateConfig, FinetuneConfig
 
 HEAD = """# Settings
 
@@ -32,6 +34,11 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "train": TrainSection,
     "train.settings": TrainConfig,
     "train.settings.model": ModelConfig,
+    "qa": QaSection,
+    "qa.finetune.NAME": FinetuneSection,
+    "qa.finetune.NAME.settings": FinetuneConfig,
+    "qa.evaluate.NAME": EvaluateSection,
+    "qa.evaluate.NAME.settings": EvaluateConfig,
     "export (options of the verb)": ExportConfig,
 }
 

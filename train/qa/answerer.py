@@ -7,8 +7,8 @@ same to the byte.
 
 import json
 import os
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, cast
 
 import torch
@@ -112,6 +112,63 @@ def open_answerer(folder: str, say: Callable[[str], None]) -> tuple[Answerer, An
     return answerer, card
 
 
+def weight_faults(folders: Sequence[str]) -> Iterator[str]:
+    """Yield a line for each fine-tuned model whose weights are not those that its card asks for, or whose base is gone.
+
+    Only names and shapes are read of the weights; a base is loaded once for all its seeds.
+    """
+    asked: dict[str, dict[str, list[int]] | str] = {}
+    for folder in folders:
+        try:
+            card = _read_card(storage.join(folder, DESCRIPTION))
+            of_all = json.dumps(asdict(replace(card, seed=0)), sort_keys=True)
+            if of_all not in asked:
+                asked[of_all] = _asked_shapes(card)
+            expected = asked[of_all]
+            if isinstance(expected, str):
+                yield f"{folder}: {expected}"
+            elif wrong := _differing(expected, _shapes_of_file(storage.join(folder, WEIGHTS))):
+                yield _wrong_weights(folder, wrong)
+        except CorruptError as error:
+            yield str(error)
+
+
+def _asked_shapes(card: AnswererCard) -> dict[str, list[int]] | str:
+    """Return the shapes of the tensors that a card asks for, by name; a line when its base cannot be had."""
+    try:
+        backbone = load_backbone(card.base, lambda line: None)
+    except (UsageError, CorruptError) as error:
+        return f"its base model cannot be opened: {error}"
+    if backbone.facts.fingerprint != card.base_fingerprint:
+        return f"{card.base} has other files than it was fine-tuned from; put the base model back, or fine-tune again"
+    answerer = _assemble(backbone, card)
+    return {name: list(one.shape) for name, one in answerer.named_parameters() if one.requires_grad}
+
+
+def _shapes_of_file(path: str) -> dict[str, list[int]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: list(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 — no mapping
+    except (SafetensorError, OSError) as error:
+        raise CorruptError(f"{path}: no readable weights ({error}); put the file back, or fine-tune again") from error
+
+
+def _differing(asked: Mapping[str, list[int]], there: Mapping[str, list[int]]) -> list[str]:
+    """Return the names that one side lacks, then those of another shape."""
+    wrong = sorted({*asked} ^ {*there})
+    return wrong + sorted(name for name in {*asked} & {*there} if asked[name] != there[name])
+
+
+def _wrong_weights(place: str, wrong: Sequence[str]) -> str:
+    more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
+    return (
+        f"{place}: its weights are not those that its answerer.json asks for: {', '.join(wrong[:SHOWN])}{more} "
+        "missing, left over or of another shape; put the files back, or fine-tune again"
+    )
+
+
 def trained_tensors(answerer: nn.Module) -> dict[str, Tensor]:
     """Return copies of the tensors that training changes, by name."""
     return {
@@ -124,14 +181,9 @@ def trained_tensors(answerer: nn.Module) -> dict[str, Tensor]:
 def load_trained(answerer: nn.Module, tensors: dict[str, Tensor], place: str) -> None:
     """Put trained tensors into an answerer; raises CorruptError unless they are exactly those that it trains."""
     own = {name: parameter for name, parameter in answerer.named_parameters() if parameter.requires_grad}
-    wrong = sorted({*own} ^ {*tensors})
-    wrong += sorted(name for name in {*own} & {*tensors} if own[name].shape != tensors[name].shape)
-    if wrong:
-        more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
-        raise CorruptError(
-            f"{place}: its weights are not those that its answerer.json asks for: {', '.join(wrong[:SHOWN])}{more} "
-            "missing, left over or of another shape; put the files back, or fine-tune again"
-        )
+    shapes = [{name: list(tensor.shape) for name, tensor in side.items()} for side in (own, tensors)]
+    if wrong := _differing(*shapes):
+        raise CorruptError(_wrong_weights(place, wrong))
     with torch.no_grad():
         for name, parameter in own.items():
             parameter.copy_(tensors[name])

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from corpus.config import StageConfig, runtime, setting
 from corpus.errors import UsageError, list_problems
-from corpus.storage.yaml_source import parse_yaml, read_yaml
+from corpus.storage.yaml_source import YamlSource, parse_yaml, read_yaml
 
 
 class FinetuneConfig(StageConfig):
@@ -140,14 +140,7 @@ def finetune_config(preset: str | None, given: Mapping[str, Any]) -> FinetuneCon
 
     Without a name it is the task's own preset, if there is one. Raises UsageError, listing every mistake.
     """
-    task = str(given.get("task", ""))
-    if preset is None:
-        preset = task if task in preset_names() else None
-    source = parse_yaml("{}", "qa finetune")
-    if preset in preset_names():
-        source = parse_yaml(resources.files("train.qa").joinpath("presets", f"{preset}.yaml").read_text(), preset)
-    elif preset is not None:
-        source = read_yaml(preset)
+    source = preset_settings(preset, str(given.get("task", "")))
     source.data |= given
     try:
         config = FinetuneConfig.model_validate(source.data)
@@ -157,3 +150,17 @@ def finetune_config(preset: str | None, given: Mapping[str, Any]) -> FinetuneCon
     if not config.task:
         raise UsageError(f"which --task? Presets are {', '.join(preset_names())}")
     return config
+
+
+def preset_settings(preset: str | None, task: str) -> YamlSource:
+    """Return the settings of a preset or YAML file; without a name those of the task's own preset, if there is one.
+
+    Raises UsageError for a file that cannot be read.
+    """
+    if preset is None:
+        preset = task if task in preset_names() else None
+    if preset is None:
+        return parse_yaml("{}", "qa finetune")
+    if preset in preset_names():
+        return parse_yaml(resources.files("train.qa").joinpath("presets", f"{preset}.yaml").read_text(), preset)
+    return read_yaml(preset)

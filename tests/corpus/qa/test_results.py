@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from lxml import etree, html
@@ -59,6 +60,29 @@ def test_seeds_are_one_row_with_their_spread_and_settings_are_rows(tmp_path: Pat
     assert row.low < 0.605 < row.high
     assert any("by items and seeds" in line for line in table.remarks)
     assert any("made from PubMed" in line for line in table.remarks)
+
+
+def test_questions_cut_are_counted_once_and_a_sweep_of_zeros_has_an_interval(tmp_path: Path) -> None:
+    rows = {}
+    for seed in range(3):
+        own = answers("medqa", 8, 0, seed=seed)
+        rows[f"seed-{seed}"] = [msgspec.structs.replace(one, truncated_tokens=5) for one in own[:3]] + own[3:]
+    write_run(tmp_path / "mine", rows)
+    row = next(row for row in table_of(tmp_path, "medqa").rows if row.ours)
+    assert "3 questions cut" in row.note
+    wanted = stats.binomtest(0, 8).proportion_ci(method="wilson")
+    assert (row.low, row.high) == pytest.approx((wanted.low, wanted.high))
+
+
+def test_answers_given_twice_stand_once(tmp_path: Path) -> None:
+    rows = answers("medqa", 40, 20)
+    moved = [msgspec.structs.replace(one, scores=tuple(score + 1e-6 for score in one.scores)) for one in rows]
+    write_run(tmp_path / "a", {"": rows})
+    write_run(tmp_path / "b", {"": moved[::-1]})
+    write_run(tmp_path / "c", {"": [msgspec.structs.replace(one, scores=(0.0, 0.5, 0.0, 0.0)) for one in rows]})
+    table = table_of(tmp_path, "medqa")
+    assert [row.model for row in table.rows if row.ours] == ["a", "c"]
+    assert "b: the same answers as a, so they stand there once." in table.remarks
 
 
 def test_runs_are_paired_by_item(tmp_path: Path) -> None:

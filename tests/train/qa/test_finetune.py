@@ -136,7 +136,7 @@ def test_one_loss_curve_on_any_layout(questions: Path, gpt: Path, tmp_path: Path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("zero", [0, 2])
+@pytest.mark.parametrize("zero", [0, 1, 2])
 def test_two_ranks_give_the_same_loss_curve(questions: Path, gpt: Path, tmp_path: Path, zero: int) -> None:
     run(gpt, questions, tmp_path / "plain")
     run(gpt, questions, tmp_path / "two", ranks=2, micro_batch=2, zero_stage=zero)
