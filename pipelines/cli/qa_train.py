@@ -69,10 +69,11 @@ def evaluate(
     """Score a model on questions, by fine-tuned heads or by the likelihood of options; print a line a task."""
     refuse_beam_arguments(context)
     config = config_of(context)
-    from train.qa.evaluation import evaluate, result_lines
+    from train.qa.evaluation import evaluate
+    from train.qa.result_lines import result_lines
 
     manifest = evaluate(config, model=model, questions=questions, output=output)
-    for line in result_lines(output, questions):
+    for line in result_lines(output, questions, config):
         typer.echo(line)
     print_summary(manifest, output)
 
