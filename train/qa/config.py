@@ -100,6 +100,10 @@ class EvaluateConfig(StageConfig):
     seed: int = setting(0, "draws the worked examples", group="text", ge=0)
     limit: int | None = setting(None, "score the first questions of a task only", group="filters", ge=1)
     batch: int = runtime(8, "questions read together", group="running", ge=1)
+    contamination: str = runtime(
+        "", "result of `assemble --evaluation`: the corpus that the model was trained on", group="evaluation",
+        metavar="DIR",
+    )  # fmt: skip
     name: str = setting("", "model's name at the server", group="server", option="--model", metavar="NAME")
     answer_tokens: int = setting(16, "tokens of an answer in chat", group="server", ge=1)
     top: int = setting(20, "likeliest next tokens that a server lists for letters", group="server", ge=2)

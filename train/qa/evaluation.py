@@ -6,13 +6,10 @@ with a receipt.
 """
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from corpus import storage
 from corpus.errors import UsageError
-from corpus.qa.predictions import PREDICTIONS, Prediction, read_predictions, write_predictions
 from corpus.qa.question import Question
 from corpus.qa.store import STAGE as QUESTIONS_STAGE
 from corpus.qa.store import read_questions
@@ -20,20 +17,26 @@ from corpus.stage.lock import running_stage
 from corpus.stage.manifest import Input, Manifest, has_manifest, read_manifest
 from corpus.stage.progress import say
 from corpus.stage.workspace import WORK, Receipt, Workspace, plan_stage
-from corpus.storage import parquet
-from corpus.storage.schema import from_batch, schema_of, to_table
 from train.model.backbone import Backbone
-from train.qa.answered import AnswerCost
 from train.qa.config import EvaluateConfig
 from train.qa.endpoint import EndpointRules, check_address, is_address, open_endpoint
+from train.qa.kept_answers import (
+    CORPUS_STAGE,
+    commit_answers,
+    finish_task,
+    finished_task,
+    gathered,
+    held_items,
+    keep_answers,
+    kept_answers,
+)
 from train.qa.local_answers import answer_by_heads, answer_by_likelihood, open_language_model
 from train.qa.prompts import choose_examples
-from train.qa.served_answers import CHAT, ServedAnswer, ServedTask, answer_by_server
+from train.qa.served_answers import CHAT, ServedTask, answer_by_server
 from train.qa.stage import STAGE as FINETUNE_STAGE
 from train.qa.stage import model_input
 
 STAGE = "qa evaluate"
-SERVED = "served.parquet"
 REVISION = 2  # raise it when the same input gives other bytes
 
 
@@ -44,19 +47,26 @@ def evaluate(config: EvaluateConfig, *, model: str, questions: str, output: str)
     """
     config = _checked(config, model)
     read = read_manifest(questions, QUESTIONS_STAGE)
+    sources = {questions: read}
+    if config.contamination:
+        sources[config.contamination] = read_manifest(config.contamination, CORPUS_STAGE)
+    inputs = [Input(name=one.stage, fingerprint=one.fingerprint) for one in sources.values()]
     with running_stage(output):
         workspace, manifest = plan_stage(
             output,
             stage=STAGE,
             revision=REVISION,
             config=config.identity(),
-            inputs=[Input(name=read.stage, fingerprint=read.fingerprint), _model_input(config, model)],
-            sources={questions: read},
+            inputs=[*inputs, _model_input(config, model)],
+            sources=sources,
+            update=keep_answers,
         )
         if manifest is not None:
             say(f"{output}: up to date")
             return manifest
-        return _commit(workspace, config, list(_score_all(workspace, config, model, questions)))
+        held = held_items(config, questions)
+        answers = kept_answers(workspace) or gathered(workspace, _score_all(workspace, config, model, questions))
+        return commit_answers(workspace, config, answers, held)
 
 
 def _score_all(workspace: Workspace, config: EvaluateConfig, model: str, questions: str) -> Iterator[Receipt]:
@@ -65,50 +75,11 @@ def _score_all(workspace: Workspace, config: EvaluateConfig, model: str, questio
     for task in config.tasks:
         asked = read_questions(questions, task=task, split=config.split)[: config.limit]
         for name in source.names():
-            receipt = workspace.finished(f"score/{task}/{name}")
+            receipt = finished_task(workspace, task, name)
             if receipt is None:
                 found = source.answer(name, asked, _examples(config, questions, task))
-                receipt = _finish(workspace, task, name, len(asked), found)
+                receipt = finish_task(workspace, task, name, len(asked), found)
             yield receipt
-
-
-def _finish(workspace: Workspace, task: str, name: str, num_asked: int, found: ServedTask) -> Receipt:
-    """Write the answers of a task in one format, and leave their receipt."""
-    files = [f"{WORK}/{task}-{name}.parquet", f"{WORK}/{task}-{name}-served.parquet"]
-    write_predictions(found.answered.predictions, workspace.path(files[0]))
-    parquet.write_table(workspace.path(files[1]), _served_table(found.served))
-    facts = {key: getattr(found.answered, key) for key in (*AnswerCost.__dataclass_fields__, "parameters")}
-    without = Counter(one.outcome for one in found.served if one.outcome != "answered")
-    facts |= {"task": task, "name": name, "questions": num_asked, "without": dict(sorted(without.items()))}
-    work = tuple(workspace.measure_work(file) for file in files)
-    return workspace.finish(Receipt(task=f"score/{task}/{name}", work=work, facts=facts))
-
-
-def _commit(workspace: Workspace, config: EvaluateConfig, receipts: Sequence[Receipt]) -> Manifest:
-    """Put the predictions of all tasks into one file, and what a server said into another, and commit them."""
-    rows: list[Prediction] = []
-    served: list[ServedAnswer] = []
-    costs: dict[str, dict[str, Any]] = {}
-    for receipt in receipts:
-        rows += read_predictions(workspace.path(receipt.work[0].path))
-        served += from_batch(parquet.read_table(workspace.path(receipt.work[1].path)), ServedAnswer)
-        facts = {key: value for key, value in receipt.facts.items() if key not in ("task", "name", "parameters")}
-        costs.setdefault(receipt.facts["task"], {})[receipt.facts["name"]] = facts
-    write_predictions(rows, workspace.path(PREDICTIONS))
-    parts = [workspace.measure(PREDICTIONS, role="predictions", rows=len(rows))]
-    if served:
-        parquet.write_table(workspace.path(SERVED), _served_table(served))
-        parts.append(workspace.measure(SERVED, role="served", rows=len(served)))
-    summary = {"tasks": list(config.tasks), "predictions": len(rows), "costs": costs}
-    if (parameters := receipts[0].facts["parameters"]) is not None:
-        summary["parameters"] = parameters
-    manifest = workspace.commit([*receipts, Receipt(task="predictions", parts=tuple(parts))], summary=summary)
-    workspace.clean()
-    return manifest
-
-
-def _served_table(rows: Sequence[ServedAnswer]) -> Any:
-    return to_table(rows, ServedAnswer) if rows else schema_of(ServedAnswer).empty_table()
 
 
 def _checked(config: EvaluateConfig, model: str) -> EvaluateConfig:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from corpus.qa.biases import baselines
+from corpus.qa.contaminated_scores import FROM_PUBMED, contamination_lines
 from corpus.qa.predictions import Prediction, read_predictions
 from corpus.qa.question import Question
 from corpus.qa.scores import by_seed, mean_and_sd, score, wilson
@@ -28,7 +29,9 @@ def result_lines(output: str, questions: str, config: EvaluateConfig | None = No
         for form in dict.fromkeys(row.format for row in rows if row.task == task):
             own = [row for row in rows if (row.task, row.format) == (task, form)]
             found.append(result_line(task, own, asked))
-            found += [f"  {line}" for line in _remarks(own)]
+            held = manifest.summary.get("contamination", {}).get(task, {}).get(form)
+            told = [*_remarks(own), *(contamination_lines(task, held) if held else _not_looked_up(task))]
+            found += [f"  {line}" for line in told]
         found += [f"  {line}" for line in _cost_lines(manifest, task, config)]
     return found
 
@@ -55,6 +58,15 @@ def _remarks(rows: Sequence[Prediction]) -> Iterator[str]:
         yield (
             f"{close:,} of its choices hang on less than {CLOSE:g} nats: another --batch or machine may choose "
             "otherwise"
+        )
+
+
+def _not_looked_up(task: str) -> Iterator[str]:
+    """Yield what is to be said of a task whose items nobody has looked for in the model's corpus."""
+    if task in FROM_PUBMED:
+        yield (
+            f"{task} is made from PubMed: a model trained on PubMed has read the papers of its items; "
+            "see --contamination"
         )
 
 
