@@ -100,6 +100,11 @@ class EvaluateConfig(StageConfig):
     seed: int = setting(0, "draws the worked examples", group="text", ge=0)
     limit: int | None = setting(None, "score the first questions of a task only", group="filters", ge=1)
     batch: int = runtime(8, "questions read together", group="running", ge=1)
+    context: str = runtime(
+        "", "assembled corpus whose passages stand before each question, in the place of its context", group="text",
+        metavar="DIR",
+    )  # fmt: skip
+    documents: int = setting(8, "passages of --context before a question, each of another document", group="text", ge=1)
     contamination: str = runtime(
         "", "result of `assemble --evaluation`: the corpus that the model was trained on", group="evaluation",
         metavar="DIR",

@@ -7,6 +7,7 @@ with a receipt.
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from corpus import storage
 from corpus.errors import UsageError
@@ -19,6 +20,7 @@ from corpus.stage.progress import say
 from corpus.stage.workspace import WORK, Receipt, Workspace, plan_stage
 from train.model.backbone import Backbone
 from train.qa.config import EvaluateConfig
+from train.qa.context import Evidence, find_evidence, with_evidence
 from train.qa.endpoint import EndpointRules, check_address, is_address, open_endpoint
 from train.qa.kept_answers import (
     CORPUS_STAGE,
@@ -51,6 +53,9 @@ def evaluate(config: EvaluateConfig, *, model: str, questions: str, output: str)
     if config.contamination:
         sources[config.contamination] = read_manifest(config.contamination, CORPUS_STAGE)
     inputs = [Input(name=one.stage, fingerprint=one.fingerprint) for one in sources.values()]
+    if config.context:
+        sources[config.context] = read_manifest(config.context, CORPUS_STAGE)
+        inputs.append(Input(name="context", fingerprint=sources[config.context].fingerprint))
     with running_stage(output):
         workspace, manifest = plan_stage(
             output,
@@ -77,7 +82,10 @@ def _score_all(workspace: Workspace, config: EvaluateConfig, model: str, questio
         for name in source.names():
             receipt = finished_task(workspace, task, name)
             if receipt is None:
-                found = source.answer(name, asked, _examples(config, questions, task))
+                evidence = source.evidence(task, asked)
+                put = with_evidence(asked, evidence) if config.context else asked
+                found = source.answer(name, put, _examples(config, questions, task))
+                found = replace(found, evidence=evidence)
                 receipt = finish_task(workspace, task, name, len(asked), found)
             yield receipt
 
@@ -122,12 +130,21 @@ class _AnswerSource:
         self.config, self.model = config, model
         self.folder = folder
         self.backbone: Backbone | None = None
+        self.found: dict[str, tuple[Evidence, ...]] = {}
 
     def names(self) -> tuple[str, ...]:
         """Return the runs of fine-tuned heads, or the formats of prompts."""
         if self.config.method == "heads":
             return tuple(str(name) for name in read_manifest(self.model, FINETUNE_STAGE).summary["runs"])
         return self.config.formats if self.config.method == "likelihood" else (CHAT,)
+
+    def evidence(self, task: str, asked: Sequence[Question]) -> tuple[Evidence, ...]:
+        """Return the passages of the corpus for the questions of a task; none without a corpus."""
+        if self.config.context and task not in self.found:
+            corpus = read_manifest(self.config.context, CORPUS_STAGE)
+            found = find_evidence(asked, self.config.context, corpus, documents=self.config.documents)
+            self.found[task] = tuple(found)
+        return self.found.get(task, ())
 
     def answer(self, name: str, asked: Sequence[Question], examples: Sequence[Question]) -> ServedTask:
         """Return the answers to the questions of one task."""

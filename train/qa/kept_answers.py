@@ -8,7 +8,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import structs
 
@@ -23,10 +23,13 @@ from corpus.storage import parquet
 from corpus.storage.schema import from_batch, schema_of, to_table
 from train.qa.answered import AnswerCost
 from train.qa.config import EvaluateConfig
+from train.qa.context import Evidence
 from train.qa.served_answers import ServedAnswer, ServedTask
 
+T = TypeVar("T")
 CORPUS_STAGE = "assemble"
 SERVED = "served.parquet"
+EVIDENCE = "evidence.parquet"
 _KEPT = "kept"  # task and files of the answers of the result that was there
 
 
@@ -36,6 +39,7 @@ class AllAnswers:
 
     predictions: tuple[Prediction, ...]
     served: tuple[ServedAnswer, ...]  # empty but of servers
+    evidence: tuple[Evidence, ...]  # empty without a corpus to search
     costs: dict[str, dict[str, Any]]  # by task, then by format or run
     parameters: int | None  # of the model; None where a server keeps it to itself
     receipts: tuple[Receipt, ...]
@@ -48,7 +52,7 @@ def finished_task(workspace: Workspace, task: str, name: str) -> Receipt | None:
 
 def finish_task(workspace: Workspace, task: str, name: str, num_asked: int, found: ServedTask) -> Receipt:
     """Write the answers of a task in one format, and leave their receipt."""
-    files = _write(workspace, f"{task}-{name}", found.answered.predictions, found.served)
+    files = _write(workspace, f"{task}-{name}", found.answered.predictions, found.served, found.evidence)
     facts = {key: getattr(found.answered, key) for key in (*AnswerCost.__dataclass_fields__, "parameters")}
     without = Counter(one.outcome for one in found.served if one.outcome != "answered")
     facts |= {"task": task, "name": name, "questions": num_asked, "without": dict(sorted(without.items()))}
@@ -77,12 +81,22 @@ def keep_answers(workspace: Workspace, manifest: Manifest) -> tuple[str, ...]:
     )
     if there != asked:
         raise UsageError(difference(workspace, manifest))
-    served = manifest.paths(workspace.output, "served")
-    rows = [row for path in served for row in from_batch(parquet.read_table(path), ServedAnswer)]
-    files = _write(workspace, _KEPT, read_predictions(workspace.output), rows)
+    files = _write(
+        workspace,
+        _KEPT,
+        read_predictions(workspace.output),
+        _rows(workspace, manifest, "served", ServedAnswer),
+        _rows(workspace, manifest, "evidence", Evidence),
+    )
     facts = {"costs": manifest.summary["costs"], "parameters": manifest.summary.get("parameters")}
     workspace.finish(Receipt(task=_KEPT, work=tuple(map(workspace.measure_work, files)), facts=facts))
     return ()
+
+
+def _rows(workspace: Workspace, manifest: Manifest, role: str, kind: type[T]) -> list[T]:
+    """Return the rows of a finished result's file of one role; none where it has no such file."""
+    paths = manifest.paths(workspace.output, role)
+    return [row for path in paths for row in from_batch(parquet.read_table(path), kind)]
 
 
 def kept_answers(workspace: Workspace) -> AllAnswers | None:
@@ -121,9 +135,14 @@ def commit_answers(
             facts.setdefault(task, {})[form] = contamination_facts(own)
     write_predictions(rows, workspace.path(PREDICTIONS))
     parts = [workspace.measure(PREDICTIONS, role="predictions", rows=len(rows))]
-    if answers.served:
-        parquet.write_table(workspace.path(SERVED), _served_table(answers.served))
-        parts.append(workspace.measure(SERVED, role="served", rows=len(answers.served)))
+    beside: tuple[tuple[str, str, type, Sequence[Any]], ...] = (
+        (EVIDENCE, "evidence", Evidence, answers.evidence),
+        (SERVED, "served", ServedAnswer, answers.served),
+    )
+    for name, role, kind, found in beside:
+        if found:
+            parquet.write_table(workspace.path(name), to_table(found, kind))
+            parts.append(workspace.measure(name, role=role, rows=len(found)))
     manifest = workspace.commit([*answers.receipts, Receipt(task="predictions", parts=tuple(parts))], summary=summary)
     workspace.clean()
     return manifest
@@ -136,12 +155,17 @@ def _read_by_tasks(workspace: Workspace) -> str:
 
 
 def _write(
-    workspace: Workspace, name: str, predictions: Sequence[Prediction], served: Sequence[ServedAnswer]
-) -> tuple[str, str]:
-    """Write answers to two intermediate files and return their names; no mark of a corpus is kept."""
-    files = f"{WORK}/{name}.parquet", f"{WORK}/{name}-served.parquet"
+    workspace: Workspace,
+    name: str,
+    predictions: Sequence[Prediction],
+    served: Sequence[ServedAnswer],
+    evidence: Sequence[Evidence],
+) -> tuple[str, str, str]:
+    """Write answers to three intermediate files and return their names; no mark of a corpus is kept."""
+    files = (f"{WORK}/{name}.parquet", f"{WORK}/{name}-served.parquet", f"{WORK}/{name}-evidence.parquet")
     write_predictions([_unmarked(row) for row in predictions], workspace.path(files[0]))
-    parquet.write_table(workspace.path(files[1]), _served_table(served))
+    for file, rows, kind in ((files[1], served, ServedAnswer), (files[2], evidence, Evidence)):
+        parquet.write_table(workspace.path(file), to_table(rows, kind) if rows else schema_of(kind).empty_table())
     return files
 
 
@@ -154,13 +178,18 @@ def _read(
 ) -> AllAnswers:
     rows: list[Prediction] = []
     served: list[ServedAnswer] = []
+    evidence: dict[tuple[str, str, int], Evidence] = {}  # the same for all formats of a task
     for receipt in receipts:
-        rows += read_predictions(workspace.path(receipt.work[0].path))
-        served += from_batch(parquet.read_table(workspace.path(receipt.work[1].path)), ServedAnswer)
+        paths = [workspace.path(file.path) for file in receipt.work]
+        rows += read_predictions(paths[0])
+        served += from_batch(parquet.read_table(paths[1]), ServedAnswer)
+        found = from_batch(parquet.read_table(paths[2]), Evidence)
+        evidence |= {(one.task, one.id, one.rank): one for one in found}
     return AllAnswers(
-        predictions=tuple(rows), served=tuple(served), costs=costs, parameters=parameters, receipts=receipts
+        predictions=tuple(rows),
+        served=tuple(served),
+        evidence=tuple(evidence.values()),
+        costs=costs,
+        parameters=parameters,
+        receipts=receipts,
     )
-
-
-def _served_table(rows: Sequence[ServedAnswer]) -> Any:
-    return to_table(rows, ServedAnswer) if rows else schema_of(ServedAnswer).empty_table()

@@ -33,6 +33,10 @@ def result_lines(output: str, questions: str, config: EvaluateConfig | None = No
             told = [*_remarks(own), *(contamination_lines(task, held) if held else _not_looked_up(task))]
             found += [f"  {line}" for line in told]
         found += [f"  {line}" for line in _cost_lines(manifest, task, config)]
+    if any(part.role == "evidence" for part in manifest.parts):
+        found.append(
+            f"{manifest.config['documents']} passages of a corpus stood before each question: evidence.parquet"
+        )
     return found
 
 

@@ -21,6 +21,7 @@ from corpus.stage.progress import progress, say
 from train.qa.answered import Answered, chosen_prediction, scored_prediction
 from train.qa.chat import chat_turns, read_choice
 from train.qa.config import EvaluateConfig
+from train.qa.context import Evidence
 from train.qa.data import task_shape
 from train.qa.endpoint import Endpoint, EndpointReply, GarbledError
 from train.qa.likelihood import NORMED
@@ -46,10 +47,11 @@ class ServedAnswer(Struct, frozen=True, kw_only=True, gc=False):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServedTask:
-    """Answers of one task in one format, and what the server said."""
+    """Answers of one task in one format, what the server said, and the passages that stood before the questions."""
 
     answered: Answered
-    served: tuple[ServedAnswer, ...]
+    served: tuple[ServedAnswer, ...]  # empty but of servers
+    evidence: tuple[Evidence, ...] = ()  # empty without a corpus to search
 
 
 def answer_by_server(
