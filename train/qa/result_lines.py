@@ -35,7 +35,7 @@ def result_lines(output: str, questions: str, config: EvaluateConfig | None = No
         found += [f"  {line}" for line in _cost_lines(manifest, task, config)]
     if any(part.role == "evidence" for part in manifest.parts):
         found.append(
-            f"{manifest.config['documents']} passages of a corpus stood before each question: evidence.parquet"
+            f"passages of a corpus stood before each question, {manifest.config['documents']} at most: evidence.parquet"
         )
     return found
 
