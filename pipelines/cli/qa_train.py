@@ -59,14 +59,15 @@ def evaluate(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="Result of `corpuscle qa finetune` for heads; for likelihood our run, export, or any decoder.",
+            help="Result of `corpuscle qa finetune` for heads; for likelihood our run, export, or any decoder; or a "
+            "server's address, https://HOST/v1.",
             rich_help_panel="input",
         ),
     ],
     questions: Questions,
     output: Output,
 ) -> None:
-    """Score a model on questions, by fine-tuned heads or by the likelihood of options; print a line a task."""
+    """Score a model on questions, by fine-tuned heads, likelihood of options, or a server's chat; prints a line a task."""
     refuse_beam_arguments(context)
     config = config_of(context)
     from train.qa.evaluation import evaluate
