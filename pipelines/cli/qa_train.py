@@ -67,7 +67,7 @@ def evaluate(
     questions: Questions,
     output: Output,
 ) -> None:
-    """Score a model on questions, by fine-tuned heads, likelihood of options, or a server's chat; prints a line a task."""
+    """Score a model on questions by fine-tuned heads, likelihood, or a server's chat; print a line a task."""
     refuse_beam_arguments(context)
     config = config_of(context)
     from train.qa.evaluation import evaluate
