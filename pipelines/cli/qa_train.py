@@ -59,20 +59,22 @@ def evaluate(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="Result of `corpuscle qa finetune` for heads; for likelihood our run, export, or any decoder.",
+            help="Result of `corpuscle qa finetune` for heads; for likelihood our run, export, or any decoder; or a "
+            "server's address, https://HOST/v1.",
             rich_help_panel="input",
         ),
     ],
     questions: Questions,
     output: Output,
 ) -> None:
-    """Score a model on questions, by fine-tuned heads or by the likelihood of options; print a line a task."""
+    """Score a model on questions by fine-tuned heads, likelihood, or a server's chat; print a line a task."""
     refuse_beam_arguments(context)
     config = config_of(context)
-    from train.qa.evaluation import evaluate, result_lines
+    from train.qa.evaluation import evaluate
+    from train.qa.result_lines import result_lines
 
     manifest = evaluate(config, model=model, questions=questions, output=output)
-    for line in result_lines(output, questions):
+    for line in result_lines(output, questions, config):
         typer.echo(line)
     print_summary(manifest, output)
 

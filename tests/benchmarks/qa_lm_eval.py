@@ -17,7 +17,7 @@ from corpus.qa.question import Question
 from corpus.qa.store import read_questions
 from train.export.backbone import load_backbone
 from train.qa.data import task_shape
-from train.qa.likelihood import ScoredEnds, score_ends
+from train.qa.likelihood import ScoredEnds, score_prompts
 from train.qa.prompts import PromptFormat, prompt_of
 
 TASK = """\
@@ -50,7 +50,7 @@ def compare(model: str, questions: Sequence[Question], form: PromptFormat, work:
     backbone = load_backbone(model, print, language_model=True)
     labels = task_shape(questions).kind == "class"
     prompts = [prompt_of(one, form, labels=labels) for one in questions]
-    ours = [score_ends(backbone, prompt) for prompt in prompts]
+    ours = score_prompts(backbone, prompts)
     rows = [
         {"text": prompt.text, "choices": [end[1:] for end in prompt.ends], "gold": one.label}
         for one, prompt in zip(questions, prompts, strict=True)

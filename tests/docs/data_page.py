@@ -52,6 +52,8 @@ from tokenizer.report import Fertility, Report, WordSplit
 from train.checkpoint.store import Checkpoint, FileHash, ListedCheckpoint
 from train.job import Job
 from train.loop.metrics import Metrics, Timing
+from train.qa.context import Evidence
+from train.qa.served_answers import ServedAnswer
 
 HEAD = """# The files, column by column
 
@@ -166,7 +168,11 @@ VERBS: dict[str, tuple[File, ...]] = {
             "`id` is `task/id`; then its texts and `pmids`.",
         ),
     ),
-    "corpuscle qa (predictions)": (File(path="<setting>/predictions.parquet", rows=(Prediction,)),),
+    "corpuscle qa (predictions)": (
+        File(path="<setting>/predictions.parquet", rows=(Prediction,)),
+        File(path="served.parquet", rows=(ServedAnswer,)),
+        File(path="evidence.parquet", rows=(Evidence,)),
+    ),
     "every verb that is a stage": (
         File(
             path="manifest.json",

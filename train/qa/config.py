@@ -88,16 +88,39 @@ class FinetuneConfig(StageConfig):
 
 
 class EvaluateConfig(StageConfig):
-    """Configuration of `qa evaluate`: a model and questions to predictions."""
+    """Configuration of `qa evaluate`: a model or a server, and questions, to predictions."""
 
     task: str = setting("", "tasks, joined by commas; of a fine-tuned model its own by default", group="input")
     split: Literal["test", "dev", "val", "train"] = setting("test", "split that is scored", group="input")
-    method: Literal["heads", "likelihood"] = setting("heads", "who answers: fine-tuned heads, or the language model")
+    method: Literal["heads", "likelihood", "chat"] = setting(
+        "heads", "who answers: fine-tuned heads, a language model by likelihood, or a server's chat"
+    )
     format: str = setting("letters", "of likelihood: letters, option-text, or both with a comma", group="text")
     shots: int = setting(0, "worked examples before each question, from the train split", group="text", ge=0)
     seed: int = setting(0, "draws the worked examples", group="text", ge=0)
     limit: int | None = setting(None, "score the first questions of a task only", group="filters", ge=1)
-    batch: int = runtime(8, "questions of one forward pass of heads", group="running", ge=1)
+    batch: int = runtime(8, "questions read together", group="running", ge=1)
+    context: str = runtime(
+        "", "assembled corpus whose passages stand before each question, in the place of its context", group="text",
+        metavar="DIR",
+    )  # fmt: skip
+    documents: int = setting(8, "passages of --context before a question, each of another document", group="text", ge=1)
+    contamination: str = runtime(
+        "", "result of `assemble --evaluation`: the corpus that the model was trained on", group="evaluation",
+        metavar="DIR",
+    )  # fmt: skip
+    name: str = setting("", "model's name at the server", group="server", option="--model", metavar="NAME")
+    answer_tokens: int = setting(16, "tokens of an answer in chat", group="server", ge=1)
+    top: int = setting(20, "likeliest next tokens that a server lists for letters", group="server", ge=2)
+    key_env: str = runtime(
+        "", "environment variable that holds the server's key; OPENAI_API_KEY by default", group="server",
+        metavar="NAME",
+    )  # fmt: skip
+    requests: int = runtime(4, "requests in flight", group="server", ge=1, le=256)
+    attempts: int = runtime(8, "tries of one request", group="server", ge=1)
+    timeout: float = runtime(120.0, "seconds until an answer must be there", group="server", gt=0)
+    price_in: float | None = runtime(None, "price of a million tokens read", group="server", ge=0)
+    price_out: float | None = runtime(None, "price of a million tokens written", group="server", ge=0)
 
     @model_validator(mode="after")
     def _formats_known(self) -> Self:

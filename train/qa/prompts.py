@@ -16,7 +16,7 @@ from typing import Literal
 from corpus.qa.question import Question
 
 PromptFormat = Literal["letters", "option-text"]
-_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +36,11 @@ def prompt_of(
     return Prompt(text="\n\n".join([*worked, text]), ends=ends)
 
 
+def prompt_format(name: str) -> PromptFormat:
+    """Return the format of a name that the configuration has checked."""
+    return "letters" if name == "letters" else "option-text"
+
+
 def choose_examples(questions: Sequence[Question], count: int, *, seed: int) -> list[Question]:
     """Return `count` questions with a known answer, drawn by the seed; fewer when there are no more."""
     known = [one for one in questions if one.label is not None]
@@ -44,15 +49,19 @@ def choose_examples(questions: Sequence[Question], count: int, *, seed: int) -> 
 
 def _asked(question: Question, form: PromptFormat, labels: bool) -> tuple[str, tuple[str, ...]]:
     """Return a question's text up to `Answer:`, and its ends."""
-    head = f"Abstract: {question.context.strip()}\n" if question.context else ""
-    lines = ""
-    ends = tuple(f" {option}" for option in question.options)
-    if form == "letters" and not labels:
-        letters = _LETTERS[: len(question.options)]
-        listed = zip(letters, question.options, strict=True)
-        lines = "".join(f"{letter}. {option}\n" for letter, option in listed)
-        ends = tuple(f" {letter}" for letter in letters)
-    return f"{head}Question: {question.text}\n{lines}Answer:", ends
+    listed = form == "letters" and not labels
+    ends = LETTERS[: len(question.options)] if listed else question.options
+    return f"{asked_text(question, listed=listed)}\nAnswer:", tuple(f" {end}" for end in ends)
+
+
+def asked_text(question: Question, *, listed: bool) -> str:
+    """Return context and question, and on lines of their own the options with their letters if `listed`."""
+    lines = [f"Abstract: {question.context.strip()}"] if question.context else []
+    lines.append(f"Question: {question.text}")
+    if listed:
+        letters = LETTERS[: len(question.options)]
+        lines += [f"{letter}. {option}" for letter, option in zip(letters, question.options, strict=True)]
+    return "\n".join(lines)
 
 
 def _worked(question: Question, form: PromptFormat, labels: bool) -> str:

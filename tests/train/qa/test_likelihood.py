@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from transformers import GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM
 
 from corpus.errors import CorruptError, UsageError
 from corpus.qa.predictions import read_predictions
@@ -16,10 +16,12 @@ from corpus.qa.store import write_questions
 from tests.train.qa.models import WORDS, gpt2, loud, planted_choice, planted_labels, word_tokenizer, write_bert
 from train.export.backbone import load_backbone
 from train.model.backbone import Backbone
+from train.qa import likelihood
 from train.qa.config import EvaluateConfig
-from train.qa.evaluation import evaluate, result_lines
-from train.qa.likelihood import score_ends
+from train.qa.evaluation import evaluate
+from train.qa.likelihood import score_ends, score_prompts
 from train.qa.prompts import Prompt, choose_examples, prompt_of
+from train.qa.result_lines import result_lines
 
 
 def write_decoder(folder: Path, family: str) -> Path:
@@ -68,6 +70,74 @@ def test_ends_have_the_log_likelihoods_of_whole_texts(decoder: Backbone, text: s
         assert normed == pytest.approx(expected / (len(end) - 1), abs=1e-4)
 
 
+@settings(max_examples=12)
+@given(
+    asked=st.lists(st.tuples(texts, ends), min_size=2, max_size=7),
+    beginning=st.sampled_from(["", "w1 w2 w3", " ".join(WORDS[:30])]),
+    batch=st.integers(1, 8),
+)
+def test_a_batch_gives_what_its_prompts_give_alone(
+    decoder: Backbone, asked: list[tuple[str, list[str]]], beginning: str, batch: int
+) -> None:
+    prompts = [Prompt(text=f"{beginning} {text}".strip(), ends=tuple(found)) for text, found in asked]
+    told: list[int] = []
+    together = score_prompts(decoder, prompts, batch=batch, done=told.append)
+    assert sum(told) == len(prompts)
+    for prompt, own in zip(prompts, together, strict=True):
+        alone = score_ends(decoder, prompt)
+        assert own.sums == pytest.approx(alone.sums, abs=5e-5)
+        assert own.per_character == pytest.approx(alone.per_character, abs=5e-5)
+        assert (own.tokens, own.truncated_tokens) == (alone.tokens, alone.truncated_tokens)
+
+
+@pytest.mark.parametrize("guard", ["mask", "positions"])
+def test_padding_that_is_seen_would_show(decoder: Backbone, guard: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take out what hides padding from the ends: the property above must fail."""
+    prompts = [Prompt(text=" ".join(WORDS[:size]), ends=(" w1 w2", " w3 w4")) for size in (16, 20)]
+    alone = [score_ends(decoder, prompt).sums for prompt in prompts]
+    run = likelihood._BatchReader._run
+
+    def blind(self: Any, ids: Any, mask: Any, cache: Any, where: Any, **more: Any) -> Any:
+        if guard == "mask":
+            mask = torch.ones_like(mask)
+        elif cache is not None:
+            where = torch.full_like(where, int(mask.shape[1] - ids.shape[1])) + torch.arange(ids.shape[1])
+        return run(self, ids, mask, cache, where, **more)
+
+    monkeypatch.setattr(likelihood._BatchReader, "_run", blind)
+    found = [one.sums for one in score_prompts(decoder, prompts, batch=2)]
+    assert max(abs(a - b) for own, one in zip(found, alone, strict=True) for a, b in zip(own, one, strict=True)) > 1e-3
+
+
+def test_a_family_that_forgets_reads_equal_lengths_together(tmp_path: Path) -> None:
+    """A sliding window is counted in places of the cache: padding there would push a text's beginning out."""
+    sizes = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
+    config = MistralConfig(
+        vocab_size=len(WORDS) + 2, num_key_value_heads=2, max_position_embeddings=96, sliding_window=8, pad_token_id=1,
+        bos_token_id=1, eos_token_id=1, **sizes,
+    )  # fmt: skip
+    loud(MistralForCausalLM(config)).save_pretrained(tmp_path)
+    word_tokenizer().save_pretrained(tmp_path)
+    backbone = load_backbone(str(tmp_path), lambda line: None, language_model=True)
+    prompts = [
+        Prompt(text=" ".join(WORDS[size : size + length]), ends=(" w1 w2 w3", " w3", " w5 w5"))
+        for size, length in enumerate((4, 20, 20, 11, 12, 4, 20))
+    ]
+    for prompt, own in zip(prompts, score_prompts(backbone, prompts, batch=4), strict=True):
+        assert own.sums == pytest.approx(_whole_text(backbone, prompt), abs=1e-4)
+
+
+def _whole_text(backbone: Backbone, prompt: Prompt) -> list[float]:
+    """Return the log-likelihood of each end by transformers alone, the whole text read at once."""
+    found = []
+    for end in prompt.ends:
+        ids = torch.tensor([backbone.text.encode(prompt.text + end)])
+        with torch.no_grad():
+            logs = backbone.model(ids[:, :-1]).logits[0].log_softmax(1)
+        found.append(logs.gather(1, ids[0, 1:, None])[-len(end.split()) :].sum().item())
+    return found
+
+
 def test_prompts_are_these_texts() -> None:
     one = Question(id="1", task="t", split="test", text="Which?", options=("liver", "lung"), label=1)
     example = Question(id="2", task="t", split="train", text="Where?", options=("a", "b"), label=0)
@@ -98,7 +168,11 @@ def test_a_language_model_is_evaluated_and_printed(tmp_path: Path) -> None:
     evaluate(config, **words)
     rows = read_predictions(words["output"])
     assert len(rows) == 2 * 3 * 10
-    lines = result_lines(words["output"], words["questions"])
+    everything = result_lines(words["output"], words["questions"])
+    # To a tokenizer of whole words all letters are one unknown word, and so equally likely.
+    assert everything[1].startswith("  10 of its choices hang on less than 0.0001 nats")
+    assert "a thousand questions, option-text: " in everything[-1]
+    lines = [line for line in everything if not line.startswith(" ")]
     assert len(lines) == 6
     right = sum(row.choice == row.gold for row in rows if (row.task, row.format) == ("planted", "letters"))
     assert lines[0].startswith(f"planted test 10: {10 * right:.1f}, 95 % ")
