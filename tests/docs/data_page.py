@@ -28,6 +28,7 @@ from corpus.ncbi.archives.article_store import IndexRow
 from corpus.pile.side_table import PileRow
 from corpus.qa.predictions import Prediction
 from corpus.qa.question import Question
+from corpus.qa.silver.candidate import SilverDrop
 from corpus.qa.sources import DroppedRow, QuestionDrop
 from corpus.qa.store import Fold
 from corpus.reasons import DropReason, PileDrop, RejectReason
@@ -186,6 +187,7 @@ WORDS: dict[str, type[StrEnum]] = {
     "Reason of The Pile's scripts": PileDrop,
     "Kind of an id conflict": ConflictKind,
     "Reason of a dropped row of questions": QuestionDrop,
+    "Reason of a paper without a silver question": SilverDrop,
 }
 NO_MEANING = "say in a comment on its line what it means"
 _UNIT = re.compile(r"\s*\[([^\[\]]+)\]$")
