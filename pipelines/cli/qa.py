@@ -10,11 +10,12 @@ import typer
 from pipelines.cli.arguments import refuse_beam_arguments
 from pipelines.cli.messages import print_summary
 from pipelines.cli.options import Output, config_of, options_of
+from pipelines.cli.qa_answer import answer
 from pipelines.cli.qa_train import evaluate, finetune
 
 qa = typer.Typer(
     name="qa",
-    help="Biomedical question answering: questions, silver, finetune, evaluate, results.",
+    help="Biomedical question answering: questions, silver, finetune, evaluate, answer, results.",
     rich_markup_mode=None,
     no_args_is_help=True,
 )
@@ -106,3 +107,4 @@ def silver(
 
 qa.command(cls=options_of("train.qa.config:FinetuneConfig"))(finetune)
 qa.command(cls=options_of("train.qa.config:EvaluateConfig"))(evaluate)
+qa.command(cls=options_of("train.qa.answer_config:AnswerConfig"))(answer)

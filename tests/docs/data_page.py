@@ -53,6 +53,8 @@ from tokenizer.report import Fertility, Report, WordSplit
 from train.checkpoint.store import Checkpoint, FileHash, ListedCheckpoint
 from train.job import Job
 from train.loop.metrics import Metrics, Timing
+from train.qa.answer_report import AnswersReport
+from train.qa.writing import WrittenAnswer
 
 HEAD = """# The files, column by column
 
@@ -168,6 +170,10 @@ VERBS: dict[str, tuple[File, ...]] = {
         ),
     ),
     "corpuscle qa (predictions)": (File(path="<setting>/predictions.parquet", rows=(Prediction,)),),
+    "corpuscle qa answer": (
+        File(path="answers.parquet", rows=(WrittenAnswer,)),
+        File(path="report.json", rows=(AnswersReport,), parquet=False),
+    ),
     "every verb that is a stage": (
         File(
             path="manifest.json",
