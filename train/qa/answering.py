@@ -18,7 +18,7 @@ from corpus.errors import UsageError
 from corpus.qa.question import Question
 from corpus.qa.store import STAGE as QUESTIONS_STAGE
 from corpus.stage.lock import running_stage
-from corpus.stage.manifest import Input, Manifest, has_manifest, read_manifest
+from corpus.stage.manifest import Books, Input, Manifest, has_manifest, read_manifest
 from corpus.stage.progress import progress, say
 from corpus.stage.workspace import WORK, Receipt, Workspace, plan_stage
 from corpus.storage import parquet
@@ -212,6 +212,7 @@ def _commit(
         workspace.measure(REPORT, role="report", rows=0),
     )
     summary = {**content, "lines": report_lines(report)}
-    manifest = workspace.commit([*receipts, Receipt(task="report", parts=parts)], summary=summary)
+    books = Books(read=len(asked), kept=len(answers))
+    manifest = workspace.commit([*receipts, Receipt(task="report", parts=parts)], summary=summary, books=books)
     workspace.clean()
     return manifest
