@@ -27,6 +27,7 @@ class AnswersReport:
 
     answers: int  # of the set
     ended: float  # share that the end token ended
+    empty: float  # share without a word: the end token came first
     tokens: float  # mean of an answer [tokens]
     words: float  # median of an answer [words]
     distinct_1: float  # distinct words over words
@@ -56,6 +57,7 @@ def report_answers(
     return AnswersReport(
         answers=len(answers),
         ended=statistics.fmean(one.ended for one in answers),
+        empty=statistics.fmean(not own for own in words),
         tokens=statistics.fmean(one.tokens for one in answers),
         words=statistics.median(map(len, words)),
         distinct_1=distinct(words, 1),
@@ -107,8 +109,9 @@ def numbers_not_given(answer: str, question: Question) -> list[str]:
 def report_lines(report: AnswersReport) -> list[str]:
     """Return a report as lines for people."""
     lines = [
-        f"{report.answers:,} answers: {100 * report.ended:.1f} % ended by the end token, {report.tokens:.1f} tokens in "
-        f"the mean, {report.words:g} words in the median",
+        f"{report.answers:,} answers: {100 * report.ended:.1f} % ended by the end token, "
+        f"{100 * report.empty:.1f} % empty, {report.tokens:.1f} tokens in the mean, {report.words:g} words in "
+        "the median",
         f"distinct words {report.distinct_1:.3f}, pairs {report.distinct_2:.3f}, runs of four {report.distinct_4:.3f}; "
         f"{100 * report.same:.1f} % were given to another question too",
     ]

@@ -98,6 +98,8 @@ def answer_lines(tuned: TunedModel, questions: Sequence[Question], config: Answe
 
 
 def _written_line(one: WrittenAnswer) -> str:
+    if not one.answer:
+        return "(nothing: the end came first)"
     return one.answer if one.ended else f"{one.answer} … (not ended after {one.tokens:,} tokens)"
 
 

@@ -91,7 +91,9 @@ def test_a_report_counts_what_was_counted_by_hand() -> None:
     assert (report.numbers, report.numbers_not_given, dict(report.not_given)) == (1, 1, {"b": ("400",)})
     assert report.distinct_1 == 1.0
     lines = report_lines(report)
-    assert lines[0].startswith("2 answers: 50.0 % ended by the end token, 10.0 tokens in the mean, 8 words")
+    assert lines[0].startswith(
+        "2 answers: 50.0 % ended by the end token, 0.0 % empty, 10.0 tokens in the mean, 8 words"
+    )
     assert lines[-1] == "1 numbers, 1 in neither question nor context"
     bare = report_answers(answers, [asked("a", "What?"), asked("b", "How?")], [])
     assert (bare.rouge_l, bare.copied, bare.copied_whole, bare.reference_words) == (None, None, None, None)
