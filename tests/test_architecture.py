@@ -36,6 +36,7 @@ MAY_IMPORT = {
     "corpus/assemble": "corpus corpus/arrays corpus/storage corpus/stage corpus/pile corpus/text corpus/dedup",
     "corpus/synthetic": "corpus corpus/arrays corpus/storage corpus/stage corpus/assemble",
     "corpus/qa": "corpus corpus/storage corpus/stage corpus/ncbi/markup",
+    "corpus/qa/silver": "corpus corpus/storage corpus/stage corpus/text corpus/assemble corpus/qa",
     "tokenizer": "corpus corpus/arrays corpus/storage corpus/stage",
     # From token shards to a model.
     "train": "corpus corpus/storage corpus/stage",
@@ -78,8 +79,8 @@ MAY_IMPORT = {
         "pipelines/inspection pipelines/report"
     ),
     "pipelines/cli": (
-        "corpus corpus/arrays corpus/stage corpus/fetch corpus/extract corpus/qa tokenizer train train/launch "
-        "train/plan train/export train/generate train/qa pipelines pipelines/assemble pipelines/beam "
+        "corpus corpus/arrays corpus/stage corpus/fetch corpus/extract corpus/qa corpus/qa/silver tokenizer train "
+        "train/launch train/plan train/export train/generate train/qa pipelines pipelines/assemble pipelines/beam "
         "pipelines/inspection pipelines/report pipelines/workflow"
     ),
 }

@@ -56,8 +56,7 @@ def write_questions(
     `dropped` are the rows that gave none; `summary` are numbers for `inspect`. Raises UsageError when two questions of
     a task have one id, or the directory holds something else.
     """
-    ordered = sorted(questions, key=lambda one: (one.task, SPLITS.index(one.split)))
-    _check_ids(ordered)
+    ordered = in_order(questions)
     with running_stage(directory):
         inputs = [*inputs, _content(ordered, folds, dropped)]
         workspace, manifest = plan_stage(directory, stage=STAGE, revision=REVISION, config={}, inputs=inputs)
@@ -66,7 +65,7 @@ def write_questions(
             return manifest
         reasons = Counter(str(row.reason) for row in dropped)
         books = Books(read=len(ordered) + len(dropped), kept=len(ordered), dropped=dict(sorted(reasons.items())))
-        receipt = _write(workspace, ordered, folds, dropped)
+        receipt = write_parts(workspace, ordered, folds=folds, dropped=dropped)
         manifest = workspace.commit([receipt], summary={"questions": len(ordered), **summary}, books=books)
         workspace.clean()
         return manifest
@@ -109,6 +108,13 @@ def _content(*rows: Sequence[Any]) -> Input:
     return Input(name="rows", fingerprint=hashlib.sha256(json.encode(rows)).hexdigest())
 
 
+def in_order(questions: Iterable[Question]) -> list[Question]:
+    """Return questions by task and split; raises UsageError when two questions of a task have one id."""
+    ordered = sorted(questions, key=lambda one: (one.task, SPLITS.index(one.split)))
+    _check_ids(ordered)
+    return ordered
+
+
 def _check_ids(questions: Iterable[Question]) -> None:
     seen: dict[tuple[str, str], Question] = {}
     for one in questions:
@@ -120,9 +126,14 @@ def _check_ids(questions: Iterable[Question]) -> None:
             )
 
 
-def _write(
-    workspace: Workspace, questions: Sequence[Question], folds: Sequence[Fold], dropped: Sequence[DroppedRow]
+def write_parts(
+    workspace: Workspace,
+    questions: Sequence[Question],
+    *,
+    folds: Sequence[Fold] = (),
+    dropped: Sequence[DroppedRow] = (),
 ) -> Receipt:
+    """Write the files of a directory of questions, which are in order, and return the receipt of them."""
     files: tuple[tuple[str, str, Sequence[Any], type], ...] = (
         (DROPPED, "dropped", dropped, DroppedRow),
         (FOLDS, "folds", folds, Fold),

@@ -1,4 +1,4 @@
-"""Verbs `qa …` of the command line: question sets, and results beside those of the paper.
+"""Verbs `qa …` of the command line: question sets, published or made, and results beside those of the paper.
 
 Rooms are imported when a verb is called.
 """
@@ -9,12 +9,13 @@ import typer
 
 from pipelines.cli.arguments import refuse_beam_arguments
 from pipelines.cli.messages import print_summary
-from pipelines.cli.options import Output, options_of
+from pipelines.cli.options import Output, config_of, options_of
+from pipelines.cli.qa_answer import answer
 from pipelines.cli.qa_train import evaluate, finetune
 
 qa = typer.Typer(
     name="qa",
-    help="Biomedical question answering: questions, finetune, evaluate, results.",
+    help="Biomedical question answering: questions, silver, finetune, evaluate, answer, results.",
     rich_markup_mode=None,
     no_args_is_help=True,
 )
@@ -74,5 +75,36 @@ def results(
     typer.echo(write_results(directory, output, figure=figure, recorded=references == "paper"))
 
 
+@qa.command(cls=options_of("corpus.qa.silver.config:SilverConfig"))
+def silver(
+    context: typer.Context,
+    corpus: Annotated[
+        str, typer.Argument(metavar="CORPUS", help="Result of `corpuscle assemble`.", rich_help_panel="input")
+    ],
+    records: Annotated[
+        str,
+        typer.Option(
+            metavar="DIR", help="Result of `corpuscle extract` that it was assembled from.", rich_help_panel="input"
+        ),
+    ],
+    output: Output,
+) -> None:
+    """Make questions from the papers of a corpus, by rule: more to train on, and a check that needs no test set.
+
+    Titles that ask, answered by their abstract's conclusion; titles that state, as questions of yes or no; an abstract
+    and four titles of its journal. The result is a directory of questions.
+    """
+    refuse_beam_arguments(context)
+    config = config_of(context)
+    from corpus.qa.overview import manifest_lines
+    from corpus.qa.silver.stage import make_silver, silver_lines
+
+    manifest = make_silver(config, corpus=corpus, records=records, output=output)
+    for line in (*silver_lines(manifest), *manifest_lines(manifest)):
+        typer.echo(line)
+    print_summary(manifest, output)
+
+
 qa.command(cls=options_of("train.qa.config:FinetuneConfig"))(finetune)
 qa.command(cls=options_of("train.qa.config:EvaluateConfig"))(evaluate)
+qa.command(cls=options_of("train.qa.answer_config:AnswerConfig"))(answer)

@@ -3,6 +3,7 @@
 Rooms are imported when a verb is called.
 """
 
+import math
 from typing import Annotated, Any
 
 import typer
@@ -33,7 +34,7 @@ def finetune(
         typer.Option(metavar="FILE|PRESET", help="Settings; default: the task's preset.", rich_help_panel="input"),
     ] = None,
 ) -> None:
-    """Fine-tune a model on questions: a head for choices or labels, for every learning rate and seed.
+    """Fine-tune a model on questions: a head for choices or labels, or to answer in words; by learning rate and seed.
 
     The same command goes on after a kill, to the same bytes; finished runs are not done again.
     """
@@ -50,6 +51,8 @@ def finetune(
                     f"{config.task} {split}, learning rate {rate}, {config.seeds} seeds: "
                     f"{100 * spread['mean']:.1f} ± {100 * spread['sd']:.1f}"
                 )
+    for line in _loss_lines(config.task, manifest.summary.get("dev_loss", {})):
+        typer.echo(line)
     print_summary(manifest, output)
 
 
@@ -77,6 +80,15 @@ def evaluate(
     for line in result_lines(output, questions, config):
         typer.echo(line)
     print_summary(manifest, output)
+
+
+def _loss_lines(task: str, losses: dict[str, float | None]) -> list[str]:
+    """Return a line for each learning rate of a run of long form."""
+    return [
+        f"{task} dev, learning rate {rate}: {loss:.4f} nats a token of an answer, perplexity {math.exp(loss):.2f}"
+        for rate, loss in losses.items()
+        if loss is not None
+    ]
 
 
 def _given(context: typer.Context) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from corpus.ncbi.archives.article_store import IndexRow
 from corpus.pile.side_table import PileRow
 from corpus.qa.predictions import Prediction
 from corpus.qa.question import Question
+from corpus.qa.silver.candidate import SilverDrop
 from corpus.qa.sources import DroppedRow, QuestionDrop
 from corpus.qa.store import Fold
 from corpus.reasons import DropReason, PileDrop, RejectReason
@@ -52,8 +53,10 @@ from tokenizer.report import Fertility, Report, WordSplit
 from train.checkpoint.store import Checkpoint, FileHash, ListedCheckpoint
 from train.job import Job
 from train.loop.metrics import Metrics, Timing
+from train.qa.answer_report import AnswersReport
 from train.qa.context import Evidence
 from train.qa.served_answers import ServedAnswer
+from train.qa.writing import WrittenAnswer
 
 HEAD = """# The files, column by column
 
@@ -173,6 +176,10 @@ VERBS: dict[str, tuple[File, ...]] = {
         File(path="served.parquet", rows=(ServedAnswer,)),
         File(path="evidence.parquet", rows=(Evidence,)),
     ),
+    "corpuscle qa answer": (
+        File(path="answers.parquet", rows=(WrittenAnswer,)),
+        File(path="report.json", rows=(AnswersReport,), parquet=False),
+    ),
     "every verb that is a stage": (
         File(
             path="manifest.json",
@@ -192,6 +199,7 @@ WORDS: dict[str, type[StrEnum]] = {
     "Reason of The Pile's scripts": PileDrop,
     "Kind of an id conflict": ConflictKind,
     "Reason of a dropped row of questions": QuestionDrop,
+    "Reason of a paper without a silver question": SilverDrop,
 }
 NO_MEANING = "say in a comment on its line what it means"
 _UNIT = re.compile(r"\s*\[([^\[\]]+)\]$")

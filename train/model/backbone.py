@@ -125,18 +125,23 @@ class Backbone(nn.Module):
 
         No text can become one: the tokenizer does not know them. `rows` says how they start: normal with deviation
         0.02 (as the published BioMedLM's did), or all at the mean of the old rows (as transformers starts them now).
+        A head that predicts tokens and has weights of its own gets rows of the same kind.
         """
         old = self.num_rows
         if not count:
             return []
         cast(Any, self.model).resize_token_embeddings(old + count, mean_resizing=False)
-        weight_VC = self._embedding().weight
         generator = torch.Generator().manual_seed(seed)
+        output = cast(Any, self.model).get_output_embeddings()
+        weights = [self._embedding().weight]
+        if output is not None and output.weight is not weights[0]:
+            weights.append(output.weight)
         with torch.no_grad():
-            if rows == "normal":
-                weight_VC[old:] = torch.randn((count, weight_VC.shape[1]), generator=generator) * INIT_STD
-            else:
-                weight_VC[old:] = weight_VC[: self.text.num_tokens].mean(dim=0)
+            for weight_VC in weights:
+                if rows == "normal":
+                    weight_VC[old:] = torch.randn((count, weight_VC.shape[1]), generator=generator) * INIT_STD
+                else:
+                    weight_VC[old:] = weight_VC[: self.text.num_tokens].mean(dim=0)
         return list(range(old, old + count))
 
     def _embedding(self) -> nn.Embedding:

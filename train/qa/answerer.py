@@ -22,8 +22,9 @@ from train.export.backbone import load_backbone
 from train.model.backbone import Backbone
 from train.qa.config import FinetuneConfig
 from train.qa.data import TaskShape
-from train.qa.formats import FormatRule, HeadFormat, Keep, needed_specials
+from train.qa.formats import END, SPECIALS, FormatRule, HeadFormat, Keep, needed_specials
 from train.qa.heads import Answerer, Pool, make_head
+from train.qa.long_form import AnswerWriter
 
 WEIGHTS = "weights.safetensors"
 DESCRIPTION = "answerer.json"
@@ -37,7 +38,7 @@ class AnswererCard:
     base: str  # path of the base model
     base_fingerprint: str  # of its weights
     parameters: int  # of the base
-    kind: str  # choice or class
+    kind: str  # choice, class or answer
     labels: tuple[str, ...]  # of a class task, in the order of the head
     format: str
     keep: str  # which end of a long text stays
@@ -54,14 +55,21 @@ class AnswererCard:
 
 def build_answerer(
     config: FinetuneConfig, model: str, shape: TaskShape, seed: int, say: Callable[[str], None]
-) -> tuple[Answerer, AnswererCard]:
-    """Return a base model with a fresh head, everything drawn by the seed, and its card.
+) -> tuple[Answerer | AnswerWriter, AnswererCard]:
+    """Return a base model with a fresh head, or as a language model for long form, and its card.
+
+    Everything that is new is drawn by the seed.
 
     Raises UsageError when format and model do not go together, and what `load_backbone` raises.
     """
-    backbone = load_backbone(model, say, dropout=config.dropout)
+    writes = shape.kind == "answer"
+    backbone = load_backbone(model, say, language_model=writes, dropout=config.dropout)
+    if writes and not backbone.causal:
+        raise UsageError(f"{model}: an encoder writes no answers; give a decoder, or a task with options")
     name: HeadFormat = config.format if config.format != "auto" else "paper" if backbone.causal else "linkbert"
     keep = config.keep if config.keep != "auto" else "start" if name == "released" else "end"
+    if (name, shape.kind) not in SPECIALS:
+        raise UsageError(f"format {name}: has no form for answers in words; choose paper or released")
     special_ids, new_tokens = _special_ids(backbone, needed_specials(name, shape.kind, backbone.facts.model_type))
     card = AnswererCard(
         base=os.path.abspath(model),
@@ -96,13 +104,21 @@ def format_rule(card: AnswererCard) -> FormatRule:
 
 
 def open_answerer(folder: str, say: Callable[[str], None]) -> tuple[Answerer, AnswererCard]:
-    """Return a fine-tuned model and its card.
+    """Return a fine-tuned model with a head, and its card.
 
     Raises CorruptError, with the names, when its weights are not exactly those that its card asks for, or the base is
-    another one now.
+    another one now; UsageError for a model of long form.
     """
-    card = _read_card(storage.join(folder, DESCRIPTION))
-    backbone = load_backbone(card.base, say)
+    answerer, card = open_tuned(folder, say)
+    if isinstance(answerer, AnswerWriter):
+        raise UsageError(f"{folder}: answers in words and scores no options; use `corpuscle qa answer`")
+    return answerer, card
+
+
+def open_tuned(folder: str, say: Callable[[str], None]) -> tuple[Answerer | AnswerWriter, AnswererCard]:
+    """Return a fine-tuned model of any kind, and its card; raises CorruptError as `open_answerer`."""
+    card = read_card(folder)
+    backbone = load_backbone(card.base, say, language_model=card.kind == "answer")
     if backbone.facts.fingerprint != card.base_fingerprint:
         raise CorruptError(
             f"{card.base}: other files than {folder} was fine-tuned from; put the base model back, or fine-tune again"
@@ -205,20 +221,26 @@ def write_tensors(path: str, tensors: dict[str, Tensor]) -> None:
         sink.write(save(tensors, metadata={"format": "pt"}))
 
 
-def _assemble(backbone: Backbone, card: AnswererCard) -> Answerer:
+def _assemble(backbone: Backbone, card: AnswererCard) -> Answerer | AnswerWriter:
     """Return the answerer of a card around a base model as loaded."""
     backbone.add_tokens(card.new_tokens, seed=card.seed, rows=cast(Any, card.new_rows))
-    head = make_head(cast(Any, card.kind), hidden=backbone.hidden, labels=len(card.labels), seed=card.seed + 1_000_003)
+    head = (
+        None
+        if card.kind == "answer"
+        else make_head(
+            cast(Any, card.kind), hidden=backbone.hidden, labels=len(card.labels), seed=card.seed + 1_000_003
+        )
+    )
     if card.lora:
         _add_adapters(backbone, card)
     elif card.freeze_layers:
         _freeze(backbone, card.freeze_layers)
-    return Answerer(backbone, head, cast(Pool, card.pool))
+    return AnswerWriter(backbone) if head is None else Answerer(backbone, head, cast(Pool, card.pool))
 
 
 def _special_ids(backbone: Backbone, names: tuple[str, ...]) -> tuple[dict[str, int], int]:
     """Return the ids of special tokens by name, the tokenizer's own or new ones, and how many are new."""
-    own = {"[CLS]": backbone.text.cls_id, "[SEP]": backbone.text.sep_id}
+    own = {"[CLS]": backbone.text.cls_id, "[SEP]": backbone.text.sep_id, END: backbone.text.end_id}
     found: dict[str, int] = {}
     new = 0
     for name in names:
@@ -236,7 +258,9 @@ def _add_adapters(backbone: Backbone, card: AnswererCard) -> None:
         raise UsageError("--lora needs the library peft: pip install 'corpuscle[qa]'") from error
     from transformers.pytorch_utils import Conv1D
 
-    targets = sorted(name for name, module in backbone.model.named_modules() if isinstance(module, (nn.Linear, Conv1D)))
+    output = cast(Any, backbone.model).get_output_embeddings()  # of a language model; most are tied to the input's
+    linear = {name: one for name, one in backbone.model.named_modules() if isinstance(one, (nn.Linear, Conv1D))}
+    targets = sorted(name for name, module in linear.items() if module is not output)
     new = list(range(backbone.num_rows - card.new_tokens, backbone.num_rows))
     config = LoraConfig(
         r=card.lora,
@@ -268,7 +292,9 @@ def _freeze(backbone: Backbone, count: int) -> None:
             parameter.requires_grad_(False)
 
 
-def _read_card(path: str) -> AnswererCard:
+def read_card(folder: str) -> AnswererCard:
+    """Return what stands beside the weights of a fine-tuned model; raises CorruptError."""
+    path = storage.join(folder, DESCRIPTION)
     remedy = "fine-tune again into another --output"
     try:
         return build(AnswererCard, read_json(path, remedy))

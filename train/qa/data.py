@@ -10,16 +10,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from corpus.errors import DataError, UsageError
+from corpus.qa.overview import normal_text
 from corpus.qa.question import Question
+from corpus.qa.store import read_folds, read_questions, with_fold
 from train.qa.heads import HeadKind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TaskShape:
-    """What a head must answer: one of each question's own options, or one of the labels that all questions share."""
+    """What must be answered: one of each question's own options, one of the labels that all share, or in words."""
 
     kind: HeadKind
-    labels: tuple[str, ...]  # of a class task, in the order of the head; () of a choice
+    labels: tuple[str, ...]  # of a class task, in the order of the head; () of others
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +47,22 @@ def task_shape(questions: Sequence[Question]) -> TaskShape:
     return TaskShape(kind="choice", labels=())
 
 
+def training_shape(questions: Sequence[Question]) -> TaskShape:
+    """Return the kind of a set to train on: long form when no question has options and each an answer in words."""
+    if all(is_long_form(question) for question in questions):
+        return TaskShape(kind="answer", labels=())
+    return task_shape(questions)
+
+
+def is_long_form(question: Question) -> bool:
+    """Say whether a question is answered in words, and its answer known."""
+    return not question.options and bool(question.answer.strip())
+
+
+def _is_known(question: Question) -> bool:
+    return question.label is not None or is_long_form(question)
+
+
 def question_sets(questions: Iterable[Question], *, task: str, train: Sequence[str]) -> QuestionSets:
     """Return the sets of a task: the train splits of `train`, dev and test of the task itself.
 
@@ -56,16 +74,46 @@ def question_sets(questions: Iterable[Question], *, task: str, train: Sequence[s
     if not of_train:
         there = ", ".join(sorted({f"{one.task} {one.split}" for one in everything})) or "none"
         raise UsageError(f"no questions to train on: {' and '.join(train)} have no train split; there are {there}")
-    if hidden := [one for one in of_train if one.label is None]:
+    if hidden := [one for one in of_train if not _is_known(one)]:
         raise DataError(
-            f"{hidden[0].file}: {len(hidden)} questions to train on hide their label, the first {hidden[0].id}"
+            f"{hidden[0].file}: {len(hidden)} questions to train on hide their label or answer, the first "
+            f"{hidden[0].id}"
         )
     dev_tasks = (task,) if task in train else tuple(train)
     return QuestionSets(
         train=of_train,
-        dev=tuple(one for one in everything if one.task in dev_tasks and one.split == "dev" and one.label is not None),
-        test=tuple(one for one in everything if (one.task, one.split) == (task, "test")),
+        dev=tuple(one for one in everything if one.task in dev_tasks and one.split == "dev" and _is_known(one)),
+        test=tuple(
+            one for one in everything if (one.task, one.split) == (task, "test") and (one.options or _is_known(one))
+        ),
     )
+
+
+def read_sets(directory: str, *, task: str, train: Sequence[str], needs_dev: bool) -> tuple[QuestionSets, str]:
+    """Return the sets of a task from a directory of questions, and a line that says what was done, or "".
+
+    Where a dev split is needed and none was published, dev is fold 0 of the training questions; what it asks is not
+    trained on, even where another row asks the same.
+    """
+    questions, said = read_questions(directory), ""
+    if needs_dev and task in train and not any((one.task, one.split) == (task, "dev") for one in questions):
+        folds = read_folds(directory, task)
+        own = [one for one in questions if one.task == task]
+        if folds:
+            split = with_fold(own, folds, 0)
+            held = {_asked(one) for one in split if one.split == "dev"}
+            kept = [one for one in split if one.split != "train" or _asked(one) not in held]
+            questions = [one for one in questions if one.task != task] + kept
+            said = (
+                f"{task}: has no dev split; dev is fold 0 of 10 of its training questions, and "
+                f"{len(split) - len(kept):,} others that ask the same are left out"
+            )
+    return question_sets(questions, task=task, train=train), said
+
+
+def _asked(question: Question) -> tuple[str, str, tuple[str, ...]]:
+    """Return what a question asks, as repeats are told."""
+    return normal_text(question.text), question.context, question.options
 
 
 def num_steps(questions: int, *, epochs: float, batch: int) -> int:

@@ -5,6 +5,9 @@
     released   what BioMedLM's published scripts did: choice as above, but GPT-Neo without any separator, and cut from
                the end of the question, its [SEP] with it; class: context and question with nothing between
     linkbert   choice: [CLS] question [SEP] " option" [SEP]; class: [CLS] question [SEP] context [SEP]
+    answer     of long form, in paper and released: question <|startoftext|> answer <|endoftext|>, the context before
+               the question; each text has half of the budget. An answer that is cut has no end in paper: a model
+               would learn to stop in the middle of a sentence; released ends it too
 
 Special tokens are placed by id and can come from no text. What does not fit is cut in one place, `_fit`: in `paper`
 and `linkbert` from the beginning of the context, then of the question, so that the end of a vignette, where it asks,
@@ -24,6 +27,7 @@ HeadFormat = Literal["paper", "released", "linkbert"]
 Keep = Literal["end", "start"]
 Encode = Callable[[str], list[int]]
 
+END = "<|endoftext|>"  # the model's own end of a text
 SPECIALS: dict[tuple[HeadFormat, HeadKind], tuple[str, ...]] = {
     ("paper", "choice"): ("[SEP]",),
     ("paper", "class"): ("<|CONTEXT|>", "<|QUESTION|>", "<|ANSWER|>"),
@@ -31,6 +35,8 @@ SPECIALS: dict[tuple[HeadFormat, HeadKind], tuple[str, ...]] = {
     ("released", "class"): (),
     ("linkbert", "choice"): ("[CLS]", "[SEP]"),
     ("linkbert", "class"): ("[CLS]", "[SEP]"),
+    ("paper", "answer"): ("<|startoftext|>", END),
+    ("released", "answer"): ("<|startoftext|>", END),
 }  # the special tokens of a format, in the order in which new ids are given
 UNSEPARATED = ("gpt_neo",)  # families to which the released scripts gave no separator
 
@@ -53,6 +59,7 @@ class FormattedQuestion:
     question: Question
     rows: tuple[tuple[int, ...], ...]
     truncated_tokens: int  # cut away, of the row that lost most [tokens]
+    answer_tokens: int = 0  # of long form: ids of the answer and its end, the last of the row
 
 
 def needed_specials(name: HeadFormat, kind: HeadKind, model_type: str) -> tuple[str, ...]:
@@ -67,6 +74,8 @@ def format_question(question: Question, encode: Encode, rule: FormatRule) -> For
 
     Raises UsageError when the budget is too small for any text.
     """
+    if rule.kind == "answer":
+        return _long_form(question, encode, rule)
     context, text = encode(_joined(question.context)), encode(question.text)
     if rule.kind == "class":
         found = [_class_row(context, text, rule)]
@@ -87,6 +96,32 @@ def _joined(context: str) -> str:
 def _with_context(question: Question) -> str:
     """Return the text of a multiple-choice question that comes with a context: the context first."""
     return f"{question.context.strip()} {question.text}"
+
+
+def asked_ids(question: Question, encode: Encode, rule: FormatRule) -> tuple[list[int], int]:
+    """Return the ids behind which a model of long form writes its answer, and the number that was cut."""
+    text = encode(_with_context(question) if question.context else question.text)
+    (kept,), cut = _fit([text], _half(rule), rule)
+    return [*kept, rule.special_ids["<|startoftext|>"]], cut
+
+
+def _half(rule: FormatRule) -> int:
+    """Return the tokens that a question, and those that its answer may have: 510 of a budget of 1,022."""
+    return (rule.max_tokens - 2) // 2
+
+
+def _long_form(question: Question, encode: Encode, rule: FormatRule) -> FormattedQuestion:
+    asked, cut = asked_ids(question, encode, rule)
+    answer = encode(question.answer)
+    kept = answer[: _half(rule)]
+    ended = len(kept) == len(answer) or rule.name == "released"
+    learnt = [*kept, *([rule.special_ids[END]] if ended else [])]
+    return FormattedQuestion(
+        question=question,
+        rows=((*asked, *learnt),),
+        truncated_tokens=cut + len(answer) - len(kept),
+        answer_tokens=len(learnt),
+    )
 
 
 def _choice_row(vignette: list[int], option: list[int], rule: FormatRule) -> tuple[list[int], int]:

@@ -8,7 +8,7 @@ Shapes: R rows, T positions, C hidden, Q questions, N options of the question th
 # ruff: noqa: N803, N806, N815 — capital letters in names are shapes
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 import torch
@@ -18,7 +18,7 @@ from torch.nn import functional
 from train.model.backbone import INIT_STD, Backbone, pad_rows
 
 Pool = Literal["last", "cls", "mean"]
-HeadKind = Literal["choice", "class"]
+HeadKind = Literal["choice", "class", "answer"]  # answer: no head, the language model writes
 ABSENT = -torch.inf  # score of an option that a question does not have
 
 
@@ -29,16 +29,19 @@ class RowBatch:
     ids_RT: Tensor
     mask_RT: Tensor  # False at padding
     counts: tuple[int, ...]  # rows of each question
+    answers: tuple[int, ...] = ()  # of long form: the last ids of each row that are learnt, those of answer and end
 
     def to(self, device: torch.device) -> "RowBatch":
         """Return the batch on a device."""
-        return RowBatch(ids_RT=self.ids_RT.to(device), mask_RT=self.mask_RT.to(device), counts=self.counts)
+        return replace(self, ids_RT=self.ids_RT.to(device), mask_RT=self.mask_RT.to(device))
 
 
-def batch_rows(questions: Sequence[Sequence[Sequence[int]]], *, pad_id: int = 0) -> RowBatch:
-    """Return questions, each a list of rows of ids, as one padded batch."""
+def batch_rows(
+    questions: Sequence[Sequence[Sequence[int]]], *, pad_id: int = 0, answers: Sequence[int] = ()
+) -> RowBatch:
+    """Return questions, each a list of rows of ids, as one padded batch; `answers` as in RowBatch."""
     ids_RT, mask_RT = pad_rows([row for rows in questions for row in rows], pad_id=pad_id)
-    return RowBatch(ids_RT=ids_RT, mask_RT=mask_RT, counts=tuple(map(len, questions)))
+    return RowBatch(ids_RT=ids_RT, mask_RT=mask_RT, counts=tuple(map(len, questions)), answers=tuple(answers))
 
 
 def pool(hidden_RTC: Tensor, mask_RT: Tensor, how: Pool = "last") -> Tensor:

@@ -11,7 +11,8 @@ from corpus.qa.question import Question
 from train.model.backbone import Backbone
 from train.qa.answerer import AnswererCard, format_rule
 from train.qa.formats import FormattedQuestion, format_question
-from train.qa.heads import Answerer, batch_rows
+from train.qa.heads import Answerer, RowBatch, batch_rows
+from train.qa.long_form import AnswerWriter
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,19 +30,24 @@ def formatted(questions: Sequence[Question], backbone: Backbone, card: AnswererC
     return [format_question(question, backbone.text.encode, rule) for question in questions]
 
 
+def rows_of(questions: Sequence[FormattedQuestion]) -> RowBatch:
+    """Return formatted questions as one padded batch."""
+    return batch_rows([one.rows for one in questions], answers=[one.answer_tokens for one in questions])
+
+
 @torch.no_grad()
 def score_questions(
-    answerer: Answerer, questions: Sequence[FormattedQuestion], *, batch: int, device: torch.device
+    answerer: Answerer | AnswerWriter, questions: Sequence[FormattedQuestion], *, batch: int, device: torch.device
 ) -> list[tuple[float, ...]]:
     """Return the scores of each question's options, in the order given; rows of like length are computed together."""
     order = sorted(range(len(questions)), key=lambda place: max(map(len, questions[place].rows)))
     found: list[tuple[float, ...]] = [()] * len(questions)
     for start in range(0, len(order), batch):
         places = order[start : start + batch]
-        rows = batch_rows([questions[place].rows for place in places]).to(device)
+        rows = rows_of([questions[place] for place in places]).to(device)
         scores = answerer.scores(rows).double().cpu().tolist()
         for place, own in zip(places, scores, strict=True):
-            count = len(questions[place].question.options)
+            count = len(questions[place].question.options) or 1  # of long form: its own answer's
             found[place] = tuple(own[:count])
     return found
 
@@ -67,9 +73,9 @@ def predictions(
             split=one.question.split,
             subject=one.question.subject,
             gold=one.question.label,
-            choice=int(np.argmax(own)),
+            choice=int(np.argmax(own)) if one.question.options else None,
             scores=own,
-            probabilities=probabilities(own),
+            probabilities=probabilities(own) if one.question.options else (),
             seed=seed,
             format=format_name,
             truncated_tokens=one.truncated_tokens,

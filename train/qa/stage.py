@@ -5,6 +5,7 @@ and a run that was under way goes on from its last finished pass, to the same by
 """
 
 import contextlib
+import json
 import logging
 import os
 import statistics
@@ -98,22 +99,32 @@ def _finish(workspace: Workspace, task: str, name: str, work: str) -> Receipt:
     parts = tuple(
         workspace.measure(f"{name}/{file}", role=role, rows=lines.get(file, 0)) for file, role in _ROLES.items()
     )
-    facts = _facts(rows, storage.join(workspace.path(name), DESCRIPTION))
+    facts = _facts(rows, workspace.path(name))
     receipt = workspace.finish(Receipt(task=task, parts=parts, facts=facts))
     storage.remove_tree(work)
     return receipt
 
 
-def _facts(rows: list[Any], card: str) -> dict[str, Any]:
+def _facts(rows: list[Any], folder: str) -> dict[str, Any]:
     """Return accuracy and size of each scored split, and how many questions were cut."""
-    stated = read_json(card, "fine-tune again")
+    stated = read_json(storage.join(folder, DESCRIPTION), "fine-tune again")
     facts: dict[str, Any] = {"format": stated["format"], "parameters": stated["parameters"]}
     for split in ("dev", "test"):
         known = [row for row in rows if row.split == split and row.gold is not None]
         facts[split] = len(known)
         facts[f"{split}_accuracy"] = sum(row.choice == row.gold for row in known) / len(known) if known else None
     facts["questions_cut"] = sum(row.truncated_tokens > 0 for row in rows)
+    if stated["kind"] == "answer":
+        facts["dev_loss"] = _dev_loss(storage.join(folder, METRICS))
     return facts
+
+
+def _dev_loss(metrics: str) -> float | None:
+    """Return the loss on dev of the pass that was kept, in nats a token of an answer; None without dev."""
+    with storage.open_read(metrics) as source:
+        lines = [json.loads(line) for line in source.read().splitlines()]
+    kept = lines[-1]["kept_step"]
+    return next((line["dev_loss"] for line in lines if line["step"] == kept and "dev_loss" in line), None)
 
 
 def _summary(config: FinetuneConfig, receipts: list[Receipt]) -> dict[str, Any]:
@@ -127,7 +138,13 @@ def _summary(config: FinetuneConfig, receipts: list[Receipt]) -> dict[str, Any]:
         "parameters": receipts[0].facts["parameters"],
         "runs": runs,
         "rates": {rate: {split: _spread(found, split) for split in ("dev", "test")} for rate, found in by_rate.items()},
-    }
+    } | ({"dev_loss": _losses(by_rate)} if "dev_loss" in receipts[0].facts else {})
+
+
+def _losses(by_rate: dict[str, list[Mapping[str, Any]]]) -> dict[str, float | None]:
+    """Return the mean loss on dev of the runs of each learning rate, of long form."""
+    found = {rate: [facts["dev_loss"] for facts in own] for rate, own in by_rate.items()}
+    return {rate: None if None in own else statistics.fmean(own) for rate, own in found.items()}
 
 
 def _spread(found: list[Mapping[str, Any]], split: str) -> dict[str, float] | None:

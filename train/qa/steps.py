@@ -21,7 +21,6 @@ from torch import distributed
 from corpus import storage
 from corpus.errors import DataError, UsageError
 from corpus.qa.predictions import PREDICTIONS, write_predictions
-from corpus.qa.store import read_questions
 from corpus.stage.manifest import Input, fingerprint
 from corpus.stage.progress import progress
 from train.checkpoint import store
@@ -42,11 +41,12 @@ from train.qa.answerer import (
     write_answerer,
     write_tensors,
 )
-from train.qa.data import QuestionSets, epoch_ends, question_sets, questions_of_step, task_shape
+from train.qa.data import QuestionSets, epoch_ends, questions_of_step, read_sets, training_shape
 from train.qa.formats import FormattedQuestion
-from train.qa.heads import Answerer, RowBatch, batch_rows
+from train.qa.heads import Answerer, RowBatch
 from train.qa.job import METRICS, FinetuneJob, learning_rate, run_options
-from train.qa.scoring import formatted, predictions, quality, score_questions
+from train.qa.long_form import AnswerWriter, loss_per_token
+from train.qa.scoring import Quality, formatted, predictions, quality, rows_of, score_questions
 
 BEST = "best.safetensors"
 KEEP = 1  # checkpoints of a run
@@ -58,7 +58,7 @@ class SettingState:
 
     job: FinetuneJob
     engine: Any
-    answerer: Answerer
+    answerer: Answerer | AnswerWriter
     card: AnswererCard
     device: torch.device
     rank: int
@@ -97,9 +97,12 @@ def train_setting(job: FinetuneJob, say: Callable[[str], None]) -> None:
 
 def _state(job: FinetuneJob, device: torch.device, rank: int, say: Callable[[str], None]) -> SettingState:
     config = job.config
-    sets = question_sets(read_questions(job.questions), task=config.task, train=config.train_tasks)
-    shape = task_shape(sets.train)
-    if config.selection == "best-dev" and not sets.dev:
+    by_dev = config.selection == "best-dev"
+    sets, said = read_sets(job.questions, task=config.task, train=config.train_tasks, needs_dev=by_dev)
+    if said:
+        say(said)
+    shape = training_shape(sets.train)
+    if by_dev and not sets.dev:
         raise UsageError(f"{config.task}: no dev questions to choose the epoch by; add --selection last")
     if other := [one for one in (*sets.dev, *sets.test) if shape.labels and one.options != shape.labels]:
         raise DataError(
@@ -182,27 +185,29 @@ def _train_step(state: SettingState, step: int) -> None:
 
 
 def _micro_batches(state: SettingState, step: int) -> list[tuple[RowBatch, torch.Tensor]]:
-    """Return this rank's micro-batches of a step, with their labels."""
+    """Return this rank's micro-batches of a step, with their labels; of long form, with what the loss is over."""
     config = state.job.config
     size = config.batch_questions
     places = questions_of_step(step, questions=len(state.train), batch=size, seed=state.job.setting.seed)
     dealt = np.array(places).reshape(config.accumulation(), config.ranks, config.micro_batch)[:, state.rank]
     found = []
+    share = sum(state.train[place].answer_tokens for place in places) / (config.accumulation() * config.ranks)
     for own in dealt.tolist():
         questions = [state.train[place] for place in own]
-        labels = torch.tensor([one.question.label for one in questions], device=state.device)
-        found.append((batch_rows([one.rows for one in questions]).to(state.device), labels))
+        goal = [one.question.label for one in questions] if state.card.kind != "answer" else share
+        found.append((rows_of(questions).to(state.device), torch.tensor(goal, device=state.device)))
     return found
 
 
 def _end_of_pass(state: SettingState, done: int) -> None:
     """Score dev, keep the weights if they are the best so far, and publish a checkpoint."""
     if state.dev:
-        found = quality([one.question for one in state.dev], _scores(state, state.dev))
+        found = _quality(state)
         _note(state, {"step": done, "dev_accuracy": found.accuracy, "dev_loss": found.loss})
+        accuracy = "" if found.accuracy is None else f"accuracy {100 * found.accuracy:.1f}, "
         state.say(
             f"{state.job.setting.name}: pass {state.ends.index(done) + 1} of {len(state.ends)}, step {done:,}: "
-            f"dev accuracy {100 * (found.accuracy or 0):.1f}, loss {found.loss:.4f}"
+            f"dev {accuracy}loss {found.loss:.4f}"
         )
     if _best_step(state) == done and state.rank == 0:
         write_tensors(storage.join(state.job.work, BEST), trained_tensors(state.answerer))
@@ -210,12 +215,20 @@ def _end_of_pass(state: SettingState, done: int) -> None:
         _save(state, done)
 
 
+def _quality(state: SettingState) -> Quality:
+    """Return how good the model is on dev: of long form the loss of an answer's token alone."""
+    scores = _scores(state, state.dev)
+    if state.card.kind == "answer":
+        return Quality(accuracy=None, loss=loss_per_token(state.dev, scores), known=len(scores))
+    return quality([one.question for one in state.dev], scores)
+
+
 def _best_step(state: SettingState) -> int:
     """Return the step whose weights are kept, of those scored so far: best accuracy, then lowest loss, then first."""
     scored = [line for line in state.metrics if "dev_accuracy" in line]
     if state.job.config.selection == "last" or not scored:
         return state.steps
-    return int(max(scored, key=lambda line: (line["dev_accuracy"], -line["dev_loss"], -line["step"]))["step"])
+    return int(max(scored, key=lambda line: (line["dev_accuracy"] or 0.0, -line["dev_loss"], -line["step"]))["step"])
 
 
 def _save(state: SettingState, done: int) -> None:
