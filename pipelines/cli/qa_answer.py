@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from train.qa.answer_config import AnswerConfig
 
 
-Asked = Annotated[
+QuestionOption = Annotated[
     list[str] | None, typer.Option(metavar="TEXT", help="A question; repeatable.", rich_help_panel="input")
 ]
 Choices = Annotated[
@@ -32,7 +32,7 @@ AskedFile = Annotated[
         metavar="FILE", help="Questions: JSON objects, or one a line; - reads lines.", rich_help_panel="input"
     ),
 ]
-AnsweredSet = Annotated[
+QuestionsOption = Annotated[
     str | None,
     typer.Option(
         metavar="DIR", help="Result of `corpuscle qa questions`: answer a split of it.", rich_help_panel="input"
@@ -52,11 +52,11 @@ def answer(
             metavar="MODEL", help="Result of `corpuscle qa finetune`, or one run of it.", rich_help_panel="input"
         ),
     ],
-    question: Asked = None,
+    question: QuestionOption = None,
     option: Choices = None,
     given: Given = "",
     question_file: AskedFile = None,
-    questions: AnsweredSet = None,
+    questions: QuestionsOption = None,
     output: SetOutput = None,
 ) -> None:
     """Answer questions with a fine-tuned model: in words, or the letter and its probability.

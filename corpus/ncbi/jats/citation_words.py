@@ -23,6 +23,9 @@ _PLACE = (
 )
 PLACE = re.compile(rf"[{SEPARATORS}]*{_PLACE}[{SEPARATORS}]*", re.IGNORECASE)
 VALUE = re.compile(r"\d")
+DECIMAL = re.compile(r"\d\.\d")  # beside a citation: a measurement, no reference
+# A range whose first thousands a publisher took for a citation: "[<23>,326–262,348]".
+THOUSANDS = re.compile(rf"[\[(]{OPEN}\d{{1,3}}{CLOSE},(\d{{3}})\s?[{DASHES}]\s?(\d{{1,3}}),\d{{3}}[\])]")
 RAISED_FILLER = re.compile(rf"(?:(?i:{_PLACE})|[{SEPARATORS}*†]|\d++[a-z]?)*")
 PLAIN_FILLER = re.compile(rf"[{SEPARATORS}{_UNSEEN}]*")
 _FILLER_PARTS = (

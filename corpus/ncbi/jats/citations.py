@@ -99,13 +99,22 @@ def lower_needed(line: str) -> tuple[str, int]:
 
 def tidy(line: str) -> tuple[str, int]:
     """Return a raw line, white space collapsed, with its citations decided, and how many solid characters went."""
-    # Most citations stand alone in their brackets; a line with others is read from the start, outer brackets first.
+    return tidy_alone(line) or tidy_in_passes(line)
+
+
+def tidy_alone(line: str) -> tuple[str, int] | None:
+    """Return what `tidy` does of a line whose citations stand alone in their brackets, as most do; None for others."""
     pieces, lost = _pieces_alone(line) if OPEN in line else (line.split(GONE), 0)
-    if pieces and not (any(map(_may_close, pieces[1:])) and _INSIDE.search(GONE.join(pieces))):
-        if len(pieces) > 2:
-            lost += _drop_joints(pieces)
-        text, more = _close_gaps(pieces)
-        return text.strip(), lost + more
+    if not pieces or (any(map(_may_close, pieces[1:])) and _INSIDE.search(GONE.join(pieces))):
+        return None
+    if len(pieces) > 2:
+        lost += _drop_joints(pieces)
+    text, more = _close_gaps(pieces)
+    return text.strip(), lost + more
+
+
+def tidy_in_passes(line: str) -> tuple[str, int]:
+    """Return what `tidy` does of any line: it is read from the start, outer brackets first."""
     text = line
     for pattern in _PASSES:
         text = _CHAIN.sub(GONE, pattern.sub(_LineDecisions().decide, text))
@@ -200,6 +209,8 @@ class _LineDecisions:
         piece = match[0]
         if OPEN not in piece and GONE not in piece:
             return piece
+        if _is_value(piece):
+            return piece.translate(_MARKS)
         bare = piece[0] == OPEN
         if not bare and piece != GONE and not _is_filler(piece):
             return _without_parts(piece)
@@ -217,10 +228,18 @@ def _is_filler(piece: str) -> bool:
     rest = _ITEM.sub(" ", piece)
     if words.PLAIN_FILLER.fullmatch(rest) is not None:
         return True
+    if words.DECIMAL.search(words.PLACE.sub(" ", rest)):
+        return False
     # Each "for … see" doubles the ways to read a text.
     return rest.lower().count("see") <= _MOST_SEE and any(
         pattern.fullmatch(rest) is not None for pattern in (words.FILLER, words.LEADING)
     )
+
+
+def _is_value(piece: str) -> bool:
+    """Say whether a pair of brackets holds a range of thousands that falls, as no range of references does."""
+    found = words.THOUSANDS.fullmatch(piece)
+    return found is not None and int(found[1]) > int(found[2])
 
 
 def _without_parts(pair: str) -> str:

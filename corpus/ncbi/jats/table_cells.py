@@ -58,16 +58,22 @@ _ROLES = _roles()
 
 def find_cells(doc: Markup, table: int) -> Cells:
     """Return the cells of a table, XHTML or CALS."""
-    return Cells(*_cells(np.frombuffer(doc.raw, np.uint8), doc.rows, _ROLES, table))
+    most = doc.nexts[table] - table
+    # Made here and not in the pass: numba takes longer to hand over an array than numpy to make one.
+    numbers, heads = np.empty((7, most + 1), np.int32), np.empty(most, np.bool_)
+    places, bounds, groups = numbers[:5], numbers[5], numbers[6]
+    count, num_rows, solid = _cells(
+        np.frombuffer(doc.raw, np.uint8), doc.rows, _ROLES, table, places, heads, bounds, groups
+    )
+    return Cells(places[:, :count], heads[:count], bounds[: num_rows + 1], groups[:num_rows], solid)
 
 
 @kernel
-def _cells(raw, rows, roles, table):  # type: ignore[no-untyped-def]
+def _cells(raw, rows, roles, table, cells, heads, bounds, groups):  # type: ignore[no-untyped-def]
+    """Fill the columns of `Cells`; return the numbers of cells, of rows and of solid characters."""
     element, stop = table + 1, rows[3, table]
     head_stop, foot_stop, group = 0, 0, 0
-    most = stop - table
-    cells, heads, bounds = np.empty((5, most), np.int32), np.empty(most, np.bool_), np.zeros(most + 1, np.int32)
-    groups = np.zeros(most, np.int32)
+    bounds[0] = 0
     count, num_rows, solid = 0, 0, 0
     while element < stop:
         role = roles[rows[0, element]]
@@ -96,7 +102,7 @@ def _cells(raw, rows, roles, table):  # type: ignore[no-untyped-def]
             num_rows += 1
             bounds[num_rows] = count
         element = rows[3, element]
-    return cells[:, :count], heads[:count], bounds[: num_rows + 1], groups[:num_rows], solid
+    return count, num_rows, solid
 
 
 @part

@@ -159,6 +159,11 @@ class Markup:
         """How many control characters the scan has put inside each element."""
         return self.rows[10].tolist()
 
+    @cached_property
+    def _tags_found(self) -> frozenset[int]:
+        """The tags that the document has at all."""
+        return frozenset(self.tags)
+
     # Views, not lists: few elements are asked for these, and a list of all costs more than a few slow answers.
 
     @cached_property
@@ -223,7 +228,10 @@ class Markup:
 
     def descendants(self, element: int, *names: str) -> list[int]:
         """Return the elements of some names anywhere below an element, in document order."""
-        wanted = [self.vocabulary.ids.get(name, -1) for name in names]
+        ids, found = self.vocabulary.ids, self._tags_found
+        wanted = [tag for name in names if (tag := ids.get(name, -1)) in found]
+        if not wanted:  # as mostly for what most articles have none of
+            return []
         first, stop = element + 1, self.nexts[element]
         if stop - first > _MANY_ROWS:
             tags = self.rows[0, first:stop]

@@ -159,3 +159,22 @@ def test_every_run_of_white_space_is_one_space_wherever_it_stands(text: str) -> 
     assert markup is not None
     assert markup.text == re.sub(r"[ \t\n\r\u2003]+", " ", text)
     assert markup.solid(0) == len("".join(text.split()))
+
+
+def test_links_are_all_rids_with_the_element_around_them() -> None:
+    raw = b"""<a rid='x'><u rid = "one  two"/><sec><i><xref ref-type="bibr" id="q" rid="r&amp;1">1</xref></i><b rid=""/>
+    <refs><sec rid="in-opaque"/></refs></sec><u arid="no" grid='no' x:rid="no" xmlns:x="y"/><math rid="z"/></a>"""
+    vocabulary = Vocabulary(NAMES, opaque=["refs"], marks={"link": ["xref"]})
+    doc = scan(raw, vocabulary)
+    assert doc is not None
+    found = [(raw[begin:end].decode(), doc.name(row)) for begin, end, row in doc.links.T.tolist()]
+    # By libxml2: every attribute of that name in no namespace, and the innermost element around it that has a row.
+    expected = []
+    for element in etree.fromstring(raw).iter():
+        if (rid := element.get("rid")) is not None:
+            outer = [element, *element.iterancestors()]
+            inside = [
+                each for each in outer if each.tag in NAMES and "refs" not in [up.tag for up in each.iterancestors()]
+            ]
+            expected.append((rid.replace("&", "&amp;"), inside[0].tag))
+    assert found == expected
