@@ -228,6 +228,11 @@ _RULES: Final[tuple[_HeadingRule, ...]] = (
     ),
     (
         "publisher",
+        (_words("permission permissions"), _words("reproduce reprint reuse reproduction")),
+        _words("material materials copyrighted sources published previously figure figures image images third party"),
+    ),
+    (
+        "publisher",
         (_words("presentation presentations presented"), _words("previous prior meeting conference")),
         _words("at"),
     ),

@@ -34,6 +34,9 @@ _NEIGHBOUR: Final = 16  # characters beside a formula that say whether it touche
 _OVERLINE: Final = "\u0305"  # combines with the letter before it
 _MOST_OVERLINED: Final = 12  # characters; a line over more is layout
 _STRUCK: Final = re.compile("strike|line-through")
+# Small capitals that are capitals: a unit or a form (m<sc>m</sc>, <sc>l</sc>-lysine), an acronym; longer runs are show.
+_CAPITAL: Final = re.compile(r"\s*[a-z]\s*")
+_ACRONYM: Final = re.compile(r"\s*(?!(?:and|at|by|for|from|in|of|or|the|to|with)\b)[a-z][a-z.]{1,6}[-,;]?\s*")
 
 
 class InlineReader:
@@ -242,6 +245,16 @@ class InlineReader:
         self.accounts.write(len(text) - len(run))
         self._buffer.append(text)
 
+    def _small_caps(self, element: int) -> None:
+        """Read small capitals as print shows them, where they stand for capitals: 5 mM, D-glucose, ANOVA."""
+        run, end = self._run(element), self.doc.ends[element]
+        before = next((piece[-1] for piece in reversed(self._buffer) if piece), "")
+        if _CAPITAL.fullmatch(run):
+            capitals = not self.doc.text[end : end + 1].isalpha()
+        else:
+            capitals = not before.isalnum() and _ACRONYM.fullmatch(run) is not None
+        self._buffer.append(run.upper() if capitals else run)
+
     def _reading(self, element: int) -> None:
         """Read how a ruby base is spoken, in brackets, unless `rp` brings them."""
         bracketed = self.doc.text[max(self.doc.starts[element] - 2, 0) : self.doc.starts[element]].rstrip()[-1:] in (
@@ -298,6 +311,7 @@ _RULES: Final[Mapping[str, InlineRule]] = {
     "math": InlineReader._math,
     "tex": InlineReader._tex,
     "overline": InlineReader._overline,
+    "small_caps": InlineReader._small_caps,
     "reading": InlineReader._reading,
     "picture": InlineReader._graphic,
     "small_picture": InlineReader._small_picture,

@@ -10,7 +10,7 @@ import re
 
 from corpus.ncbi.jats.accounts import Accounts, solid
 from corpus.ncbi.jats.citations import GONE, OPEN, lower_needed, mark, num_marks, tidy, without_numbers
-from corpus.ncbi.markup.scripts import NEIGHBOUR, script, stands_off
+from corpus.ncbi.markup.scripts import NEIGHBOUR, script_in_text, stands_off
 
 _NOTE = re.compile("\x0e([^\x0e\x0f]*)\x0f")
 _CITATION = re.compile("\x01([^\x01\x02]*)\x02")
@@ -182,7 +182,7 @@ def _write_script(found: re.Match[str], done: list[str], accounts: Accounts) -> 
         base = done[-2] + before if before == " " and len(done) > 1 else before
         if stands_off(run, raised=raised, before=base, after=after):
             done[-1] = before = before[:-1]
-    return script(run, raised=raised, before=before, after=after)
+    return script_in_text(run, raised=raised, before=before, after=after)
 
 
 def _last(done: list[str], *, solid_only: bool = False) -> str:

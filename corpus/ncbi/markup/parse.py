@@ -181,6 +181,8 @@ def _parse_huge(raw: bytes, message: str) -> etree._Element:
     # Well-formedness fails at the reference (`&x;`), the cause is the declaration that policy forbids.
     declares = b"<!ENTITY" in raw and b"<!DOCTYPE" in raw
     reason = RejectReason.ENTITY_DECLARATION if declares else RejectReason.BAD_XML
+    if message.startswith("Entity '") and not declares:
+        message += "; no DTD is read: resolve its entities first (xmllint --loaddtd --noent)"
     raise BadXmlError(reason, " ".join(message.split())[:300])
 
 

@@ -55,7 +55,20 @@ _BASE_BELOW = re.compile(r"(?:^|[\s(\[/,×·])(?!(?:a|an|as|at|by|in|is|it|of|on
 _BASE_OF_POWER = re.compile(r"(?:^|[\s(\[/,×·])(?:10|[kcdmµμn]?m|[a-zα-ωRI])$|_\w+$")
 _BASE_OF_UNIT = re.compile(r"(?:^|[\s(\[/,×·.\d])(?:10|e|[^\W\d_]{1,4})$")
 _BASE_OF_CHARGE = re.compile(r"(?:^|[\s(\[/,×·])(?:[A-Z][a-z]?|[A-Z]\S{0,5})$")
-_SIGNS: Final = {"TM": "™", "(TM)": "™", "SM": "℠", "(R)": "®", "(C)": "©"}
+# Levels of a marker on cells, and endings of numbers.
+_LEVEL: Final = re.compile(r"(?:hi|high|lo|low|int|dim|bright|med|neg|pos)\+?")
+_SIGNS: Final = {"TM": "™", "(TM)": "™", "SM": "℠", "(R)": "®", "(r)": "®", "(C)": "©"}
+# What closes a clause or sentence behind a run, by what follows: it was raised or lowered by oversight.
+_CLOSING: Final = frozenset(",;:.")
+_CLAUSE_ENDS: Final = re.compile(r"[\s)\]\x03]|\Z")
+_SENTENCE_ENDS: Final = re.compile(r"\s+[^\W\d_a-zα-ω]|[)\]\x03]|\s*\Z")
+
+
+def script_in_text(run: str, *, raised: bool, before: str, after: str) -> str:
+    """Return a run of a sentence as text, with what closes a clause behind it: "CO₂," where "2," was lowered."""
+    if run[-1:] in _CLOSING and _closes(run, after):
+        return script(run[:-1], raised=raised, before=before, after=run[-1]) + run[-1]
+    return script(run, raised=raised, before=before, after=after)
 
 
 def script(run: str, *, raised: bool, before: str = "", after: str = "") -> str:
@@ -70,6 +83,14 @@ def script(run: str, *, raised: bool, before: str = "", after: str = "") -> str:
     else:
         after = after[:3] if raised and first == " " else ""
     return _script(run, raised, before[-2:] if raised or "." in run else before[-1:], after)
+
+
+def _closes(run: str, after: str) -> bool:
+    """Say whether the mark that ends a run ends the clause around it: "CO_(2,)", but no "E_(int.)" within one."""
+    core = run[:-1]
+    if run[-1] == ".":
+        return core[-1:].isalnum() and "." not in core and _SENTENCE_ENDS.match(after) is not None
+    return core[-1:].isalnum() and _CLAUSE_ENDS.match(after) is not None
 
 
 @lru_cache(maxsize=1 << 14)
@@ -87,7 +108,7 @@ def _script(run: str, raised: bool, before: str, after: str) -> str:
         trail = " "
     if (plain := _unmarked(core, raised, before, trail + after)) is not None:
         return lead + plain + trail
-    mark = "^" if raised else "_"
+    mark = "_" if not raised else "" if before[-1:] == "^" else "^"  # 2^<sup>x</sup> says it twice
     touches_word = not trail and after[:1].isalnum()
     if _WORD.fullmatch(core) and not touches_word:
         return f"{lead}{mark}{core}{trail}"
@@ -149,8 +170,12 @@ def stands_off(run: str, *, raised: bool, before: str, after: str) -> bool:
     base, core = before[:-1], run.strip()
     if not raised:
         return core[:1].isalnum() and _BASE_BELOW.search(base) is not None
+    if _LEVEL.fullmatch(core):
+        return base[-1:].isalnum() and any(letter.isupper() for letter in base.split()[-1])
     if after[:1].isalpha():
         return False
+    if base[-1:].isdigit() and _ORDINAL.fullmatch(core):
+        return True
     if core.isdecimal():
         return _BASE_OF_POWER.search(base) is not None
     if re.fullmatch(rf"{_SIGN}\s?\d+", core):

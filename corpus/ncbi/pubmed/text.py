@@ -116,7 +116,7 @@ def _append_script(run: str, parts: list[str], *, raised: bool, after: str) -> N
     before = _last(parts)
     if parts and parts[-1] == before and scripts.stands_off(run, raised=raised, before=before, after=after):
         parts[-1] = before = before[:-1]
-    parts.append(scripts.script(run, raised=raised, before=before, after=after))
+    parts.append(scripts.script_in_text(run, raised=raised, before=before, after=after))
 
 
 def _formula(doc: Markup, element: int, parts: list[str], text: str) -> str:

@@ -175,3 +175,16 @@ def test_arbitrary_bytes_parse_or_are_refused(raw: bytes) -> None:
         parse(b"<a>" + raw + b"</a>")
     except BadXmlError as error:
         assert error.reason in (RejectReason.BAD_XML, RejectReason.ENTITY_DECLARATION)  # noqa: PT017
+
+
+def test_entities_of_a_dtd_are_refused_with_a_way_out_that_works(tmp_path: Path) -> None:
+    (tmp_path / "a.dtd").write_text('<!ENTITY mdash "&#8212;">', "utf-8")
+    file = tmp_path / "a.xml"
+    file.write_text('<!DOCTYPE r SYSTEM "a.dtd"><r>A &mdash; B</r>', "utf-8")
+    with pytest.raises(BadXmlError) as caught:
+        parse(file.read_bytes())
+    assert "'mdash' not defined" in caught.value.detail
+    assert "xmllint --loaddtd --noent" in caught.value.detail
+    # What xmllint does by these options, for it need not be installed where tests run.
+    tree = etree.parse(file, etree.XMLParser(load_dtd=True, resolve_entities=True))
+    assert parse(etree.tostring(tree)).text == "A — B"
