@@ -31,7 +31,7 @@ KINDS = {
         "supplementary material|Supplemental Information"
     ),
     "review": ("Peer review|Pre-publication history|Provenance and peer review"),
-    "publisher": ("Publisher’s Note"),
+    "publisher": ("Publisher’s Note|Permission to Reproduce Material"),
     "members": ("Members of the Goat Trial Group|TRUST Study Investigators|Collaborators|Participating centers"),
     "references": ("References|REFERENCES CITED|Literature cited|Bibliography"),
     "declarations": ("Declarations|Declaration of generative AI in scientific writing"),
