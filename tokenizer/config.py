@@ -4,7 +4,7 @@ The defaults are BioMedLM's (arXiv 2403.18421, table 2 and `tokenize/train_bpe.p
 28,896 entries learned from PubMed abstracts alone, minimum frequency 2, rows of 1024 tokens.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from corpus.config import StageConfig, Workers, runtime, setting
 
@@ -32,7 +32,21 @@ class PackConfig(StageConfig):
     """Configuration of `pack`: corpus shards to token shards."""
 
     seq_length: int = setting(1024, "tokens in a row", group="output", ge=2, le=1 << 20)
+    separator: str | None = setting(
+        None,
+        "token of a tokenizer.json that ends each document; <|endoftext|> by default",
+        group="input",
+        metavar="TOKEN",
+        min_length=1,
+    )
     check_sample: int = runtime(
         32, "documents of each shard encoded by `tokenizers` too, and compared", group="running", ge=0
     )
     workers: Workers = runtime(1, "local worker processes, at most: as many as the work pays for", group="running")
+
+    def identity(self) -> dict[str, Any]:
+        """Return the fields that decide the bytes; the default separator is left out, as when there was no other."""
+        fields = super().identity()
+        if self.separator in (None, END_OF_TEXT):
+            del fields["separator"]
+        return fields

@@ -7,7 +7,7 @@ and up.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from corpus.errors import CorruptError
@@ -40,6 +40,11 @@ def tokenizer_json(merges: Sequence[Merge]) -> str:
     vocab = {"".join(letters[byte] for byte in token): number for token, number in token_ids(merges).items()}
     assert len(vocab) == 256 + len(merges), "a token was learned twice"
     vocab[END_OF_TEXT] = len(vocab)
+    return json_of(vocab, pairs)
+
+
+def json_of(vocab: Mapping[str, int], pairs: Sequence[tuple[str, ...]]) -> str:
+    """Return the tokenizer.json of a vocabulary by token, `<|endoftext|>` the last, and its merges, all in letters."""
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
     content = {
         "version": "1.0",
@@ -59,7 +64,7 @@ def tokenizer_json(merges: Sequence[Merge]) -> str:
             "fuse_unk": False,
             "byte_fallback": False,
             "ignore_merges": False,
-            "vocab": vocab,
+            "vocab": dict(vocab),
             "merges": pairs,
         },
     }

@@ -1,10 +1,10 @@
 """Stage `pack`: corpus shards to token shards, one task a shard, with a ledger that accounts for every token.
 
-In: an assembled corpus and a tokenizer. Out: `<split>-00000.bin/.idx` for each corpus shard, documents in its
-order, and their sources as `.src`; the tokenizer, so that training needs this directory alone; digests of blocks of
-the `.bin` (`tokenizer.blocks`); and a ledger in the manifest. A row is a window of `seq_length` tokens over the shards
-of a split behind one another, so packing pads nothing and cuts nothing: tokens = rows · seq_length + tail, and the tail
-is the only remainder.
+In: an assembled corpus and a tokenizer, ours or a given one (`tokenizer.given`). Out: `<split>-00000.bin/.idx` for
+each corpus shard, documents in its order, and their sources as `.src`; the tokenizer, so that training needs this
+directory alone; digests of blocks of the `.bin` (`tokenizer.blocks`); and a ledger in the manifest. A row is a window
+of `seq_length` tokens over the shards of a split behind one another, so packing pads nothing and cuts nothing: tokens
+= rows · seq_length + tail, and the tail is the only remainder.
 """
 
 import threading
@@ -17,16 +17,17 @@ import numpy as np
 import pyarrow.compute as pc
 
 from corpus import storage
-from corpus.errors import DataError
-from corpus.stage.manifest import SPLITS, Books, Input, Manifest, Part, read_manifest
+from corpus.errors import DataError, UsageError
+from corpus.stage.manifest import SPLITS, Books, Input, Manifest, Part
 from corpus.stage.reading import check_content, read_whole
 from corpus.stage.workspace import Receipt, Workspace, plan_stage
 from corpus.storage import parquet
 from tokenizer.arrays import SourceCodes, TokenCounts, TokenIds
 from tokenizer.blocks import BLOCKS, block_digests, write_blocks
-from tokenizer.config import PackConfig
-from tokenizer.encode import Encoder, read_tokenizer
-from tokenizer.hf_json import TOKENIZER, transformers_files
+from tokenizer.config import END_OF_TEXT, PackConfig
+from tokenizer.encode import Encoder
+from tokenizer.given import GIVEN, is_file, pack_text, read_given
+from tokenizer.hf_json import TOKENIZER, transformers_files, vocabulary
 from tokenizer.megatron import ITEM_BYTES, write_shard
 from tokenizer.sources import SOURCES, write_sources
 
@@ -68,18 +69,15 @@ def plan_pack(
     Raises UsageError when an input is not finished or the output holds something else.
     """
     assembled = read_whole(corpus, "assemble", SPLITS)
-    learned = read_whole(tokenizer, "tokenizer", ("tokenizer",))
-    inputs = [
-        Input(name="assemble", fingerprint=assembled.fingerprint),
-        Input(name="tokenizer", fingerprint=learned.fingerprint),
-    ]
+    used, stages = _planned_tokenizer(tokenizer, config)
+    inputs = [Input(name="assemble", fingerprint=assembled.fingerprint), used]
     workspace, manifest = plan_stage(
         output,
         stage=STAGE,
         revision=REVISION,
         config=config.identity(),
         inputs=inputs,
-        sources={corpus: assembled, tokenizer: learned},
+        sources={corpus: assembled, **stages},
         dry=dry,
     )
     tasks = []
@@ -100,6 +98,19 @@ def plan_pack(
     return workspace, manifest, tasks
 
 
+def _planned_tokenizer(tokenizer: str, config: PackConfig) -> tuple[Input, dict[str, Manifest]]:
+    """Return what the manifest says of the tokenizer, and the finished stage that it is, unless it is a file."""
+    if is_file(tokenizer):
+        return Input(name=GIVEN, fingerprint=read_given(tokenizer, config.separator).sha256), {}
+    if config.separator not in (None, END_OF_TEXT):
+        raise UsageError(
+            f"{tokenizer}: a result of `corpuscle tokenizer` separates documents by {END_OF_TEXT}, not by "
+            f"{config.separator!r}; leave --separator out, or give a tokenizer.json that has the token"
+        )
+    learned = read_whole(tokenizer, "tokenizer", ("tokenizer",))
+    return Input(name="tokenizer", fingerprint=learned.fingerprint), {tokenizer: learned}
+
+
 def pack_shard(
     corpus_shard: str,
     *,
@@ -118,7 +129,7 @@ def pack_shard(
     task = f"pack/{stem}"
     if (receipt := workspace.finished(task)) is not None:
         return receipt
-    encoder = _encoder(tokenizer, workspace.fingerprint)
+    encoder = _encoder(tokenizer, config, workspace)
     counts = ShardCounts()
     batches = _encoded_batches(corpus_shard, encoder, counts, config.check_sample)
     num_tokens, num_documents = write_shard(workspace.path(stem), batches, eot=encoder.eot)
@@ -179,23 +190,22 @@ def finish_pack(
                 "Run `corpuscle verify` on the corpus, then this command again"
             )
     assert len(done) == len(tasks), "every receipt belongs to a task"
-    learned = read_manifest(tokenizer, "tokenizer")
+    text = pack_text(tokenizer, config.separator, workspace.inputs)
+    num_ids = len(vocabulary(text, tokenizer))
+    roles = [role for role in SPLITS if any(task.role == role for task in tasks)]
+    splits = {role: ledger(role, done.values(), config.seq_length) for role in roles}
     summary = {
-        "tokenizer": learned.fingerprint,
-        "vocab_size": learned.summary["vocab_size"],
-        "end_of_text": learned.summary["end_of_text"],
+        "tokenizer": next(item.fingerprint for item in workspace.inputs if item.name != "assemble"),
+        "vocab_size": num_ids,
+        "end_of_text": num_ids - 1,
         "seq_length": config.seq_length,
-        "splits": {
-            role: ledger(role, done.values(), config.seq_length)
-            for role in SPLITS
-            if any(task.role == role for task in tasks)
-        },
+        "splits": splits,
+        "tokens": sum(split["tokens"] for split in splits.values()),
     }
-    summary["tokens"] = sum(split["tokens"] for split in summary["splits"].values())
     digests = {f"{task.stem}.bin": done[f"pack/{task.stem}"].facts["blocks"] for task in tasks}
     write_blocks(workspace.path(BLOCKS), digests)
     blocks = Receipt(task="blocks", parts=(workspace.measure(BLOCKS, role="blocks", rows=len(digests)),))
-    receipts = [*(done[f"pack/{task.stem}"] for task in tasks), _copy_tokenizer(workspace, tokenizer), blocks]
+    receipts = [*(done[f"pack/{task.stem}"] for task in tasks), _copy_tokenizer(workspace, text), blocks]
     return workspace.commit(receipts, summary=summary)
 
 
@@ -227,11 +237,12 @@ def ledger(split: str, receipts: Iterable[Receipt], seq_length: int) -> dict[str
     }
 
 
-def _encoder(tokenizer: str, fingerprint: str) -> Encoder:
+def _encoder(tokenizer: str, config: PackConfig, workspace: Workspace) -> Encoder:
     """Return this thread's encoder: it knows the words of the shards before, and then is four times faster."""
-    key = (tokenizer, fingerprint)
+    key = (tokenizer, workspace.fingerprint)
     if getattr(_LOADED, "key", None) != key:
-        _LOADED.key, _LOADED.encoder = key, Encoder.load(tokenizer)
+        text = pack_text(tokenizer, config.separator, workspace.inputs)
+        _LOADED.key, _LOADED.encoder = key, Encoder(text, place=tokenizer)
     encoder: Encoder = _LOADED.encoder
     return encoder
 
@@ -258,10 +269,10 @@ def _encoded_batches(
         yield ids, lengths
 
 
-def _copy_tokenizer(workspace: Workspace, tokenizer: str) -> Receipt:
+def _copy_tokenizer(workspace: Workspace, text: str) -> Receipt:
     """Put the tokenizer beside the tokens."""
     parts = []
-    for name, content in {TOKENIZER: read_tokenizer(tokenizer), **transformers_files()}.items():
+    for name, content in {TOKENIZER: text, **transformers_files()}.items():
         with storage.write_atomic(workspace.path(name)) as sink:
             sink.write(content.encode())
         parts.append(workspace.measure(name, role="tokenizer" if name == TOKENIZER else "transformers", rows=1))

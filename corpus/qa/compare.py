@@ -1,6 +1,7 @@
-"""Two models on the same items: exact McNemar, paired bootstrap over items, and over items and seeds.
+"""Two models on the same items: exact McNemar, paired bootstrap over items, over items and seeds, and by both.
 
-Runs are paired by the question's id. One seed each is McNemar's case; several seeds are drawn again beside the items.
+Runs are paired by the question's id. One seed each is McNemar's case; several seeds are drawn again beside the items,
+those of each run by themselves, or, of two fine-tunings that differ in one thing, answer by answer of one seed.
 """
 
 from collections.abc import Sequence
@@ -32,6 +33,22 @@ class PairedTest:
     only_first: int | None  # items that the first alone has right; None with several seeds
     only_second: int | None
     p_value: float | None  # exact McNemar, two-sided; None with several seeds
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeededTest:
+    """What a second fine-tuning differs by from a first, answer by answer of the same seed and item; shares of 1."""
+
+    items: int
+    seeds: tuple[int, ...]  # those of both
+    first: float  # accuracy, the mean over these seeds
+    second: float
+    difference: float  # second − first
+    low: float  # of the bootstrap interval of 95 %: seeds drawn, then items, each with both its answers
+    high: float
+    by_seed: tuple[float, ...]  # difference of each seed, in their order
+    only_first: int  # pairs of seed and item that the first alone has right
+    only_second: int
 
 
 def mcnemar(only_first: int, only_second: int) -> float:
@@ -66,6 +83,54 @@ def compare_runs(
         only_second=only_b if one_each else None,
         p_value=mcnemar(only_a, only_b) if one_each else None,
     )
+
+
+def compare_seeds(
+    first: Sequence[Prediction], second: Sequence[Prediction], *, draws: int = DRAWS, seed: int = 0
+) -> SeededTest:
+    """Return how two fine-tunings differ on the seeds and items that both have answered.
+
+    Raises UsageError when they have no seed or no scored item in common, or a seed lacks an item.
+    """
+    hits_a, hits_b = (_by_item(run) for run in (first, second))
+    seeds_a, seeds_b = ([*by_seed(one for one in run if one.gold is not None)] for run in (first, second))
+    names, seeds = sorted(hits_a.keys() & hits_b.keys()), sorted({*seeds_a} & {*seeds_b})
+    if not names or not seeds:
+        lacking = "seed" if names else "scored item"
+        raise UsageError(f"the two runs have no {lacking} in common; give two fine-tunings with the same seeds and set")
+    chosen_a, chosen_b = ([own.index(one) for one in seeds] for own in (seeds_a, seeds_b))
+    a = np.array([hits_a[name] for name in names], np.float64).T[chosen_a]
+    b = np.array([hits_b[name] for name in names], np.float64).T[chosen_b]
+    low, high = hierarchical_bootstrap(b - a, draws=draws, seed=seed)
+    return SeededTest(
+        items=len(names),
+        seeds=tuple(seeds),
+        first=float(a.mean()),
+        second=float(b.mean()),
+        difference=float(b.mean() - a.mean()),
+        low=low,
+        high=high,
+        by_seed=tuple((b - a).mean(axis=1).tolist()),
+        only_first=int((a > b).sum()),
+        only_second=int((b > a).sum()),
+    )
+
+
+def hierarchical_bootstrap(
+    differences: NDArray[np.float64], *, draws: int = DRAWS, seed: int = 0
+) -> tuple[float, float]:
+    """Return the 95 % interval of the mean of paired differences, [seeds, items]: seeds are drawn, then items.
+
+    All drawn seeds of a draw share its items, for an item is as hard for one seed as for another.
+    """
+    draw = np.random.default_rng(seed)
+    num_seeds, num_items = differences.shape
+    means = np.empty(draws)
+    for number in range(draws):
+        counts = np.bincount(draw.integers(num_seeds, size=num_seeds), minlength=num_seeds) / num_seeds
+        means[number] = (counts @ differences)[draw.integers(num_items, size=num_items)].mean()
+    low, high = np.quantile(means, [0.025, 0.975])
+    return float(low), float(high)
 
 
 def _by_item(run: Sequence[Prediction]) -> dict[tuple[str, str], list[bool]]:

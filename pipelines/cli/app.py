@@ -122,7 +122,12 @@ def pack(
     context: typer.Context,
     corpus: Corpus,
     tokenizer: Annotated[
-        str, typer.Option(metavar="DIR", help="Result of `corpuscle tokenizer`.", rich_help_panel="input")
+        str,
+        typer.Option(
+            metavar="DIR|FILE",
+            help="Result of `corpuscle tokenizer`, or a tokenizer.json with a byte-level BPE such as GPT-2's.",
+            rich_help_panel="input",
+        ),
     ],
     output: Output,
 ) -> None:

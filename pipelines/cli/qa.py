@@ -15,7 +15,7 @@ from pipelines.cli.qa_train import evaluate, finetune
 
 qa = typer.Typer(
     name="qa",
-    help="Biomedical question answering: questions, silver, finetune, evaluate, answer, results.",
+    help="Biomedical question answering: questions, silver, finetune, evaluate, answer, compare, results.",
     rich_markup_mode=None,
     no_args_is_help=True,
 )
@@ -73,6 +73,25 @@ def results(
     from corpus.qa.result_stage import write_results
 
     typer.echo(write_results(directory, output, figure=figure, recorded=references == "paper"))
+
+
+@qa.command()
+def compare(
+    context: typer.Context,
+    first: Annotated[str, typer.Argument(metavar="DIR", help="Result of `corpuscle qa finetune` or `qa evaluate`.")],
+    second: Annotated[
+        str, typer.Argument(metavar="DIR", help="Another one, on the same questions with the same seeds.")
+    ],
+) -> None:
+    """Compare two fine-tunings that differ in one thing, such as the tokenizer, by pairs of seed and item.
+
+    Prints the difference with an interval (bootstrap over seeds, then items), that of each seed, and for MedQA what
+    the paper's comparison of tokenizers shows.
+    """
+    refuse_beam_arguments(context)
+    from corpus.qa.pair import pair_text
+
+    typer.echo(pair_text(first, second))
 
 
 @qa.command(cls=options_of("corpus.qa.silver.config:SilverConfig"))

@@ -17,9 +17,9 @@ from corpus.config import GivenPath, StageConfig, Workers, runtime
 from corpus.errors import UsageError, list_problems
 from corpus.extract.config import ExtractConfig
 from corpus.fetch.config import FetchPmcConfig, FetchPubmedConfig
-from corpus.storage.files import is_remote
+from corpus.storage.files import exists, is_remote
 from corpus.storage.yaml_source import YamlSource, merge, read_yaml
-from pipelines.workflow.qa_config import QaSection, fill_in_qa, qa_misfits
+from pipelines.workflow.qa_config import FolderName, QaSection, fill_in_qa, qa_misfits
 from tokenizer.config import PackConfig, TokenizerConfig
 from train.config import LENGTHS, TrainConfig, load_preset, other_length, replaced
 
@@ -60,6 +60,10 @@ class RunConfig(StageConfig):
     tokenizer: TokenizerConfig = Field(default_factory=TokenizerConfig)
     pack: PackConfig = Field(default_factory=PackConfig)
     train: TrainSection | None = Field(None, description="without it the run ends with token shards")
+    tokenizers: dict[FolderName, GivenPath] = Field(
+        default_factory=dict,
+        description="further tokenizers, NAME: tokenizer.json; each packs the same text and trains a model of its own",
+    )
     qa: QaSection | None = Field(None, description="question sets, fine-tunings, evaluations, tables")
 
 
@@ -122,9 +126,12 @@ def _fill_in(source: YamlSource) -> None:
 def _misfits(source: YamlSource, config: RunConfig) -> Iterator[str]:
     """Yield a line for each pair of settings that are valid alone and impossible together."""
     if config.qa:
-        yield from qa_misfits(source, config.qa, work=config.work, trains=config.train is not None)
+        others = config.tokenizers if config.train else ()
+        yield from qa_misfits(source, config.qa, work=config.work, trains=config.train is not None, others=others)
     if not (config.extract.pubmed or config.extract.pmc or config.fetch.pubmed or config.fetch.pmc):
         yield f"{source.place(('extract',))}: extract: give `pubmed` or `pmc` files, or both, here or under `fetch`"
+    if config.tokenizers:
+        yield from _tokenizer_misfits(source, config)
     if config.train:
         if is_remote(config.work):
             yield f"{source.place(('work',))}: work: training writes to a local disk; use a local path, or train: null"
@@ -134,6 +141,19 @@ def _misfits(source: YamlSource, config: RunConfig) -> Iterator[str]:
             settings.model.shape(seq_length=config.pack.seq_length, vocab_size=config.tokenizer.vocab_size)
         except UsageError as error:
             yield f"{source.place(('train', 'settings'))}: train: {error}"
+
+
+def _tokenizer_misfits(source: YamlSource, config: RunConfig) -> Iterator[str]:
+    """Yield a line for each further tokenizer that is there and that `pack` would refuse, hours later."""
+    from tokenizer.given import read_given
+
+    for name, path in config.tokenizers.items():
+        if not exists(path):  # said when the run begins, as of all its inputs
+            continue
+        try:
+            read_given(path)
+        except UsageError as error:
+            yield f"{source.place(('tokenizers', name))}: tokenizers.{name}: {error}"
 
 
 def _definitions_below(schema: Mapping[str, Any], name: str) -> list[str]:

@@ -4,7 +4,7 @@ Fine-tunings and evaluations are named by their keys, which are their directorie
 qa.finetune.medqa.settings.seeds=2` reaches each. A fine-tuning's settings begin with the preset of its task.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -23,6 +23,9 @@ class FinetuneSection(StageConfig):
     """Section `qa.finetune.NAME`: one fine-tuning."""
 
     model: GivenPath | None = Field(None, description=f"base model; null: {_OWN_MODEL}")
+    tokenizer: str | None = Field(
+        None, description="name of a further tokenizer: the base model is the one that the run trains with it"
+    )
     preset: GivenPath | None = Field(None, description="preset or YAML file of settings; null: that of the task")
     settings: FinetuneConfig = Field(description="settings that replace the preset's; `task` is NAME by default")
 
@@ -66,11 +69,17 @@ def fill_in_qa(source: YamlSource) -> None:
         one["settings"] = {**preset.data, "task": task, **settings}
 
 
-def qa_misfits(source: YamlSource, section: QaSection, *, work: str, trains: bool) -> Iterator[str]:
+def qa_misfits(
+    source: YamlSource, section: QaSection, *, work: str, trains: bool, others: Collection[str] = ()
+) -> Iterator[str]:
     """Yield a line for each setting of the section that is valid alone and cannot work in its run."""
     if is_remote(work):
         yield f"{source.place(('work',))}: work: fine-tuning writes to a local disk; use a local path, or qa: null"
     for name, one in section.finetune.items():
+        if one.tokenizer is not None and (one.model is not None or one.tokenizer not in others):
+            known = ", ".join(others) or "none"
+            problem = f"give `tokenizer` or `model`, not both; trained with further tokenizers: {known}"
+            yield f"{source.place(('qa', 'finetune', name))}: qa.finetune.{name}: {problem}"
         if one.model is None and not trains:
             yield f"{source.place(('qa', 'finetune', name))}: qa.finetune.{name}: {_no_model('fine-tune')}"
     for name, scoring in section.evaluate.items():

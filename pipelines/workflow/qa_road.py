@@ -31,7 +31,7 @@ def run_qa(section: QaSection, *, work: str, model: str | None) -> DoneStages:
     for name, tuning in section.finetune.items():
         place = storage.join(base, "finetune", name)
         say(f"7 qa finetune → {place}")
-        started = _given(tuning.model, model)
+        started = _given(tuning.model, f"{model}-{tuning.tokenizer}" if tuning.tokenizer else model)
         done[f"finetune {name}"] = place, finetune(tuning.settings, model=started, questions=asked, output=place)
     for name, scoring in section.evaluate.items():
         place = storage.join(base, "evaluate", name)

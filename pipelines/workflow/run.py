@@ -2,6 +2,7 @@
 
     <work>/raw/{pubmed,pmc}   <work>/records   <work>/corpus/<profile>   <work>/tokenizer   <work>/tokens/<profile>
     <work>/runs/<name>   <work>/qa/{questions,finetune/<name>,evaluate/<name>,results}
+    <work>/tokens/<profile>-<tokenizer>   <work>/runs/<name>-<tokenizer>   of further tokenizers
 
 A stage that is finished already is reused; that is decided by its manifest, never here. What comes out is
 the account of the run: where every document went, tokens, losses, and where each output lies.
@@ -46,6 +47,7 @@ class Road:
 
     places: Places
     manifests: Mapping[str, Manifest]
+    beside: DoneStages = field(default_factory=dict)  # of further tokenizers
     qa: DoneStages = field(default_factory=dict)
 
     def text(self) -> str:
@@ -58,10 +60,12 @@ class Road:
         lines += ["", "Tokens and losses"]
         counted = [stage for stage in ("tokenizer", "pack", "train") if stage in done]
         lines += [f"  {stage:<10} {stage_text(done[stage])}" for stage in counted]
+        lines += [f"  {name}: {stage_text(found)}" for name, (_, found) in self.beside.items()]
         if self.qa:
             lines += ["", "Questions and scores"]
             lines += [f"  {name}: {stage_text(found)}" for name, (_, found) in self.qa.items()]
         lines += ["", "Where it lies", *(f"  {stage:<10} {self.places.of(stage)}" for stage in done)]
+        lines += [f"  {name}: {place}" for name, (place, _) in self.beside.items()]
         lines += [f"  qa {name}: {place}" for name, (place, _) in self.qa.items()]
         return "\n".join(lines)
 
@@ -86,12 +90,15 @@ def run_road(config: RunConfig, *, beam_args: Sequence[str] = ()) -> Road:
     from pipelines.beam.flags import is_dry_run
     from pipelines.extract import extract
     from pipelines.pack import pack
+    from tokenizer.given import read_given
     from tokenizer.learn import learn
 
     if is_dry_run(beam_args):
         raise UsageError(
             "run: a dry run ends before there are records to go on with; use corpuscle extract … -- --dry_run=True"
         )
+    for path in config.tokenizers.values():
+        read_given(path)
     at = places_of(config)
     done: dict[str, Manifest | None] = {**_fetch(config.fetch, at)}
     say(f"1 extract → {at.extract}")
@@ -105,9 +112,28 @@ def run_road(config: RunConfig, *, beam_args: Sequence[str] = ()) -> Road:
     if config.train and at.train:
         say(f"5 train → {at.train}")
         done["train"] = _train(config.train, tokens=at.pack, output=at.train)
+    beside = _others(config, at, beam_args)
     qa = run_qa(config.qa, work=config.work, model=at.train) if config.qa else {}
     finished = {stage: manifest for stage, manifest in done.items() if manifest is not None}
-    return Road(places=at, manifests=finished, qa=qa)
+    return Road(places=at, manifests=finished, beside=beside, qa=qa)
+
+
+def _others(config: RunConfig, at: Places, beam_args: Sequence[str]) -> DoneStages:
+    """Pack the same text with each further tokenizer, and train the same model on it; return what was made."""
+    from pipelines.pack import pack
+
+    done: DoneStages = {}
+    for name, path in config.tokenizers.items():
+        place = f"{at.pack}-{name}"
+        say(f"4 pack → {place}")
+        packed = pack(config.pack, corpus=at.assemble, tokenizer=path, output=place, beam_args=beam_args)
+        assert packed is not None, "a run is never dry"
+        done[f"pack {name}"] = place, packed
+        if config.train and at.train:
+            run = f"{at.train}-{name}"
+            say(f"5 train → {run}")
+            done[f"train {name}"] = run, _train(config.train, tokens=place, output=run)
+    return done
 
 
 def _fetch(section: FetchSection, at: Places) -> dict[str, Manifest]:

@@ -136,7 +136,7 @@ def weight_faults(folders: Sequence[str]) -> Iterator[str]:
     asked: dict[str, dict[str, list[int]] | str] = {}
     for folder in folders:
         try:
-            card = read_card(storage.join(folder, DESCRIPTION))
+            card = read_card(folder)
             of_all = json.dumps(asdict(replace(card, seed=0)), sort_keys=True)
             if of_all not in asked:
                 asked[of_all] = _asked_shapes(card)

@@ -46,6 +46,48 @@ def test_one_seed_each_is_mcnemars_case() -> None:
     assert found == compare.compare_runs(list(reversed(first)), second)
 
 
+def seeded(rights: np.ndarray, *, first_seed: int = 0) -> list[Prediction]:
+    """Return predictions of hits, [seeds, items]."""
+    return [
+        answered(item, 0, int(not right), seed=first_seed + number)
+        for number, row in enumerate(rights)
+        for item, right in enumerate(row)
+    ]
+
+
+def test_two_fine_tunings_are_paired_by_seed_and_item() -> None:
+    draw = np.random.default_rng(1)
+    first, second = draw.random((5, 80)) < 0.4, draw.random((5, 80)) < 0.55
+    found = compare.compare_seeds(seeded(first), list(reversed(seeded(second))))
+    assert (found.items, found.seeds) == (80, (0, 1, 2, 3, 4))
+    assert found.difference == pytest.approx(second.mean() - first.mean())
+    assert found.by_seed == pytest.approx(second.mean(axis=1) - first.mean(axis=1))
+    assert (found.only_first, found.only_second) == ((first & ~second).sum(), (second & ~first).sum())
+    shifted = compare.compare_seeds(
+        seeded(first), seeded(second[1:], first_seed=1)
+    )  # only seeds of both, each with its own
+    assert shifted.seeds == (1, 2, 3, 4)
+    assert shifted.by_seed == pytest.approx(found.by_seed[1:])
+    with pytest.raises(UsageError, match="no seed in common"):
+        compare.compare_seeds(seeded(first), seeded(second, first_seed=9))
+    with pytest.raises(UsageError, match="no scored item in common"):
+        compare.compare_seeds(seeded(first), [answered(999, 0, 0)])
+
+
+def test_the_hierarchical_interval_is_scipys_over_items_and_wider_where_seeds_differ() -> None:
+    draw = np.random.default_rng(2)
+    row = draw.choice([-1.0, 0.0, 1.0], size=300, p=[0.2, 0.5, 0.3])
+    ours = compare.hierarchical_bootstrap(np.stack([row] * 4))  # seeds that agree: only items vary
+    theirs = stats.bootstrap((row,), np.mean, n_resamples=10_000, method="percentile", rng=3).confidence_interval
+    assert ours == pytest.approx((theirs.low, theirs.high), abs=0.012)
+    seeds = np.array([-0.3, -0.1, 0.1, 0.3])  # items that agree: only seeds vary
+    low, high = compare.hierarchical_bootstrap(np.repeat(seeds[:, None], 300, axis=1))
+    wanted = stats.bootstrap((seeds,), np.mean, n_resamples=10_000, method="percentile", rng=3).confidence_interval
+    assert (low, high) == pytest.approx((wanted.low, wanted.high), abs=0.03)
+    both = compare.hierarchical_bootstrap(row + seeds[:, None])
+    assert both[1] - both[0] > max(ours[1] - ours[0], high - low)
+
+
 def test_pairs_by_id_and_several_seeds_have_no_mcnemar() -> None:
     first = [answered(number, 0, 0, seed=seed) for seed in range(3) for number in range(20)]
     second = [answered(number, 0, 1, seed=seed) for seed in range(2) for number in range(10, 40)]

@@ -49,3 +49,30 @@ def test_results_say_what_was_written(tmp_path: Path, capsys: pytest.CaptureFixt
     assert capsys.readouterr().out == f"1 tables, 1 rows of 1 runs and 0 recorded ones: {output}\n"
     assert "GPT-4" not in Path(output).read_text()
     assert run("qa", "results", str(tmp_path), "--output", str(tmp_path / "x.pdf")) == 2
+
+
+def test_compare_pairs_by_seed_and_item_and_shows_the_papers_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = str(tmp_path / "gpt2"), str(tmp_path / "ours")
+    for folder, right in ((first, (60, 62, 64)), (second, (70, 71, 75))):
+        rows = [row for seed, count in enumerate(right) for row in answers("medqa", 200, count, seed=seed)]
+        write_run(Path(folder), {"": rows}, parameters=108e6)
+    assert run("qa", "compare", first, second) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[:3] == [
+        "medqa test: 200 items, seeds 0, 1, 2, paired by (seed, item)",
+        f"  31.00  {first}, 108,000,000 parameters",
+        f"  36.00  {second}, 108,000,000 parameters",
+    ]
+    assert shown[3].startswith("  difference +5.00, 95 % ")
+    assert shown[4].startswith("  by seed +5.00, +4.50, +5.50; of 600 pairs ")
+    assert shown[5] == (
+        "  the paper, 125M, five seeds, test: GPT-2's tokenizer 33.05 (30.5–35.7) → its own 34.98 (32.4–37.6); "
+        "these intervals overlap"
+    )
+    write_run(tmp_path / "other", {"": answers("pubmedqa", 20, 10)})
+    assert run("qa", "compare", first, str(tmp_path / "other")) == 2
+    assert "answer no task and split in common" in capsys.readouterr().err
+    assert run("qa", "compare", first, str(tmp_path)) == 2
+    assert "3 runs are here" in capsys.readouterr().err

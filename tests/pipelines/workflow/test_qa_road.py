@@ -15,13 +15,17 @@ import yaml
 from corpus import storage
 from corpus.errors import UsageError
 from corpus.qa.predictions import read_predictions
+from corpus.qa.runs import runs_of
 from corpus.stage import workspace
+from corpus.stage.manifest import read_manifest
 from corpus.synthetic.sample.write import write_sample
 from pipelines.cli.app import main
 from pipelines.inspection.verification import verify_directory
 from pipelines.workflow.config import RunConfig, load, to_yaml
 from pipelines.workflow.qa_road import DoneStages, run_qa
+from pipelines.workflow.run import run_road
 from tests.support.forked_ranks import start_server
+from tests.support.small_tokens import learn, made_up_texts
 from tests.train.qa.models import planted_choice, planted_labels, write_gpt2
 from train.qa import evaluation, steps
 
@@ -244,3 +248,75 @@ def test_the_whole_road_from_xml_to_scores(tmp_path: Path, capsys: pytest.Captur
     page = (tmp_path / "work/qa/results/results.md").read_text()
     assert "| BioMedLM | 2.7B | fine-tuned | open | 57.3 |" in page
     assert main(["verify", str(tmp_path / "work")]) == 0
+
+
+def write_ablation(folder: Path) -> Path:
+    """Write a run of two models that differ in the tokenizer, with all it reads; return the run file."""
+    sample = write_sample(str(folder / "raw"), seed=1, scale=0.02)
+    write_planted(folder / "asked")
+    learn(made_up_texts(20, seed=1), 300).save(str(folder / "other.json"))
+    tuned = {**QUICK, "task": "planted", "seeds": 2, "epochs": 1.0}
+    written = {
+        "work": str(folder / "work"),
+        "extract": {"pubmed": list(sample.pubmed), "pmc": []},
+        "assemble": {"validation": 0.2},
+        "tokenizer": {"vocab_size": 400},
+        "tokenizers": {"other": str(folder / "other.json")},
+        "pack": {"seq_length": 64},
+        "train": {
+            "config": "tiny", "ranks": 1, "steps": 2, "name": "ours",
+            "settings": {"model": {"layers": 1, "hidden": 32, "heads": 2}, "batch_rows": 2, "micro_batch": 2},
+        },
+        "qa": {
+            "questions": [str(folder / "asked")],
+            "references": "none",
+            "finetune": {"ours": {"settings": tuned}, "other": {"tokenizer": "other", "settings": tuned}},
+        },
+    }  # fmt: skip
+    path = folder / "run.yaml"
+    path.write_text(yaml.safe_dump(written))
+    return path
+
+
+@pytest.mark.slow
+def test_one_file_trains_and_compares_two_tokenizers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_ablation(tmp_path)
+    assert main(["run", str(path)]) == 0
+    first = capsys.readouterr()
+    work = tmp_path / "work"
+    packs = [read_manifest(str(work / "tokens" / name), "pack") for name in ("clean", "clean-other")]
+    text = [{role: split["text_bytes"] for role, split in one.summary["splits"].items()} for one in packs]
+    assert text[0] == text[1]  # the same text, in other tokens
+    assert packs[0].summary["tokens"] != packs[1].summary["tokens"]
+    models = [read_manifest(str(work / "runs" / name), "train") for name in ("ours", "ours-other")]
+    sizes = [one.summary["parameters"] for one in models]
+    assert sizes[0] - sizes[1] == (400 - 300) * 32  # embedding rows, and nothing else
+    assert main(["run", str(path)]) == 0
+    again = capsys.readouterr()
+    assert again.out == first.out
+    assert again.err.count("up to date") == 11
+    assert main(["verify", str(work)]) == 0
+    capsys.readouterr()
+    folders = [str(work / "qa/finetune" / name) for name in ("other", "ours")]
+    assert main(["qa", "compare", *folders]) == 0
+    shown = capsys.readouterr().out
+    rows = [runs_of(name, name, read_manifest(name))[0].predictions for name in folders]
+    tests = [[row for row in found if row.split == "test"] for found in rows]
+    assert sorted({row.seed for row in tests[0]}) == [0, 1]
+    rates = [sum(row.gold == row.choice for row in found) / len(found) for found in tests]
+    block = shown[shown.index("planted test: 16 items, seeds 0, 1, paired by (seed, item)") :]
+    assert f"  {100 * rates[0]:.2f}  {folders[0]}" in block
+    assert f"  difference {100 * (rates[1] - rates[0]):+.2f}, 95 % " in block
+
+
+def test_further_tokenizers_are_checked_before_any_work(tmp_path: Path) -> None:
+    path = write_ablation(tmp_path)
+    (tmp_path / "other.json").write_text("{}")
+    with pytest.raises(UsageError, match=r"tokenizers.other: .*other.json: no tokenizer.json of Hugging Face"):
+        load(str(path))
+    with pytest.raises(UsageError, match=r"qa.finetune.other: give `tokenizer` or `model`, .* tokenizers: none"):
+        load(str(path), ["tokenizers={}"])
+    (tmp_path / "other.json").unlink()
+    with pytest.raises(UsageError, match=r"other.json: no such file"):
+        run_road(load(str(path)))
+    assert not (tmp_path / "work").exists()
