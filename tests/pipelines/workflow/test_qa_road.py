@@ -27,7 +27,7 @@ from pipelines.workflow.run import run_road
 from tests.support.forked_ranks import start_server
 from tests.support.small_tokens import learn, made_up_texts
 from tests.train.qa.models import planted_choice, planted_labels, write_gpt2
-from train.qa import evaluation, steps
+from train.qa import kept_answers, steps
 
 QUICK = {
     "learning_rates": [3e-3], "warmup_fraction": 0.1, "batch_questions": 8, "micro_batch": 4, "epochs": 2.0,
@@ -190,7 +190,7 @@ def test_the_road_to_the_tables_and_again(
 
 POINTS: dict[str, tuple[Any, str]] = {
     "commit": (workspace.Workspace, "commit"), "step": (steps, "_train_step"),
-    "scored": (evaluation, "write_predictions"),
+    "scored": (kept_answers, "write_predictions"),
 }  # fmt: skip
 
 
