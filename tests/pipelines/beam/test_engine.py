@@ -136,6 +136,20 @@ def test_an_engine_whose_workers_never_start_is_not_waited_for(tmp_path: Path) -
             squares(tmp_path, *flags)
 
 
+def test_a_job_of_which_no_task_ends_is_cancelled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with prism_server() as (jobs, _), worker_pool() as (workers, _):
+        flags = ["--runner=PortableRunner", f"--job_endpoint=localhost:{jobs}", "--environment_type=EXTERNAL"]
+        flags += [f"--environment_config=localhost:{workers}", "--first_task_minutes=0.05"]
+        with pytest.raises(RetryError, match=r"no task has ended in 0\.05 minutes.*--first_task_minutes"):
+            run_pipeline(
+                lambda p: p | beam.Create([1]) | beam.ParDo(Wait(str(tmp_path / "at work"))),
+                workers=1,
+                beam_args=flags,
+                num_done=lambda: 0,
+            )
+    assert "the job is cancelled" in capsys.readouterr().err
+
+
 COMMAND = """
 import sys
 import apache_beam as beam
