@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from corpus import storage
 from corpus.errors import RetryError
@@ -36,15 +37,18 @@ class RunFacts:
 
 
 @contextmanager
-def running_stage(output: str) -> Iterator[None]:
+def running_stage(output: str) -> Iterator[dict[str, Any]]:
     """Hold a directory for one running stage; leave `run.json` there when the block committed a manifest.
+
+    What the block measured itself it puts into the dictionary that is yielded, which goes into the file too.
 
     Raises UsageError for a directory that is not ours, RetryError when another process holds it or it vanishes.
     """
     with held(output), _noticed_to_vanish(output):
         before = _committed(output)
         wall, cpu = time.monotonic(), _cpu_seconds()
-        yield
+        measured: dict[str, Any] = {}
+        yield measured
         if _committed(output) not in (None, before):
             facts = RunFacts(
                 wall_seconds=round(time.monotonic() - wall, 2),
@@ -55,7 +59,7 @@ def running_stage(output: str) -> Iterator[None]:
                 platform=platform.platform(),
             )
             with storage.write_atomic(storage.join(output, RUN_FACTS)) as sink:
-                sink.write(json.dumps(asdict(facts), indent=1).encode() + b"\n")
+                sink.write(json.dumps(asdict(facts) | measured, indent=1).encode() + b"\n")
 
 
 @contextmanager

@@ -21,11 +21,10 @@ class Answered:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AnswerCost:
-    """What a thousand questions take."""
+    """Tokens that a thousand questions take."""
 
     tokens_in: float
     tokens_out: float
-    seconds: float
 
     def price(self, price_in: float | None, price_out: float | None) -> float | None:
         """Return the price of the tokens, given that of a million of each kind; None when none is stated."""

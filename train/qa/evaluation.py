@@ -23,6 +23,7 @@ from train.qa.config import EvaluateConfig
 from train.qa.context import Evidence, find_evidence, with_evidence
 from train.qa.endpoint import EndpointRules, check_address, is_address, open_endpoint
 from train.qa.kept_answers import (
+    ANSWER_SECONDS,
     CORPUS_STAGE,
     commit_answers,
     finish_task,
@@ -39,7 +40,7 @@ from train.qa.stage import STAGE as FINETUNE_STAGE
 from train.qa.stage import model_input
 
 STAGE = "qa evaluate"
-REVISION = 2  # raise it when the same input gives other bytes
+REVISION = 3  # raise it when the same input gives other bytes
 
 
 def evaluate(config: EvaluateConfig, *, model: str, questions: str, output: str) -> Manifest:
@@ -56,7 +57,7 @@ def evaluate(config: EvaluateConfig, *, model: str, questions: str, output: str)
     if config.context:
         sources[config.context] = read_manifest(config.context, CORPUS_STAGE)
         inputs.append(Input(name="context", fingerprint=sources[config.context].fingerprint))
-    with running_stage(output):
+    with running_stage(output) as measured:
         workspace, manifest = plan_stage(
             output,
             stage=STAGE,
@@ -71,6 +72,7 @@ def evaluate(config: EvaluateConfig, *, model: str, questions: str, output: str)
             return manifest
         held = held_items(config, questions)
         answers = kept_answers(workspace) or gathered(workspace, _score_all(workspace, config, model, questions))
+        measured[ANSWER_SECONDS] = answers.seconds
         return commit_answers(workspace, config, answers, held)
 
 

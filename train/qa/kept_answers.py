@@ -6,20 +6,23 @@ that its items are looked for in keeps them, and is only marked anew.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from msgspec import structs
 
+from corpus import storage
 from corpus.errors import UsageError
 from corpus.qa.contaminated_scores import contaminated_ids, contamination_facts, marked
 from corpus.qa.predictions import PREDICTIONS, Prediction, read_predictions, write_predictions
 from corpus.qa.store import STAGE as QUESTIONS_STAGE
 from corpus.qa.store import read_questions
+from corpus.stage.lock import RUN_FACTS
 from corpus.stage.manifest import Manifest, read_manifest
 from corpus.stage.workspace import WORK, Receipt, Workspace, difference
 from corpus.storage import parquet
+from corpus.storage.json_files import read_json
 from corpus.storage.schema import from_batch, schema_of, to_table
 from train.qa.answered import AnswerCost
 from train.qa.config import EvaluateConfig
@@ -30,6 +33,7 @@ T = TypeVar("T")
 CORPUS_STAGE = "assemble"
 SERVED = "served.parquet"
 EVIDENCE = "evidence.parquet"
+ANSWER_SECONDS = "answer_seconds"  # in `run.json`
 _KEPT = "kept"  # task and files of the answers of the result that was there
 
 
@@ -40,7 +44,8 @@ class AllAnswers:
     predictions: tuple[Prediction, ...]
     served: tuple[ServedAnswer, ...]  # empty but of servers
     evidence: tuple[Evidence, ...]  # empty without a corpus to search
-    costs: dict[str, dict[str, Any]]  # by task, then by format or run
+    costs: dict[str, dict[str, Any]]  # questions and tokens, by task, then by format or run
+    seconds: dict[str, dict[str, float]]  # that they took; not in the manifest, for another run takes others
     parameters: int | None  # of the model; None where a server keeps it to itself
     receipts: tuple[Receipt, ...]
 
@@ -53,7 +58,7 @@ def finished_task(workspace: Workspace, task: str, name: str) -> Receipt | None:
 def finish_task(workspace: Workspace, task: str, name: str, num_asked: int, found: ServedTask) -> Receipt:
     """Write the answers of a task in one format, and leave their receipt."""
     files = _write(workspace, f"{task}-{name}", found.answered.predictions, found.served, found.evidence)
-    facts = {key: getattr(found.answered, key) for key in (*AnswerCost.__dataclass_fields__, "parameters")}
+    facts = {key: getattr(found.answered, key) for key in (*AnswerCost.__dataclass_fields__, "seconds", "parameters")}
     without = Counter(one.outcome for one in found.served if one.outcome != "answered")
     facts |= {"task": task, "name": name, "questions": num_asked, "without": dict(sorted(without.items()))}
     work = tuple(workspace.measure_work(file) for file in files)
@@ -65,10 +70,14 @@ def gathered(workspace: Workspace, receipts: Iterable[Receipt]) -> AllAnswers:
     """Return the answers of finished tasks, in their order."""
     found = tuple(receipts)
     costs: dict[str, dict[str, Any]] = {}
+    seconds: dict[str, dict[str, float]] = {}
     for receipt in found:
-        facts = {key: value for key, value in receipt.facts.items() if key not in ("task", "name", "parameters")}
-        costs.setdefault(receipt.facts["task"], {})[receipt.facts["name"]] = facts
-    return _read(workspace, found, costs, found[0].facts["parameters"])
+        task, name = receipt.facts["task"], receipt.facts["name"]
+        costs.setdefault(task, {})[name] = {
+            key: value for key, value in receipt.facts.items() if key not in ("task", "name", "parameters", "seconds")
+        }
+        seconds.setdefault(task, {})[name] = receipt.facts["seconds"]
+    return _read(workspace, found, {"costs": costs, "seconds": seconds, "parameters": found[0].facts["parameters"]})
 
 
 def keep_answers(workspace: Workspace, manifest: Manifest) -> tuple[str, ...]:
@@ -88,7 +97,11 @@ def keep_answers(workspace: Workspace, manifest: Manifest) -> tuple[str, ...]:
         _rows(workspace, manifest, "served", ServedAnswer),
         _rows(workspace, manifest, "evidence", Evidence),
     )
-    facts = {"costs": manifest.summary["costs"], "parameters": manifest.summary.get("parameters")}
+    facts = {
+        "costs": manifest.summary["costs"],
+        "seconds": answer_seconds(workspace.output),
+        "parameters": manifest.summary.get("parameters"),
+    }
     workspace.finish(Receipt(task=_KEPT, work=tuple(map(workspace.measure_work, files)), facts=facts))
     return ()
 
@@ -104,7 +117,16 @@ def kept_answers(workspace: Workspace) -> AllAnswers | None:
     receipt = workspace.finished(_KEPT)
     if receipt is None:
         return None
-    return _read(workspace, (receipt,), dict(receipt.facts["costs"]), receipt.facts["parameters"])
+    return _read(workspace, (receipt,), receipt.facts)
+
+
+def answer_seconds(output: str) -> dict[str, dict[str, float]]:
+    """Return the seconds that the answers of a finished result took, by task and format; empty when not on record."""
+    path = storage.join(output, RUN_FACTS)
+    if not storage.exists(path):
+        return {}
+    found = read_json(path, "remove this file; nothing depends on it").get(ANSWER_SECONDS, {})
+    return {task: {name: float(value) for name, value in by_name.items()} for task, by_name in found.items()}
 
 
 def held_items(config: EvaluateConfig, questions: str) -> frozenset[tuple[str, str]] | None:
@@ -173,9 +195,7 @@ def _unmarked(row: Prediction) -> Prediction:
     return row if row.contaminated is None else structs.replace(row, contaminated=None)
 
 
-def _read(
-    workspace: Workspace, receipts: tuple[Receipt, ...], costs: dict[str, dict[str, Any]], parameters: int | None
-) -> AllAnswers:
+def _read(workspace: Workspace, receipts: tuple[Receipt, ...], facts: Mapping[str, Any]) -> AllAnswers:
     rows: list[Prediction] = []
     served: list[ServedAnswer] = []
     evidence: dict[tuple[str, str, int], Evidence] = {}  # the same for all formats of a task
@@ -189,7 +209,8 @@ def _read(
         predictions=tuple(rows),
         served=tuple(served),
         evidence=tuple(evidence.values()),
-        costs=costs,
-        parameters=parameters,
+        costs=facts["costs"],
+        seconds=facts["seconds"],
+        parameters=facts["parameters"],
         receipts=receipts,
     )

@@ -1,6 +1,6 @@
 """Lines of a finished `qa evaluate`: accuracy and interval of each task and format, baselines, cuts, costs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from corpus.qa.biases import baselines
 from corpus.qa.contaminated_scores import FROM_PUBMED, contamination_lines
@@ -12,6 +12,7 @@ from corpus.stage.manifest import Manifest, read_manifest
 from train.qa.answered import AnswerCost
 from train.qa.config import EvaluateConfig
 from train.qa.evaluation import STAGE
+from train.qa.kept_answers import answer_seconds
 from train.qa.likelihood import CLOSE
 
 
@@ -32,7 +33,7 @@ def result_lines(output: str, questions: str, config: EvaluateConfig | None = No
             held = manifest.summary.get("contamination", {}).get(task, {}).get(form)
             told = [*_remarks(own), *(contamination_lines(task, held) if held else _not_looked_up(task))]
             found += [f"  {line}" for line in told]
-        found += [f"  {line}" for line in _cost_lines(manifest, task, config)]
+        found += [f"  {line}" for line in _cost_lines(manifest, task, config, answer_seconds(output).get(task, {}))]
     if any(part.role == "evidence" for part in manifest.parts):
         found.append(
             f"passages of a corpus stood before each question, {manifest.config['documents']} at most: evidence.parquet"
@@ -80,8 +81,10 @@ def _margin(row: Prediction) -> float:
     return best[0] - best[1] if len(best) > 1 else float("inf")
 
 
-def _cost_lines(manifest: Manifest, task: str, config: EvaluateConfig | None) -> Iterator[str]:
-    """Yield what a thousand questions of a task took, a line a format or run."""
+def _cost_lines(
+    manifest: Manifest, task: str, config: EvaluateConfig | None, seconds: Mapping[str, float]
+) -> Iterator[str]:
+    """Yield what a thousand questions of a task took, a line a format or run; without seconds not on record."""
     for name, cost in manifest.summary["costs"].get(task, {}).items():
         per = AnswerCost(**{key: 1000 * cost[key] / cost["questions"] for key in AnswerCost.__dataclass_fields__})
         price = per.price(config.price_in, config.price_out) if config else None
@@ -89,7 +92,8 @@ def _cost_lines(manifest: Manifest, task: str, config: EvaluateConfig | None) ->
             kinds = ", ".join(f"{count:,} {kind}" for kind, count in without.items())
             yield f"{name}, without a choice and so not right: {kinds}"
         money = f", {price:,.4g} at the prices stated" if price is not None else ""
+        time = f", {1000 * seconds[name] / cost['questions']:,.0f} s" if name in seconds else ""
         yield (
-            f"a thousand questions, {name}: {per.tokens_in:,.0f} tokens read, {per.tokens_out:,.0f} written, "
-            f"{per.seconds:,.0f} s{money}"
+            f"a thousand questions, {name}: {per.tokens_in:,.0f} tokens read, {per.tokens_out:,.0f} written"
+            f"{time}{money}"
         )

@@ -182,11 +182,23 @@ def test_a_language_model_is_evaluated_and_printed(tmp_path: Path) -> None:
     before = (tmp_path / "out" / "predictions.parquet").read_bytes()
     evaluate(config, **words)
     assert (tmp_path / "out" / "predictions.parquet").read_bytes() == before
+    check_seconds_stay_beside(config, words)
     with pytest.raises(UsageError, match="0 questions to take worked examples from"):
         evaluate(
             EvaluateConfig(task="planted-labels", method="likelihood", shots=1),
             **words | {"output": str(tmp_path / "x")},
         )
+
+
+def check_seconds_stay_beside(config: EvaluateConfig, words: dict[str, str]) -> None:
+    """Hold that the same answers have the same manifest however long they took, and the lines say how long."""
+    out = Path(words["output"])
+    assert result_lines(str(out), words["questions"])[-1].endswith(" s")
+    (out / "run.json").unlink()
+    assert result_lines(str(out), words["questions"])[-1].endswith(" written")
+    again = words | {"output": str(out.parent / "again")}
+    evaluate(config, **again)
+    assert (out.parent / "again" / "manifest.json").read_bytes() == (out / "manifest.json").read_bytes()
 
 
 def test_what_cannot_answer_is_refused(tmp_path: Path) -> None:
