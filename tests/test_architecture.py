@@ -49,7 +49,7 @@ MAY_IMPORT = {
     ),
     "train/launch": (
         "corpus corpus/arrays corpus/storage corpus/stage tokenizer train train/data train/checkpoint train/loop "
-        "train/plan"
+        "train/plan train/export"
     ),
     "train/export": "corpus corpus/storage corpus/stage tokenizer train train/model train/checkpoint",
     "train/generate": (

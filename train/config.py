@@ -116,6 +116,10 @@ class TrainConfig(StageConfig):
     )
     document_mask: bool = Field(False, description="attention stays inside a document; BioMedLM's did not")
     reset_positions: bool = Field(False, description="positions count from 0 in every document; BioMedLM's did not")
+    init: GivenPath | None = runtime(
+        None, "a model to start from instead of random weights: a run, an export, or a GPT-2 of transformers' form"
+    )
+    resize_vocabulary: bool = runtime(False, "with init: the tokens may be of another tokenizer than the model's")
     eval_every: int = Field(ge=1, description="steps between validation losses")
     eval_rows: int = Field(ge=1, description="validation rows used, evenly spaced over the split")
     sample_tokens: int = runtime(24, "tokens of the sample printed with each validation loss; 0: none", ge=0)
@@ -148,6 +152,8 @@ class TrainConfig(StageConfig):
             raise ValueError("compile does not go with zero_stage 3, whose gathering cuts the graphs; use 1 or 2")
         if self.precision == "bf16" and self.zero_stage == 0:
             raise ValueError("DeepSpeed has no bf16 with fp32 gradient sums in zero_stage 0; use 1, 2 or 3")
+        if self.resize_vocabulary and self.init is None:
+            raise ValueError("resize_vocabulary is about the model to start from; give `init`, or leave it out")
         if self.offload_optimizer and self.zero_stage == 0:
             raise ValueError("offload_optimizer needs zero_stage 1, 2 or 3")
         return self

@@ -17,6 +17,7 @@ from corpus.storage.json_files import BadJsonError, build, check_inside, read_js
 from train.config import ModelShape, TrainConfig, checked
 
 JOB = "job.json"  # written by the launcher, read by every rank
+INITIAL = f"{WORK}/initial.safetensors"  # weights of step 0 that a model was asked for; until the commit
 RANKS_LOCK = ".ranks.lock"  # held by rank 0 for as long as it lives
 LOGS = "logs"  # folder of what ranks, launcher and conversion print
 LAUNCHER_LOG = f"{LOGS}/launcher.log"
@@ -38,6 +39,7 @@ class Job:
     resume: str | None  # name of the checkpoint to go on from
     resume_step: int  # its step; 0 without one [steps]
     universal: bool = False  # load the universal copy made of it, for other ranks or another ZeRO stage
+    init: str | None = None  # fingerprint of the model that the weights of step 0 are of; None: random ones
 
     @property
     def tokens_per_step(self) -> int:
@@ -46,7 +48,8 @@ class Job:
 
     def recipe(self) -> dict[str, Any]:
         """Return the recipe that a checkpoint must share with this job, the model with its sizes from the tokens."""
-        return {**self.config.recipe(), "model": asdict(self.shape)}
+        start = {} if self.init is None else {"init": self.init}
+        return {**self.config.recipe(), "model": asdict(self.shape), **start}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,6 +63,7 @@ class _StatedJob:
     resume: str | None
     resume_step: int
     universal: bool = False
+    init: str | None = None
 
 
 def write_job(job: Job) -> None:
@@ -76,7 +80,7 @@ def read_job(output: str) -> Job:
     remedy = "give the command that started the run again, with --resume"
     content = read_json(path, remedy)
     try:
-        stated = build(_StatedJob, content, optional=("universal",))
+        stated = build(_StatedJob, content, optional=("universal", "init"))
         if stated.resume is not None:
             check_inside(stated.resume)
         config = checked(dict(stated.config), path)
@@ -84,6 +88,11 @@ def read_job(output: str) -> Job:
         raise CorruptError(f"{path}: not a job of this version ({error}); {remedy}") from error
     fields = {name: getattr(stated, name) for name in content}
     return Job(**{**fields, "config": config, "output": output})
+
+
+def initial_path(job: Job) -> str | None:
+    """Return the file of the weights that a job starts from; None when they are random, or those of a checkpoint."""
+    return storage.join(job.output, INITIAL) if job.init is not None and job.resume is None else None
 
 
 def log_path(output: str, rank: int) -> str:

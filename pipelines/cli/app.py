@@ -146,6 +146,9 @@ def train(
     config: Annotated[
         str, typer.Option(metavar="FILE|PRESET", help="A YAML file, or a preset: `tiny`, `biomedlm-2.7b`, ….")
     ],
+    init: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="Start from this model's weights: a run, an export, or a GPT-2.")
+    ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps to train, instead of the configuration's.")] = None,
     ranks: Annotated[int | None, typer.Option(min=1, help="Processes: one for each GPU, or CPU ranks.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last good checkpoint.")] = False,
@@ -156,9 +159,12 @@ def train(
 ) -> None:
     """Train a GPT on the token shards with DeepSpeed ZeRO."""
     refuse_beam_arguments(context)
-    from train.config import load_preset, with_settings
+    from train.config import checked, load_preset, with_settings
 
-    settings = with_settings(load_preset(config), overrides or ())
+    preset = load_preset(config)
+    if init is not None:
+        preset = checked(preset.model_dump() | {"init": init}, "train")
+    settings = with_settings(preset, overrides or ())
     from train.launch.stage import train
 
     manifest = train(settings, tokens=tokens, output=output, resume=resume, steps=steps, ranks=ranks, trust=trust)

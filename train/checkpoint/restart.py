@@ -23,13 +23,14 @@ from train.checkpoint.store import (
     read_list,
 )
 from train.config import TrainConfig
-from train.job import Job
+from train.job import INITIAL, Job
 
 # Settings that were added to recipes later, with the values that earlier checkpoints were trained with.
-DEFAULTS = {"document_mask": False, "reset_positions": False, "source_weights": None}
+DEFAULTS = {"document_mask": False, "reset_positions": False, "source_weights": None, "init": None}
 # What may change when a run that went wrong goes on: all that the message of a spike advises (`train.loop.loss_watch`).
 REMEDIES = ("learning_rate", "clip", "precision")
-_AGAIN = "give the `corpuscle train` command that made this job again, with --resume"
+_AGAIN_WHOLE = "give the `corpuscle train` command that made this job again"
+_AGAIN = f"{_AGAIN_WHOLE}, with --resume"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +66,8 @@ def find_start(job: Job, say: Callable[[str], None]) -> StartPoint:
         )
     if job.resume is not None and job.resume not in [entry.name for entry in entries]:
         raise UsageError(f"{job.output}: its job goes on from {job.resume}, which is not listed any more; {_AGAIN}")
+    if job.resume is None and job.init is not None and not os.path.exists(storage.join(job.output, INITIAL)):
+        raise UsageError(f"{job.output}: the weights that its first step starts from are gone; {_AGAIN_WHOLE}")
     if job.universal and not os.path.isdir(storage.join(job.output, UNIVERSAL)):
         raise UsageError(f"{job.output}: the copy of {job.resume} for {job.config.ranks} ranks is gone; {_AGAIN}")
     return StartPoint(resume=job.resume, step=job.resume_step, universal=job.universal, passed_over=tuple(passed_over))

@@ -5,6 +5,7 @@ token embedding and is stored once.
 """
 
 import dataclasses
+from collections.abc import Callable
 
 from torch import Tensor
 
@@ -43,13 +44,24 @@ def folded(weights: Weights, shape: ModelShape) -> tuple[Weights, ModelShape]:
     """
     if not shape.scale_attn_by_inverse_layer_idx:
         return weights, shape
+    changed = _with_queries(weights, shape, lambda queries, depth: queries.div_(depth))
+    return changed, dataclasses.replace(shape, scale_attn_by_inverse_layer_idx=False)
+
+
+def unfolded(weights: Weights, shape: ModelShape) -> Weights:
+    """Return the weights of the same function for a model that has the per-layer attention scale; undoes `folded`."""
+    return _with_queries(weights, shape, lambda queries, depth: queries.mul_(depth))
+
+
+def _with_queries(weights: Weights, shape: ModelShape, change: Callable[[Tensor, int], Tensor]) -> Weights:
+    """Return the weights with the queries' third of each layer's qkv changed in a copy, given layer + 1."""
     changed = dict(weights)
     for layer in range(1, shape.layers):
-        for kind in ("weight", "bias"):
+        for kind in _KINDS:
             name = f"blocks.{layer}.attention.qkv.{kind}"
             changed[name] = weights[name].clone()
-            changed[name][: shape.hidden] /= layer + 1
-    return changed, dataclasses.replace(shape, scale_attn_by_inverse_layer_idx=False)
+            change(changed[name][: shape.hidden], layer + 1)
+    return changed
 
 
 def transformers_weights(weights: Weights) -> Weights:

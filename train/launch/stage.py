@@ -10,7 +10,6 @@ at another it sees the same rows, and losses differ by rounding.
 import dataclasses
 import os
 from pathlib import Path
-from typing import Any
 
 from corpus import storage
 from corpus.errors import CorpuscleError, CorruptError, UsageError
@@ -27,7 +26,8 @@ from train.checkpoint.restart import check_same_run, needs_copy
 from train.checkpoint.store import Checkpoint
 from train.config import ModelShape, TrainConfig, checked, replaced
 from train.data.tokens import check_sources, unigram_entropy, validation_rows
-from train.job import Job, write_job
+from train.export.model_input import model_input
+from train.job import INITIAL, JOB, Job, read_job, write_job
 from train.launch.launchers import start
 from train.launch.reshape import universal_copy
 from train.launch.room_check import check_disk, check_memory
@@ -35,6 +35,7 @@ from train.loop.hold import check_no_ranks
 from train.loop.metrics import EVENTS, METRICS, TIMING, check_wandb, read_metrics
 
 STAGE = "train"
+INIT = "init"  # name of the input that the weights of step 0 are of
 _SHOWN = 5  # damaged files that a message names
 REVISION = 1  # raise it when the same input gives other bytes
 
@@ -67,17 +68,17 @@ def train(
         check_no_ranks(output)
         if resume:
             _reopen(output, config, trust=trust)
-        workspace, manifest = _planned(config, rows, output, resume=resume)
+        start_from = _initial_input(config, output)
+        workspace, manifest = _planned(config, rows, output, start_from, resume=resume)
         if manifest is not None:
             say(f"{output}: up to date, {config.steps:,} steps trained")
             return manifest
         _check_room_and_tokens(config, shape, tokens=tokens, output=output)
-        job, checkpoint = _make_job(config, shape, rows, tokens=tokens, output=output, resume=resume)
+        job = _new_job(config, shape, rows, output, start_from)
+        job, checkpoint = _resumed(job) if resume else (_begun(job), None)
         _describe(job, rows, pass_rows)
         if job.resume_step < config.steps:
-            write_job(job)
-            with universal_copy(output, checkpoint, config):
-                _run(job)
+            _run(job, checkpoint)
         return _commit(workspace, job, rows)
 
 
@@ -89,8 +90,21 @@ def _check_room_and_tokens(config: TrainConfig, shape: ModelShape, *, tokens: st
     say(f"tokens: {read / 1e6:,.1f} MB of them hashed and compared with what `pack` wrote")
 
 
-def _planned(config: TrainConfig, rows: TokenRows, output: str, *, resume: bool) -> tuple[Workspace, Manifest | None]:
-    inputs = [Input(name="pack", fingerprint=rows.fingerprint)]
+def _initial_input(config: TrainConfig, output: str) -> Input | None:
+    """Return the model that the run starts from; of one that is gone, what the run's own job says of it."""
+    if config.init is None:
+        return None
+    if not os.path.isdir(config.init) and storage.exists(storage.join(output, JOB)):
+        job = read_job(output)
+        if job.init is not None and job.config.init == config.init:
+            return Input(name=INIT, fingerprint=job.init)
+    return Input(name=INIT, fingerprint=model_input(config.init).fingerprint)
+
+
+def _planned(
+    config: TrainConfig, rows: TokenRows, output: str, start_from: Input | None, *, resume: bool
+) -> tuple[Workspace, Manifest | None]:
+    inputs = [Input(name="pack", fingerprint=rows.fingerprint), *([start_from] if start_from else [])]
     identity = config.identity()
     repair = _keep_all if resume else _ask_to_resume
     return plan_stage(
@@ -160,41 +174,56 @@ def _reopen(output: str, config: TrainConfig, *, trust: bool) -> None:
         os.unlink(storage.join(output, MANIFEST))
 
 
-def _make_job(
-    config: TrainConfig, shape: ModelShape, rows: TokenRows, *, tokens: str, output: str, resume: bool
-) -> tuple[Job, Checkpoint | None]:
-    """Return the job and the verified checkpoint that it resumes from, if any; else clear the directory for it."""
-    fields: dict[str, Any] = {
-        "config": config,
-        "shape": shape,
-        "tokens": os.path.abspath(tokens),
-        "tokens_fingerprint": rows.fingerprint,
-        "output": output,
-    }
-    if resume:
-        checkpoint = store.newest_good(output, say)
-        job = Job(**fields, resume=checkpoint.name, resume_step=checkpoint.step)
-        for line in check_same_run(checkpoint, job):
-            say(line)
-        _copy_tokenizer(tokens, output)  # it may be what is missing
-        return dataclasses.replace(job, universal=needs_copy(checkpoint, config)), checkpoint
-    if entries := store.read_list(output):
+def _new_job(config: TrainConfig, shape: ModelShape, rows: TokenRows, output: str, start_from: Input | None) -> Job:
+    """Return the job from step 0 on."""
+    return Job(
+        config=config,
+        shape=shape,
+        tokens=os.path.abspath(rows.tokens),
+        tokens_fingerprint=rows.fingerprint,
+        output=output,
+        resume=None,
+        resume_step=0,
+        init=start_from.fingerprint if start_from else None,
+    )
+
+
+def _resumed(job: Job) -> tuple[Job, Checkpoint]:
+    """Return the job from its newest good checkpoint on, and that; raises UsageError when it is of another run."""
+    checkpoint = store.newest_good(job.output, say)
+    job = dataclasses.replace(job, resume=checkpoint.name, resume_step=checkpoint.step)
+    for line in check_same_run(checkpoint, job):
+        say(line)
+    _copy_tokenizer(job.tokens, job.output)  # it may be what is missing
+    return dataclasses.replace(job, universal=needs_copy(checkpoint, job.config)), checkpoint
+
+
+def _begun(job: Job) -> Job:
+    """Clear the directory for a job that begins at step 0, and put the weights there that it starts from, if any."""
+    if entries := store.read_list(job.output):
         raise UsageError(
-            f"{output}: holds an unfinished run, saved at step {entries[-1].step:,}; go on with --resume, "
+            f"{job.output}: holds an unfinished run, saved at step {entries[-1].step:,}; go on with --resume, "
             "choose another --output, or remove that directory"
         )
-    store.start_list(output)
+    if job.config.init is not None:
+        from train.export.initial import write_initial  # torch and transformers: 5 s to import
+
+        path = storage.join(job.output, INITIAL)
+        write_initial(path, job.config.init, job.shape, job.tokens, resize=job.config.resize_vocabulary, say=say)
+    store.start_list(job.output)
     for name in (METRICS, TIMING, EVENTS):
-        path = storage.join(output, name)
+        path = storage.join(job.output, name)
         storage.remove_tree(path) if os.path.isdir(path) else Path(path).unlink(missing_ok=True)
-    _copy_tokenizer(tokens, output)
-    return Job(**fields, resume=None, resume_step=0), None
+    _copy_tokenizer(job.tokens, job.output)
+    return job
 
 
-def _run(job: Job) -> None:
+def _run(job: Job, checkpoint: Checkpoint | None) -> None:
     """Run the ranks; one that fails after the last checkpoint was published has lost nothing, and is only named."""
+    write_job(job)
     try:
-        start(job.output, job.config)
+        with universal_copy(job.output, checkpoint, job.config):
+            start(job.output, job.config)
     except CorpuscleError as error:
         entries = store.read_list(job.output)
         if not entries or entries[-1].step != job.config.steps or store.find_damage(job.output, entries[-1]):

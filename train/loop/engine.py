@@ -23,7 +23,7 @@ from train.checkpoint.store import TAG, WEIGHTS
 from train.checkpoint.universal import STATES, UniversalCopy
 from train.config import ModelShape, TrainConfig
 from train.loop.deepspeed_config import EngineOptions, build_optimizer, deepspeed_config
-from train.model.gpt import build_model
+from train.model.gpt import build_model, load_initial
 
 Decided = TypeVar("Decided")
 
@@ -75,10 +75,22 @@ def finish_distributed() -> None:
 
 
 def build_engine(
-    config: TrainConfig, shape: ModelShape, device: torch.device, *, universal: bool = False, logs: str = "."
+    config: TrainConfig,
+    shape: ModelShape,
+    device: torch.device,
+    *,
+    universal: bool = False,
+    initial: str | None = None,
+    logs: str = ".",
 ) -> Any:
-    """Return the DeepSpeed engine around a model with fresh weights; `universal` as in `load_universal`."""
-    model = build_model(shape, config.seed).to(device)
+    """Return the DeepSpeed engine around a model with fresh weights, or those of the file `initial`.
+
+    `universal` as in `load_universal`.
+    """
+    model = build_model(shape, config.seed)
+    if initial is not None:
+        load_initial(model, initial)
+    model = model.to(device)
     model.activation_checkpointing = config.activation_checkpointing
     if config.compile:
         for block in model.blocks:

@@ -25,7 +25,7 @@ from tokenizer.mixture import plan_mixture
 from tokenizer.token_rows import TokenRows
 from train.checkpoint.restart import StartPoint, find_start
 from train.data.tokens import validation_rows
-from train.job import CONSOLE_FD, LOGS, Job, read_job, write_error
+from train.job import CONSOLE_FD, LOGS, Job, initial_path, read_job, write_error
 from train.loop.hold import RanksBusyError, hold_ranks
 from train.loop.loss_watch import LossWatch
 from train.loop.metrics import MetricsLog, read_metrics
@@ -87,7 +87,9 @@ def _state(job: Job, device: Any, rank: int, **fields: Any) -> "RankState":
     logs = storage.join(job.output, LOGS)
     return RankState(
         job=job,
-        engine=build_engine(job.config, job.shape, device, universal=job.universal, logs=logs),
+        engine=build_engine(
+            job.config, job.shape, device, universal=job.universal, initial=initial_path(job), logs=logs
+        ),
         device=device,
         rank=rank,
         rows=rows,

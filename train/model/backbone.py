@@ -8,21 +8,19 @@ Shapes: B rows, T positions, C hidden, V rows of the embedding.
 """
 # ruff: noqa: N803, N806 — capital letters in names are shapes
 
-import hashlib
 import inspect
-import json
 import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
 
 from corpus.errors import CorruptError, UsageError
+from train.model.model_files import directory_hash, gguf_file
 
 NewRows = Literal["normal", "mean"]
 INIT_STD = 0.02
@@ -31,7 +29,6 @@ SHOWN = 8  # names that a message shows
 _PLAIN: dict[str, Any] = {"add_special_tokens": False, "split_special_tokens": True, "verbose": False}
 _NO_LIMIT = 1 << 20  # transformers writes 1e30 for a tokenizer that knows no limit
 _POOLER = "pooler."  # BERT's, of its next-sentence task: not read here
-_FILES = (".safetensors", ".bin", ".gguf", ".json", ".txt", ".model")  # of weights, configuration and tokenizer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -157,7 +154,7 @@ def load_directory(path: str, *, language_model: bool = False, dropout: float | 
     """
     from transformers import AutoConfig, AutoModel, AutoModelForCausalLM
 
-    gguf = _gguf_file(path)
+    gguf = gguf_file(path)
     named = {"gguf_file": gguf} if gguf else {}
     with _offline():
         try:
@@ -213,17 +210,6 @@ def set_dropout(config: Any, rate: float) -> None:
             setattr(config, name, rate)
 
 
-def directory_hash(path: str) -> str:
-    """Return the hash of a directory's weights, configuration and tokenizer; raises UsageError for no directory."""
-    _gguf_file(path)
-    names = sorted(name for name in os.listdir(path) if name.endswith(_FILES))
-    hashes = {}
-    for name in names:
-        with open(Path(path, name), "rb") as source:
-            hashes[name] = hashlib.file_digest(source, "sha256").hexdigest()
-    return hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()
-
-
 def _tokenizer(path: str, named: dict[str, str]) -> BackboneText:
     from transformers import AutoTokenizer
 
@@ -261,18 +247,6 @@ def _is_causal(backbone: Backbone) -> bool:
         run = backbone._run(ids, torch.ones_like(ids, dtype=torch.bool))
     states = run["last_hidden_state"] if "last_hidden_state" in run else run["logits"]
     return bool((states[0, :2] - states[1, :2]).abs().max() <= 2e-5 * states.abs().max())
-
-
-def _gguf_file(path: str) -> str | None:
-    """Return the name of the one GGUF file of a directory that has no configuration; raises UsageError if no model."""
-    if not os.path.isdir(path):
-        raise UsageError(f"{path}: no such directory; a model is a directory with config.json, tokenizer and weights")
-    if os.path.exists(os.path.join(path, "config.json")):
-        return None
-    files = sorted(name for name in os.listdir(path) if name.endswith(".gguf"))
-    if len(files) != 1:
-        raise UsageError(f"{path}: no config.json and {len(files)} GGUF files; a model has the one or a single other")
-    return files[0]
 
 
 def _first_line(error: Exception) -> str:

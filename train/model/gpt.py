@@ -12,6 +12,7 @@ import math
 from typing import cast
 
 import torch
+from safetensors import safe_open
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
@@ -155,6 +156,15 @@ def build_model(shape: ModelShape, seed: int) -> GPT:
                 parameter.zero_()
         model.tokens.weight[shape.vocab_size :] = 0.0
     return model
+
+
+def load_initial(model: GPT, path: str) -> None:
+    """Give a model the weights of a safetensors file, by its own names; padding rows of the embedding stay zero."""
+    with torch.no_grad(), safe_open(path, framework="pt") as source:
+        assert set(source.keys()) == {name for name, _ in model.named_parameters()}
+        for name, parameter in model.named_parameters():
+            tensor = source.get_tensor(name)
+            parameter[: tensor.shape[0]].copy_(tensor)
 
 
 def next_token_targets(ids_BT: Tensor) -> Tensor:

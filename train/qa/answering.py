@@ -23,6 +23,7 @@ from corpus.stage.progress import progress, say
 from corpus.stage.workspace import WORK, Receipt, Workspace, plan_stage
 from corpus.storage import parquet
 from corpus.storage.schema import from_batch, to_table
+from train.export.model_input import model_input
 from train.qa.answer_config import AnswerConfig
 from train.qa.answer_report import report_answers, report_lines
 from train.qa.answerer import DESCRIPTION, AnswererCard, open_tuned, read_card
@@ -31,7 +32,6 @@ from train.qa.heads import Answerer
 from train.qa.long_form import AnswerWriter
 from train.qa.scoring import formatted, probabilities, score_questions
 from train.qa.stage import STAGE as FINETUNE_STAGE
-from train.qa.stage import model_input
 from train.qa.writing import WrittenAnswer, write_answers
 
 STAGE = "qa answer"

@@ -18,6 +18,7 @@ from corpus.stage.lock import running_stage
 from corpus.stage.manifest import Input, Manifest, has_manifest, read_manifest
 from corpus.stage.progress import say
 from corpus.stage.workspace import WORK, Receipt, Workspace, plan_stage
+from train.export.model_input import model_input
 from train.model.backbone import Backbone
 from train.qa.config import EvaluateConfig
 from train.qa.context import Evidence, find_evidence, with_evidence
@@ -37,7 +38,6 @@ from train.qa.local_answers import answer_by_heads, answer_by_likelihood, open_l
 from train.qa.prompts import choose_examples
 from train.qa.served_answers import CHAT, ServedTask, answer_by_server
 from train.qa.stage import STAGE as FINETUNE_STAGE
-from train.qa.stage import model_input
 
 STAGE = "qa evaluate"
 REVISION = 3  # raise it when the same input gives other bytes

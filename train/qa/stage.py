@@ -18,10 +18,11 @@ from corpus.errors import UsageError
 from corpus.qa.predictions import PREDICTIONS, read_predictions
 from corpus.qa.store import STAGE as QUESTIONS_STAGE
 from corpus.stage.lock import running_stage
-from corpus.stage.manifest import Input, Manifest, has_manifest, read_manifest
+from corpus.stage.manifest import Input, Manifest, read_manifest
 from corpus.stage.progress import say
 from corpus.stage.workspace import WORK, Receipt, Workspace, plan_stage
 from corpus.storage.json_files import read_json
+from train.export.model_input import model_input
 from train.launch.processes import environment, run_ranks
 from train.qa.answerer import DESCRIPTION, WEIGHTS
 from train.qa.config import FinetuneConfig, Setting
@@ -57,19 +58,6 @@ def finetune(config: FinetuneConfig, *, model: str, questions: str, output: str)
         manifest = workspace.commit(receipts, summary=_summary(config, receipts))
         workspace.clean()
         return manifest
-
-
-def model_input(model: str) -> Input:
-    """Return the base model as an input; of a run its list of checkpoints, so that further training is noticed."""
-    from train.model.backbone import directory_hash
-
-    if has_manifest(model):
-        found = read_manifest(model)
-        return Input(name=found.stage, fingerprint=found.fingerprint)
-    latest = storage.join(model, "checkpoints", "latest.json")
-    if storage.exists(latest):
-        return Input(name="train", fingerprint=storage.sha256_file(latest))
-    return Input(name="model", fingerprint=directory_hash(model))
 
 
 def _run(workspace: Workspace, config: FinetuneConfig, setting: Setting, *, model: str, questions: str) -> Receipt:
