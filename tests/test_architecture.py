@@ -43,7 +43,7 @@ MAY_IMPORT = {
     "train/model": "corpus train",
     "train/data": "corpus tokenizer",
     "train/checkpoint": "corpus corpus/storage corpus/stage train train/model",
-    "train/plan": "corpus corpus/stage train",
+    "train/plan": "corpus corpus/stage tokenizer train",
     "train/loop": (
         "corpus corpus/storage corpus/stage tokenizer train train/model train/data train/checkpoint train/plan"
     ),
@@ -57,7 +57,7 @@ MAY_IMPORT = {
     ),
     "train/qa": (
         "corpus corpus/qa corpus/storage corpus/stage train train/model train/checkpoint train/plan train/loop "
-        "train/launch train/export"
+        "train/launch train/export train/generate"
     ),
     # Beam, and the door: only what calls a training verb knows `train`.
     "pipelines/beam": "corpus corpus/storage corpus/stage",

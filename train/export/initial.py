@@ -4,7 +4,10 @@ They become one file of fp32 tensors by the model's own names, from which every 
 ours in anything but sizes is refused by name. The attention scale of the layers may be in the weights or in the
 configuration: either becomes the other, and the function stays the same. The vocabulary is compared entry by entry:
 with another one every row of the embedding would mean another token.
+
+Shapes: V rows of the embedding, C hidden.
 """
+# ruff: noqa: N803, N806 — capital letters in names are shapes
 
 import json
 import os
@@ -142,10 +145,10 @@ def _check_resize(model: str, own: _TokenizerEntries, wanted: _TokenizerEntries,
 
 def _other_rows(
     old_VC: Tensor, own: _TokenizerEntries, wanted: _TokenizerEntries, say: Callable[[str], None]
-) -> Tensor:  # noqa: N803  (V rows, C hidden)
+) -> Tensor:
     """Return the embedding for another vocabulary."""
-    mean_C = old_VC[: len(own.entries)].mean(dim=0)  # noqa: N806
-    new_VC = torch.empty(len(wanted.entries), old_VC.shape[1])  # noqa: N806
+    mean_C = old_VC[: len(own.entries)].mean(dim=0)
+    new_VC = torch.empty(len(wanted.entries), old_VC.shape[1])
     kept = 0
     for token, row in wanted.entries.items():
         if token in own.entries:

@@ -9,7 +9,6 @@ import torch
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor
-from torch.nn import functional
 
 from corpus import storage
 from corpus.errors import CorruptError, UsageError
@@ -123,11 +122,14 @@ class CT2Text:
 
     def losses(self, ids_BT: Tensor) -> Tensor:  # noqa: N803
         """Return the loss of each token but the first of rows of ids, nats, float32 (B, T - 1)."""
-        rows = []
-        for ids in ids_BT:  # one at a time: all logits of a row are 118 MB at BioMedLM's sizes
-            logits = torch.from_numpy(np.array(self._generator.forward_batch([ids.tolist()])))[0, :-1]
-            rows.append(functional.cross_entropy(logits.float(), ids[1:], reduction="none"))
-        return torch.stack(rows)
+        rows = ids_BT.split(1)  # one at a time: all logits of a row are 118 MB at BioMedLM's sizes
+        losses = (-self.log_probabilities(row[0].tolist())[:-1].gather(1, row[0, 1:, None])[:, 0] for row in rows)
+        return torch.stack(list(losses))
+
+    def log_probabilities(self, ids: Sequence[int]) -> Tensor:
+        """Return the log-probability of every token behind each of some ids, float32 (T, vocabulary)."""
+        logits = torch.from_numpy(np.array(self._generator.forward_batch([list(ids)])))[0]
+        return logits.float().log_softmax(dim=1)
 
 
 def open_text_model(path: str, say: Callable[[str], None], *, kind: str | None = None, threads: int = 1) -> OpenedModel:

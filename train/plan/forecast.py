@@ -13,7 +13,8 @@ import yaml
 
 from corpus.errors import UsageError
 from corpus.stage.manifest import read_manifest
-from train.config import ModelShape, TrainConfig, load_preset
+from tokenizer.config import PackConfig, TokenizerConfig
+from train.config import ModelConfig, ModelShape, TrainConfig, load_preset
 from train.plan.memory import RankMemory, checkpoint_bytes, export_bytes, model_memory
 from train.plan.roofline import best_tokens_per_second, step_parts
 
@@ -166,10 +167,7 @@ def make_plan(
             key=lambda count: (abs(count - gpus), count),
         )
         raise UsageError(f"{gpus} GPUs: batch_rows {config.batch_rows} is not a multiple; try --gpus {near}")
-    sizes = {name: getattr(found, name, None) or getattr(config.model, name) for name in ("seq_length", "vocab_size")}
-    if None in sizes.values():
-        raise UsageError(f"{preset}: its row length and vocabulary follow the tokens; give --tokens DIR")
-    shape = config.model.shape(**sizes)
+    shape = planned_shape(preset, config.model, found)
     if config.epochs is not None:
         if found is None:
             raise UsageError(f"{preset}: states epochs, of which tokens? give --tokens, a directory or a number")
@@ -185,6 +183,20 @@ def make_plan(
     )
 
 
+def planned_shape(preset: str, model: ModelConfig, tokens: Tokens | None) -> ModelShape:
+    """Return the sizes of a model on tokens; on a mere number of them, those that `pack` and `tokenizer` have unasked.
+
+    Raises UsageError when neither configuration nor tokens say them.
+    """
+    if tokens is None and None in (model.seq_length, model.vocab_size):
+        raise UsageError(
+            f"{preset}: its row length and vocabulary follow the tokens; give --tokens, a directory or a number"
+        )
+    unasked = {"seq_length": PackConfig().seq_length, "vocab_size": TokenizerConfig().vocab_size}
+    sizes = {name: getattr(tokens, name, None) or getattr(model, name) or size for name, size in unasked.items()}
+    return model.shape(**sizes)
+
+
 def plan_text(plan: TrainingPlan) -> str:
     """Return the plan as text."""
     return "\n".join(
@@ -196,6 +208,11 @@ def _work_lines(plan: TrainingPlan) -> Iterator[str]:
     config, shape = plan.config, plan.shape
     sizes = f"{shape.layers} layers of {shape.hidden:,}, {config.precision}"
     yield f"model       {shape.num_parameters:,} parameters, {sizes}"
+    if None in (config.model.vocab_size, config.model.seq_length) and getattr(plan.tokens, "vocab_size", None) is None:
+        yield (
+            f"            with {shape.vocab_size:,} entries and rows of {shape.seq_length:,}, for no --tokens DIR says "
+            "others"
+        )
     step = config.batch_rows * shape.seq_length
     yield f"training    {config.steps:,} steps of {config.batch_rows:,} x {shape.seq_length:,} = {step:,} tokens"
     yield f"tokens      {plan.trained_tokens:,}; {shape.flops_per_token / 1e9:.3f} GFLOP a token, {plan.flops:.3e} FLOP"
@@ -215,6 +232,9 @@ def _time_lines(plan: TrainingPlan) -> Iterator[str]:
     yield f"speed       {plan.mfu:.1%} of {peak}: {plan.tokens_per_second:,.0f} tokens/s{slow}"
     hours = plan.days * plan.gpus * 24
     cost = "" if plan.price is None else f", cost {hours * plan.price:,.0f} at {plan.price:g} a GPU-hour"
+    if plan.days < 1:  # of a small model
+        yield f"time        {24 * plan.days:,.1f} hours on {plan.gpus} {gpu.name}, {hours:,.1f} GPU-hours{cost}"
+        return
     yield f"time        {plan.days:,.1f} days on {plan.gpus} {gpu.name}, {hours / 24:,.1f} GPU-days{cost}"
 
 

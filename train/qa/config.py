@@ -95,6 +95,9 @@ class EvaluateConfig(StageConfig):
     method: Literal["heads", "likelihood", "chat"] = setting(
         "heads", "who answers: fine-tuned heads, a language model by likelihood, or a server's chat"
     )
+    engine: Literal["torch", "ct2-int8", "ct2-float32"] = setting(
+        "torch", "who computes likelihood; ct2-*: CTranslate2, of an export in that format, on the CPU"
+    )
     format: str = setting("letters", "of likelihood: letters, option-text, or both with a comma", group="text")
     shots: int = setting(0, "worked examples before each question, from the train split", group="text", ge=0)
     seed: int = setting(0, "draws the worked examples", group="text", ge=0)
@@ -102,6 +105,10 @@ class EvaluateConfig(StageConfig):
     batch: int = runtime(8, "questions read together", group="running", ge=1)
     context: str = runtime(
         "", "assembled corpus whose passages stand before each question, in the place of its context", group="text",
+        metavar="DIR",
+    )  # fmt: skip
+    beside: str = runtime(
+        "", "another result on these questions: says how many choices differ, and which is better", group="evaluation",
         metavar="DIR",
     )  # fmt: skip
     documents: int = setting(8, "passages of --context before a question, each of another document", group="text", ge=1)
@@ -124,6 +131,8 @@ class EvaluateConfig(StageConfig):
 
     @model_validator(mode="after")
     def _formats_known(self) -> Self:
+        if self.engine != "torch" and self.method != "likelihood":
+            raise ValueError(f"engine {self.engine} is one of likelihood; add method likelihood")
         if unknown := sorted({*self.formats} - {"letters", "option-text"}):
             raise ValueError(f"format {unknown[0]!r} is not letters, option-text or both")
         return self

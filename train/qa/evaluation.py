@@ -22,6 +22,7 @@ from train.export.model_input import model_input
 from train.model.backbone import Backbone
 from train.qa.config import EvaluateConfig
 from train.qa.context import Evidence, find_evidence, with_evidence
+from train.qa.ct2_likelihood import CT2Scorer, answer_by_ct2, open_ct2_scorer
 from train.qa.endpoint import EndpointRules, check_address, is_address, open_endpoint
 from train.qa.kept_answers import (
     ANSWER_SECONDS,
@@ -101,6 +102,8 @@ def _checked(config: EvaluateConfig, model: str) -> EvaluateConfig:
             raise UsageError(f"{model}: a server has no fine-tuned heads of ours; use --method chat or likelihood")
         if not config.name:
             raise UsageError(f"{model}: which --model? Name one that the server has")
+        if config.engine != "torch":
+            raise UsageError(f"{model}: --engine is for models on this machine; the server has its own")
         check_address(model)
         tuned = False
     else:
@@ -132,6 +135,7 @@ class _AnswerSource:
         self.config, self.model = config, model
         self.folder = folder
         self.backbone: Backbone | None = None
+        self.scorer: CT2Scorer | None = None
         self.found: dict[str, tuple[Evidence, ...]] = {}
 
     def names(self) -> tuple[str, ...]:
@@ -158,6 +162,9 @@ class _AnswerSource:
             return answer_by_server(endpoint, self.config, asked, examples, name)
         if self.config.method == "heads":
             found = answer_by_heads(storage.join(self.model, name), asked, batch=self.config.batch)
+        elif self.config.engine != "torch":
+            self.scorer = self.scorer or open_ct2_scorer(self.model, self.config.engine)
+            found = answer_by_ct2(self.scorer, asked, examples, name)
         else:
             self.backbone = self.backbone or open_language_model(self.model)
             found = answer_by_likelihood(self.backbone, asked, examples, name, batch=self.config.batch)

@@ -21,7 +21,7 @@ from corpus.qa.published import published_counts
 from corpus.qa.store import read_questions
 from corpus.stage.manifest import has_manifest
 from train.config import ModelShape, load_preset
-from train.plan.forecast import USABLE, Gpu, load_gpus, read_tokens
+from train.plan.forecast import USABLE, Gpu, load_gpus, planned_shape, read_tokens
 from train.qa.config import FinetuneConfig, finetune_config, preset_names
 
 Mode = Literal["full", "lora"]
@@ -139,11 +139,8 @@ def plan_finetune(
     if not 0 < mfu_percent <= 100:
         raise UsageError(f"--mfu {mfu_percent:g}: a percentage above 0 and up to 100")
     preset, found = load_preset(model), read_tokens(tokens)
-    sizes = {name: getattr(found, name, None) or getattr(preset.model, name) for name in ("seq_length", "vocab_size")}
-    if None in sizes.values():
-        raise UsageError(f"{model}: its row length and vocabulary follow the tokens; give --tokens DIR")
     config = finetune_config(settings, {"task": settings} if settings in preset_names() else {})
-    shape = preset.model.shape(**sizes)
+    shape = planned_shape(model, preset.model, found)
     count, labels = _asked(config, questions)
     return FinetunePlan(
         config=config,

@@ -14,7 +14,7 @@ from train.qa.answered import Answered, scored_prediction
 from train.qa.answerer import open_answerer
 from train.qa.data import task_shape
 from train.qa.likelihood import NORMED, ScoredEnds, score_prompts
-from train.qa.prompts import prompt_format, prompt_of
+from train.qa.prompts import Prompt, prompt_format, prompt_of
 from train.qa.scoring import formatted, predictions, score_questions
 
 
@@ -52,11 +52,16 @@ def answer_by_likelihood(
 ) -> Answered:
     """Return the answers of a language model: of option texts twice, as they are and by their characters."""
     started = time.perf_counter()
-    labels = task_shape(asked).kind == "class"
-    prompts = [prompt_of(one, prompt_format(form), examples=examples, labels=labels) for one in asked]
+    prompts = likelihood_prompts(asked, examples, form)
     with progress(f"likelihood, {form}", len(asked), "questions") as shown:
         found = score_prompts(backbone, prompts, batch=batch, done=shown.advance)
     return likelihood_answers(asked, found, form, time.perf_counter() - started, backbone.num_parameters)
+
+
+def likelihood_prompts(asked: Sequence[Question], examples: Sequence[Question], form: str) -> list[Prompt]:
+    """Return the prompts of a task's questions in one format."""
+    labels = task_shape(asked).kind == "class"
+    return [prompt_of(one, prompt_format(form), examples=examples, labels=labels) for one in asked]
 
 
 def likelihood_answers(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from corpus.qa.biases import baselines
+from corpus.qa.compare import compare_runs
 from corpus.qa.contaminated_scores import FROM_PUBMED, contamination_lines
 from corpus.qa.predictions import Prediction, read_predictions
 from corpus.qa.question import Question
@@ -25,6 +26,7 @@ def result_lines(output: str, questions: str, config: EvaluateConfig | None = No
     rows = read_predictions(output)
     split, limit = manifest.config["split"], manifest.config["limit"]
     found = []
+    others = read_predictions(config.beside) if config and config.beside else []
     for task in dict.fromkeys(row.task for row in rows):
         asked = read_questions(questions, task=task, split=split)[:limit]
         for form in dict.fromkeys(row.format for row in rows if row.task == task):
@@ -33,6 +35,7 @@ def result_lines(output: str, questions: str, config: EvaluateConfig | None = No
             held = manifest.summary.get("contamination", {}).get(task, {}).get(form)
             told = [*_remarks(own), *(contamination_lines(task, held) if held else _not_looked_up(task))]
             found += [f"  {line}" for line in told]
+            found += [f"  {line}" for line in beside_lines(own, others)]
         found += [f"  {line}" for line in _cost_lines(manifest, task, config, answer_seconds(output).get(task, {}))]
     if any(part.role == "evidence" for part in manifest.parts):
         found.append(
@@ -79,6 +82,29 @@ def _margin(row: Prediction) -> float:
     """Return by how much the best option leads [nats]."""
     best = sorted(row.scores, reverse=True)
     return best[0] - best[1] if len(best) > 1 else float("inf")
+
+
+def beside_lines(own: Sequence[Prediction], others: Sequence[Prediction]) -> Iterator[str]:
+    """Yield how answers differ from another result's of the same task and format; nothing without one."""
+    if not others:
+        return
+    task, form = own[0].task, own[0].format
+    theirs = [row for row in others if (row.task, row.format) == (task, form)]
+    choices = {(row.id, row.seed): row.choice for row in theirs}
+    both = [(row.choice, choices[row.id, row.seed]) for row in own if (row.id, row.seed) in choices]
+    if not both:
+        yield f"beside: the other result has none of these answers ({task}, format {form})"
+        return
+    line = f"beside: {sum(a != b for a, b in both):,} of {len(both):,} choices are others"
+    if any(row.gold is not None for row in own):
+        test = compare_runs(theirs, own)
+        line += (
+            f"; accuracy {100 * test.first:.1f} there, {100 * test.second:.1f} here, difference "
+            f"{100 * test.difference:+.1f} (95 % {100 * test.low:+.1f} to {100 * test.high:+.1f})"
+        )
+        if test.p_value is not None:
+            line += f", McNemar p = {test.p_value:.3g}"
+    yield line
 
 
 def _cost_lines(

@@ -207,7 +207,10 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert "300 steps of 4 x 64 = 256 tokens" in shown
     assert "passes over 19,8" in shown
     for argv, message in (
-        ("--config tiny --gpus 2", "its row length and vocabulary follow the tokens; give --tokens DIR"),
+        (
+            "--config tiny --gpus 2",
+            "its row length and vocabulary follow the tokens; give --tokens, a directory or a number",
+        ),
         ("--config biomedlm-2.7b --gpu TPU", "no GPU TPU in the table; it has A100-40, "),
         ("--config biomedlm-2.7b --gpus 3", "batch_rows 1024 is not a multiple; try --gpus 2"),
         ("--config biomedlm-2.7b --mfu 0", "--mfu 0: a percentage above 0"),
@@ -217,6 +220,15 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     ):
         assert main(["plan", *argv.split()]) == 2, argv
         assert message in capsys.readouterr().err, argv
+
+
+def test_a_number_of_tokens_is_enough_for_a_preset_that_follows_them(capsys: pytest.CaptureFixture[str]) -> None:
+    """As configs/ablation.yaml advises: the paper's 125M, on the vocabulary and rows that ours have unasked."""
+    assert main(["plan", *["--config", "125m", "--tokens", "34.6e9", "--gpus", "8"]]) == 0
+    shown = capsys.readouterr().out
+    assert "model       108,034,560 parameters" in shown
+    assert "0.7 hours on 8 H200, 5.6 GPU-hours" in shown
+    assert "with 28,896 entries and rows of 1,024, for no --tokens DIR says others" in shown
 
 
 def test_the_text_names_every_stage_and_the_cost() -> None:
