@@ -106,6 +106,9 @@ class TrainConfig(StageConfig):
     weight_decay: float = Field(0.1, ge=0, description="AdamW decay, multiplied by the learning rate; all parameters")
     warmup_steps: int = Field(ge=0, description="steps of linear warm-up from 0")
     final_lr_fraction: float = Field(0.1, ge=0, le=1, description="learning rate at the end, as a share of the peak")
+    decay_steps: int | None = Field(
+        None, ge=1, description="WSD: the rate stays at its peak and falls over the last so many steps; null: cosine"
+    )
     clip: float | None = Field(1.0, gt=0, description="limit of the global gradient norm; null: none")
     seed: int = Field(0, ge=0, description="seed of the initial weights, the order of rows and dropout")
     precision: Literal["bf16", "fp32"] = Field("fp32", description="bf16: compute; master weights and sums in fp32")
@@ -125,7 +128,11 @@ class TrainConfig(StageConfig):
     sample_tokens: int = runtime(24, "tokens of the sample printed with each validation loss; 0: none", ge=0)
     sample_prompt: str = runtime("The patients", "how the sample begins")
     verify_tokens: bool = runtime(False, "hash all tokens before the start, not only blocks of every file")
+    eval_minutes: float | None = runtime(
+        None, "minutes between validation losses at most; metrics.jsonl then differs from run to run", gt=0
+    )
     save_every: int = runtime(1000, "steps between checkpoints", ge=1)
+    save_minutes: float | None = runtime(None, "minutes between checkpoints at most, whatever the steps", gt=0)
     keep_checkpoints: int = runtime(3, "newest checkpoints kept", ge=1)
     keep_every: int | None = runtime(None, "checkpoints at a multiple of this many steps are kept too", ge=1)
     log_every: int = runtime(10, "steps between printed lines", ge=1)
@@ -148,6 +155,11 @@ class TrainConfig(StageConfig):
         if bool(self.steps) == (self.epochs is not None):
             given = f"both are given ({self.steps:,} and {self.epochs:g})" if self.epochs else "neither is given"
             raise ValueError(f"the length is `steps` or `epochs`, exactly one of them; {given}")
+        if self.decay_steps and 0 < self.steps < self.warmup_steps + self.decay_steps:
+            raise ValueError(
+                f"warmup_steps {self.warmup_steps:,} and decay_steps {self.decay_steps:,} do not fit into "
+                f"{self.steps:,} steps"
+            )
         if self.compile and self.zero_stage == 3:
             raise ValueError("compile does not go with zero_stage 3, whose gathering cuts the graphs; use 1 or 2")
         if self.precision == "bf16" and self.zero_stage == 0:
@@ -178,6 +190,13 @@ class TrainConfig(StageConfig):
                 f"ranks {self.ranks} = {together}; {self._advice()}"
             )
         return self.batch_rows // together
+
+    def identity(self) -> dict[str, Any]:
+        """Return the fields that decide the bytes; a cosine is left out, as when there was nothing else."""
+        fields = super().identity()
+        if self.decay_steps is None:
+            del fields["decay_steps"]
+        return fields
 
     def recipe(self) -> dict[str, Any]:
         """Return the settings that a resumed run must keep: all that decide weights, but for the layout and `steps`."""

@@ -24,7 +24,7 @@ from typing import Any
 
 from train.config import ModelShape, TrainConfig, load_preset
 from train.launch.processes import environment
-from train.plan.forecast import Gpu, load_gpus
+from train.plan.gpus import Gpu, known_gpu, load_gpus
 from train.plan.memory import activation_bytes, model_memory
 from train.plan.roofline import StepPart, best_tokens_per_second, step_parts
 
@@ -117,8 +117,7 @@ def this_gpu() -> Gpu | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     name, _, megabytes = found.splitlines()[0].partition(",")
-    fitting = [gpu for gpu in load_gpus().values() if gpu.name.partition("-")[0] in name]
-    return min(fitting, key=lambda gpu: abs(gpu.memory_gb * 1e3 - float(megabytes)), default=None)
+    return known_gpu(name.strip(), float(megabytes) / 1e3)
 
 
 def fitting_rows(shape: ModelShape, gpu: Gpu | None, otherwise: int) -> int:

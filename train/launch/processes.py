@@ -27,7 +27,7 @@ from corpus.stage.machine import usable_cores
 from corpus.stage.progress import say
 from train.checkpoint import store
 from train.job import CONSOLE_FD, LOGS, error_path, log_path, read_error
-from train.loop.hold import STOP, end_holder, ranks_hold, this_launcher
+from train.loop.hold import STOP, ask_to_save, end_holder, ranks_hold, this_launcher
 
 POLL_SECONDS = 0.1
 GRACE_SECONDS = 4.0  # for the other ranks, once one has died
@@ -137,8 +137,9 @@ def signals_to(
 ) -> Iterator[threading.Event]:
     """Pass SIGTERM, SIGINT and SIGHUP on to the ranks, which save and exit; a second one ends them at once.
 
-    Not a second SIGHUP: of a terminal that closes come two. Ranks that hang are ended after STOP_SECONDS. `ask` is
-    another way to ask them, for children that are launchers and would end their ranks too early.
+    Not a second SIGHUP: of a terminal that closes come two. Ranks that hang are ended after STOP_SECONDS. SIGUSR1 asks
+    for a checkpoint. `ask` is another way to ask them to stop, for children that are launchers and would end their
+    ranks too early.
     """
     asked = threading.Event()
 
@@ -162,6 +163,7 @@ def signals_to(
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # `nohup` stays what it is
         numbers.append(signal.SIGHUP)
     before = {number: signal.signal(number, pass_on) for number in numbers}
+    before[signal.SIGUSR1] = signal.signal(signal.SIGUSR1, lambda *_: ask_to_save(output))
     try:
         yield asked
     finally:

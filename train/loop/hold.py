@@ -7,6 +7,7 @@ early, so they are asked by a file that rank 0 looks for; it names the start tha
 
 import fcntl
 import os
+import signal
 import socket
 import time
 from contextlib import suppress
@@ -72,6 +73,16 @@ def end_holder(output: str) -> None:
     if host == socket.gethostname() and pid is not None and ranks_hold(output):
         with suppress(psutil.NoSuchProcess):
             psutil.Process(pid).kill()
+
+
+def ask_to_save(output: str) -> None:
+    """Ask the ranks for a checkpoint, by SIGUSR1 to rank 0, if it holds the directory from this machine."""
+    if not ranks_hold(output):
+        return
+    host, pid = _holder(output)
+    if host == socket.gethostname() and pid is not None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGUSR1)
 
 
 def this_launcher() -> str:

@@ -22,9 +22,6 @@ METRICS = "metrics.jsonl"
 TIMING = "timing.jsonl"
 EVENTS = "tensorboard"
 
-# Dense bf16 peak of one device in TFLOP/s, from NVIDIA's data sheets; matched as part of the device's name.
-PEAK_TFLOPS = {"H200": 989.4, "H100": 989.4, "A100": 312.0}
-
 
 class Metrics(TypedDict, total=False):
     """A line of metrics.jsonl: of a training step, or of an evaluation after one."""
@@ -46,22 +43,23 @@ class Timing(TypedDict, total=False):
 
     step: int  # optimizer steps done [steps]
     seconds: float  # that the step took [seconds]
-    seconds_for_data: float  # of these, waiting for rows [seconds]
+    seconds_for_data: float  # before these, waiting for rows [seconds]
     tokens_per_second: float  # over all ranks [tokens a second]
+    mfu: float  # of the peak of all devices, where that is known [share of 1]
+    seconds_for_data_most: float  # waiting for rows since the last speed, of the rank that waited longest [seconds]
+    memory_gb_most: float  # most memory of a rank so far: of its GPU, or of the process on a CPU [10^9 bytes]
 
 
-def known_peak(device_name: str) -> float | None:
-    """Return the dense bf16 peak of a GPU in TFLOP/s by its name; None when it is not in the table."""
-    return next((peak for name, peak in PEAK_TFLOPS.items() if name in device_name), None)
+def model_utilization(tokens_per_second: float, flops_per_token: int, peak_tflops: float | None) -> float | None:
+    """Return the share of the peak of all devices together that the model's own operations are; None without one."""
+    return None if peak_tflops is None else tokens_per_second * flops_per_token / 1e12 / peak_tflops
 
 
 def speed_text(tokens_per_second: float, flops_per_token: int, peak_tflops: float | None) -> str:
     """Return throughput and MFU as text; `peak_tflops` is that of all devices together."""
-    gflops = tokens_per_second * flops_per_token / 1e9
-    text = f"{tokens_per_second:,.0f} tokens/s  {gflops:,.0f} GFLOP/s"
-    if peak_tflops is None:
-        return text
-    return f"{text}  MFU {gflops / 10 / peak_tflops:.1f} % of {peak_tflops:,.1f} TFLOP/s"
+    text = f"{tokens_per_second:,.0f} tokens/s  {tokens_per_second * flops_per_token / 1e9:,.0f} GFLOP/s"
+    mfu = model_utilization(tokens_per_second, flops_per_token, peak_tflops)
+    return text if mfu is None else f"{text}  MFU {100 * mfu:.1f} % of {peak_tflops:,.1f} TFLOP/s"
 
 
 def read_metrics(output: str, until_step: int | None = None) -> list[Metrics]:

@@ -64,7 +64,15 @@ def _train(job: Job, rank: int, stop: StopRequest) -> bool:
     job = _started_at(job, begin, say)
     finished = True
     if job.resume_step < job.config.steps:
-        state = _state(job, device, rank, say=say, should_stop=stop.wanted, passed_over=begin.passed_over)
+        state = _state(
+            job,
+            device,
+            rank,
+            say=say,
+            should_stop=stop.wanted,
+            should_save=stop.save_wanted,
+            passed_over=begin.passed_over,
+        )
         stop.training.set()
         try:
             finished = train_steps(state)

@@ -33,9 +33,13 @@ class RankState:
     log: MetricsLog | None
     say: Callable[[str], None]
     should_stop: Callable[[], bool]
+    should_save: Callable[[], bool] = lambda: False
     passed_over: tuple[ListedCheckpoint, ...] = ()
     shown_at: float = 0.0
     shown_step: int = 0
+    saved_at: float = 0.0
+    evaluated_at: float = 0.0
+    waited: float = 0.0  # for rows, since a line was shown [seconds]
 
 
 def shard_batch(rows: RowIndices, *, ranks: int, micro_batch: int) -> RowIndices:

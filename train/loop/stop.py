@@ -1,4 +1,4 @@
-"""Stop of a rank: asked for by a signal, by the launcher's file, or by the launcher's end.
+"""Requests to a rank: stop, asked for by a signal, by the launcher's file, or by the launcher's end; or save and go on.
 
 In training it means: finish the step, save, exit 75. Before the first step there is nothing to save, and the rank ends
 at once. One that hangs and does not come to its next save is ended after LAST_SECONDS. No torch here.
@@ -27,17 +27,25 @@ class StopRequest:
     parent: int = field(default_factory=os.getppid)
     asked: threading.Event = field(default_factory=threading.Event)
     training: threading.Event = field(default_factory=threading.Event)  # set before the first step
+    saving: threading.Event = field(default_factory=threading.Event)  # SIGUSR1 asks for a checkpoint
 
     def arm(self) -> None:
         """Listen to signals from now on, and watch the launcher."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # `nohup` stays what it is
                 signal.signal(number, lambda *_: self._ask())
+        signal.signal(signal.SIGUSR1, lambda *_: self.saving.set())
         threading.Thread(target=self._watch, name="launcher", daemon=True).start()
 
     def wanted(self) -> bool:
         """Say, at a step, whether this rank was asked to stop."""
         return self.asked.is_set()
+
+    def save_wanted(self) -> bool:
+        """Say, once for each request, whether this rank was asked for a checkpoint."""
+        wanted = self.saving.is_set()
+        self.saving.clear()
+        return wanted
 
     def _ask(self) -> None:
         self.asked.set()

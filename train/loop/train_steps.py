@@ -5,9 +5,12 @@ ranks and every micro-batch sees the same global batches, and the step is all th
 count from 0 inside; what is logged and saved counts steps done.
 """
 
+import resource
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -27,10 +30,11 @@ from train.loop.engine import (
     set_learning_rate,
 )
 from train.loop.evaluate import evaluate
-from train.loop.metrics import known_peak, speed_text
+from train.loop.metrics import Timing, model_utilization, speed_text
 from train.loop.rank_state import RankState, boundaries, shard_batch, to_device
 from train.loop.schedule import learning_rate
 from train.model.gpt import next_token_targets
+from train.plan.gpus import known_gpu
 from train.plan.memory import checkpoint_bytes
 
 
@@ -42,6 +46,7 @@ def train_steps(state: RankState) -> bool:
     elif state.job.resume is not None:
         load_state(state.engine, store.checkpoint_path(state.job.output, state.job.resume), step=state.job.resume_step)
     state.shown_at, state.shown_step = time.monotonic(), state.job.resume_step
+    state.saved_at = state.evaluated_at = state.shown_at
     state.watch.skipped = int(state.engine.skipped_steps)
     steps = range(state.job.resume_step, config.steps)
     with closing(prefetch(lambda step: _micro_batches(state, step), steps)) as ahead:
@@ -52,13 +57,17 @@ def _do_step(state: RankState, step: int, ahead: Iterator[list[TokenIds]]) -> bo
     """Train, evaluate and save as one step asks for; return False when a signal stopped the run, after saving."""
     config, done, asked = state.job.config, step + 1, time.monotonic()
     batches, began = next(ahead), time.monotonic()
-    stop = _train_step(state, step, batches)
+    state.waited += began - asked
+    wishes = _train_step(state, step, batches)
+    stop, last = wishes.stop, wishes.stop or done == config.steps
     if state.log is not None:
         state.log.record_timing(done, {"seconds": time.monotonic() - began, "seconds_for_data": began - asked})
-    if state.validation is not None and (done % config.eval_every == 0 or done == config.steps):
+    if state.validation is not None and (wishes.evaluate or done % config.eval_every == 0 or done == config.steps):
         evaluate(state, done)
-    if stop or done % config.save_every == 0 or done == config.steps:
-        _save(state, done, last=stop or done == config.steps)
+        state.evaluated_at = time.monotonic()
+    if wishes.save or last or done % config.save_every == 0:
+        _save(state, done, last=last)
+        state.saved_at = time.monotonic()
     if stop and done < config.steps:
         state.say(f"stopped by a signal; step {done:,} is saved")
         return False
@@ -73,8 +82,31 @@ def _micro_batches(state: RankState, step: int) -> list[TokenIds]:
     return [state.rows.rows(rows) for rows in own]
 
 
-def _train_step(state: RankState, step: int, batches: list[TokenIds]) -> bool:
-    """Do one optimizer step and log it; return whether any rank was asked to stop."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Wishes:
+    """What a rank was asked for, or all of them together: any that one wishes."""
+
+    stop: bool
+    save: bool
+    evaluate: bool
+
+
+def _own_wishes(state: RankState) -> _Wishes:
+    """Return what this rank was asked for by signals, and, of rank 0 alone, by its clock."""
+    config = state.job.config
+
+    def due(minutes: float | None, since: float) -> bool:
+        return state.rank == 0 and minutes is not None and time.monotonic() - since >= 60 * minutes
+
+    return _Wishes(
+        stop=state.should_stop(),
+        save=state.should_save() or due(config.save_minutes, state.saved_at),
+        evaluate=due(config.eval_minutes, state.evaluated_at),
+    )
+
+
+def _train_step(state: RankState, step: int, batches: list[TokenIds]) -> _Wishes:
+    """Do one optimizer step and log it; return what any rank was asked for."""
     config, engine = state.job.config, state.engine
     rate = learning_rate(
         step,
@@ -82,6 +114,7 @@ def _train_step(state: RankState, step: int, batches: list[TokenIds]) -> bool:
         warmup_steps=config.warmup_steps,
         total_steps=config.steps,
         final_fraction=config.final_lr_fraction,
+        decay_steps=config.decay_steps,
     )
     set_learning_rate(engine, rate)
     _seed_dropout(state, step)
@@ -92,14 +125,16 @@ def _train_step(state: RankState, step: int, batches: list[TokenIds]) -> bool:
         engine.backward(loss)
         engine.step()
         total += loss.detach()
-    sums = torch.stack([total, total.new_tensor(float(state.should_stop()))])
+    own = _own_wishes(state)
+    sums = torch.cat([total[None], total.new_tensor([float(own.stop), float(own.save), float(own.evaluate)])])
     distributed.all_reduce(sums)
-    mean = sums[0].item() / (config.accumulation() * config.ranks)
+    together, *wishes = sums.tolist()  # the one moment of a step in which the host waits for the device
+    mean = together / (config.accumulation() * config.ranks)
     norm = gradient_norm(engine)
     for warning in state.watch.check(step + 1, loss=mean, norm=norm, skipped=int(engine.skipped_steps)):
         state.say(warning)
     _report(state, step + 1, loss=mean, rate=rate, norm=norm)
-    return bool(sums[1].item() > 0)
+    return _Wishes(stop=wishes[0] > 0, save=wishes[1] > 0, evaluate=wishes[2] > 0)
 
 
 def _save(state: RankState, done: int, *, last: bool) -> None:
@@ -151,20 +186,41 @@ def _publish(state: RankState, done: int) -> None:
 
 def _report(state: RankState, done: int, *, loss: float, rate: float, norm: float | None) -> None:
     """Log the step; print a line, with the speed since the last one, every `log_every` steps."""
-    if state.log is None:
-        return
     config, shape = state.job.config, state.job.shape
-    values = {"loss": loss, "learning_rate": rate} | ({} if norm is None else {"gradient_norm": norm})
-    state.log.record(done, values)
+    if state.log is not None:
+        values = {"loss": loss, "learning_rate": rate} | ({} if norm is None else {"gradient_norm": norm})
+        state.log.record(done, values)
     if done % config.log_every and done != config.steps and done != 1:
+        return
+    waited, memory = _most_of_ranks(state, [state.waited, _peak_memory(state.device) / 1e9])
+    state.waited = 0.0
+    if state.log is None:
         return
     seconds = time.monotonic() - state.shown_at
     tokens_per_second = (done - state.shown_step) * state.job.tokens_per_step / seconds
-    state.log.record_timing(done, {"tokens_per_second": tokens_per_second})
-    speed = speed_text(tokens_per_second, shape.flops_per_token, _peak(state))
+    peak = _peak(state)
+    mfu = model_utilization(tokens_per_second, shape.flops_per_token, peak)
+    timing: Timing = {"tokens_per_second": tokens_per_second, "seconds_for_data_most": waited, "memory_gb_most": memory}
+    state.log.record_timing(done, timing if mfu is None else {**timing, "mfu": mfu})
+    speed = speed_text(tokens_per_second, shape.flops_per_token, peak)
     shown_norm = "" if norm is None else f"  grad {norm:.2f}"
     state.say(f"step {done:>6,}/{config.steps:,}  loss {loss:.4f}  lr {rate:.2e}{shown_norm}  {speed}")
     state.shown_at, state.shown_step = time.monotonic(), done
+
+
+def _peak_memory(device: torch.device) -> int:
+    """Return the most bytes that this rank has held: reserved on its GPU, or of its process on a CPU."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_reserved(device)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _most_of_ranks(state: RankState, values: list[float]) -> list[float]:
+    """Return the largest of each value over all ranks; on all of them together."""
+    found = torch.tensor(values, dtype=torch.float64, device=state.device)
+    distributed.all_reduce(found, op=distributed.ReduceOp.MAX)
+    return [float(value) for value in found.tolist()]
 
 
 def _peak(state: RankState) -> float | None:
@@ -172,7 +228,9 @@ def _peak(state: RankState) -> float | None:
     config = state.job.config
     peak = config.peak_tflops
     if peak is None and state.device.type == "cuda" and config.precision == "bf16":
-        peak = known_peak(torch.cuda.get_device_name(state.device))
+        device = torch.cuda.get_device_properties(state.device)
+        found = known_gpu(device.name, device.total_memory / 1e9)
+        peak = found.bf16_tflops if found else None
     return None if peak is None else peak * config.ranks
 
 

@@ -7,30 +7,17 @@ stated MFU (6N + 12·L·d·T floating-point operations a token over the peak, as
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib import resources
-
-import yaml
 
 from corpus.errors import UsageError
 from corpus.stage.manifest import read_manifest
 from tokenizer.config import PackConfig, TokenizerConfig
 from train.config import ModelConfig, ModelShape, TrainConfig, load_preset
+from train.plan.gpus import Gpu, load_gpus
 from train.plan.memory import RankMemory, checkpoint_bytes, export_bytes, model_memory
 from train.plan.roofline import best_tokens_per_second, step_parts
 
 USABLE = 0.92  # of a device's memory: the rest is the CUDA context, NCCL and what the allocator loses
 SECONDS_A_DAY = 86_400
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Gpu:
-    """Kind of GPU; `bf16_tflops` is its dense peak, `memory_tb_s` its memory's speed in 10^12 bytes a second."""
-
-    name: str
-    memory_gb: float
-    memory_tb_s: float
-    bf16_tflops: float
-    source: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,12 +106,6 @@ class TrainingPlan:
             if memory.total - elsewhere <= room:
                 fitting.append(rows)
         return max(fitting)
-
-
-def load_gpus() -> dict[str, Gpu]:
-    """Return the table of GPUs by name."""
-    text = resources.files("train").joinpath("gpus.yaml").read_text(encoding="utf-8")
-    return {name: Gpu(name=name, **fields) for name, fields in yaml.safe_load(text).items()}
 
 
 def read_tokens(tokens: str | None) -> Tokens | None:

@@ -21,7 +21,8 @@ from corpus.qa.published import published_counts
 from corpus.qa.store import read_questions
 from corpus.stage.manifest import has_manifest
 from train.config import ModelShape, load_preset
-from train.plan.forecast import USABLE, Gpu, load_gpus, planned_shape, read_tokens
+from train.plan.forecast import USABLE, planned_shape, read_tokens
+from train.plan.gpus import Gpu, load_gpus
 from train.qa.config import FinetuneConfig, finetune_config, preset_names
 
 Mode = Literal["full", "lora"]

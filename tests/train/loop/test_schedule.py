@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.optim.lr_scheduler import CosineAnnealingLR
+from transformers import get_wsd_schedule
 
-from train.config import load_preset
+from corpus.errors import UsageError
+from train.config import load_preset, with_settings
 from train.loop.deepspeed_config import build_optimizer, deepspeed_config
 from train.loop.schedule import learning_rate
 
@@ -34,6 +36,36 @@ def test_the_cosine_is_torchs() -> None:
         cosine.step()
     assert rate(1000) == pytest.approx(1.6e-5)
     assert rate(5000) == rate(1000)
+
+
+@pytest.mark.parametrize(("warmup", "decay", "final"), [(100, 200, 0.1), (1, 900, 0.0), (0, 1, 0.5)])
+def test_wsd_is_that_of_transformers(warmup: int, decay: int, final: float) -> None:
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.6e-4)
+    theirs = get_wsd_schedule(
+        optimizer, warmup, decay, num_training_steps=1000, decay_type="1-sqrt", min_lr_ratio=final
+    )
+    for step in range(1000):
+        own = rate(step, warmup_steps=warmup, decay_steps=decay, final_fraction=final)
+        if step >= warmup:  # theirs begins at the final rate, ours, as BioMedLM's, at 0
+            assert own == pytest.approx(theirs.get_last_lr()[0], rel=1e-9), step
+        optimizer.step()
+        theirs.step()
+    assert rate(1000, warmup_steps=warmup, decay_steps=decay, final_fraction=final) == pytest.approx(1.6e-4 * final)
+
+
+@given(step=st.integers(0, 5000), decay=st.integers(1, 400), totals=st.tuples(*[st.integers(600, 5000)] * 2))
+def test_before_its_decay_wsd_knows_no_end(step: int, decay: int, totals: tuple[int, int]) -> None:
+    """A branch that ends earlier goes on from the same states: what was before it is the same."""
+    first, second = (rate(step, decay_steps=decay, total_steps=total) for total in totals)
+    assert first == second or step > min(totals) - decay
+
+
+def test_a_decay_that_does_not_fit_is_refused_and_none_leaves_no_trace() -> None:
+    preset = load_preset("tiny")
+    assert "decay_steps" not in preset.identity()
+    assert preset.model_copy(update={"decay_steps": 50}).identity()["decay_steps"] == 50
+    with pytest.raises(UsageError, match=r"warmup_steps \d+ and decay_steps 300 do not fit into 300 steps"):
+        with_settings(preset, ["decay_steps=300"])
 
 
 @given(

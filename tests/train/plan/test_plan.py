@@ -20,9 +20,9 @@ from tests.support.zero_memory import SHAPE as MEASURED_SHAPE
 from train.config import ModelShape
 from train.export.config import FORMATS, ExportConfig
 from train.export.stage import export
-from train.loop.metrics import PEAK_TFLOPS
 from train.model.gpt import build_model, next_token_targets
-from train.plan.forecast import TrainingPlan, load_gpus, make_plan, plan_text
+from train.plan.forecast import TrainingPlan, make_plan, plan_text
+from train.plan.gpus import known_gpu
 from train.plan.memory import activation_bytes, checkpoint_bytes, export_bytes, model_memory, padded_parameters
 
 BIOMEDLM = ModelShape(
@@ -69,12 +69,31 @@ def test_days_on_h200(mfu: float, rate: float, gpu_days: float, days_on_8: float
     assert biomedlm(gpus=64, mfu=mfu).days == pytest.approx(days_on_64, abs=0.06)
 
 
-def test_the_table_of_gpus_agrees_with_training() -> None:
-    for name, gpu in load_gpus().items():
-        known = PEAK_TFLOPS.get(name.partition("-")[0])
-        assert known in (None, gpu.bf16_tflops), name
-        assert gpu.source
-    assert len(load_gpus()) >= 6
+@pytest.mark.parametrize(
+    ("device", "memory_gb", "name", "peak"),
+    [
+        ("NVIDIA H200", 150.1, "H200", 989.4),
+        ("NVIDIA H200 NVL", None, "H200-NVL", 835),
+        ("NVIDIA H100 80GB HBM3", 85.0, "H100", 989.4),
+        ("NVIDIA H100 PCIe", 85.0, "H100-PCIe", 756),
+        ("NVIDIA H100 NVL", 99.9, "H100-NVL", 835),
+        ("NVIDIA A100-SXM4-40GB", None, "A100-40", 312),
+        ("NVIDIA A100 80GB PCIe", None, "A100-80", 312),
+        ("NVIDIA L40S", None, "L40S", 362),
+        ("AMD Instinct MI300X", None, "MI300X", 1307.4),
+    ],
+)
+def test_a_device_has_its_own_peak(device: str, memory_gb: float | None, name: str, peak: float) -> None:
+    """Variants of one GPU that differ by a quarter: an H100 of the PCIe kind with the peak of SXM halves no MFU."""
+    found = known_gpu(device, memory_gb)
+    assert found is not None
+    assert (found.name, found.bf16_tflops) == (name, peak)
+    assert found.source
+
+
+def test_a_device_that_is_not_in_the_table_has_no_peak() -> None:
+    assert known_gpu("NVIDIA GeForce RTX 4090") is None
+    assert known_gpu("Tesla V100-SXM2-32GB") is None
 
 
 @pytest.mark.parametrize("ranks", [1, 8, 128])

@@ -14,7 +14,7 @@ from tests.benchmarks import gpu
 from tests.train.plan.test_plan import BIOMEDLM
 from train.model import head
 from train.model.gpt import build_model, next_token_targets
-from train.plan.forecast import load_gpus
+from train.plan.gpus import load_gpus
 from train.plan.memory import HEAD_BLOCK_LOGITS
 from train.plan.roofline import best_tokens_per_second, step_parts
 

@@ -12,7 +12,7 @@ from corpus.qa.store import write_questions
 from pipelines.cli.app import main
 from tests.train.qa.models import WORDS, planted_choice, planted_labels, write_gpt2
 from train.config import ModelShape
-from train.plan.forecast import load_gpus
+from train.plan.gpus import load_gpus
 from train.qa.answerer import build_answerer
 from train.qa.config import FinetuneConfig
 from train.qa.data import TaskShape
