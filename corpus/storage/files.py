@@ -111,7 +111,8 @@ def list_names(base: str) -> list[str]:
         found = fs.ls(base, detail=False, refresh=True)
     except FileNotFoundError:
         return []
-    fs.invalidate_cache()  # worker processes are about to write there, unseen by a kept listing
+    finally:
+        fs.invalidate_cache()  # worker processes are about to write there, unseen by a kept listing, of the parent too
     root = fs._strip_protocol(base).rstrip("/")
     return sorted({base_name(path) for path in found if path.rstrip("/") != root})
 
