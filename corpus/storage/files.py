@@ -94,7 +94,10 @@ def version(path: str) -> str:
     if is_remote(path):
         fs = _filesystem(path)
         fs.invalidate_cache()
-        return str(fs.ukey(path)) if fs.exists(path) else ""
+        try:
+            return str(fs.ukey(path))
+        except FileNotFoundError:
+            return ""
     try:
         about = os.stat(path)
     except OSError:
