@@ -13,7 +13,7 @@ import io
 import lzma
 import os
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
@@ -32,12 +32,14 @@ from corpus.ncbi.markup.parse import BYTE_CAP
 from corpus.reasons import RejectReason
 from corpus.records import RAW_LIMIT, Record, Reject
 from corpus.stage.manifest import has_manifest
+from corpus.storage.side_by_side import side_by_side
 
 _BLOCK = 1 << 20
 _XZ_MAGIC = b"\xfd7zXZ\x00"
 _XZ_MEMORY = 1 << 30  # bytes a decoder may ask for; `xz -9` needs 65 MB
 _END_OF_TAR = 1024  # two blocks of zeros
 _GROWTH_SLACK = 64 * _BLOCK  # a small archive may expand this far at any ratio
+_FETCHED = 4 << 20  # most bytes of a loose file in a store that wait for their turn
 _METADATA_CAP = 1 << 20  # bytes of one JSON; NCBI's have a few thousand
 _MAX_NUMBER = 10**15  # far above any id of NCBI, and fits a column
 _READS_AT_END = 64  # tarfile skips a member by reading, and one that announces terabytes would be skipped for days
@@ -63,7 +65,7 @@ def _articles(task: InputTask) -> Iterator[ArticleOutcome]:
     elif isinstance(task, StorePiece):
         yield from _read_store(task)
     else:
-        yield from (outcome for path in task.paths for outcome in _read_loose(path))
+        yield from _read_files(task)
 
 
 def _read_store(task: StorePiece) -> Iterator[ArticleOutcome]:
@@ -76,26 +78,51 @@ def _read_store(task: StorePiece) -> Iterator[ArticleOutcome]:
         yield from _read_document(xml, facts, file=file, offset=row.offset, position=position, name=name)
 
 
-def _read_loose(path: str) -> Iterator[ArticleOutcome]:
-    """Yield the article of a file, or those of a document of several, however large it is."""
-    name = storage.readable_name(path)
-    with storage.open_read(path) as source:
-        raw = source.read(BYTE_CAP + 1)
-        if len(raw) > BYTE_CAP and is_set(next(gzip_stream.chunks(io.BytesIO(raw[:_BLOCK]), name=path))):
-            source.seek(0)
-            yield from _read_large_set(source, file=name, offset=0, position=0)
-            return
-    place = metadata_path(path)
-    facts: ArticleMetadata | str | None = None
-    if place is not None:
+def _read_files(task: InputTask) -> Iterator[ArticleOutcome]:
+    """Yield the articles of loose files; those of a store are fetched ahead of the reader, many at once.
+
+    What lies beside them is what was hashed with them: what came since is noticed at the end (`JatsFiles.differing`).
+    """
+    hashed = {file.path for file in task.files}
+
+    def begin(path: str) -> _LooseArticle:
+        place = metadata_path(path, hashed.__contains__)
+        with storage.open_read(path) as source:
+            head = source.read(_FETCHED if task.is_remote else BYTE_CAP + 1)
+        if place is None:
+            return _LooseArticle(path=path, head=head)
         with storage.open_read(place) as source:
-            facts = _parse_facts(source.read(_METADATA_CAP))
-    elif listed := list_for(path):
-        facts = listed.about(path)
+            return _LooseArticle(path=path, head=head, facts=_parse_facts(source.read(_METADATA_CAP)))
+
+    for article in side_by_side(begin, task.paths, remote=task.is_remote):
+        yield from _read_loose(article, hashed.__contains__)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class _LooseArticle:
+    """The first bytes of a loose file, mostly all of them, and what the metadata beside it says."""
+
+    path: str
+    head: bytes
+    facts: ArticleMetadata | str | None = None
+
+
+def _read_loose(article: _LooseArticle, exists: Callable[[str], bool]) -> Iterator[ArticleOutcome]:
+    """Yield the article of a file, or those of a document of several, however large it is."""
+    raw, facts, name = article.head, article.facts, storage.readable_name(article.path)
+    if len(raw) == _FETCHED:
+        with storage.open_read(article.path) as source:
+            raw = source.read(BYTE_CAP + 1)
+    if len(raw) > BYTE_CAP and is_set(next(gzip_stream.chunks(io.BytesIO(raw[:_BLOCK]), name=article.path))):
+        with storage.open_read(article.path) as source:
+            yield from _read_large_set(source, file=name, offset=0, position=0)
+        return
+    if facts is None and (listed := list_for(article.path, exists)):
+        facts = listed.about(article.path)
     outcomes = _read_document(raw, facts, file=name, offset=0, position=0, name=name)
     for items, xml in outcomes:
-        if isinstance(items[0], Reject) and xml is raw and file_kind(path) is FileKind.PUBMED:
-            raise OtherKindError(path, FileKind.PUBMED)  # thousands of records, not one bad article
+        if isinstance(items[0], Reject) and xml is raw and file_kind(article.path) is FileKind.PUBMED:
+            raise OtherKindError(article.path, FileKind.PUBMED)  # thousands of records, not one bad article
         yield items, xml
 
 

@@ -8,9 +8,10 @@ the same files give the same output wherever they lie and in whatever order they
 import hashlib
 import os
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from corpus import storage
@@ -23,6 +24,7 @@ from corpus.ncbi.archives.file_lists import list_path
 from corpus.ncbi.archives.kinds import FileKind, file_kind
 from corpus.stage.manifest import Manifest
 from corpus.stage.progress import progress, say
+from corpus.storage.side_by_side import side_by_side
 
 _PUBMED_SUFFIXES = (".xml", ".xml.gz")
 _TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz")
@@ -67,15 +69,23 @@ class InputTask:
     fingerprint: str  # SHA-256 over names and contents, metadata JSON and lists included
     files: tuple[HashedFile, ...] = ()  # which the fingerprint is made of, but for a store's: its index is checked
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether the task's files lie in a store."""
+        return storage.is_remote(self.paths[0])
+
     def versions(self) -> list[str]:
         """Return the versions that the files have now."""
-        return [storage.version(file.path) for file in self.files]
+        return list(side_by_side(lambda file: storage.version(file.path), self.files, remote=self.is_remote))
 
     def differing(self, before: Sequence[str]) -> dict[str, list[str]]:
         """Return paths by `HashedFile.differs`; `before`: `versions` when reading began."""
         found: dict[str, list[str]] = {}
-        for file, at_start in zip(self.files, before, strict=True):
-            if word := file.differs(at_start):
+        compared = side_by_side(
+            lambda pair: pair[0].differs(pair[1]), zip(self.files, before, strict=True), remote=self.is_remote
+        )
+        for file, word in zip(self.files, compared, strict=True):
+            if word:
                 found.setdefault(word, []).append(storage.readable(file.path))
         return found
 
@@ -95,8 +105,8 @@ class JatsFiles(InputTask):
         """Return paths by `HashedFile.differs`, and metadata that came beside an article since it was hashed."""
         found = InputTask.differing(self, before)
         hashed = {file.path for file in self.files}
-        places = (place for path in self.paths if (place := metadata_path(path)) and place not in hashed)
-        if fresh := [storage.readable(place) for place in places]:
+        places = side_by_side(metadata_path, self.paths, remote=self.is_remote)
+        if fresh := [storage.readable(place) for place in places if place and place not in hashed]:
             found.setdefault("changed", []).extend(fresh)
         return found
 
@@ -126,15 +136,15 @@ class _Found:
 
     def size(self) -> int:
         """Return the bytes of what holds the XML."""
-        return sum(map(storage.size, self.paths))
+        return sum(side_by_side(storage.size, self.paths, remote=storage.is_remote(self.paths[0])))
 
-    def hashed(self, files: Mapping[str, HashedFile]) -> InputTask:
+    def hashed(self, files: Mapping[str, HashedFile], size: int) -> InputTask:
         """Return the task; `files`: all files by path."""
         listing = "".join(f"{files[path].sha256}  {name}\n" for name, path in self.contents)
         return self.task(
             name=self.name,
             paths=self.paths,
-            bytes=self.size(),
+            bytes=size,
             fingerprint=hashlib.sha256(listing.encode()).hexdigest(),
             files=tuple(files[path] for _, path in self.contents),
         )
@@ -182,7 +192,8 @@ def find_shard(
     own = own_share(sizes, shard)
     found = [one for one in found if one.name in own]
     files = _hashed({path for one in found for _, path in one.contents}, notes.digests)
-    tasks = [one.hashed(files) for one in found] + [task for task in stored if task.name in own]
+    bytes_of = dict(sizes)
+    tasks = [one.hashed(files, bytes_of[one.name]) for one in found] + [task for task in stored if task.name in own]
     listing = "".join(f"{size} {name}\n" for name, size in sorted(sizes))
     return InputTasks(
         tasks=tuple(sorted(tasks, key=lambda task: (-task.bytes, task.name))),
@@ -231,7 +242,7 @@ def _hashed(paths: Collection[str], known: Mapping[str, str]) -> dict[str, Hashe
     return files
 
 
-def metadata_path(path: str) -> str | None:
+def metadata_path(path: str, exists: Callable[[str], bool] = storage.exists) -> str | None:
     """Return the path of the bucket's JSON for a loose article, or None.
 
     It lies beside the XML, in a folder `metadata` beside it, or in one beside its folder, as in the bucket.
@@ -239,7 +250,7 @@ def metadata_path(path: str) -> str | None:
     folder, name = os.path.dirname(path), stem(path)
     places = (folder, storage.join(folder, "metadata"), storage.join(os.path.dirname(folder) or ".", "metadata"))
     candidates = (storage.join(place or ".", f"{name}.json") for place in places)
-    return next((candidate for candidate in candidates if storage.exists(candidate)), None)
+    return next((candidate for candidate in candidates if exists(candidate)), None)
 
 
 def _store_tasks(path: str, manifest: Manifest, articles: int) -> list[InputTask]:
@@ -268,7 +279,9 @@ def _of_loose(paths: Iterable[str], articles_per_part: int) -> list[_Found]:
     _check_unique([(identity, path) for _, identity, path in named])
     found = []
     for start in range(0, len(named), articles_per_part):
-        chunk = [(name, path, metadata_path(path)) for name, _, path in named[start : start + articles_per_part]]
+        some = named[start : start + articles_per_part]
+        beside = side_by_side(metadata_path, [path for _, _, path in some], remote=storage.is_remote(some[0][2]))
+        chunk = [(name, path, metadata) for (name, _, path), metadata in zip(some, beside, strict=True)]
         contents = [(name, file) for name, path, metadata in chunk for file in (path, metadata) if file]
         contents += _lists(path for _, path, metadata in chunk if not metadata)
         name, files = f"articles-{start // articles_per_part:05d}", tuple(path for _, path, _ in chunk)
@@ -310,6 +323,6 @@ def _check_unique(named: list[tuple[str, str]]) -> None:
 
 def _lists(paths: Iterable[str]) -> list[tuple[str, str]]:
     """Return names and paths of the lists that go with some files."""
-    return [
-        (storage.readable_name(place), place) for place in sorted(filter(None, {list_path(path) for path in paths}))
-    ]
+    exists = cache(storage.exists)  # many files have the same folders above them
+    places = {list_path(path, exists) for path in paths}
+    return [(storage.readable_name(place), place) for place in sorted(filter(None, places))]

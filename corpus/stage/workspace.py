@@ -8,14 +8,14 @@ up to date or mended, new files go to `_next/` and the old result stays as it is
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
 
 from corpus import storage
 from corpus.errors import CorruptError, RetryError, UsageError
+from corpus.stage.code_version import check_code, code_version
 from corpus.stage.lock import LOCK
 from corpus.stage.manifest import (
     MANIFEST,
@@ -73,7 +73,7 @@ def receipt_of(content: Any) -> Receipt:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Workspace:
-    """One stage's output directory; picklable, so that workers can hold it."""
+    """One stage's output directory; picklable, so that workers can hold it, but only those of the same code."""
 
     output: str
     stage: str
@@ -83,6 +83,9 @@ class Workspace:
     inputs: tuple[Input, ...]
     sources: tuple[StageRead, ...] = ()  # finished stages that this one reads
     beside: bool = False  # there is a committed result, which stays until this one takes its place
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _sent, (code_version(), {one.name: getattr(self, one.name) for one in fields(self)})
 
     def made_alike(self, manifest: Manifest) -> bool:
         """Say whether a finished stage was made by the same revision with the same settings, of whatever inputs."""
@@ -192,11 +195,8 @@ class Workspace:
         return {receipt.task: receipt for receipt in sorted(found, key=lambda one: one.task)}
 
     def num_finished(self) -> int:
-        """Count the receipts, intact or not; for progress bars."""
-        folder = self.path(RECEIPTS)
-        if storage.is_remote(folder) or not os.path.isdir(folder):
-            return 0
-        return len(os.listdir(folder))
+        """Count the receipts, intact or not; of a remote output by a request or more."""
+        return len(storage.list_names(self.path(RECEIPTS)))
 
     def _clean_folder(self, folder: str, keep: Collection[str]) -> None:
         if not keep:
@@ -220,6 +220,12 @@ class Workspace:
             return receipt_of(content), str(made_of)
         except BadJsonError as error:
             raise CorruptError(f"{path}: not a receipt ({error}); {remedy}") from error
+
+
+def _sent(sender: str, content: dict[str, Any]) -> Workspace:
+    """Return a workspace that another process sent; raises UsageError where that one runs other code."""
+    check_code(sender)
+    return Workspace(**content)
 
 
 def _receipt_name(task: str) -> str:

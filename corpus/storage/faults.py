@@ -49,7 +49,7 @@ SHOWN: Final = 300  # characters of a store's words
 def store_fault(text: str) -> CorpuscleError | None:
     """Return the error for what a store's client said, with the name of its class; None when it is no such thing."""
     for pattern, kind, words in _KINDS:
-        if found := pattern.search(text):
-            told = " ".join(found[0].split())
+        if found := list(pattern.finditer(text)):  # the last is the error; the first may be a line of its traceback
+            told = " ".join(found[-1][0].partition(" [while running")[0].split())
             return kind(words.format(found=told if len(told) <= SHOWN else told[: SHOWN - 1] + "…"))
     return None

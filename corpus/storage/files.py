@@ -94,7 +94,10 @@ def version(path: str) -> str:
     if is_remote(path):
         fs = _filesystem(path)
         fs.invalidate_cache()
-        return str(fs.ukey(path)) if fs.exists(path) else ""
+        try:
+            return str(fs.ukey(path))
+        except FileNotFoundError:
+            return ""
     try:
         about = os.stat(path)
     except OSError:
@@ -111,7 +114,8 @@ def list_names(base: str) -> list[str]:
         found = fs.ls(base, detail=False, refresh=True)
     except FileNotFoundError:
         return []
-    fs.invalidate_cache()  # worker processes are about to write there, unseen by a kept listing
+    finally:
+        fs.invalidate_cache()  # worker processes are about to write there, unseen by a kept listing, of the parent too
     root = fs._strip_protocol(base).rstrip("/")
     return sorted({base_name(path) for path in found if path.rstrip("/") != root})
 

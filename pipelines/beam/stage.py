@@ -1,9 +1,13 @@
 """Stage on Beam: what each does around its pipeline, from up to date or reused to progress, dry run and clean-up."""
 
+import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import Final
 
 import apache_beam as beam
 
+from corpus import storage
 from corpus.errors import UsageError
 from corpus.stage import task_progress
 from corpus.stage.manifest import Manifest, has_manifest, read_manifest
@@ -12,6 +16,8 @@ from corpus.stage.workspace import Receipt, Workspace
 from pipelines.beam.flags import is_dry_run, is_embedded
 from pipelines.beam.runner import run_pipeline
 from pipelines.beam.workers import workers_for
+
+ASK_SECONDS: Final = 20.0  # between two looks into a store for what is done; a line of progress comes every 30
 
 
 def run_stage(
@@ -66,6 +72,23 @@ def run_tasks(
         workers = workers_for(workers, seconds=left, stage=workspace.stage, beam_args=beam_args)
     task_progress.reset(workspace.output)
     shown = watched(
-        workspace.stage, num_tasks, workspace.num_finished, "tasks", lambda: task_progress.summary(workspace.output)
+        workspace.stage, num_tasks, _num_shown(workspace), "tasks", lambda: task_progress.summary(workspace.output)
     )
     return run_pipeline(build, workers=workers, beam_args=beam_args, shown=shown, num_done=workspace.num_finished)
+
+
+def _num_shown(workspace: Workspace) -> Callable[[], int]:
+    """Return a count of the tasks done that may be asked often: a store is listed now and then, and may fail to."""
+    if not storage.is_remote(workspace.output):
+        return workspace.num_finished
+    asked, known = time.monotonic(), 0
+
+    def count() -> int:
+        nonlocal asked, known
+        if time.monotonic() - asked >= ASK_SECONDS:
+            with suppress(Exception):  # the work itself tells what is wrong with a store
+                known = workspace.num_finished()
+            asked = time.monotonic()
+        return known
+
+    return count

@@ -112,11 +112,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(port: int) -> None:
+def wait_for(port: int, host: str = "localhost") -> None:
     """Wait until somebody listens on a port."""
     for _ in range(2400):
         try:
-            socket.create_connection(("localhost", port), timeout=1).close()
+            socket.create_connection((host, port), timeout=1).close()
             return
         except OSError:
             time.sleep(0.1)

@@ -89,13 +89,13 @@ def publish_rows(put: Any, date: str, rows: list[tuple[str, str]], *, files: int
 
 
 @contextmanager
-def s3_server() -> Iterator[Bucket]:
-    """Run moto's S3 server with an empty bucket until the block ends."""
+def s3_server(address: str = "127.0.0.1") -> Iterator[Bucket]:
+    """Run moto's S3 server with an empty bucket, at an address of this machine, until the block ends."""
     server_module = pytest.importorskip("moto.server", reason="needs moto[s3] and flask, of the dev extra")
     import boto3
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server = server_module.ThreadedMotoServer(ip_address=address, port=0, verbose=False)
     server.start()
     try:
         host, port = server.get_host_and_port()

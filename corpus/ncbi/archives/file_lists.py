@@ -7,7 +7,7 @@ each bulk tar, as users still hold them. A list fills what the XML leaves open, 
 import csv
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -53,7 +53,7 @@ class FileList:
         )
 
 
-def list_path(path: str) -> str | None:
+def list_path(path: str, exists: Callable[[str], bool] = storage.exists) -> str | None:
     """Return the list that goes with a tar or a loose article: beside the tar, or in a folder above the article."""
     folder, name = os.path.dirname(path), storage.base_name(path)
     is_tar = _TAR.search(name)
@@ -61,12 +61,12 @@ def list_path(path: str) -> str | None:
     for _ in range(1 if is_tar else _LEVELS):
         places += [storage.join(folder or ".", name) for name in _NAMES]
         folder = os.path.dirname(folder)
-    return next((place for place in places if storage.exists(place)), None)
+    return next((place for place in places if exists(place)), None)
 
 
-def list_for(path: str) -> FileList | None:
+def list_for(path: str, exists: Callable[[str], bool] = storage.exists) -> FileList | None:
     """Return the list that goes with a file, None without one; raises CorruptError for one that cannot be read."""
-    place = list_path(path)
+    place = list_path(path, exists)
     return _read(place, storage.version(place)) if place else None
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import pickle
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from corpus.stage.workspace import Receipt, Workspace, plan_stage
 INPUTS = (Input(name="b", fingerprint="2"), Input(name="a", fingerprint="1"))
 
 
-def plan(folder: Path, **config: int) -> Workspace:
+def plan(folder: Path | str, **config: int) -> Workspace:
     return plan_stage(str(folder), stage="extract", revision=1, config=config, inputs=INPUTS)[0]
 
 
@@ -58,6 +59,23 @@ def test_unfinished_tasks_are_found_and_damaged_ones_are_not_reused(tmp_path: Pa
     assert workspace.num_finished() == 1
     (tmp_path / "records" / "a").write_bytes(b"abd")
     assert workspace.finished("records/a") is None
+
+
+def test_tasks_that_are_done_in_a_store_are_counted() -> None:
+    workspace = plan("memory://counted", size=1)
+    assert workspace.num_finished() == 0
+    finish(workspace, "records/a", b"abc")
+    finish(workspace, "records/b", b"abc")
+    assert workspace.num_finished() == 2
+
+
+def test_only_a_process_of_the_same_code_takes_a_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = plan(tmp_path, size=1)
+    sent = pickle.dumps(workspace)
+    assert pickle.loads(sent) == workspace
+    monkeypatch.setattr("corpus.stage.code_version.code_version", lambda: "0.0.1 (code 0000000000)")
+    with pytest.raises(UsageError, match=r"another corpuscle than this command: 0\.0\.1 \(code 0000000000\) there"):
+        pickle.loads(sent)
 
 
 def test_damaged_work_is_not_reused_and_no_part_of_the_result(tmp_path: Path) -> None:
