@@ -191,12 +191,12 @@ class Workspace:
         found = (self._read_receipt(storage.join(folder, name))[0] for name in names if name.startswith(f"{kind}-"))
         return {receipt.task: receipt for receipt in sorted(found, key=lambda one: one.task)}
 
-    def num_finished(self) -> int:
-        """Count the receipts, intact or not; for progress bars."""
+    def num_finished(self, *, ask_store: bool = False) -> int:
+        """Count the receipts, intact or not; for progress bars, which do not list a bucket again and again."""
         folder = self.path(RECEIPTS)
-        if storage.is_remote(folder) or not os.path.isdir(folder):
-            return 0
-        return len(os.listdir(folder))
+        if storage.is_remote(folder):
+            return len(storage.walk_sizes(folder)) if ask_store else 0
+        return len(os.listdir(folder)) if os.path.isdir(folder) else 0
 
     def _clean_folder(self, folder: str, keep: Collection[str]) -> None:
         if not keep:
