@@ -14,6 +14,7 @@ from corpus.stage.lock import running_stage
 from corpus.stage.manifest import Input, Manifest
 from corpus.stage.workspace import Receipt, Workspace, plan_stage
 from pipelines.beam.flags import is_dry_run
+from pipelines.beam.metering import count_books
 from pipelines.beam.stage import run_stage
 
 # Bytes that one CPU second reads of a file as it is, and of a compressed one: PubMed .xml.gz 7.6, articles' .tar.xz 2.6
@@ -88,7 +89,7 @@ def build(pipeline: beam.Pipeline, tasks: Sequence[InputTask], workspace: Worksp
 
 
 def _extract_file(task: InputTask, workspace: Workspace, config: ExtractConfig) -> tuple[int, Receipt]:
-    return 0, extract_task(task, workspace, config)
+    return 0, count_books(extract_task(task, workspace, config))
 
 
 def _commit(grouped: tuple[int, Iterable[Receipt]], workspace: Workspace, config: ExtractConfig) -> None:

@@ -9,6 +9,7 @@ from corpus.stage.manifest import Manifest
 from corpus.stage.reading import held_for_reading
 from corpus.stage.workspace import Receipt, Workspace
 from pipelines.beam.flags import is_dry_run
+from pipelines.beam.metering import count_books
 from pipelines.beam.stage import run_stage
 from tokenizer.config import PackConfig
 from tokenizer.pack import PackTask, finish_pack, pack_shard, plan_pack
@@ -59,7 +60,7 @@ def _pack_shard(task: PackTask, workspace: Workspace, config: PackConfig, tokeni
         config=config,
         sha256=task.sha256,
     )
-    return 0, receipt
+    return 0, count_books(receipt)
 
 
 def _commit(

@@ -16,7 +16,7 @@ from corpus.stage.workspace import Receipt
 from pipelines.assemble.blocks import Blocks
 from pipelines.assemble.steps import CONFLICTS, OUTCOME, PartStep, Resolved, Step
 from pipelines.beam.exchange import read_blocks
-from pipelines.beam.metering import count
+from pipelines.beam.metering import count, count_books
 
 BLOCKS_BYTES = 64 << 20  # of kept documents that wait in a worker until they are cut by shard
 
@@ -46,7 +46,7 @@ class Place(PartStep):
             workspace=plan.workspace,
             config=plan.config,
         )
-        yield 0, receipt
+        yield 0, count_books(receipt)
         self._waiting.append(kept)
         self._waiting_bytes += kept.nbytes
         if self._waiting_bytes >= BLOCKS_BYTES:

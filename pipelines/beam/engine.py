@@ -18,9 +18,11 @@ from typing import Any, Final
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions, PortableOptions, StandardOptions
 
-from corpus.errors import RetryError
+from corpus.errors import RetryError, UsageError
 from corpus.stage.progress import say
 from pipelines.beam.engine_faults import translated
+from pipelines.beam.flags import NO_WAIT
+from pipelines.beam.metering import counters_of
 
 KNOCK_SECONDS: Final = 10.0
 CANCEL_SECONDS: Final = 20.0  # an engine that does not answer meanwhile is left to its console
@@ -41,15 +43,19 @@ class JobOptions(PipelineOptions):
         )
 
 
-def run_on_engine(pipeline: beam.Pipeline, *, num_done: Callable[[], int] | None = None) -> None:
-    """Submit a pipeline and wait for its end; must be called on the main thread. A dry run only builds the graph.
+def run_on_engine(pipeline: beam.Pipeline, *, num_done: Callable[[], int] | None = None) -> dict[str, int]:
+    """Submit a pipeline and wait for its end, unless told not to; must be called on the main thread.
 
-    `num_done` counts the tasks that are done, on whatever machine. Raises what a worker raised of our own errors,
-    UsageError where the engine refuses the job or a worker lacks something, and RetryError where the engine, a worker
-    or the job went away.
+    `num_done` counts the tasks that are done, on whatever machine. Returns the counters of our steps, as far as the
+    engine tells them; a dry run only builds the graph. Raises what a worker raised of our own errors, UsageError where
+    the engine refuses the job or a worker lacks something, and RetryError where the engine, a worker or the job went
+    away.
     """
     options = pipeline.options
     engine = engine_name(options)
+    leaves = options.view_as(StandardOptions).no_wait_until_finish
+    if leaves:
+        _check_can_leave(options, engine)
     logging.getLogger("PrismJobServer").disabled = True  # a line for each step of a job; its faults come as exceptions
     knock(options.view_as(PortableOptions).job_endpoint, engine)
     try:
@@ -57,11 +63,43 @@ def run_on_engine(pipeline: beam.Pipeline, *, num_done: Callable[[], int] | None
     except Exception as error:
         raise translated(error, engine) from error
     if result is None:  # of a dry run
-        return
+        return {}
+    if leaves:
+        say(_submitted(result, engine))
+        return {}
     with _quiet():
         failed = _watch(result, engine, num_done, options.view_as(JobOptions).first_task_minutes)
     if failed is not None:
         raise translated(failed, engine) from failed
+    return _counters(result)
+
+
+def _check_can_leave(options: PipelineOptions, engine: str) -> None:
+    """Raise UsageError where a job cannot outlive this command: its workers or its job server are of this process."""
+    portable = options.view_as(PortableOptions)
+    alone = portable.job_endpoint and portable.environment_type != "LOOPBACK"
+    if not alone and not engine.startswith("DataflowRunner"):
+        raise UsageError(
+            f"{engine}: {NO_WAIT} leaves the job to the engine, and this one ends with the command; leave it "
+            "out, or give the --job_endpoint of an engine that runs by itself, with workers of its own"
+        )
+
+
+def _submitted(result: Any, engine: str) -> str:
+    """Say which job nobody waits for, and how its end is seen."""
+    told = f"the same command without {NO_WAIT} says `up to date` once its last step has committed the result"
+    if not getattr(result, "has_job", True):
+        return f"{engine}: the job's description is written, for the launcher of a template to submit; {told}"
+    name = result.job_id() if callable(getattr(result, "job_id", None)) else getattr(result, "_job_id", "")
+    return f"{engine}: job {name} is submitted and left to the engine; {told}"
+
+
+def _counters(result: Any) -> dict[str, int]:
+    """Return the counters of a job that ended well; an engine that keeps none is no fault of the job."""
+    try:
+        return counters_of(result)
+    except Exception:  # noqa: BLE001 - whatever the engine's client raises, the job is done
+        return {}
 
 
 def _watch(result: Any, engine: str, num_done: Callable[[], int] | None, minutes: float) -> BaseException | None:
@@ -69,19 +107,28 @@ def _watch(result: Any, engine: str, num_done: Callable[[], int] | None, minutes
     outcome: list[BaseException] = []
     waiting = threading.Thread(target=_wait, args=(result, outcome), daemon=True)
     waiting.start()
-    before = num_done() if num_done else 0
+    before = _asked(num_done) if num_done else 0
     deadline = time.monotonic() + 60 * minutes
     try:
         while waiting.is_alive():
             waiting.join(POLL_SECONDS)
             if num_done and time.monotonic() > deadline and waiting.is_alive():
-                if num_done() <= before:
+                now = _asked(num_done)
+                if now is not None and now <= (before or 0):
                     raise RetryError(_idle(engine, minutes))
-                num_done = None  # it works: no more to be asked
+                num_done = None  # it works, or cannot be asked: no more to be said
     except BaseException:  # KeyboardInterrupt, SystemExit of another signal, or no worker
         _cancel(result, engine)
         raise
     return outcome[0] if outcome else None
+
+
+def _asked(num_done: Callable[[], int]) -> int | None:
+    """Return how many tasks are done, None where the store does not say: no reason to cancel a job at work."""
+    try:
+        return num_done()
+    except Exception:  # noqa: BLE001 - whatever the store's client raises
+        return None
 
 
 @contextmanager

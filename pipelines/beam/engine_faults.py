@@ -15,7 +15,7 @@ SHOWN: Final = 400  # characters of an engine's words
 _OWN_ERROR = re.compile(r"corpus\.errors\.(\w+): (.*?)(?: \[while running|\n\n|\\n|\Z)", re.DOTALL)
 _AGAIN = "finished parts are kept: run the same command again"
 
-# (what the text holds, the error, what to say); `{found}` is what matched.
+# (what the text holds, the error, what to say); `{found}` is what matched, or a group of it.
 _KINDS: Final[tuple[tuple[re.Pattern[str], type[CorpuscleError], str], ...]] = (
     (
         re.compile(r"No module named '[^']+'|cannot import name '[^']+'|Can't get attribute '?[^\s,]+"),
@@ -40,9 +40,17 @@ _KINDS: Final[tuple[tuple[re.Pattern[str], type[CorpuscleError], str], ...]] = (
         "--flink_job_server_jar=PATH, --spark_job_server_jar=PATH or --prism_location=PATH",
     ),
     (
-        re.compile(r"(?i)state CANCELLED|JOB_STATE_CANCELLED|in state Cancelled"),
+        re.compile(r"(?i)state:? CANCELLED|JOB_STATE_CANCELLED|in state Cancelled"),
         RetryError,
         f"the job was cancelled on the engine; {_AGAIN}",
+    ),
+    (
+        # Google's client: the kind of refusal, the request, and in words why.
+        re.compile(
+            r"(?:BadRequest|Unauthorized|Forbidden|NotFound|Conflict|AlreadyExistsError): (?:\d{3} \w+ \S+: )?([^\n]+)"
+        ),
+        UsageError,
+        "it refuses the job: {found}; correct the flags after `--`, or the rights of this account",
     ),
     (
         re.compile(
@@ -80,7 +88,7 @@ def translated(error: BaseException, engine: str) -> BaseException:
         return type(fault)(f"{engine}: {fault}")
     for pattern, kind, words in _KINDS:
         if found := pattern.search(text):
-            return kind(f"{engine}: {words.format(found=_short(found[0]))}")
+            return kind(f"{engine}: {words.format(found=_short(found[found.lastindex or 0]))}")
     if isinstance(error, FileNotFoundError) and error.filename == "java":
         return UsageError(f"{engine}: needs Java, and there is none; install a runtime (Java 11 or newer)")
     if "Traceback (most recent call last)" in text:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from typing import Final
 
+NO_WAIT: Final = "--no_wait_until_finish"
 WORKERS: Final = "--direct_num_workers"  # of the embedded runner
 
 
@@ -15,6 +16,11 @@ def is_embedded(beam_args: Sequence[str]) -> bool:
 def is_dry_run(beam_args: Sequence[str]) -> bool:
     """Say whether the runner is only asked to build and validate the graph."""
     return any(arg.lower() in ("--dry_run", "--dry_run=true") for arg in beam_args)
+
+
+def leaves_job(beam_args: Sequence[str]) -> bool:
+    """Say whether the job is left to its engine once it is submitted."""
+    return NO_WAIT in beam_args
 
 
 def given_workers(beam_args: Sequence[str]) -> int | None:

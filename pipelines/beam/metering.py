@@ -12,13 +12,26 @@ import apache_beam as beam
 from apache_beam.metrics.metric import Metrics, MetricsFilter
 
 from corpus.stage.cpu_meter import is_metering, metered
+from corpus.stage.workspace import Receipt
 
 NAMESPACE = "corpuscle"  # of the counters
+READ, KEPT, DROPPED = "records read", "records kept", "records dropped: "
 
 
 def count(name: str, number: int) -> None:
     """Add to a counter: of rows, pairs or bytes that the step at work handled."""
     Metrics.counter(NAMESPACE, name).inc(int(number))
+
+
+def count_books(receipt: Receipt) -> Receipt:
+    """Add a task's books to the counters, as an engine's console shows them, and return its receipt."""
+    books = receipt.books
+    if books.read:
+        count(READ, books.read)
+        count(KEPT, books.kept)
+    for reason, number in books.dropped.items():
+        count(f"{DROPPED}{reason}", number)
+    return receipt
 
 
 def counters_of(result: Any) -> dict[str, int]:

@@ -24,7 +24,7 @@ from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from corpus.errors import CorpuscleError, RetryError, UsageError
 from pipelines.beam.engine_faults import own_error
-from pipelines.beam.flags import WORKERS, given_workers, is_embedded
+from pipelines.beam.flags import NO_WAIT, WORKERS, given_workers, is_embedded, leaves_job
 from pipelines.beam.metering import counters_of
 
 WORKER = str(Path(__file__).with_name("worker.py"))
@@ -40,13 +40,15 @@ def run_pipeline(
     shown: AbstractContextManager[None] | None = None,
     num_done: Callable[[], int] | None = None,
 ) -> dict[str, int]:
-    """Build and run a pipeline to its end, showing progress; returns the embedded runner's counters, by name.
+    """Build and run a pipeline to its end, showing progress; returns the counters of our steps, by name.
 
     `num_done` counts the tasks that are done. Raises the CorpuscleError that a worker raised, RetryError when a worker
     process died, and what `run_on_engine` raises.
     """
     args, runner = list(beam_args), None
     if is_embedded(beam_args):
+        if leaves_job(beam_args):
+            raise UsageError(f"{NO_WAIT}: the embedded runner ends with this command; name an engine, or leave it out")
         runner = FnApiRunner(default_environment=_processes() if workers > 1 else None)
         args += [f"{WORKERS}={workers}"] if workers > 1 and given_workers(beam_args) is None else []
     # Beam logs a line for every stage and worker start at INFO; failures as tracebacks: they come as exceptions too.
@@ -60,8 +62,7 @@ def run_pipeline(
         if not is_embedded(beam_args):
             from pipelines.beam.engine import run_on_engine
 
-            run_on_engine(pipeline, num_done=num_done)
-            return {}
+            return run_on_engine(pipeline, num_done=num_done)
         return _run_watched(pipeline, watch=workers > 1)
 
 

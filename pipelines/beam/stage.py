@@ -8,12 +8,13 @@ from typing import Final
 import apache_beam as beam
 
 from corpus import storage
-from corpus.errors import UsageError
+from corpus.errors import CorpuscleError, RetryError, UsageError
 from corpus.stage import task_progress
 from corpus.stage.manifest import Manifest, has_manifest, read_manifest
 from corpus.stage.progress import say, watched
 from corpus.stage.workspace import Receipt, Workspace
-from pipelines.beam.flags import is_dry_run, is_embedded
+from corpus.storage import is_remote
+from pipelines.beam.flags import is_dry_run, is_embedded, leaves_job
 from pipelines.beam.runner import run_pipeline
 from pipelines.beam.workers import workers_for
 
@@ -33,25 +34,35 @@ def run_stage(
 ) -> Manifest | None:
     """Run a stage whose pipeline ends with the commit; returns the manifest.
 
-    `finished` is the manifest that `plan_stage` found, and then nothing runs. Returns None after a dry run,
-    which builds and validates the graph only. `seconds` is an estimate of the CPU seconds of all tasks: no
-    more workers are started than pay on it. `keep` returns the receipts of tasks whose files stay when the
-    stage is finished, for a later update.
+    `finished` is the manifest that `plan_stage` found, and then nothing runs. Returns None after a dry run, which
+    builds and validates the graph only, and when the job is left to its engine. `seconds` is an estimate of the CPU
+    seconds of all tasks: no more workers are started than pay on it. `keep` returns the receipts of tasks whose files
+    stay when the stage is finished, for a later update.
     """
     if finished is not None:
         workspace.clean(keep=keep())  # a kill between commit and clean leaves files behind
         say(f"{workspace.output}: up to date ({workspace.stage}, {finished.fingerprint[:12]})")
         return finished
     run_tasks(build, workspace=workspace, num_tasks=num_tasks, workers=workers, seconds=seconds, beam_args=beam_args)
-    if is_dry_run(beam_args):
+    if is_dry_run(beam_args) or leaves_job(beam_args):
         return None
     if not has_manifest(workspace.output):
-        raise UsageError(
-            f"{workspace.output}: the job ended well, yet no manifest is here: its workers wrote to disks of their "
-            "own. Give an --output that they share with this machine, as s3://… or gs://…"
-        )
+        raise _nothing_committed(workspace.output)
     workspace.clean(keep=keep())
     return read_manifest(workspace.output, workspace.stage)  # committed by a worker, which may be on another machine
+
+
+def _nothing_committed(output: str) -> CorpuscleError:
+    said = f"{output}: the job ended well, yet no manifest is here"
+    if is_remote(output):
+        return RetryError(
+            f"{said}: its last step did not run, or wrote elsewhere; look at the step Commit in the engine's console "
+            "and at what the workers take for this address (endpoint, project), then run the same command again"
+        )
+    return UsageError(
+        f"{said}: its workers wrote to disks of their own. Give an --output that they share with this machine, "
+        "as s3://… or gs://…"
+    )
 
 
 def run_tasks(

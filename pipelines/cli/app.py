@@ -10,7 +10,7 @@ Exit codes: 0 ok, 1 a fault of ours, 2 usage, 3 data over a threshold, 4 corrupt
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -51,6 +51,12 @@ def corpuscle(
         typer.echo(context.get_help())
 
 
+def _print_job(manifest: Any, output: str, arguments: Sequence[str]) -> None:
+    from pipelines.beam.flags import leaves_job
+
+    print_summary(manifest, output, left=leaves_job(arguments))
+
+
 app.add_typer(fetch)
 app.add_typer(qa)
 
@@ -64,7 +70,7 @@ def extract(context: typer.Context, output: Output, update: Update = False) -> N
     config, arguments = config_of(context), beam_arguments(context)
     from pipelines.extract import extract
 
-    print_summary(extract(config, output=output, beam_args=arguments, update=update), output)
+    _print_job(extract(config, output=output, beam_args=arguments, update=update), output, arguments)
 
 
 @app.command()
@@ -104,7 +110,8 @@ def assemble(
     config, arguments = config_of(context), beam_arguments(context)
     from pipelines.assemble.pipeline import assemble
 
-    print_summary(assemble(config, records=records, output=output, beam_args=arguments, update=update), output)
+    manifest = assemble(config, records=records, output=output, beam_args=arguments, update=update)
+    _print_job(manifest, output, arguments)
 
 
 @app.command(cls=options_of("tokenizer.config:TokenizerConfig"))
@@ -135,7 +142,8 @@ def pack(
     config, arguments = config_of(context), beam_arguments(context)
     from pipelines.pack import pack
 
-    print_summary(pack(config, corpus=corpus, tokenizer=tokenizer, output=output, beam_args=arguments), output)
+    manifest = pack(config, corpus=corpus, tokenizer=tokenizer, output=output, beam_args=arguments)
+    _print_job(manifest, output, arguments)
 
 
 @app.command()

@@ -88,6 +88,7 @@ def rehearse(
     output: Annotated[str, typer.Option("--output", "-o", metavar="DIR", help="Local directory for work and report.")],
     articles: Annotated[int | None, typer.Option(help="Full texts among them.", show_default="one in 200")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the documents.")] = 0,
+    price: Annotated[float | None, typer.Option(min=0, help="Price of a vCPU-hour, for the cost on an engine.")] = None,
 ) -> None:
     """Assemble made-up documents of PubMed's statistics and say what all of PubMed would cost.
 
@@ -97,4 +98,4 @@ def rehearse(
     import_beam()
     from pipelines.workflow.rehearse import rehearse
 
-    typer.echo(rehearse(documents, output=output, articles=articles, seed=seed).text())
+    typer.echo(rehearse(documents, output=output, articles=articles, seed=seed).text(price=price))

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 BEAM_VERBS = ("extract", "assemble", "pack", "run")
 
 
-def print_summary(manifest: "Manifest | None", output: str) -> None:
-    """Print what a stage did; None stands for a dry run."""
+def print_summary(manifest: "Manifest | None", output: str, *, left: bool = False) -> None:
+    """Print what a stage did; None stands for a dry run, or for a job that was left to its engine."""
     from pipelines.inspection.summaries import summary_line
 
-    typer.echo(summary_line(manifest, output))
+    typer.echo(summary_line(manifest, output, left=left))
     if manifest is not None and manifest.stage == "assemble":
         from pipelines.assemble.summary import report_lines
 

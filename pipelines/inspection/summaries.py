@@ -17,8 +17,10 @@ QA_ROAD = ("qa questions", "qa finetune", "qa evaluate", "qa results", "qa expor
 PAGE = "report.html"  # what `report` writes into the directory it is about
 
 
-def summary_line(manifest: Manifest | None, output: str) -> str:
-    """Return the one line that ends a verb; a dry run has no manifest."""
+def summary_line(manifest: Manifest | None, output: str, *, left: bool = False) -> str:
+    """Return the one line that ends a verb; a dry run has no manifest, a job left to its engine not yet one."""
+    if manifest is None and left:
+        return f"the job goes on without this command; nothing is committed to {output} yet"
     if manifest is None:
         return f"dry run: the pipeline is valid; nothing was written to {output}"
     files = f"{len(manifest.parts)} files of {decimal(sum(part.bytes for part in manifest.parts))}"

@@ -52,9 +52,16 @@ class Rehearsal:
         """Return the core-hours of `assemble` for all of PubMed and PMC, every step growing with its unit."""
         return sum(self._projected().values()) / 3600
 
-    def text(self) -> str:
-        """Return the report as lines for a person."""
-        return "\n".join(self._lines())
+    def text(self, *, price: float | None = None) -> str:
+        """Return the report as lines for a person; with the price of a vCPU-hour, the cost too."""
+        return "\n".join([*self._lines(), *([] if price is None else self._cost_lines(price))])
+
+    def _cost_lines(self, price: float) -> Iterator[str]:
+        hours = self.core_hours()
+        yield ""
+        cost = f"at {price:g} a vCPU-hour {hours * price:,.2f}"
+        yield f"{hours:,.2f} vCPU-hours of assemble for all of PubMed and PMC; {cost}"
+        yield from _OF_THE_COST
 
     def _steps(self) -> dict[str, float]:
         steps = {step: seconds for step, seconds in self.seconds.items() if step != MAKING}
@@ -123,6 +130,12 @@ _ASSUMPTIONS: Final = (
     "whether it is straight. It assumes the lengths, copies and updates of rehearsal/statistics.py, 40 M",
     "citations with 12 % of updates, 8 M articles of 30 kB, one core, and that reading stored records costs what one",
     "part of each source cost. Made-up words compress worse than real text and have fewer chance likenesses.",
+)
+
+
+_OF_THE_COST: Final = (
+    "(vCPUs as fast as this core and always at work; start of machines, memory, disks, shuffle and storage are priced",
+    "apart; extract is not in it: it reads some 15 MB of XML a CPU second, docs/benchmarks.md)",
 )
 
 

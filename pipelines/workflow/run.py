@@ -87,7 +87,7 @@ def places_of(config: RunConfig) -> Places:
 def run_road(config: RunConfig, *, beam_args: Sequence[str] = ()) -> Road:
     """Run all stages of a checked configuration; a stage's errors end the run, finished stages stay."""
     from pipelines.assemble.pipeline import assemble
-    from pipelines.beam.flags import is_dry_run
+    from pipelines.beam.flags import NO_WAIT, is_dry_run, leaves_job
     from pipelines.extract import extract
     from pipelines.pack import pack
     from tokenizer.given import read_given
@@ -97,6 +97,8 @@ def run_road(config: RunConfig, *, beam_args: Sequence[str] = ()) -> Road:
         raise UsageError(
             "run: a dry run ends before there are records to go on with; use corpuscle extract … -- --dry_run=True"
         )
+    if leaves_job(beam_args):
+        raise UsageError(f"run: each stage waits for the one before; leave {NO_WAIT} out or call them one by one")
     for path in config.tokenizers.values():
         read_given(path)
     at = places_of(config)

@@ -3,9 +3,10 @@
     .venv/bin/python -m tests.machines.lock python3.11 python3.12 python3.13
 
 asks pip of each Python what it would install under `constraints.txt` (a report; nothing is installed, minutes each) and
-writes `locks/development.txt` (all extras) and `locks/container.txt` (what the container holds). The JSON reports of
-`pip install --dry-run --report` are taken in place of Pythons too. A version or a package that not every Python has
-gets a marker. What pip would install from source has the hash of its source.
+writes `locks/development.txt` (all extras), `locks/container.txt` (what the container of training holds) and
+`locks/worker.txt` (that of Beam's workers). The JSON reports of `pip install --dry-run --report` are taken in place of
+Pythons too. A version or a package that not every Python has gets a marker. What pip would install from source has the
+hash of its source.
 """
 
 import argparse
@@ -23,8 +24,12 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-# The extras of each lock; the container's are those of configs/deploy/Containerfile.
-LOCKS = {"development": ("gcp", "s3", "train", "export", "dev"), "container": ("train", "export")}
+# The extras of each lock, those of configs/deploy/Containerfile and configs/deploy/dataflow/Containerfile among them.
+LOCKS = {
+    "development": ("gcp", "s3", "train", "export", "dev"),
+    "container": ("train", "export"),
+    "worker": ("gcp", "s3"),
+}
 HEAD = """# Every package of {what}, for Python {pythons} on Linux x86-64, with the SHA-256
 # of what pip would fetch: pip install --require-hashes --no-deps -r locks/{name}.txt
 # Written by `python -m tests.machines.lock`; versions are those of constraints.txt. Do not edit it here.

@@ -1,7 +1,7 @@
 """Engines for tests: Beam's own Prism, its local job service, and its external pool of workers.
 
-Prism is built by Go from Beam's module, at the version of Beam in use: the very program that Beam would download.
-Tests that need it skip without Go, and say so.
+Prism is built by Go from Beam's module, at the version of Beam in use: the very program that Beam would download. So is
+the boot program of Beam's images, which starts a worker there. Tests that need them skip without Go, and say so.
 """
 
 import fcntl
@@ -15,43 +15,56 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 import apache_beam
 import pytest
 
 from tests.conftest import REPOSITORY
 
-MODULE = "github.com/apache/beam/sdks/v2/go/cmd/prism"
+PRISM = "github.com/apache/beam/sdks/v2/go/cmd/prism"
+BOOT = "github.com/apache/beam/sdks/v2/python/container"
 CACHE = Path(os.environ.get("CORPUSCLE_DEV_CACHE") or REPOSITORY / ".dev")
 
 
 def prism_program() -> Path:
-    """Return the program, built once a checkout; skips where Go is missing or cannot fetch the module."""
-    program = CACHE / f"prism-{apache_beam.__version__}" / "prism"
+    """Return Beam's own engine."""
+    return _program(PRISM)
+
+
+def boot_program() -> Path:
+    """Return what an image of Beam's runs first: it asks the engine what to do, and starts the worker."""
+    return _program(BOOT)
+
+
+def _program(module: str) -> Path:
+    """Return a program, built once a checkout; skips where Go is missing or cannot fetch the module."""
+    name = module.rpartition("/")[2]
+    program = CACHE / f"{name}-{apache_beam.__version__}" / name
     if program.is_file():
         return program
     if shutil.which("go") is None:
-        pytest.skip("Go is not installed: it builds Prism, Beam's own engine (https://go.dev/dl)")
+        pytest.skip(f"Go is not installed: it builds Beam's {name} (https://go.dev/dl)")
     try:
         program.parent.mkdir(parents=True, exist_ok=True)
         lock = open(program.parent / ".lock", "w")  # noqa: SIM115 - held while Go builds; other test processes wait
     except OSError as error:
-        pytest.skip(f"Prism cannot be kept in {CACHE}: {error}")
+        pytest.skip(f"Beam's {name} cannot be kept in {CACHE}: {error}")
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not program.is_file():
-            _build(program)
+            _build(module, program)
     return program
 
 
-def _build(program: Path) -> None:
+def _build(module: str, program: Path) -> None:
     made = program.with_name("made")
-    words = ["go", "install", f"{MODULE}@v{apache_beam.__version__}"]
+    words = ["go", "install", f"{module}@v{apache_beam.__version__}"]
     environment = {**os.environ, "GOBIN": str(made), "GOFLAGS": "-mod=mod"}
     done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        pytest.skip(f"Go cannot build Prism: {(done.stderr.strip() or 'nothing said').splitlines()[-1]}")
-    os.replace(made / "prism", program)
+        pytest.skip(f"Go cannot build Beam's {program.name}: {(done.stderr.strip() or 'nothing').splitlines()[-1]}")
+    os.replace(made / program.name, program)
 
 
 @contextmanager
@@ -83,11 +96,33 @@ def worker_pool() -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
 
 
 @contextmanager
-def _running(words: list[str], port: int, changes: dict[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+def booted_pool(python: Path, folder: Path, variables: dict[str, str]) -> Iterator[int]:
+    """Run the pool as an image's `boot --worker_pool` does: each worker is started by the boot program.
+
+    `python` is that of the image's environment, `variables` those of its ENV lines. `folder` is where it runs, for
+    Python can import what lies there, and where it leaves its `pool.log`.
+    """
+    port, boot = free_port(), boot_program()
+    words = [str(python), "-m", "apache_beam.runners.worker.worker_pool_main"]
+    words += [f"--service_port={port}", f"--container_executable={boot}"]
+    variables = {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}", **variables}
+    with (folder / "pool.log").open("wb") as log, _running(words, port, variables, log, folder):
+        yield port
+
+
+@contextmanager
+def _running(
+    words: list[str],
+    port: int,
+    changes: dict[str, str] | None = None,
+    log: IO[bytes] | int = subprocess.DEVNULL,
+    folder: Path | None = None,
+) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
         words,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        cwd=folder,
+        stdout=log,
+        stderr=log,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY), **(changes or {})},
         start_new_session=True,
     )

@@ -15,7 +15,7 @@ from corpus import storage
 from corpus.errors import CorruptError, DataError, DiskError, RetryError, UsageError
 from corpus.stage.lock import RUN_FACTS, running_stage
 from corpus.stage.manifest import MANIFEST, Books, Input, Manifest, read_manifest, verify_parts
-from corpus.stage.workspace import Receipt, Workspace, plan_stage
+from corpus.stage.workspace import Receipt, Workspace, open_workspace, plan_stage
 
 INPUTS = (Input(name="b", fingerprint="2"), Input(name="a", fingerprint="1"))
 
@@ -243,3 +243,12 @@ def test_a_manifest_from_before_revisions_is_read_and_not_taken_for_this_one(tmp
     assert read_manifest(str(tmp_path)).revision == 1
     with pytest.raises(UsageError, match="before its revisions were counted"):
         plan(tmp_path)
+
+
+def test_receipts_in_a_store_are_counted_when_asked_for(tmp_path: Path) -> None:
+    """A progress bar lists no bucket, but a job is not called one without workers when its tasks end there."""
+    workspace = open_workspace(f"memory://{tmp_path.name}/out", stage="extract", revision=1, config={}, inputs=[])
+    assert workspace.num_finished() == 0
+    workspace.finish(Receipt(task="extract/a"))
+    workspace.finish(Receipt(task="extract/b"))
+    assert workspace.num_finished() == 2

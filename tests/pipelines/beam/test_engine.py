@@ -241,3 +241,19 @@ def test_doctor_names_what_a_job_of_dataflow_lacks(monkeypatch: pytest.MonkeyPat
     found = found_by_doctor("--runner=DataflowRunner", "--project=p", "--temp_location=gs://bucket/temp")
     assert found["flags"] == ("fail", "without --region")
     assert (found["workers"][0], found["bucket"][0]) == ("fail", "fail")
+
+
+def test_a_store_that_does_not_say_what_is_done_cancels_no_job(tmp_path: Path) -> None:
+    def num_done() -> int:
+        raise OSError("the store does not answer")
+
+    with prism_server() as (jobs, _), worker_pool() as (workers, _):
+        flags = ["--runner=PortableRunner", f"--job_endpoint=localhost:{jobs}", "--environment_type=EXTERNAL"]
+        flags += [f"--environment_config=localhost:{workers}", "--first_task_minutes=0.001"]
+        run_pipeline(
+            lambda p: p | beam.Create([1]) | beam.ParDo(WriteSquare(str(tmp_path))),
+            workers=1,
+            beam_args=flags,
+            num_done=num_done,
+        )
+    assert (tmp_path / "1").read_text() == "1"

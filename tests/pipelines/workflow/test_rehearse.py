@@ -9,6 +9,7 @@ import pytest
 from apache_beam.runners.portability.fn_api_runner import execution
 
 from corpus.errors import UsageError
+from pipelines.beam.metering import DROPPED, KEPT, READ
 from pipelines.workflow.rehearsal_report import MAKING
 from pipelines.workflow.rehearse import rehearse
 
@@ -27,6 +28,12 @@ def test_a_small_rehearsal(tmp_path: Path) -> None:
     assert found.peak_bytes > 100e6
     assert facts["core_hours"] == pytest.approx(found.core_hours())
     assert "40 M + 8 M" in found.text()
+    assert "vCPU-hour" not in found.text()
+    cost = f"{found.core_hours():,.2f} vCPU-hours of assemble for all of PubMed and PMC; at 0.5 a vCPU-hour "
+    assert cost + f"{found.core_hours() / 2:,.2f}" in found.text(price=0.5)
+    books = {name: count for name, count in found.counts.items() if name.startswith(DROPPED)}
+    assert {name.removeprefix(DROPPED): count for name, count in books.items()} == dict(found.dropped)
+    assert (found.counts[READ], found.counts[KEPT]) == (found.records, found.kept)
     again = rehearse(6000, output=str(tmp_path), articles=60)
     assert (again.kept, again.dropped, again.counts) == (found.kept, found.dropped, found.counts)
 
