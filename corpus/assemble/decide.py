@@ -30,6 +30,10 @@ class Document:
     license: str
     year: int | None
     journal: str
+    mesh: tuple[str, ...] = ()
+    publication_types: tuple[str, ...] = ()
+    jats_type: str = ""  # JATS's article-type, of an article: research-article, correction, …
+    language: str = ""  # ISO 639-1, of the text; "" when it says too little to decide
     pmid: int | None
     pmcid: int | None
     doi: str | None
@@ -47,12 +51,18 @@ class Document:
 
 
 # What a corpus shard keeps of a document.
-SHARD_COLUMNS = ("doc_id", "source", "kind", "text", "license", "year", "journal", "pmid", "pmcid", "doi", "retracted")
+SHARD_COLUMNS = (
+    *("doc_id", "source", "kind", "text", "license", "year", "journal", "mesh", "publication_types", "jats_type"),
+    *("language", "pmid", "pmcid", "doi", "retracted"),
+)
 
 
 _RECORD: Final = Record.__struct_fields__
-# What goes from a record into its document as it is.
-CARRIED: Final = tuple(field.name for field in fields(Document) if field.name in _RECORD)
+# What goes from a record into its document as it is: the document's column, and the record's.
+_NAMED_ELSE: Final = {"jats_type": "article_type", "language": "text_language"}
+CARRIED: Final = {
+    field.name: name for field in fields(Document) if (name := _NAMED_ELSE.get(field.name, field.name)) in _RECORD
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +82,7 @@ def unread_columns(config: AssembleConfig) -> tuple[str, ...]:
 
     `decide` does without them: a record made from a batch has these fields unset.
     """
-    read = {*CARRIED, "body"}  # the body says whether a document is a full text
+    read = {*CARRIED.values(), "body"}  # the body says whether a document is a full text
     if config.profile != "pile":  # its text and its reasons stand beside the records
         read |= {*RENDERED[config.profile], *rule_columns()}
     return tuple(name for name in _RECORD if name not in read)
@@ -103,6 +113,10 @@ def decide(
         license=record.license,
         year=record.year,
         journal=record.journal,
+        mesh=record.mesh,
+        publication_types=record.publication_types,
+        jats_type=record.article_type,
+        language=record.text_language,
         pmid=record.pmid,
         pmcid=record.pmcid,
         doi=record.doi,
