@@ -118,6 +118,12 @@ class AssembleConfig(StageConfig):
         "retracted papers: tag begins their text with the line [Retracted Publication]",
         group="filters",
     )
+    retractions: tuple[GivenPath, ...] = runtime(
+        (),
+        "Crossref's Retraction Watch list (CSV): its papers are retracted too, by PMID or DOI",
+        group="filters",
+        metavar="FILE",
+    )
     ocr: Literal["drop", "keep"] = setting("drop", "text that was read from page scans", group="filters")
     sub_articles: Literal["keep", "drop"] = setting(
         "keep", "reviews, responses, translations inside articles", group="filters"

@@ -23,6 +23,7 @@ from corpus.arrays.types import Mask
 from corpus.assemble.config import AssembleConfig, WhereConfig
 from corpus.assemble.inputs import StoredParts
 from corpus.assemble.paper_ids import PaperIds, read_paper_ids
+from corpus.assemble.retraction_watch import read_retractions
 from corpus.assemble.updates import PMC_ENTITY, PUBMED_ENTITY, RevisionStatus, row_ids
 from corpus.errors import RetryError, UsageError, list_problems
 from corpus.reasons import DropReason
@@ -34,7 +35,11 @@ from corpus.storage import parquet
 Marks = npt.NDArray[np.uint8]
 Cuts = npt.NDArray[np.int8]  # [num_records]: positions in `CUT_REASONS`, -1 for none
 PAPER_MARK: Final = np.dtype([("entity", "<u8"), ("marks", "u1")])
-LISTED, EXCLUDED, MESH, PUBLICATION_TYPE, JATS_TYPE = (1 << bit for bit in range(5))
+LISTED: Final = 1
+EXCLUDED: Final = 2
+MESH: Final = 4
+PUBLICATION_TYPE: Final = 8
+JATS_TYPE: Final = 16
 _LISTS: Final = LISTED | EXCLUDED
 # The reasons in their order: a paper that a list forbids is named so, whatever else is wrong with it.
 CUT_REASONS: Final = (
@@ -80,16 +85,17 @@ def _asked(where: WhereConfig) -> Iterator[tuple[_Term, frozenset[str]]]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cut:
-    """What a corpus is cut to, with the lists of ids read, None where none is given."""
+    """What a corpus is cut to, with the lists of papers read, None where none is given."""
 
     where: WhereConfig
     listed: PaperIds | None = None
     excluded: PaperIds | None = None
+    withdrawn: PaperIds | None = None  # retracted, as Retraction Watch says
 
     @property
     def inputs(self) -> tuple[Input, ...]:
         """Return the lists as inputs of the stage."""
-        named = (("ids", self.listed), ("exclude", self.excluded))
+        named = (("ids", self.listed), ("exclude", self.excluded), ("retractions", self.withdrawn))
         return tuple(Input(name=name, fingerprint=ids.digest) for name, ids in named if ids is not None)
 
     @property
@@ -103,16 +109,20 @@ NO_CUT: Final = Cut(where=WhereConfig())
 NO_MARKS: Final = np.zeros(0, PAPER_MARK)
 
 
-def read_cut(where: WhereConfig) -> Cut:
+def read_cut(config: AssembleConfig) -> Cut:
     """Return a cut with its lists; raises UsageError for one that cannot be read."""
-    listed = read_paper_ids(where.ids, "--ids") if where.ids else None
-    excluded = read_paper_ids(where.exclude, "--exclude") if where.exclude else None
-    return Cut(where=where, listed=listed, excluded=excluded)
+    where = config.where
+    return Cut(
+        where=where,
+        listed=read_paper_ids(where.ids, "--ids") if where.ids else None,
+        excluded=read_paper_ids(where.exclude, "--exclude") if where.exclude else None,
+        withdrawn=read_retractions(config.retractions) if config.retractions else None,
+    )
 
 
 def stated_cut(config: AssembleConfig, workspace: Workspace) -> Cut:
     """Return the cut whose lists the workspace states as inputs; raises RetryError when one has changed since."""
-    cut = read_cut(config.where)
+    cut = read_cut(config)
     if changed := sorted(f"--{one.name}" for one in set(cut.inputs).difference(workspace.inputs)):
         said = "changed after the start; nothing was committed, run the same command again"
         raise RetryError(f"{', '.join(changed)}: a list of papers {said}")

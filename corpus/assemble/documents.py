@@ -65,6 +65,8 @@ def key_rows(parts: RecordParts, *, part: int, rank: int, cut: Cut = NO_CUT) -> 
     pubmed, pmc = np.uint64(PUBMED_ENTITY) | pmids, np.uint64(PMC_ENTITY) | pmcids
     keys["entity"] = np.where(article, pmc, pubmed)
     retracted = table.column("retracted").to_numpy()
+    if cut.withdrawn is not None:
+        retracted = retracted | cut.withdrawn.rows(table)
     other, known = np.where(article, pubmed, pmc), np.where(article, pmids, pmcids) > 0
     keys["retracted"], keys["marks"] = retracted, own_marks(table, cut)
     keys["other"] = np.where((retracted | (keys["marks"] > 0)) & known, other, 0)

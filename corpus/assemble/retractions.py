@@ -3,6 +3,7 @@
 A paper is retracted, not a record. The two sources learn of it at different times: a baseline is a year old when the
 bucket's JSON is of today, and an update file marks a citation whose article was fetched last month. Without this an
 abstract would stay whose article is dropped as retracted. Only a record that is alive speaks, and only by its own ids.
+A list of retractions (`corpus.assemble.retraction_watch`) speaks through the records that it names, by DOI too.
 """
 
 import numpy as np

@@ -59,7 +59,7 @@ def assemble(
             raise UsageError(f"{records}: {said}")
         parts = stored_parts(records, source, pile=config.profile == "pile")
         with running_stage(output):
-            given = [*read_cut(config.where).inputs, *_evaluation_inputs(config)]
+            given = [*read_cut(config).inputs, *_evaluation_inputs(config)]
             check_terms(config.where, parts)
             inputs = [Input(name="extract", fingerprint=source.fingerprint), *given]
             update = update and not is_dry_run(beam_args)

@@ -9,7 +9,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from corpus.assemble.config import WhereConfig
+from corpus.assemble.config import AssembleConfig, WhereConfig
 from corpus.assemble.cut import CUT_REASONS, cut_codes, paper_marks, read_cut, row_marks
 from corpus.assemble.documents import file_ranks, key_rows
 from corpus.assemble.inputs import StoredParts, stored_parts
@@ -34,7 +34,7 @@ def parts_of(records: str) -> StoredParts:
 
 def counted_by_code(parts: StoredParts, where: WhereConfig) -> Counter[str]:
     """Return the live records by the reason for which they are cut, "" for those that are not."""
-    cut, ranks = read_cut(where), file_ranks(parts.names)
+    cut, ranks = read_cut(AssembleConfig(where=where)), file_ranks(parts.names)
     numbers = range(len(parts.names))
     keys = np.concatenate([key_rows(parts, part=part, rank=ranks[part], cut=cut) for part in numbers])
     verdicts = fold(keys)

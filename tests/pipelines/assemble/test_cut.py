@@ -15,6 +15,7 @@ from corpus.synthetic.sample.write import write_sample
 from pipelines.assemble.pipeline import assemble
 from pipelines.cli.app import main
 from pipelines.extract import extract
+from tests.corpus.assemble.test_retraction_watch import event, listed
 from tests.support.cut_oracle import RecordsInDuckDb, counted_by_code, parts_of, random_cuts
 
 pytestmark = pytest.mark.slow
@@ -85,6 +86,30 @@ def test_an_excluded_paper_leaves_in_both_sources_and_all_others_stay(records: s
     assert all(second[name] == reason for name, reason in first.items() if name not in gone and not second[name])
 
 
+def test_a_list_of_retractions_holds_for_both_sources_by_doi_too(records: str, tmp_path: Path) -> None:
+    found = duckdb.sql(
+        f"SELECT c.doc_id, a.doc_id, a.doi FROM '{records}/records/*.parquet' c JOIN '{records}/records/*.parquet' a "
+        "ON c.pmcid = a.pmcid WHERE c.kind = 'citation' AND a.kind = 'article' AND a.doi IS NOT NULL "
+        "AND NOT c.retracted AND NOT a.retracted AND len(a.body) > 3 ORDER BY c.pmid DESC LIMIT 3"
+    ).fetchall()
+    path = tmp_path / "retraction_watch.csv"
+    path.write_bytes(listed([event("unavailable", doi.upper()) for _, _, doi in found]))
+    dropped, tagged = str(tmp_path / "dropped"), str(tmp_path / "tagged")
+    given = ["assemble", "--records", records, "--retractions", str(path), "--languages", "", "--license", "any", "-o"]
+    assert main([*given, dropped]) == 0
+    assert main([*given, tagged, "--retracted", "tag"]) == 0
+    manifest = read_manifest(dropped, "assemble")
+    assert [one.name for one in manifest.inputs] == ["extract", "retractions"]
+    rows = [row for part in manifest.paths(dropped, "decisions") for row in read_table(part).to_pylist()]
+    reasons = {row["doc_id"]: row["reason"] for row in rows if row["reason"] not in ("superseded", "older_version")}
+    assert {reasons[name] for citation, article, _ in found for name in (citation, article)} == {"retracted"}
+    articles = ", ".join(f"'{article}'" for _, article, _ in found)
+    shards = f"'{tagged}/*/part-*-of-*.parquet'"
+    texts = duckdb.sql(f"SELECT text, retracted FROM {shards} WHERE doc_id IN ({articles})").fetchall()
+    assert len(texts) == len(found)
+    assert all(text.startswith("[Retracted Publication]\n\n") and retracted for text, retracted in texts)
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [
@@ -120,6 +145,6 @@ def test_another_list_is_another_input(tmp_path: Path) -> None:
     path, made = tmp_path / "ids.txt", []
     for lines in ("1\n2\n", "1\n3\n"):
         path.write_text(lines)
-        made += read_cut(WhereConfig(ids=(str(path),))).inputs
+        made += read_cut(AssembleConfig(where=WhereConfig(ids=(str(path),)))).inputs
     assert [one.name for one in made] == ["ids", "ids"]
     assert made[0] != made[1]
