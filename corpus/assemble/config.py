@@ -8,8 +8,9 @@ from pydantic import Field, ValidationInfo, field_validator
 from corpus.config import GivenPath, StageConfig, Workers, runtime, setting
 from corpus.licenses import Use
 from corpus.text.headings import OPTIONAL
+from corpus.text.section_kinds import SectionKind
 
-REVISION = 4  # raise it when the same input gives other bytes, those in `_work` that an update reuses too
+REVISION = 5  # raise it when the same input gives other bytes, those in `_work` that an update reuses too
 
 LanguageCode = Annotated[str, Field(pattern="^[a-z]{2}$")]
 
@@ -84,6 +85,9 @@ class AssembleConfig(StageConfig):
         "keep", "parts that only name a trial's registration or a level of evidence", group="text"
     )
     abbreviations: Literal["drop", "keep"] = setting("keep", "lists of abbreviations", group="text")
+    without_sections: tuple[SectionKind, ...] = setting(
+        (), "kinds of sections of the body that the text leaves out, by their headings", group="text"
+    )
     threshold: float = setting(
         0.8, "Jaccard similarity of word 5-shingles that makes a duplicate", group="duplicates", gt=0, le=1
     )

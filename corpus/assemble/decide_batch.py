@@ -55,7 +55,12 @@ def decide_batch(
             open_rows = open_rows & ~mask
         wanted = screened.passed & ~are_tagged(batch, config)
         texts = render_batch(
-            batch, floats=config.floats, kept=config.kept_sections, wanted=wanted, min_words=screened.safe_words
+            batch,
+            floats=config.floats,
+            kept=config.kept_sections,
+            without=config.without_sections,
+            wanted=wanted,
+            min_words=screened.safe_words,
         )
         settled = wanted & ~texts.handed_back & (texts.num_words >= screened.safe_words)
         documents.append(_documents(batch, np.flatnonzero(settled), first_row, texts, config))
@@ -71,6 +76,7 @@ def _documents(
     taken = batch.select(list(CARRIED.values())).take(pa.array(rows))
     columns: dict[str, Any] = {name: taken.column(column) for name, column in CARRIED.items()}
     columns["text"] = _side_by_side(texts.texts, rows)
+    columns["sections"] = texts.sections.take(pa.array(rows))
     columns["doc_key"] = pa.array(_doc_keys(taken).astype(np.int64))
     columns["row"] = pa.array(rows + first_row)
     columns["full_text"] = pa.array(equals(taken.column("kind"), Kind.ARTICLE) & have_body(batch)[rows])

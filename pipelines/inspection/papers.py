@@ -5,6 +5,7 @@ of training are arithmetic. A paper that was dropped as a duplicate is held by i
 """
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -78,7 +79,7 @@ def _corpus_of(tokens: str, packed: Manifest, corpus: str | None) -> str:
     near = [storage.join(above, name) for name in storage.list_names(above)] if storage.exists(above) else []
     for place in [corpus] if corpus else sorted(near):
         if has_manifest(place) and read_manifest(place).fingerprint == fingerprint:
-            return place
+            return place if storage.is_remote(place) else os.path.normpath(place)
     said = f"is not the corpus that {tokens} was packed from" if corpus else "no corpus beside it is the one packed"
     raise UsageError(f"{corpus or tokens}: {said} (assemble, {fingerprint[:12]}); give it as --corpus DIR")
 
