@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-SettingGroup = Literal["input", "server", "text", "filters", "duplicates", "evaluation", "output", "running"]
+SettingGroup = Literal["input", "server", "where", "text", "filters", "duplicates", "evaluation", "output", "running"]
 GROUPS: tuple[SettingGroup, ...] = get_args(SettingGroup)  # in the order of `--help`
 
 
@@ -57,6 +57,12 @@ def field_facts(field: Any) -> dict[str, Any]:
     """Return what `setting` was told of a pydantic field beside type, default, description and limits."""
     extra = field.json_schema_extra
     return extra if isinstance(extra, dict) else {}
+
+
+def section_of(field: Any) -> "type[StageConfig] | None":
+    """Return the model of a pydantic field that is a section of its own, None of a single setting."""
+    kind = field.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, StageConfig) else None
 
 
 def expanded(path: str) -> str:

@@ -28,6 +28,13 @@ class DropReason(StrEnum):
     OLDER_VERSION = "older_version"  # a higher version of the same document exists
     DELETED = "deleted"  # a DeleteCitation names it
     DELETION_NOTICE = "deletion_notice"  # the row of the DeleteCitation itself
+    EXCLUDED = "excluded"  # on the list of `--exclude`
+    NOT_LISTED = "not_listed"  # not on the list of `--ids`
+    YEAR = "year"  # of another year than asked for, or of none
+    JOURNAL = "journal"  # of another journal than asked for
+    MESH = "mesh"  # without a MeSH heading asked for
+    PUBLICATION_TYPE = "publication_type"  # of none of the publication types asked for
+    JATS_TYPE = "jats_type"  # of none of JATS's article types asked for
     NOTICE = "notice"  # correction, retraction notice or the like: a standard paragraph about another paper
     NO_TEXT = "no_text"  # neither abstract nor body
     TOO_SHORT = "too_short"  # fewer words than `min_words`

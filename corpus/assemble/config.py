@@ -1,21 +1,75 @@
 """The configuration of `assemble`."""
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from corpus.config import GivenPath, StageConfig, Workers, runtime, setting
 from corpus.licenses import Use
 from corpus.text.headings import OPTIONAL
+from corpus.text.section_kinds import SectionKind
 
-REVISION = 3  # raise it when the same input gives other bytes, those in `_work` that an update reuses too
+REVISION = 5  # raise it when the same input gives other bytes, those in `_work` that an update reuses too
 
 LanguageCode = Annotated[str, Field(pattern="^[a-z]{2}$")]
+
+
+_YEARS = re.compile(r"(\d{4})?(-)?(\d{4})?")
+
+
+class WhereConfig(StageConfig):
+    """What a corpus is cut to: papers by metadata and by lists of ids; nothing is cut where nothing is given."""
+
+    years: str | None = setting(
+        None, "years of publication, 2010-2020, 2015, 2015- or -1999", group="where", metavar="A-B"
+    )
+    mesh: tuple[str, ...] = setting((), "papers with this MeSH heading", group="where", metavar="TERM")
+    journal: tuple[str, ...] = setting((), "papers of this journal or book", group="where", metavar="NAME")
+    publication_type: tuple[str, ...] = setting(
+        (), "papers of this publication type of NLM's, as Review", group="where", metavar="TYPE"
+    )
+    jats_type: tuple[str, ...] = setting(
+        (), "papers whose article is of this type of JATS, as research-article", group="where", metavar="TYPE"
+    )
+    ids: tuple[GivenPath, ...] = runtime(
+        (), "only the papers of this list: PMIDs, PMC ids, DOIs, one a line", group="where", metavar="FILE"
+    )
+    exclude: tuple[GivenPath, ...] = runtime(
+        (), "none of the papers of this list, in the same form", group="where", metavar="FILE"
+    )
+
+    @field_validator("years", mode="before")
+    @classmethod
+    def _is_a_range(cls, years: Any) -> Any:
+        text = str(years) if isinstance(years, int) else years
+        if isinstance(text, str):
+            first, last = _bounds(text)
+            if first > last:
+                raise ValueError(f"{text} ends before it begins; turn it round")
+        return text
+
+    @property
+    def year_bounds(self) -> tuple[int, int] | None:
+        """Return the first and the last year asked for, None for any and for papers without one."""
+        return None if self.years is None else _bounds(self.years)
+
+
+def _bounds(text: str) -> tuple[int, int]:
+    """Return the first and last year of a range; raises ValueError for what is none."""
+    found = _YEARS.fullmatch(text.strip())
+    if found is None or not (found[1] or found[3]) or (found[3] and not found[2]):
+        raise ValueError(f"expected years as 2010-2020, 2015, 2015- or -1999, got {text!r}")
+    first = int(found[1] or 0)
+    return first, int(found[3] or (9999 if found[2] else first))
 
 
 class AssembleConfig(StageConfig):
     """Records to deduplicated corpus shards."""
 
+    where: WhereConfig = Field(
+        default_factory=WhereConfig, description="what the corpus is cut to, before all other rules"
+    )
     profile: Literal["clean", "pile"] = setting(
         "clean",
         "rendering profile; pile: The Pile's text and selection, of records extracted with `pile`",
@@ -31,6 +85,9 @@ class AssembleConfig(StageConfig):
         "keep", "parts that only name a trial's registration or a level of evidence", group="text"
     )
     abbreviations: Literal["drop", "keep"] = setting("keep", "lists of abbreviations", group="text")
+    without_sections: tuple[SectionKind, ...] = setting(
+        (), "kinds of sections of the body that the text leaves out, by their headings", group="text"
+    )
     threshold: float = setting(
         0.8, "Jaccard similarity of word 5-shingles that makes a duplicate", group="duplicates", gt=0, le=1
     )
@@ -64,6 +121,12 @@ class AssembleConfig(StageConfig):
         "drop",
         "retracted papers: tag begins their text with the line [Retracted Publication]",
         group="filters",
+    )
+    retractions: tuple[GivenPath, ...] = runtime(
+        (),
+        "Crossref's Retraction Watch list (CSV): its papers are retracted too, by PMID or DOI",
+        group="filters",
+        metavar="FILE",
     )
     ocr: Literal["drop", "keep"] = setting("drop", "text that was read from page scans", group="filters")
     sub_articles: Literal["keep", "drop"] = setting(
@@ -100,6 +163,10 @@ class AssembleConfig(StageConfig):
     )
     shard_mb: int = setting(128, "aimed-at text per shard, 10^6 bytes", group="output", ge=1)
     workers: Workers = runtime(1, "local worker processes, at most: as many as the work pays for", group="running")
+
+    def identity(self) -> dict[str, Any]:
+        """Return the fields that decide the bytes of the output; lists of ids are inputs."""
+        return super().identity() | {"where": self.where.identity()}
 
     @property
     def kept_sections(self) -> frozenset[str]:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
+from msgspec.structs import replace
 
 from corpus.assemble.config import AssembleConfig
 from corpus.assemble.rules import abstract_length, reason_to_drop, rule_columns, tagged
@@ -16,7 +17,8 @@ from corpus.dedup.notices import are_notices
 from corpus.pile.pile_text import PileText
 from corpus.reasons import DropReason
 from corpus.records import Kind, Record, Source, doc_key, pmc_doc_id
-from corpus.text.render import RENDERED, render
+from corpus.text.render import RENDERED, render_sections
+from corpus.text.section_kinds import Section
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,6 +32,11 @@ class Document:
     license: str
     year: int | None
     journal: str
+    mesh: tuple[str, ...] = ()
+    publication_types: tuple[str, ...] = ()
+    jats_type: str = ""  # JATS's article-type, of an article: research-article, correction, …
+    language: str = ""  # ISO 639-1, of the text; "" when it says too little to decide
+    sections: tuple[Section, ...] = ()  # of a text with a body: what lies where, but for the title
     pmid: int | None
     pmcid: int | None
     doi: str | None
@@ -47,12 +54,18 @@ class Document:
 
 
 # What a corpus shard keeps of a document.
-SHARD_COLUMNS = ("doc_id", "source", "kind", "text", "license", "year", "journal", "pmid", "pmcid", "doi", "retracted")
+SHARD_COLUMNS = (
+    *("doc_id", "source", "kind", "text", "license", "year", "journal", "mesh", "publication_types", "jats_type"),
+    *("language", "sections", "pmid", "pmcid", "doi", "retracted"),
+)
 
 
 _RECORD: Final = Record.__struct_fields__
-# What goes from a record into its document as it is.
-CARRIED: Final = tuple(field.name for field in fields(Document) if field.name in _RECORD)
+# What goes from a record into its document as it is: the document's column, and the record's.
+_NAMED_ELSE: Final = {"jats_type": "article_type", "language": "text_language"}
+CARRIED: Final = {
+    field.name: name for field in fields(Document) if (name := _NAMED_ELSE.get(field.name, field.name)) in _RECORD
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +85,7 @@ def unread_columns(config: AssembleConfig) -> tuple[str, ...]:
 
     `decide` does without them: a record made from a batch has these fields unset.
     """
-    read = {*CARRIED, "body"}  # the body says whether a document is a full text
+    read = {*CARRIED.values(), "body"}  # the body says whether a document is a full text
     if config.profile != "pile":  # its text and its reasons stand beside the records
         read |= {*RENDERED[config.profile], *rule_columns()}
     return tuple(name for name in _RECORD if name not in read)
@@ -85,7 +98,7 @@ def decide(
     code = RevisionStatus(verdict["code"])
     reason: Any = DROP_REASONS.get(code)
     if reason is None:
-        text, reason = _text_of(record, config) if pile is None else (pile.text, pile.reason)
+        text, sections, reason = _text_of(record, config) if pile is None else (pile.text, (), pile.reason)
     if reason:
         return EarlyDecision(
             row=row,
@@ -95,24 +108,14 @@ def decide(
             reason=str(reason),
             survivor=_live_id(record, int(verdict["live_version"])) if code in OUTDATED else "",
         )
+    carried: dict[str, Any] = {name: getattr(record, column) for name, column in CARRIED.items()}
+    carried |= {"source": str(record.source), "kind": str(record.kind)}
     return Document(
-        doc_id=record.doc_id,
-        source=str(record.source),
-        kind=str(record.kind),
+        **carried,
         text=text,
-        license=record.license,
-        year=record.year,
-        journal=record.journal,
-        pmid=record.pmid,
-        pmcid=record.pmcid,
-        doi=record.doi,
-        retracted=record.retracted,
+        sections=sections,
         doc_key=doc_key(record.doc_id),
         row=row,
-        version=record.version,
-        manuscript=record.manuscript,
-        pmc_id_anywhere=record.pmc_id_anywhere,
-        id_conflict=record.id_conflict,
         full_text=record.kind == Kind.ARTICLE and any(block.text for block in record.body),
         abstract_length=abstract_length(record, config) if pile is None else 0,
         notice=bool(are_notices(pa.array([text]))[0]),
@@ -120,11 +123,16 @@ def decide(
     )
 
 
-def _text_of(record: Record, config: AssembleConfig) -> tuple[str, DropReason | None]:
-    """Return the text of a live record, and why it is dropped, None when it is kept."""
-    text = render(record, config.profile, floats=config.floats, kept=config.kept_sections)
+def _text_of(record: Record, config: AssembleConfig) -> tuple[str, tuple[Section, ...], DropReason | None]:
+    """Return the text of a live record, its sections, and why it is dropped, None when it is kept."""
+    text, sections = render_sections(
+        record, config.profile, floats=config.floats, kept=config.kept_sections, without=config.without_sections
+    )
     reason = reason_to_drop(record, text, config)
-    return text if reason else tagged(record, text, config), reason
+    if reason or not (more := len(tagged(record, text, config)) - len(text)):
+        return text, sections, reason
+    moved = tuple(replace(one, start=one.start + more, end=one.end + more) for one in sections)
+    return tagged(record, text, config), moved, None
 
 
 def _live_id(record: Record, live_version: int) -> str:

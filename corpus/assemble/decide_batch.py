@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from corpus.arrays.columns import equals, numbers, string_spans
 from corpus.arrays.types import Keys, Rows
 from corpus.assemble.config import AssembleConfig
+from corpus.assemble.cut import CUT_REASONS, Cuts
 from corpus.assemble.decide import CARRIED, Document, EarlyDecision, decide, unread_columns
 from corpus.assemble.inputs import pile_texts
 from corpus.assemble.rules import abstract_lengths, are_tagged, have_body, screen
@@ -27,17 +28,25 @@ from corpus.text.render_batch import RenderedTexts, render_batch
 
 
 def decide_batch(
-    batch: pa.RecordBatch, *, first_row: int, verdicts: np.ndarray, config: AssembleConfig
+    batch: pa.RecordBatch,
+    *,
+    first_row: int,
+    verdicts: np.ndarray,
+    config: AssembleConfig,
+    cuts: Cuts | None = None,
 ) -> tuple[pa.Table, pa.Table]:
     """Return (documents, early decisions) of consecutive records.
 
     Decisions are in row order; documents are not: those looked at one by one come last, as putting them between the
     others would copy the texts of all.
     batch: the columns of `Record`, those in `unread_columns` or not, and for profile pile those of `pile_texts`;
-    verdicts: VERDICT[num_records] of these rows; first_row: of the batch in its part.
+    verdicts: VERDICT[num_records] of these rows; first_row: of the batch in its part; cuts: of `cut_codes`.
     """
     live = verdicts["code"] == RevisionStatus.LIVE
     documents, early = [], [_outdated(batch, np.flatnonzero(~live), first_row, verdicts)]
+    if cuts is not None and len(cut := np.flatnonzero(live & (cuts >= 0))):
+        early.append(_early(batch, cut, first_row, [CUT_REASONS[code] for code in cuts[cut].tolist()]))
+        live = live & (cuts < 0)
     open_rows = live
     if config.profile == "clean" and config.floats != "tables":
         screened = screen(batch, live, config)
@@ -46,7 +55,12 @@ def decide_batch(
             open_rows = open_rows & ~mask
         wanted = screened.passed & ~are_tagged(batch, config)
         texts = render_batch(
-            batch, floats=config.floats, kept=config.kept_sections, wanted=wanted, min_words=screened.safe_words
+            batch,
+            floats=config.floats,
+            kept=config.kept_sections,
+            without=config.without_sections,
+            wanted=wanted,
+            min_words=screened.safe_words,
         )
         settled = wanted & ~texts.handed_back & (texts.num_words >= screened.safe_words)
         documents.append(_documents(batch, np.flatnonzero(settled), first_row, texts, config))
@@ -59,9 +73,10 @@ def _documents(
     batch: pa.RecordBatch, rows: Rows, first_row: int, texts: RenderedTexts, config: AssembleConfig
 ) -> pa.Table:
     """Return the documents of records whose text is there."""
-    taken = batch.select(list(CARRIED)).take(pa.array(rows))
-    columns: dict[str, Any] = {name: taken.column(name) for name in CARRIED}
+    taken = batch.select(list(CARRIED.values())).take(pa.array(rows))
+    columns: dict[str, Any] = {name: taken.column(column) for name, column in CARRIED.items()}
     columns["text"] = _side_by_side(texts.texts, rows)
+    columns["sections"] = texts.sections.take(pa.array(rows))
     columns["doc_key"] = pa.array(_doc_keys(taken).astype(np.int64))
     columns["row"] = pa.array(rows + first_row)
     columns["full_text"] = pa.array(equals(taken.column("kind"), Kind.ARTICLE) & have_body(batch)[rows])

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from corpus.arrays.columns import among, bools, doc_keys, equals, numbers
 from corpus.assemble.config import AssembleConfig
 from corpus.assemble.contamination import Contamination, EvaluationIndex, find_contamination, stated_index
+from corpus.assemble.cut import NO_CUT, NO_MARKS, Cut, Marks, cut_codes, own_marks, row_marks
 from corpus.assemble.decide import Document, EarlyDecision, unread_columns
 from corpus.assemble.decide_batch import decide_batch
 from corpus.assemble.inputs import RecordParts
@@ -54,9 +55,9 @@ def file_ranks(names: Sequence[str]) -> list[int]:
     return ranks
 
 
-def key_rows(parts: RecordParts, *, part: int, rank: int) -> np.ndarray:
+def key_rows(parts: RecordParts, *, part: int, rank: int, cut: Cut = NO_CUT) -> np.ndarray:
     """Return KEY[num_records] of a records part: who each record speaks of, and in which order it counts."""
-    table = parts.keys(part)
+    table = parts.keys(part, more=cut.columns) if cut.columns else parts.keys(part)
     kind = table.column("kind")
     article, sub_article = among(kind, [Kind.ARTICLE, Kind.SUB_ARTICLE]), equals(kind, Kind.SUB_ARTICLE)
     pmids, pmcids = numbers(table.column("pmid")), numbers(table.column("pmcid"))
@@ -64,8 +65,11 @@ def key_rows(parts: RecordParts, *, part: int, rank: int) -> np.ndarray:
     pubmed, pmc = np.uint64(PUBMED_ENTITY) | pmids, np.uint64(PMC_ENTITY) | pmcids
     keys["entity"] = np.where(article, pmc, pubmed)
     retracted = table.column("retracted").to_numpy()
+    if cut.withdrawn is not None:
+        retracted = retracted | cut.withdrawn.rows(table)
     other, known = np.where(article, pubmed, pmc), np.where(article, pmids, pmcids) > 0
-    keys["other"], keys["retracted"] = np.where(retracted & known, other, 0), retracted
+    keys["retracted"], keys["marks"] = retracted, own_marks(table, cut)
+    keys["other"] = np.where((retracted | (keys["marks"] > 0)) & known, other, 0)
     keys["version"] = table.column("version").to_numpy()
     keys["position"] = table.column("position").to_numpy()
     keys["row"] = np.arange(table.num_rows)
@@ -84,12 +88,13 @@ def make_documents(
     retracted: Entities,
     workspace: Workspace,
     config: AssembleConfig,
+    marks: np.ndarray = NO_MARKS,
 ) -> Receipt:
     """Write the documents, their texts, early decisions and bucket rows of one records part.
 
     verdicts: VERDICT[num_records], in row order; retracted: `corpus.assemble.retractions.retracted_entities` of all
-    parts. A task that was finished with the same records, verdicts, retractions and evaluation sets is not done
-    again: it is independent of the other parts.
+    parts, marks: `corpus.assemble.cut.paper_marks` of them. A task that was finished with the same records, verdicts,
+    retractions, marks and evaluation sets is not done again: it is independent of the other parts.
     """
     stem = parts.names[part]
     task = f"documents/{stem}"
@@ -98,10 +103,12 @@ def make_documents(
     facts["evaluation"] = index.digest if index else hashlib.sha256().hexdigest()
     marked = retracted_rows(parts.keys(part), retracted) if len(retracted) else np.zeros(len(verdicts), bool)
     facts["retractions"] = hashlib.sha256(marked.tobytes()).hexdigest()
+    told = row_marks(parts.keys(part), marks) if len(marks) else np.zeros(len(verdicts), np.uint8)
+    facts["cut"] = hashlib.sha256(told.tobytes()).hexdigest()
     of = " ".join(facts.values())
     if done := workspace.finished(task, of=of):
         return done
-    table, decided = _decided(parts, part, verdicts, marked, config)
+    table, decided = _decided(parts, part, verdicts, marked, told, config)
     task_progress.add(workspace.output, "records read", len(verdicts))
     found = _contamination(table, index, config)
     if config.contaminated == "remove" and found.num_rows:
@@ -125,16 +132,20 @@ def write_documents(table: pa.Table, stem: str, *, workspace: Workspace, seed: i
 
 
 def _decided(
-    parts: RecordParts, part: int, verdicts: np.ndarray, marked: np.ndarray, config: AssembleConfig
+    parts: RecordParts, part: int, verdicts: np.ndarray, marked: np.ndarray, told: Marks, config: AssembleConfig
 ) -> tuple[pa.Table, pa.Table]:
-    """Return (documents, early decisions) of a part, in row order; marked: bool[num_records], retracted elsewhere."""
+    """Return (documents, early decisions) of a part, in row order.
+
+    marked: bool[num_records], retracted elsewhere; told: `row_marks`.
+    """
     # A part may be without rows: a file of nothing but dead letters, or the last one of a tar.
     documents, early = [schema_of(Document).empty_table()], [schema_of(EarlyDecision).empty_table()]
     first = 0
     for batch in parts.batches(part, without=unread_columns(config)):
         end = first + batch.num_rows
         batch = mark_retracted(batch, marked[first:end])
-        made = decide_batch(batch, first_row=first, verdicts=verdicts[first:end], config=config)
+        cuts = cut_codes(batch, told[first:end], config.where)
+        made = decide_batch(batch, first_row=first, verdicts=verdicts[first:end], config=config, cuts=cuts)
         documents.append(made[0])
         early.append(made[1])
         first = end

@@ -3,7 +3,7 @@
 The rehearsal (`corpus.synthetic.rehearsal`) offers the same three things of records that it makes up on the way.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -33,8 +33,8 @@ class RecordParts(Protocol):
     def digests(self) -> tuple[str, ...]:
         """The SHA-256 of each part, or what stands for its content."""
 
-    def keys(self, part: int) -> pa.Table:
-        """Return the columns `KEY_COLUMNS` of a part."""
+    def keys(self, part: int, *, more: Sequence[str] = ()) -> pa.Table:
+        """Return the columns `KEY_COLUMNS` of a part, and some more."""
 
     def batches(self, part: int, *, without: Collection[str] = ()) -> Iterator[pa.RecordBatch]:
         """Yield the columns of a part, but for some, in batches of consecutive rows."""
@@ -56,9 +56,9 @@ class StoredParts:
         """The stems of the files."""
         return tuple(storage.base_name(path).removesuffix(".parquet") for path in self.paths)
 
-    def keys(self, part: int) -> pa.Table:
-        """Return the key columns of a part; raises CorruptError."""
-        return parquet.read_table(self.paths[part], columns=KEY_COLUMNS)
+    def keys(self, part: int, *, more: Sequence[str] = ()) -> pa.Table:
+        """Return the key columns of a part, and some more; raises CorruptError."""
+        return parquet.read_table(self.paths[part], columns=[*KEY_COLUMNS, *more])
 
     def batches(self, part: int, *, without: Collection[str] = ()) -> Iterator[pa.RecordBatch]:
         """Yield the batches of a part; raises CorruptError, at the end, for a file that is not the manifest's."""

@@ -3,6 +3,7 @@
 A paper is retracted, not a record. The two sources learn of it at different times: a baseline is a year old when the
 bucket's JSON is of today, and an update file marks a citation whose article was fetched last month. Without this an
 abstract would stay whose article is dropped as retracted. Only a record that is alive speaks, and only by its own ids.
+A list of retractions (`corpus.assemble.retraction_watch`) speaks through the records that it names, by DOI too.
 """
 
 import numpy as np
@@ -11,7 +12,7 @@ import pyarrow as pa
 
 from corpus.arrays.columns import bools, numbers
 from corpus.arrays.lookup import index_in_sorted
-from corpus.assemble.updates import PMC_ENTITY, PUBMED_ENTITY, RevisionStatus
+from corpus.assemble.updates import PMC_ENTITY, PUBMED_ENTITY, RevisionStatus, row_ids
 
 Entities = npt.NDArray[np.uint64]
 
@@ -22,7 +23,7 @@ def retracted_entities(keys: np.ndarray, verdicts: np.ndarray) -> Entities:
     keys: KEY[num_records] in any order; verdicts: VERDICT[num_records], ordered by (part, row), of the same records.
     """
     spoken = keys[keys["retracted"] == 1]
-    at = index_in_sorted(_row_ids(spoken), _row_ids(verdicts))
+    at = index_in_sorted(row_ids(spoken), row_ids(verdicts))
     spoken = spoken[verdicts["code"][at] == RevisionStatus.LIVE]
     named = np.unique(np.concatenate([spoken["entity"], spoken["other"]]))
     return named[named > 0]
@@ -42,7 +43,3 @@ def mark_retracted(batch: pa.RecordBatch, rows: npt.NDArray[np.bool_]) -> pa.Rec
         return batch
     place = batch.schema.get_field_index("retracted")
     return batch.set_column(place, batch.schema.field(place), pa.array(bools(batch.column(place)) | rows))
-
-
-def _row_ids(rows: np.ndarray) -> npt.NDArray[np.uint64]:
-    return rows["part"].astype(np.uint64) << np.uint64(32) | rows["row"]

@@ -10,6 +10,7 @@ import re
 from enum import IntEnum
 
 import numpy as np
+import numpy.typing as npt
 
 from corpus import storage
 from corpus.reasons import DropReason
@@ -18,7 +19,10 @@ PUBMED_ENTITY, PMC_ENTITY = 1 << 60, 2 << 60  # source tags
 KEY = np.dtype(
     [
         ("entity", "<u8"),  # source tag and PMID or PMCID, without the version
-        ("other", "<u8"),  # of a retracted record: the entity of its other id, if it states one; 0 for all others
+        (
+            "other",
+            "<u8",
+        ),  # of a retracted or marked record: the entity of its other id, if it states one; else 0
         ("version", "<u4"),
         ("rank", "<u4"),  # of the input file, in the order in which NCBI's files apply
         ("position", "<u4"),  # of the record in its file
@@ -28,6 +32,7 @@ KEY = np.dtype(
         ("deletion", "u1"),
         ("article", "u1"),
         ("retracted", "u1"),
+        ("marks", "u1"),  # what it says of its paper that a cut asks for (`corpus.assemble.cut`), bit by bit
     ]
 )
 VERDICT = np.dtype(
@@ -58,6 +63,11 @@ DROP_REASONS = {
 }
 
 OUTDATED = (RevisionStatus.SUPERSEDED, RevisionStatus.OLDER_VERSION)  # there is a record that stands for these
+
+
+def row_ids(rows: np.ndarray) -> npt.NDArray[np.uint64]:
+    """Return the part and row of rows of `KEY` or `VERDICT` as one number each, uint64[num_rows]."""
+    return rows["part"].astype(np.uint64) << np.uint64(32) | rows["row"]
 
 
 def fold(keys: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from typing import Final
 from corpus.notices import without_notices
 from corpus.records import Block, BlockKind
 from corpus.text.headings import CAPS, OPTIONAL, kind_of
+from corpus.text.section_kinds import UNCAPPED, section_kind
 
 DEFAULT_KEPT: Final = frozenset({"registration", "abbreviations"})
 
@@ -110,15 +111,26 @@ def part_cap(label: str, kept: Collection[str]) -> int:
     return cap_of(label, kept) if label and kind_of(label) != "ethics" else 0
 
 
-def left_out(body: Sequence[Block], kept: Collection[str] = DEFAULT_KEPT) -> set[int]:
-    """Return the indices of the blocks of sections about the paper's making.
+def body_cap(heading: str, depth: int, kept: Collection[str], without: Collection[str] = ()) -> int:
+    """Return `cap_of` a heading of a body, depth: its own; without: kinds of sections that are not asked for."""
+    if without and depth <= 1 and section_kind(heading) in without:
+        return UNCAPPED
+    return cap_of(heading, kept)
+
+
+def left_out(body: Sequence[Block], kept: Collection[str] = DEFAULT_KEPT, without: Collection[str] = ()) -> set[int]:
+    """Return the indices of the blocks of sections about the paper's making, and of kinds that are not asked for.
 
     A section ends before the next heading that is not nested in it.
     """
     assert set(kept) <= set(OPTIONAL)
     gone: set[int] = set()
     for start, block in enumerate(body):
-        if start in gone or block.kind is not BlockKind.HEADING or not (cap := cap_of(block.text, kept)):
+        if (
+            start in gone
+            or block.kind is not BlockKind.HEADING
+            or not (cap := body_cap(block.text, block.depth, kept, without))
+        ):
             continue
         end = start + 1
         while end < len(body) and not (body[end].kind is BlockKind.HEADING and body[end].depth <= block.depth):

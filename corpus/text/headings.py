@@ -288,6 +288,11 @@ _TEAM: Final = re.compile(
 _SPLIT: Final = re.compile(r"[\s,;:()\[\]•*]+")
 
 
+def plain_heading(heading: str) -> str:
+    """Return a heading in small letters without its number, its dashes and apostrophes of one form."""
+    return _NUMBER.sub("", heading.strip()).translate(_FOLDS).lower().replace("-of-", " of ").strip(" :.-*")
+
+
 @lru_cache(maxsize=1 << 14)
 def kind_of(heading: str) -> str:
     """Return the kind of section (`CAPS`) that a heading or a label announces, whatever its number, case and spelling.
@@ -296,7 +301,7 @@ def kind_of(heading: str) -> str:
     """
     if len(heading) > 120:
         return ""
-    plain = _NUMBER.sub("", heading.strip()).translate(_FOLDS).lower().replace("-of-", " of ").strip(" :.-*")
+    plain = plain_heading(heading)
     if _TEAM.fullmatch(plain) is not None:
         return "members"
     found = frozenset(word.strip(".'\"") if word not in _AUTHOR else word for word in _SPLIT.split(plain) if word)

@@ -21,12 +21,15 @@ line; letters are in Unicode NFC and folded as `corpus.text.letters` says, which
 """
 
 from collections.abc import Collection, Container, Iterator, Sequence
+from itertools import groupby
+from typing import NamedTuple
 
 from corpus.errors import UsageError
 from corpus.records import AbstractPart, Block, BlockKind, Float, Record
 from corpus.text.abstracts import printed_parts
 from corpus.text.boilerplate import DEFAULT_KEPT, is_stock, left_out, part_cap
 from corpus.text.letters import tidy_letters
+from corpus.text.section_kinds import ABSTRACT, CAPTIONS, Section, section_kind
 
 # The profiles made from records, and the columns that each of them reads.
 RENDERED = {"clean": ("title", "vernacular_title", "abstracts", "body", "floats")}
@@ -43,24 +46,68 @@ NO_LABEL = frozenset({"", "UNLABELLED", "UNLABELED", "UNASSIGNED", "ABSTRACT"})
 _MAX_HEADING = 6
 _BULLET = len("- ")
 _DEEPEST = 1 << 30  # no section is nested as deeply
+_BETWEEN = "\n\n"  # pieces of a text
+_TITLE, _ABSTRACT, _BODY = range(3)  # numbers of sections; those of the body go on from there
+_BEHIND = -1  # number of the captions behind the body
 
 
 def render(
-    record: Record, profile: str = "clean", *, floats: str = "figures", kept: Collection[str] = DEFAULT_KEPT
+    record: Record,
+    profile: str = "clean",
+    *,
+    floats: str = "figures",
+    kept: Collection[str] = DEFAULT_KEPT,
+    without: Collection[str] = (),
 ) -> str:
     """Return a record as text without a trailing newline, "" for a record without any.
 
     `floats` says what `clean` keeps of figures and tables: "none", "figures" for captions of figures, "captions" for
     those of tables too, "tables" for their rows too; `kept` which of the optional kinds of sections
-    (`corpus.text.headings.OPTIONAL`) stay.
+    (`corpus.text.headings.OPTIONAL`) stay; `without` which kinds (`corpus.text.section_kinds`) of the body go.
     Raises UsageError for a profile that does not exist.
     """
+    return render_sections(record, profile, floats=floats, kept=kept, without=without)[0]
+
+
+def render_sections(
+    record: Record,
+    profile: str = "clean",
+    *,
+    floats: str = "figures",
+    kept: Collection[str] = DEFAULT_KEPT,
+    without: Collection[str] = (),
+) -> tuple[str, tuple[Section, ...]]:
+    """Return what `render` returns, and the sections of a text that has a body, in their order."""
     if profile not in RENDERED:
         raise UsageError(f"profile {profile!r}: does not exist; choose one of {', '.join(RENDERED)}")
-    pieces = [_line(record.title if tidy_letters(record.title) else record.vernacular_title)]
-    pieces += [_abstract_part(part, kept) for part in printed_parts(record.abstracts)]
-    pieces += _body(record, floats, kept)
-    return "\n\n".join(piece for piece in pieces if piece)
+    title = _line(record.title if tidy_letters(record.title) else record.vernacular_title)
+    pieces = [_TextPiece(title, _TITLE)]
+    pieces += [_TextPiece(_abstract_part(part, kept), _ABSTRACT) for part in printed_parts(record.abstracts)]
+    pieces += _body(record, floats, kept, without)
+    pieces = [piece for piece in pieces if piece.text]
+    text = _BETWEEN.join(piece.text for piece in pieces)
+    return text, tuple(_sections(pieces)) if record.body else ()
+
+
+class _TextPiece(NamedTuple):
+    """A piece of a text, the number of the section that it is in, and whether it is that section's heading."""
+
+    text: str
+    section: int
+    heads: bool = False
+
+
+def _sections(pieces: Sequence[_TextPiece]) -> Iterator[Section]:
+    """Yield the sections of a text of pieces, but for its title."""
+    start = 0
+    for number, members in groupby(pieces, key=lambda piece: piece.section):
+        own = list(members)
+        end = start + sum(len(piece.text) for piece in own) + len(_BETWEEN) * (len(own) - 1)
+        title = own[0].text.partition(" ")[2] if own[0].heads else ""
+        kind = {_ABSTRACT: ABSTRACT, _BEHIND: CAPTIONS}.get(number) or (section_kind(title) if title else "")
+        if number != _TITLE:
+            yield Section(kind=kind, title=title, start=start, end=end)
+        start = end + len(_BETWEEN)
 
 
 def _abstract_part(part: AbstractPart, kept: Collection[str]) -> str:
@@ -75,7 +122,7 @@ def _abstract_part(part: AbstractPart, kept: Collection[str]) -> str:
     return f"{label} {text}" if label[-1] in "?!" else f"{label}: {text}"
 
 
-def _body(record: Record, floats: str, kept: Collection[str]) -> Iterator[str]:
+def _body(record: Record, floats: str, kept: Collection[str], without: Collection[str]) -> Iterator[_TextPiece]:
     """Yield the pieces of the body with captions among them; those from outside it that it does not cite come last."""
     captions: dict[int, list[str]] = {}
     for item in record.floats:
@@ -84,26 +131,32 @@ def _body(record: Record, floats: str, kept: Collection[str]) -> Iterator[str]:
             place = item.cited if item.cited >= 0 else item.position
             captions.setdefault(place if 0 <= place < len(record.body) else len(record.body), []).append(text)
     items: list[str] = []
-    for index, text in enumerate(_texts(record.body, captions, kept)):
-        listed = record.body[index].kind is BlockKind.LIST_ITEM
+    section = _BODY
+    for index, text in enumerate(_texts(record.body, captions, kept, without)):
+        block = record.body[index]
+        listed = block.kind is BlockKind.LIST_ITEM
         if items and (not listed or index in captions):
-            yield "\n".join(items)
+            yield _TextPiece("\n".join(items), section)
             items = []
-        yield from captions.get(index, ())
+        yield from (_TextPiece(caption, section) for caption in captions.get(index, ()))
+        heads = block.kind is BlockKind.HEADING and block.depth <= 1
+        section += heads
         if not listed:
-            yield text
+            yield _TextPiece(text, section, heads)
         elif text:
             items.append(text)
-    yield "\n".join(items)
-    yield from captions.get(len(record.body), ())
+    yield _TextPiece("\n".join(items), section)
+    yield from (_TextPiece(caption, _BEHIND) for caption in captions.get(len(record.body), ()))
 
 
-def _texts(body: Sequence[Block], captions: Container[int], kept: Collection[str]) -> list[str]:
+def _texts(
+    body: Sequence[Block], captions: Container[int], kept: Collection[str], without: Collection[str]
+) -> list[str]:
     """Return the text of every block, "" for those of administrative sections and for headings over nothing.
 
     Headings are decided from the end on: by then it is known whether anything stands below them.
     """
-    gone, indents = left_out(body, kept), _Indents()
+    gone, indents = left_out(body, kept, without), _Indents()
     texts = ["" if index in gone else _block(block, indents) for index, block in enumerate(body)]
     filled = -1  # headings down to this depth have something below them
     for index in range(len(body) - 1, -1, -1):

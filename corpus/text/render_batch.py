@@ -21,7 +21,7 @@ from corpus.arrays.columns import among, equals, list_fields, list_places, list_
 from corpus.arrays.types import Mask, Octets
 from corpus.records import BlockKind
 from corpus.text.abstracts import are_printed
-from corpus.text.boilerplate import DEFAULT_KEPT, cap_of, is_stock, part_cap
+from corpus.text.boilerplate import DEFAULT_KEPT, body_cap, cap_of, is_stock, part_cap
 from corpus.text.boilerplate_kernels import leave_out, stock_suspects
 from corpus.text.fold_kernels import fold_table, folded
 from corpus.text.letters import FOLDS
@@ -38,6 +38,8 @@ from corpus.text.render_kernels import (
     bytes_for,
     render_spans,
 )
+from corpus.text.section_kinds import section_kind
+from corpus.text.sections import sections_of
 
 _BLOCKS: Final = {BlockKind.HEADING: HEADING, BlockKind.LIST_ITEM: ITEM}
 # A piece of a record's text. By place it stands in the record; the other fields are a span of `render_kernels`.
@@ -54,6 +56,7 @@ class RenderedTexts:
     texts: pa.StringArray  # [num_records]
     num_words: Counts  # [num_records], runs without white space
     handed_back: Mask  # [num_records]
+    sections: pa.ListArray  # [num_records] of `Section`
 
 
 def render_batch(
@@ -61,23 +64,38 @@ def render_batch(
     *,
     floats: str,
     kept: Collection[str] = DEFAULT_KEPT,
+    without: Collection[str] = (),
     wanted: Mask | None = None,
     min_words: int = 0,
 ) -> RenderedTexts:
-    """Return the `clean` text of every record of a batch; floats, kept: as of `render`, but not "tables".
+    """Return the `clean` text of every record of a batch; floats, kept, without: as of `render`, but not "tables".
 
     Records that are not wanted (bool[num_records]) are not read, and texts of fewer words are counted and left empty.
     """
     wanted = np.ones(batch.num_rows, np.bool_) if wanted is None else wanted
-    pieces = _pieces(batch, kinds=CAPTIONED[floats], kept=frozenset(kept))
+    pieces = _pieces(batch, kinds=CAPTIONED[floats], kept=frozenset(kept), without=frozenset(without))
     plain, no_labels = _plain_points(), _no_labels()
     leave_out(pieces.data, pieces.spans, pieces.starts, _stock(pieces))
     texts = np.empty(bytes_for(pieces.data, pieces.spans), np.uint8)
+    written = np.zeros((len(pieces.spans), 2), np.int64)
     offsets, words, bad = render_spans(
-        pieces.data, pieces.spans, pieces.starts, wanted, min_words, plain, no_labels, texts
+        pieces.data, pieces.spans, pieces.starts, wanted, min_words, plain, no_labels, texts, written
     )
     values = pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(texts[: offsets[-1]])
-    return RenderedTexts(texts=pa.StringArray.from_buffers(batch.num_rows, *values), num_words=words, handed_back=bad)
+    return RenderedTexts(
+        texts=pa.StringArray.from_buffers(batch.num_rows, *values),
+        num_words=words,
+        handed_back=bad,
+        sections=sections_of(
+            texts,
+            offsets,
+            written,
+            spans=pieces.spans,
+            places=pieces.places,
+            starts=pieces.starts,
+            lengths=pieces.lengths,
+        ),
+    )
 
 
 def _stock(pieces: "_PieceTable") -> Counts:
@@ -92,6 +110,8 @@ class _PieceTable:
     data: Octets
     spans: Counts  # [num_pieces, 6]: kind, depth, start, end, label start, label end; positions in data
     starts: Counts  # [num_records + 1]
+    places: Counts  # [num_pieces] in the record: 0 of title and abstract, even numbers of blocks, odd ones of captions
+    lengths: Counts  # [num_records] of the bodies [blocks]
 
 
 class _Spans:
@@ -116,7 +136,9 @@ class _Spans:
         return np.concatenate([np.zeros(0, np.uint8), *self._buffers])
 
 
-def _pieces(batch: pa.RecordBatch, *, kinds: frozenset[str], kept: frozenset[str]) -> _PieceTable:
+def _pieces(
+    batch: pa.RecordBatch, *, kinds: frozenset[str], kept: frozenset[str], without: frozenset[str]
+) -> _PieceTable:
     """Return the pieces of all records, in the order in which their text holds them; kinds: of floats."""
     spans = _Spans()
     title = batch.column("title")
@@ -126,7 +148,7 @@ def _pieces(batch: pa.RecordBatch, *, kinds: frozenset[str], kept: frozenset[str
     starts, ends = np.where(own, starts, other_starts), np.where(own, ends, other_ends)
     tables = [_table(starts, ends, record=np.arange(batch.num_rows), place=0, kind=TITLE)]
     tables.append(_abstract_pieces(batch.column("abstracts"), spans, kept))
-    body, lengths = _body_pieces(batch.column("body"), spans, kept)
+    body, lengths = _body_pieces(batch.column("body"), spans, kept, without)
     tables.append(body)
     if kinds:
         tables.append(_caption_pieces(batch.column("floats"), lengths, spans, kinds))
@@ -135,7 +157,13 @@ def _pieces(batch: pa.RecordBatch, *, kinds: frozenset[str], kept: frozenset[str
     table = table[np.lexsort((np.arange(len(table)), table["place"], table["record"]))]
     bounds = np.searchsorted(table["record"], np.arange(batch.num_rows + 1))
     columns = table.view(np.int64).reshape(len(table), _PIECE.itemsize // 8)
-    return _PieceTable(data=spans.data(), spans=np.ascontiguousarray(columns[:, 2:]), starts=bounds)
+    return _PieceTable(
+        data=spans.data(),
+        spans=np.ascontiguousarray(columns[:, 2:]),
+        starts=bounds,
+        places=table["place"],
+        lengths=lengths,
+    )
 
 
 def _table(
@@ -175,7 +203,9 @@ def _abstract_pieces(column: pa.ListArray, spans: _Spans, kept: frozenset[str]) 
     return table[stays]
 
 
-def _body_pieces(column: pa.ListArray, spans: _Spans, kept: frozenset[str]) -> tuple[np.ndarray, Counts]:
+def _body_pieces(
+    column: pa.ListArray, spans: _Spans, kept: frozenset[str], without: frozenset[str]
+) -> tuple[np.ndarray, Counts]:
     """Return the pieces of the bodies, and the number of blocks of each."""
     fields, rows = list_fields(column), list_rows(column)
     starts, ends = spans.add(fields["text"])
@@ -185,6 +215,10 @@ def _body_pieces(column: pa.ListArray, spans: _Spans, kept: frozenset[str]) -> t
     headings = np.flatnonzero(kinds == HEADING)
     caps = np.zeros(len(rows), np.int64)
     caps[headings] = _caps(fields["text"].take(pa.array(headings)), cap_of, kept)
+    if without:
+        high = headings[fields["depth"].to_numpy()[headings] <= 1]
+        unwanted = _caps(fields["text"].take(pa.array(high)), _unwanted, without)
+        caps[high] = np.maximum(caps[high], unwanted)
     kinds[caps > 0] = ADMINISTRATIVE
     place = 2 * list_places(column) + 2
     label, label_end = spans.add(fields["mark"])
@@ -192,6 +226,10 @@ def _body_pieces(column: pa.ListArray, spans: _Spans, kept: frozenset[str]) -> t
     label = np.where(kinds == ADMINISTRATIVE, caps, label)
     table = _table(starts, ends, record=rows, place=place, kind=kinds, depth=depth, label=label, label_end=label_end)
     return table, np.bincount(rows, minlength=len(column))
+
+
+def _unwanted(heading: str, without: Collection[str]) -> int:
+    return body_cap(heading, 0, (), without) if section_kind(heading) in without else 0
 
 
 def _caps(headings: pa.Array, cap: Callable[[str, Collection[str]], int], kept: frozenset[str]) -> Counts:

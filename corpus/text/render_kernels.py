@@ -250,9 +250,12 @@ def _is_beyond(data: Octets, span: Counts, plain: Mask) -> bool:
 
 @part
 def _render(
-    data: Octets, spans: Counts, out: Octets, at: int, plain: Mask, no_labels: Octets, widths: Counts
+    data: Octets, spans: Counts, out: Octets, at: int, plain: Mask, no_labels: Octets, widths: Counts, places: Counts
 ) -> tuple[int, int]:
-    """Write the pieces of one record at a position; return (position after them, words), -1 words if handed back."""
+    """Write the pieces of one record at a position; return (position after them, words), -1 words if handed back.
+
+    places: int64[num_pieces, 2], filled with where each piece is written; the same twice for one without text.
+    """
     begin, words, open_list = at, 0, False
     _reset(widths, 0)
     for k in range(len(spans)):
@@ -267,6 +270,7 @@ def _render(
                 out[at + 1] = _LINE
                 first = at + 2
         last, gaps = _write_piece(data, span, out, first, no_labels, widths)
+        places[k, 0], places[k, 1] = first, last
         if last > first:
             at = last
             words += gaps + 1
@@ -292,10 +296,12 @@ def render_spans(
     plain: Mask,
     no_labels: Octets,
     out: Octets,
+    places: Counts,
 ) -> tuple[Counts, Counts, Mask]:
     """Write the texts of all records to `out`, of `bytes_for` bytes; return (offsets, words, handed back).
 
     What is not wanted, is handed back or has fewer words leaves no byte, so the other texts lie side by side.
+    places: int64[num_pieces, 2], filled with where each piece of a text lies.
     """
     num = len(starts) - 1
     offsets, words, bad = np.zeros(num + 1, np.int64), np.zeros(num, np.int64), np.zeros(num, np.bool_)
@@ -303,8 +309,8 @@ def render_spans(
     for row in range(num):
         at = offsets[row]
         if wanted[row]:
-            own = spans[starts[row] : starts[row + 1]]
-            at, count = _render(data, own, out, at, plain, no_labels, widths)
+            own, of_own = spans[starts[row] : starts[row + 1]], places[starts[row] : starts[row + 1]]
+            at, count = _render(data, own, out, at, plain, no_labels, widths, of_own)
             words[row], bad[row] = max(count, 0), count < 0
         offsets[row + 1] = at if words[row] >= min_words else offsets[row]
     return offsets, words, bad

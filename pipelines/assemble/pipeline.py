@@ -16,6 +16,7 @@ import apache_beam as beam
 
 from corpus.assemble.config import REVISION, AssembleConfig
 from corpus.assemble.contamination import load_index
+from corpus.assemble.cut import check_terms, read_cut
 from corpus.assemble.documents import file_ranks
 from corpus.assemble.inputs import StoredParts, stored_parts
 from corpus.errors import UsageError
@@ -58,7 +59,9 @@ def assemble(
             raise UsageError(f"{records}: {said}")
         parts = stored_parts(records, source, pile=config.profile == "pile")
         with running_stage(output):
-            inputs = [Input(name="extract", fingerprint=source.fingerprint), *_evaluation_inputs(config)]
+            given = [*read_cut(config).inputs, *_evaluation_inputs(config)]
+            check_terms(config.where, parts)
+            inputs = [Input(name="extract", fingerprint=source.fingerprint), *given]
             update = update and not is_dry_run(beam_args)
             workspace, finished = plan_stage(
                 output,
@@ -111,6 +114,7 @@ def _kept_for_update(workspace: Workspace, plan: Plan, before: Mapping[str, Rece
     own = [now[task] for task in (f"documents/{stem}" for stem in plan.records.names) if task in now]
     reasons = {"records": "with other records", "evaluation": "with other evaluation sets"}
     reasons |= {"verdicts": "whose records others replace", "retractions": "with papers now retracted"}
+    reasons |= {"cut": "with papers that the cut names now"}
     changes: dict[str, list[str]] = {reason: [] for reason in ("new", *reasons.values())}
     for receipt in own:
         old, stem = before.get(receipt.task), receipt.task.removeprefix("documents/")
@@ -168,15 +172,16 @@ def build(pipeline: beam.Pipeline, plan: Plan, spill: str | None) -> None:
         parts
         | "ReadKeys" >> _pairs(steps.ReadKeys(plan))
         | "ByDocument" >> BlockExchange(spill=spill)
-        | "FoldState" >> beam.ParDo(metered_step(steps.FoldState())).with_outputs("retracted", main="verdicts")
+        | "FoldState" >> beam.ParDo(metered_step(steps.FoldState())).with_outputs("retracted", "marks", main="verdicts")
     )
     retracted = beam.pvalue.AsIter(folded.retracted)  # the retracted papers of all of PubMed are half a megabyte
+    marks = beam.pvalue.AsIter(folded.marks)  # none where nothing is cut; at most some 100 MB
     # Every part has a verdict block, if only an empty one, so that a part without rows is written too.
     every_part = pipeline | "EmptyVerdicts" >> beam.Create([(part, b"") for part in numbers])
     buckets = (
         (folded.verdicts, every_part)
         | "ByPart" >> BlockExchange(spill=spill)
-        | "MakeDocuments" >> _pairs(steps.MakeDocuments(plan), retracted)
+        | "MakeDocuments" >> _pairs(steps.MakeDocuments(plan), retracted, marks)
     )
     resolved = _resolve(pipeline, buckets, plan, spill)
     signal = beam.pvalue.AsSingleton(resolved)

@@ -20,6 +20,7 @@ from corpus.arrays.lookup import index_in_sorted
 from corpus.assemble import facts
 from corpus.assemble.config import AssembleConfig
 from corpus.assemble.contamination import evaluation_facts, stated_index
+from corpus.assemble.cut import PAPER_MARK, merged_marks, paper_marks, stated_cut
 from corpus.assemble.documents import key_rows, make_documents, work_path
 from corpus.assemble.fates import decide_fates
 from corpus.assemble.full_text_join import RANKED_COLUMNS, rank_table
@@ -108,20 +109,24 @@ class ReadKeys(PartStep):
     """part → (partition, KEY rows)."""
 
     def process(self, element: int) -> Iterator[tuple[int, bytes]]:
-        keys = key_rows(self._plan.records, part=element, rank=self._plan.ranks[element])
+        plan = self._plan
+        cut = stated_cut(plan.config, plan.workspace)
+        keys = key_rows(plan.records, part=element, rank=plan.ranks[element], cut=cut)
         # Fibonacci hashing: neighbouring PMIDs go to different partitions.
         mixed = keys["entity"] * GOLDEN
         yield from scatter(keys, mixed, self._plan.num_partitions)
 
 
 class FoldState(beam.DoFn):
-    """(partition, KEY blocks) → (part, VERDICT rows); on the output `retracted`: entities that are."""
+    """(partition, KEY blocks) → (part, VERDICT rows); on `retracted`: such entities; on `marks`: PAPER_MARK rows."""
 
     def process(self, element: tuple[int, Blocks]) -> Iterator[Any]:
         keys = gather(element[1], KEY)
         verdicts = fold(keys)
         if len(named := retracted_entities(keys, verdicts)):
             yield beam.pvalue.TaggedOutput("retracted", named.tobytes())
+        if len(marks := paper_marks(keys, verdicts)):
+            yield beam.pvalue.TaggedOutput("marks", marks.tobytes())
         for part, start, end in runs(verdicts["part"]):
             yield part, verdicts[start:end].tobytes()
 
@@ -129,7 +134,9 @@ class FoldState(beam.DoFn):
 class MakeDocuments(PartStep):
     """(part, VERDICT blocks) → (partition, BUCKET rows); the documents go to disk."""
 
-    def process(self, element: tuple[int, Blocks], retracted: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    def process(
+        self, element: tuple[int, Blocks], retracted: Iterable[bytes], marks: Iterable[bytes]
+    ) -> Iterator[tuple[int, bytes]]:
         part, blocks = element
         verdicts = gather(blocks, VERDICT)
         verdicts = verdicts[np.argsort(verdicts["row"])]
@@ -141,6 +148,7 @@ class MakeDocuments(PartStep):
             retracted=np.unique(np.frombuffer(b"".join(retracted), np.uint64)),
             workspace=plan.workspace,
             config=plan.config,
+            marks=merged_marks(np.frombuffer(b"".join(marks), PAPER_MARK)),
         )
         arrays = load_arrays(plan.workspace.path(work_path("buckets", plan.records.names[part])))
         rows = np.zeros(len(arrays["keys"]), BUCKET)

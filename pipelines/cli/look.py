@@ -34,9 +34,21 @@ def inspect(
     records: Annotated[
         str | None, typer.Option(metavar="DIR", help="Records of a corpus, for the texts of dropped duplicates.")
     ] = None,
+    ids: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Show which rows of a pack, or of a run, hold the papers of this list."),
+    ] = None,
+    corpus: Annotated[
+        str | None, typer.Option(metavar="DIR", help="With --ids: the corpus packed, when it is not beside.")
+    ] = None,
 ) -> None:
     """Show what a directory or file of a stage holds."""
     refuse_beam_arguments(context)
+    if ids is not None:
+        from pipelines.inspection.papers import papers_text
+
+        typer.echo(papers_text(path, ids, corpus))
+        return
     from pipelines.inspection.stages import inspect_path
 
     typer.echo(inspect_path(path, document, records))

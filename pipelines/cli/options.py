@@ -5,6 +5,7 @@ needs none. An option that a verb declares itself takes the place of the field o
 """
 
 import inspect
+from collections.abc import Iterator
 from importlib import import_module
 from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
@@ -84,22 +85,30 @@ def config_of(context: typer.Context, **own: Any) -> Any:
     """
     from pydantic import ValidationError
 
+    from corpus.config import section_of
     from corpus.errors import UsageError, list_problems
     from pipelines.explain import describe_option_errors
 
     command: Any = context.command
-    model, values = command.model(), context.meta[__name__]
+    model, values = command.model(), dict(context.meta[__name__])
+    sections = {name: found for name, field in model.model_fields.items() if (found := section_of(field))}
+    for name, section in sections.items():
+        values[name] = {inner: values.pop(inner) for inner in section.model_fields}
     emptied = {name: () for name, value in values.items() if value == [""] and model.model_fields[name].default}
     try:
         return model(**values | emptied | own)
     except ValidationError as error:
         options = {option.name: option.opts[0] for option in command.params if option.opts[0].startswith("--")}
-        raise UsageError(list_problems(describe_option_errors(error.errors(), options))) from error
+        told = [
+            {**item, "loc": item["loc"][1:] if item["loc"][:1] and item["loc"][0] in sections else item["loc"]}
+            for item in error.errors()
+        ]
+        raise UsageError(list_problems(describe_option_errors(told, options))) from error
 
 
 def _options(model: Any, *, without: frozenset[str]) -> list[Any]:
     """Return Typer's options for the fields of a model, made as it makes those of a function's parameters."""
-    parameters = [_parameter(name, field) for name, field in model.model_fields.items() if name not in without]
+    parameters = [_parameter(name, field) for name, field in flat_fields(model) if name not in without]
 
     def verb(**_: Any) -> None:
         """Take the parameters."""
@@ -108,6 +117,15 @@ def _options(model: Any, *, without: frozenset[str]) -> list[Any]:
     maker = typer.Typer(add_completion=False)
     maker.command()(verb)
     return typer.main.get_command(maker).params
+
+
+def flat_fields(model: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of a model, those of its sections in their place."""
+    from corpus.config import section_of
+
+    for name, field in model.model_fields.items():
+        section = section_of(field)
+        yield from section.model_fields.items() if section else [(name, field)]
 
 
 def _parameter(name: str, field: Any) -> inspect.Parameter:

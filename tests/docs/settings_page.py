@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from corpus.assemble.config import AssembleConfig
+from corpus.assemble.config import AssembleConfig, WhereConfig
 from corpus.extract.config import ExtractConfig
 from corpus.fetch.config import FetchPmcConfig, FetchPubmedConfig
 from pipelines.workflow.config import RunConfig, TrainSection
@@ -29,6 +29,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "fetch.pmc": FetchPmcConfig,
     "extract": ExtractConfig,
     "assemble": AssembleConfig,
+    "assemble.where": WhereConfig,
     "tokenizer": TokenizerConfig,
     "pack": PackConfig,
     "train": TrainSection,

@@ -63,6 +63,7 @@ ADMINISTRATIVE = st.sampled_from(
         "Funding",
         "Competing  interests",
         "2.1 Authors’ contributions:",
+        *("Methods", "2. Results & discussion", "Methods: setting", "Introduction"),
         "long β " * 300,
     ]
 )
@@ -126,6 +127,7 @@ BATCHES = st.integers(0, 6).flatmap(lambda size: st.tuples(*(records(number) for
 CONFIGS = st.builds(
     AssembleConfig,
     floats=st.sampled_from(["figures", "captions", "none", "tables"]),
+    without_sections=st.sampled_from([(), (), ("methods", "introduction")]),
     ethics=st.sampled_from(["drop", "keep"]),
     abbreviations=st.sampled_from(["drop", "keep"]),
     min_words=st.integers(0, 6),

@@ -4,7 +4,7 @@ A record is a function of the seed and its number alone, so a part is made when 
 again; only one batch is ever in memory.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -63,13 +63,14 @@ class RehearsedParts:
         """What stands for the content of each part."""
         return tuple(f"{self.seed}:{self.num_citations}:{self.num_articles}:{name}" for name in self.names)
 
-    def keys(self, part: int) -> pa.Table:
-        """Return the key columns of a part."""
+    def keys(self, part: int, *, more: Sequence[str] = ()) -> pa.Table:
+        """Return the key columns of a part; more: none but its DOIs."""
         with metered("make up"):
             own = self._layout()[part]
             columns = self._ids(own.kind, np.arange(own.start, own.end), own.start)
-            schema = pa.schema([schema_of(Record).field(name) for name in KEY_COLUMNS])
-            return pa.Table.from_arrays([columns[name] for name in KEY_COLUMNS], schema=schema)
+            names = (*KEY_COLUMNS, *more)
+            schema = pa.schema([schema_of(Record).field(name) for name in names])
+            return pa.Table.from_arrays([columns[name] for name in names], schema=schema)
 
     def batches(self, part: int, *, without: Collection[str] = ()) -> Iterator[pa.RecordBatch]:
         """Yield the records of a part."""

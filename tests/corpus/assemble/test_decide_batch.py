@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from corpus.assemble.config import AssembleConfig
 from corpus.assemble.decide import Document, EarlyDecision, decide, unread_columns
@@ -14,21 +14,31 @@ from corpus.assemble.updates import VERDICT, RevisionStatus
 from corpus.records import AbstractPart, Block, BlockKind, Kind, Record, Source
 from corpus.storage.schema import from_batch
 from corpus.text.headings import OPTIONAL
-from corpus.text.render import render
+from corpus.text.render import render, render_sections
 from corpus.text.render_batch import render_batch
+from corpus.text.section_kinds import ALL_KINDS
 from tests.support.random_records import BATCHES, CONFIGS, as_batch
 
 
 @settings(deadline=None, max_examples=300)
-@given(BATCHES, st.sampled_from(["figures", "captions", "none"]), st.sets(st.sampled_from(OPTIONAL)))
-def test_batch_text_is_the_records_text(batch: tuple[Record, ...], floats: str, kept: set[str]) -> None:
-    made = render_batch(as_batch(batch), floats=floats, kept=kept)
-    for record, text, words, handed_back in zip(
-        batch, made.texts.to_pylist(), made.num_words, made.handed_back, strict=True
+@given(
+    BATCHES,
+    st.sampled_from(["figures", "captions", "none"]),
+    st.sets(st.sampled_from(OPTIONAL)),
+    st.sets(st.sampled_from(ALL_KINDS)),
+)
+def test_batch_text_is_the_records_text(
+    batch: tuple[Record, ...], floats: str, kept: set[str], without: set[str]
+) -> None:
+    made = render_batch(as_batch(batch), floats=floats, kept=kept, without=without)
+    for record, text, words, handed_back, sections in zip(
+        batch, made.texts.to_pylist(), made.num_words, made.handed_back, made.sections.to_pylist(), strict=True
     ):
-        expected = "" if handed_back else render(record, floats=floats, kept=kept)
+        expected, stretches = render_sections(record, floats=floats, kept=kept, without=without)
+        expected, stretches = ("", ()) if handed_back else (expected, stretches)
         assert text == expected
         assert words == len(expected.split())
+        assert sections == [asdict(one) for one in stretches]
 
 
 def test_common_text_is_not_handed_back() -> None:

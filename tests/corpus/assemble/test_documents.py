@@ -29,7 +29,7 @@ class NoRows:
     names = ("empty",)
     digests = ("x",)
 
-    def keys(self, part: int) -> pa.Table:
+    def keys(self, part: int, *, more: Sequence[str] = ()) -> pa.Table:
         return PARTS.keys(0).slice(0, 0)
 
     def batches(self, part: int, *, without: Collection[str] = ()) -> Iterator[pa.RecordBatch]:

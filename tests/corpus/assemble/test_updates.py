@@ -17,7 +17,7 @@ EVENTS = st.lists(
 def keys_of(events: list[tuple[int, int, int, bool]]) -> np.ndarray:
     keys = np.zeros(len(events), KEY)
     for row, (entity, version, rank, deletion) in enumerate(events):
-        keys[row] = (entity, 0, version, rank, row, rank, row, 0, deletion, 0, 0)
+        keys[row] = (entity, 0, version, rank, row, rank, row, 0, deletion, 0, 0, 0)
     return keys
 
 

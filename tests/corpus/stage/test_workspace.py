@@ -245,8 +245,8 @@ def test_a_manifest_from_before_revisions_is_read_and_not_taken_for_this_one(tmp
         plan(tmp_path)
 
 
-def test_receipts_in_a_store_are_counted_when_asked_for(tmp_path: Path) -> None:
-    """A progress bar lists no bucket, but a job is not called one without workers when its tasks end there."""
+def test_receipts_in_a_store_are_counted(tmp_path: Path) -> None:
+    """A job is not called one without workers when its tasks end in a bucket."""
     workspace = open_workspace(f"memory://{tmp_path.name}/out", stage="extract", revision=1, config={}, inputs=[])
     assert workspace.num_finished() == 0
     workspace.finish(Receipt(task="extract/a"))

@@ -17,6 +17,7 @@ from corpus.stage.manifest import SPLITS, Manifest, read_manifest
 from corpus.storage.parquet import read_table
 from pipelines.assemble.pipeline import assemble
 from pipelines.extract import extract
+from tests.support.cut_oracle import RecordsInDuckDb, counted_by_code, parts_of, random_cuts
 
 pytestmark = [pytest.mark.slow, pytest.mark.real_data]
 
@@ -63,6 +64,13 @@ def test_books_are_exact(road: Path, decisions: list[dict[str, Any]], kept: dict
     reasons = Counter(row["reason"] for row in decisions if not row["kept"])
     assert dict(assembled.books.dropped) == dict(reasons)
     assert {row["doc_id"] for row in decisions if row["kept"]} == set(kept)
+
+
+def test_thirty_random_cuts_count_as_duckdb_counts(road: Path, tmp_path: Path) -> None:
+    parts = parts_of(str(road / "records"))
+    database = RecordsInDuckDb(parts)
+    for where in random_cuts(database, tmp_path, count=30, seed=2):
+        assert counted_by_code(parts, where) == database.counts(where), where
 
 
 def test_the_2019_sample_updates_the_2018_sample(

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from corpus.assemble.config import AssembleConfig
+from corpus.assemble.cut import CUT_REASONS
 from corpus.assemble.rules import RETRACTED_TAG
 from corpus.errors import DataError
 from corpus.extract.config import ExtractConfig
@@ -40,6 +41,7 @@ def test_every_record_gets_what_was_planted_for_it(tmp_path: Path, seed: int) ->
     assert comparison.num_records == read.books.kept
     # Kept, and every reason to drop a record of which the default policy makes use.
     unused = {DropReason.LICENSE, DropReason.SUB_ARTICLE, DropReason.CONTAMINATED, DropReason.SAME_ID}
+    unused |= {*CUT_REASONS}
     assert comparison.outcomes.keys() == {"kept", *DropReason} - unused
     assert_outdated_records_name_the_living(corpus, manifest)
 

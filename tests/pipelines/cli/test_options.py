@@ -13,7 +13,7 @@ from corpus.extract.config import ExtractConfig
 from corpus.fetch.config import PMC_VARIABLE, FetchPmcConfig, FetchPubmedConfig
 from pipelines.cli import app
 from pipelines.cli.app import main
-from pipelines.cli.options import StageCommand, options_of
+from pipelines.cli.options import StageCommand, flat_fields, options_of
 from tokenizer.config import PackConfig, TokenizerConfig
 from train.export.config import ExportConfig
 
@@ -53,8 +53,9 @@ def test_every_field_is_an_option_of_its_verb(words: str) -> None:
     options = {option.name: option for option in command.get_params(context)}
     model = STAGES[words]
     assert command.model() is model
-    assert set(model.model_fields) <= set(options)
-    for name, field in model.model_fields.items():
+    fields = dict(flat_fields(model))
+    assert set(fields) <= set(options)
+    for name, field in fields.items():
         if name in OWN.get(words, ()):
             continue
         option = options[name]
@@ -89,7 +90,7 @@ def test_an_item_of_a_list_is_named_by_its_option(
 def test_help_is_grouped_in_one_order() -> None:
     command, context = verb_of("assemble")
     heads = [line.strip(":") for line in command.get_help(context).splitlines() if line[:1].isupper()][1:]
-    assert heads == ["Input", "Text", "Filters", "Duplicates", "Evaluation", "Output", "Running", "Other"]
+    assert heads == ["Input", "Where", "Text", "Filters", "Duplicates", "Evaluation", "Output", "Running", "Other"]
 
 
 @pytest.mark.parametrize(
@@ -97,6 +98,8 @@ def test_help_is_grouped_in_one_order() -> None:
     [
         ("extract --output o", {}),
         ("assemble --records r --output o", {}),
+        ("assemble --records r --output o --years 2015- --journal J --journal K --exclude f",
+         {"where": {"years": "2015-", "journal": ("J", "K"), "exclude": ("f",)}}),
         ("tokenizer --corpus c --output o", {}),
         ("pack --corpus c --tokenizer t --output o", {}),
         ("fetch pubmed --output o", {}),
