@@ -89,7 +89,7 @@ ENGINES = {
     "torch": "train",
     "deepspeed": "train",
 }  # and the one top room that may import it
-CORPUS_NOUNS = {"__init__", "records", "reasons", "ids", "licenses", "notices", "errors", "config"}
+CORPUS_NOUNS = {"__init__", "records", "metadata", "reasons", "ids", "licenses", "notices", "errors", "config"}
 TOP_LEVEL = {
     *ROOMS, "tests", "configs", "docs", ".ci", "pyproject.toml", "README.md", "Makefile", "LICENSE", "CHANGELOG.md",
     "CONTRIBUTING.md", "SECURITY.md", "constraints.txt", "locks", ".gitignore", ".git-blame-ignore-revs",

@@ -24,6 +24,7 @@ from corpus.assemble.decide import SHARD_COLUMNS, Document
 from corpus.assemble.id_conflicts import Conflict, ConflictKind
 from corpus.assemble.shards import Decision
 from corpus.fetch.pmc.metadata_rows import Detail
+from corpus.metadata import TABLES
 from corpus.ncbi.archives.article_store import IndexRow
 from corpus.pile.side_table import PileRow
 from corpus.qa.predictions import Prediction
@@ -106,6 +107,10 @@ VERBS: dict[str, tuple[File, ...]] = {
             rows=(Record, AbstractPart, Block, Float, Cell, BackPart, Link, Account),
         ),
         File(path="pile/<input>.parquet (with --pile)", rows=(PileRow,)),
+        *(
+            File(path=f"metadata/{name}/<input>.parquet{'' if number else ' (with --metadata)'}", rows=(row,))
+            for number, (name, row) in enumerate(TABLES.items())
+        ),
         File(path="rejects/<input>.parquet", rows=(Reject,)),
         File(path="receipts.json", prose="What each input gave, for `extract --update`; books as in `manifest.json`."),
     ),
