@@ -27,6 +27,7 @@ from corpus.fetch.pmc.metadata_rows import Detail
 from corpus.metadata import TABLES
 from corpus.ncbi.archives.article_store import IndexRow
 from corpus.pile.side_table import PileRow
+from corpus.publish.attribution import Attribution
 from corpus.qa.predictions import Prediction
 from corpus.qa.question import Question
 from corpus.qa.silver.candidate import SilverDrop
@@ -165,6 +166,14 @@ VERBS: dict[str, tuple[File, ...]] = {
             prose="Models in the forms of transformers, llama.cpp and CTranslate2, and their card;\n"
             "see [train.md](train.md).",
         ),
+    ),
+    "corpuscle publish": (
+        File(
+            path="data/<split>/<class>-*.parquet, README.md, NOTICE, croissant.json, …",
+            prose="Texts as in `assemble`, in a file for each class of licences: commercial, noncommercial, other;\n"
+            "card, papers and hashes. See [publish.md](publish.md).",
+        ),
+        File(path="attribution.parquet", rows=(Attribution,)),
     ),
     "corpuscle qa questions": (
         File(path="questions.parquet", rows=(Question,)),
