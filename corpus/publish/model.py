@@ -63,7 +63,7 @@ def publish_model(config: PublishConfig, *, export: str, output: str) -> Manifes
         receipts = []
         with progress("publish", len(exported.parts)) as shown:
             for part in exported.parts:
-                if part.path != _CARD:
+                if part.role != "card":  # those of the export, one for each folder
                     receipts.append(_copy(export, part, workspace))
                 shown.advance()
         cost = _cost(near, known, config)
