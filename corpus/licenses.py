@@ -37,6 +37,12 @@ _FORBIDS = re.compile(r"not permit commercial", re.IGNORECASE)  # Wiley's "Deed,
 _ZERO = re.compile(r"\bCC\s?-?0\b|creative commons (?:cc)?\s?zero|public domain dedication", re.IGNORECASE)
 _DECLARED = re.compile(r"creative commons public domain declaration", re.IGNORECASE)
 _PUBLIC_DOMAIN = re.compile(r"(?<!\bnot )\bin the public domain\b|\bpublic domain work\b", re.IGNORECASE)
+_NAME = re.compile(r"CC-(?P<terms>BY(?:-NC)?(?:-ND|-SA)?)-(?P<version>\d\.\d)(?P<igo>-IGO)?")
+_MARKS = {
+    "CC0-1.0": "publicdomain/zero/1.0",
+    "CC-PDM-1.0": "publicdomain/mark/1.0",
+    "CC-PDDC": "licenses/publicdomain",
+}
 _CODE = re.compile(r"CC[ -](BY(?:[ -]NC)?(?:[ -](?:ND|SA))?)(?:[ -](\d\.\d))?", re.IGNORECASE)
 
 
@@ -48,6 +54,17 @@ def license_name(*, links: Iterable[str] = (), text: str = "", code: str = "") -
     """
     names = list(_stated(links, text))
     return next((name for name in names if "-NC" in name), names[0] if names else _from_code(code))
+
+
+def license_address(name: str) -> str:
+    """Return where the terms of a licence stand, by its SPDX name; "" where the name alone does not say it."""
+    if name in _MARKS:
+        return f"https://creativecommons.org/{_MARKS[name]}/"
+    found = _NAME.fullmatch(name)
+    if found is None:
+        return ""
+    port = "igo/" if found["igo"] else ""
+    return f"https://creativecommons.org/licenses/{found['terms'].lower()}/{found['version']}/{port}"
 
 
 def allows(name: str, use: Use) -> bool:

@@ -31,6 +31,7 @@ MAY_IMPORT = {
         "corpus corpus/storage corpus/stage corpus/ncbi/markup corpus/ncbi/archives corpus/ncbi/pubmed "
         "corpus/ncbi/jats corpus/pile corpus/text"
     ),
+    "corpus/publish": "corpus corpus/storage corpus/stage",
     "corpus/text": "corpus corpus/arrays",
     "corpus/dedup": "corpus corpus/arrays corpus/storage corpus/text",
     "corpus/assemble": "corpus corpus/arrays corpus/storage corpus/stage corpus/pile corpus/text corpus/dedup",
@@ -79,9 +80,9 @@ MAY_IMPORT = {
         "pipelines/inspection pipelines/report"
     ),
     "pipelines/cli": (
-        "corpus corpus/arrays corpus/stage corpus/fetch corpus/extract corpus/qa corpus/qa/silver tokenizer train "
-        "train/launch train/plan train/export train/generate train/qa pipelines pipelines/assemble pipelines/beam "
-        "pipelines/inspection pipelines/report pipelines/workflow"
+        "corpus corpus/arrays corpus/stage corpus/fetch corpus/extract corpus/publish corpus/qa corpus/qa/silver "
+        "tokenizer train train/launch train/plan train/export train/generate train/qa pipelines pipelines/assemble "
+        "pipelines/beam pipelines/inspection pipelines/report pipelines/workflow"
     ),
 }
 ENGINES = {
@@ -89,7 +90,7 @@ ENGINES = {
     "torch": "train",
     "deepspeed": "train",
 }  # and the one top room that may import it
-CORPUS_NOUNS = {"__init__", "records", "reasons", "ids", "licenses", "notices", "errors", "config"}
+CORPUS_NOUNS = {"__init__", "records", "metadata", "reasons", "ids", "licenses", "notices", "errors", "config"}
 TOP_LEVEL = {
     *ROOMS, "tests", "configs", "docs", ".ci", "pyproject.toml", "README.md", "Makefile", "LICENSE", "CHANGELOG.md",
     "CONTRIBUTING.md", "SECURITY.md", "constraints.txt", "locks", ".gitignore", ".git-blame-ignore-revs",
@@ -110,6 +111,7 @@ VERBS = (
         "export",
         "generate",
         "plan",
+        "publish",
         "run",
         "demo",
     ),

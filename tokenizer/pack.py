@@ -14,10 +14,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus import storage
 from corpus.errors import DataError, UsageError
+from corpus.stage.license_table import LicenseTable, add_licenses, count_licenses, total_of
 from corpus.stage.manifest import SPLITS, Books, Input, Manifest, Part
 from corpus.stage.reading import check_content, read_whole
 from corpus.stage.workspace import Receipt, Workspace, plan_stage
@@ -58,6 +60,7 @@ class ShardCounts:
     text_bytes: int = 0
     documents: Counter[str] = field(default_factory=Counter)  # by source
     tokens: Counter[str] = field(default_factory=Counter)  # by source
+    licenses: list[LicenseTable] = field(default_factory=list)  # of the documents kept, a table a batch
     codes: list[SourceCodes] = field(default_factory=list)  # source of each document kept
 
 
@@ -163,6 +166,7 @@ def _receipt_of(
         "tokens": parts[0].rows,
         "documents_by_source": dict(sorted(counts.documents.items())),
         "tokens_by_source": dict(sorted(counts.tokens.items())),
+        "licenses": add_licenses(counts.licenses),
         "blocks": blocks,
     }
     return Receipt(task=task, parts=parts, books=books, facts=facts)
@@ -225,6 +229,8 @@ def ledger(split: str, receipts: Iterable[Receipt], seq_length: int) -> dict[str
             f"{split}: {tokens} tokens of {kept} documents, but {by_source.total()} of {documents.total()} by source; "
             "nothing was committed, please report this"
         )
+    licenses = add_licenses(receipt.facts.get("licenses", {}) for receipt in own)  # a receipt may be an older version's
+    is_whole = (total_of(licenses, "tokens"), total_of(licenses, "documents")) == (tokens, kept)
     return {
         "documents": kept,
         "text_bytes": sum(receipt.facts["text_bytes"] for receipt in own),
@@ -234,6 +240,7 @@ def ledger(split: str, receipts: Iterable[Receipt], seq_length: int) -> dict[str
         "tail": tail,
         "documents_by_source": dict(sorted(documents.items())),
         "tokens_by_source": dict(sorted(by_source.items())),
+        **({"licenses": licenses} if is_whole else {}),
     }
 
 
@@ -251,7 +258,7 @@ def _encoded_batches(
     shard: str, encoder: Encoder, counts: ShardCounts, sample: int
 ) -> Iterator[tuple[TokenIds, TokenCounts]]:
     """Yield (flat ids, lengths) of the documents that have text, and count them."""
-    for batch in parquet.iter_batches(shard, ["source", "text"], BATCH_ROWS):
+    for batch in parquet.iter_batches(shard, ["source", "license", "text"], BATCH_ROWS):
         counts.read += batch.num_rows
         texts = pc.fill_null(batch.column("text"), "")
         counts.text_bytes += pc.sum(pc.binary_length(texts)).as_py() or 0
@@ -260,6 +267,7 @@ def _encoded_batches(
         encoder.check(documents[:sample])
         sample -= len(documents[:sample])
         ids, lengths = encoder.encode(documents)
+        counts.licenses.append(_licenses(batch.filter(filled), lengths))
         names, which = np.unique(np.array(sources, dtype=str), return_inverse=True)
         for number, name in enumerate(names.tolist()):
             own = lengths[which == number]
@@ -267,6 +275,13 @@ def _encoded_batches(
             counts.tokens[name] += int(own.sum()) + len(own)
         counts.codes.append(np.array([SOURCES.index(name) for name in names.tolist()], np.uint8)[which])
         yield ids, lengths
+
+
+def _licenses(batch: pa.RecordBatch, lengths: TokenCounts) -> LicenseTable:
+    """Return the licence table of documents; lengths: of their ids, to which each adds one that ends it."""
+    text_bytes = pc.cast(pc.binary_length(batch.column("text")), pa.int64())
+    tokens = pa.array(np.asarray(lengths, np.int64) + 1)
+    return count_licenses(batch.column("source"), batch.column("license"), text_bytes=text_bytes, tokens=tokens)
 
 
 def _copy_tokenizer(workspace: Workspace, text: str) -> Receipt:

@@ -4,7 +4,10 @@ Numbers of many tasks are added up by the commit, so every name counts; a name w
 made here, for those who write it and for those who read it.
 """
 
-from typing import Final, Literal
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Literal
+
+from corpus.stage.license_table import add_licenses, total_of
 
 # `pipelines.assemble.steps.Resolve`, over the whole corpus
 VERIFIED_PAIRS: Final = "verified_pairs"  # pairs of documents whose texts were compared and are alike
@@ -19,6 +22,10 @@ CONTAMINATION_PAIRS_BY_NGRAM: Final = "contamination_pairs_by_ngram"
 CONTAMINATED_DOCUMENTS: Final = "contaminated_documents"
 # `corpus.assemble.shards.place`, each records part
 ABSTRACTS_THE_PILE_RULE_DROPS: Final = "abstracts_the_pile_rule_drops"  # kept here; The Pile drops any with a PMC id
+
+
+# `corpus.assemble.shards.write_shard`, each shard: documents and text_bytes by split, source and licence
+LICENSES: Final = "licenses"
 
 
 def documents(split: str, source: str | None = None) -> str:
@@ -52,3 +59,21 @@ def id_conflicts(kind: str) -> str:
 def full_text_found_by(name: str) -> str:
     """Citations whose full text was found by one id (pmcid, pmid, doi): `pipelines.assemble.steps.Resolve`."""
     return f"full_text_found_by_{name}"
+
+
+def added_up(facts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the sums of the numbers of many tasks, by name; the licences only if they are those of all documents.
+
+    A shard that an older version wrote before it was killed does not say its licences.
+    """
+    total: dict[str, Any] = {}
+    for name, value in (pair for one in facts for pair in one.items()):
+        if name == LICENSES:
+            tables = total.setdefault(name, {})
+            tables.update({split: add_licenses([tables.get(split, {}), table]) for split, table in value.items()})
+        else:
+            total[name] = total.get(name, 0) + value
+    splits = total.get(LICENSES, {}).items()
+    if any(total_of(table, "documents") != total[documents(split)] for split, table in splits):
+        del total[LICENSES]
+    return dict(sorted(total.items()))

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +27,7 @@ from corpus.dedup.resolve import Outcome
 from corpus.reasons import DUPLICATE_REASONS
 from corpus.records import doc_id
 from corpus.stage import task_progress
+from corpus.stage.license_table import count_licenses
 from corpus.stage.manifest import SPLITS, Books
 from corpus.stage.workspace import Receipt, Workspace
 from corpus.storage import parquet
@@ -137,9 +139,13 @@ def write_shard(
     table = table.select(SHARD_COLUMNS)
     parquet.write_table(workspace.path(path), table)
     task_progress.add(workspace.output, "in shards", table.num_rows)
-    counts = {facts.documents(split): table.num_rows, facts.text_bytes(split): _num_bytes(table)}
+    counts: dict[str, Any] = {facts.documents(split): table.num_rows, facts.text_bytes(split): _num_bytes(table)}
     for source in ("pubmed", "pmc"):
         counts[facts.documents(split, source)] = pc.sum(pc.equal(table.column("source"), source)).as_py() or 0
+    text_bytes = pc.binary_length(table.column("text"))
+    counts[facts.LICENSES] = {
+        split: count_licenses(table.column("source"), table.column("license"), text_bytes=text_bytes)
+    }
     part = workspace.measure(path, role=split, rows=table.num_rows)
     return workspace.finish(Receipt(task=task, parts=(part,), facts=counts))
 

@@ -1,5 +1,7 @@
 """The configuration of `extract`."""
 
+from typing import Any
+
 from pydantic import model_validator
 
 from corpus.config import GivenPath, StageConfig, Workers, runtime, setting
@@ -28,6 +30,11 @@ class ExtractConfig(StageConfig):
         le=1,
     )
     pile: bool = setting(False, "also make the text that The Pile's scripts made, for `profile: pile`", group="output")
+    metadata: bool = setting(
+        False,
+        "also write authors, references, MeSH, grants, journals and dates as tables beside the records",
+        group="output",
+    )
     shard: str | None = runtime(
         None,
         "part i/n of the inputs, one a machine; `corpuscle join` makes one result of all",
@@ -42,6 +49,11 @@ class ExtractConfig(StageConfig):
         if self.shard is not None and (number := self.shard_number()[0]) > self.shard_number()[1]:
             raise ValueError(f"shard {self.shard}: there is no part {number} of {self.shard_number()[1]}")
         return self
+
+    def identity(self) -> dict[str, Any]:
+        """Return the fields that decide the bytes; a setting that came later leaves no trace where it is off."""
+        found = super().identity()
+        return found if self.metadata else {name: value for name, value in found.items() if name != "metadata"}
 
     def shard_number(self) -> tuple[int, int]:
         """Return which part of how many this is: 1 of 1 without `shard`."""

@@ -78,11 +78,11 @@ def _differences(first: str, folder: str, shards: Mapping[str, Manifest]) -> lis
     one, other = shards[first], shards[folder]
     if (one.revision, other.revision) != (REVISION, REVISION):
         return [f"{folder}: made by revision {other.revision} of the code, this is {REVISION}; extract it again"]
-    settings = [name for name in sorted(one.config) if name not in _OF_SHARD]
+    settings = [name for name in sorted({*one.config, *other.config}) if name not in _OF_SHARD]
     lines = [
-        f"{folder}: {name} is {other.config.get(name)}, {one.config[name]} in {first}"
+        f"{folder}: {name} is {other.config.get(name)}, {one.config.get(name)} in {first}"
         for name in settings
-        if other.config.get(name) != one.config[name]
+        if other.config.get(name) != one.config.get(name)
     ]
     counts = [str(manifest.config["shard"]).partition("/")[2] for manifest in (one, other)]
     if counts[0] != counts[1]:

@@ -1,43 +1,33 @@
 """Extract task: an input file (or chunk of loose files) in, Parquet parts of records and rejects out.
 
-With `pile`, each part of records has a side table in `pile/`, row for row, of the text that The Pile's scripts made.
+With `pile`, each part of records has a side table in `pile/`, row for row, of the text that The Pile's scripts made;
+with `metadata` one in each folder of `metadata/`, whose rows name their record.
 Plain functions, run by a Beam worker or by a test. Records are written in row groups as they are read,
 so memory does not grow with the file. A file that is damaged as a whole gives no record at all.
 """
 
 import json
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from typing import Any
-
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from corpus import storage
 from corpus.errors import CorruptError, DataError, RetryError
 from corpus.extract.config import ExtractConfig
 from corpus.extract.inputs import InputTask, JatsTar, PubmedFile, other_kind
+from corpus.extract.part_sink import PartSink
 from corpus.extract.search import first_of
+from corpus.metadata import SideTables
 from corpus.ncbi.archives.kinds import FileKind, OtherKindError, file_kind
 from corpus.ncbi.pubmed.reader import read_pubmed_xml
-from corpus.pile.side_table import PileRow, pile_row
 from corpus.records import Kind, Record, Reject
-from corpus.stage import task_progress
-from corpus.stage.manifest import Books, Manifest, Part
+from corpus.stage.manifest import Books, Manifest
 from corpus.stage.progress import say
 from corpus.stage.withdraw import changes_text
 from corpus.stage.workspace import Receipt, Workspace, receipt_of
-from corpus.storage import parquet
 from corpus.storage.json_files import BadJsonError, read_json
-from corpus.storage.schema import schema_of, to_table
-from corpus.text.language import languages_of
 
-# Rows held as Python objects before they become a row group: about 15 MB of citations, 20 MB of articles.
-CITATION_ROWS, ARTICLE_ROWS = 5000, 250
-# Dead letters of one file: a third of a baseline file, which then is no file of NLM's.
-MAX_REJECTS = 10_000
 # A share says little of few records: it counts from so many on, and fewer may have so many rejects whatever it is.
 # Damage at its usual rate gives a job of that size one or two, a reader that fails on a kind of file gives many more.
 SHARE_FROM, FEW_REJECTS = 1000, 3
@@ -54,12 +44,13 @@ def extract_task(task: InputTask, workspace: Workspace, config: ExtractConfig) -
     if done := workspace.finished(name, of=task.fingerprint):
         return done
     rows_per_part = config.articles_per_part if isinstance(task, JatsTar) else None
-    sink = _PartSink(workspace=workspace, task=task, rows_per_part=rows_per_part, pile=config.pile)
+    side = SideTables() if config.metadata else None
+    sink = PartSink(workspace=workspace, task=task, rows_per_part=rows_per_part, pile=config.pile, side=side)
     before = task.versions()
     wrong: dict[str, Any] = {}
     try:
         with sink:
-            for item, xml in _read(task):
+            for item, xml in _read(task, side):
                 sink.add(item, xml)
             parts = sink.finish()
     except OtherKindError as error:
@@ -199,129 +190,21 @@ def reuse_extracted(workspace: Workspace, manifest: Manifest) -> list[str]:
     return [part.path for receipt in reused for part in receipt.parts]
 
 
-def _read(task: InputTask) -> Iterator[tuple[Record | Reject, bytes]]:
+def _read(task: InputTask, side: SideTables | None) -> Iterator[tuple[Record | Reject, bytes]]:
     if isinstance(task, PubmedFile):
-        return read_pubmed_xml(task.paths[0])
+        return read_pubmed_xml(task.paths[0], side)
     from corpus.extract.articles import read_articles_xml  # a sixth of a second that a citation need not wait for
 
-    return read_articles_xml(task)
+    return read_articles_xml(task) if side is None else _with_metadata(read_articles_xml(task), side)
 
 
-@dataclass(kw_only=True)
-class _PartSink:
-    """Collects records and rejects of one task into Parquet parts, and The Pile's text into a table beside each."""
+def _with_metadata(
+    items: Iterable[tuple[Record | Reject, bytes]], side: SideTables
+) -> Iterator[tuple[Record | Reject, bytes]]:
+    """Yield what is read of articles, the metadata of each in `side` before it."""
+    from corpus.ncbi.jats.metadata import add_article_metadata
 
-    workspace: Workspace
-    task: InputTask
-    rows_per_part: int | None
-    pile: bool
-    rejects: list[Reject] = field(default_factory=list)
-    num_records: int = 0
-    facts: Counter[str] = field(default_factory=Counter)
-    _pending: list[Record] = field(default_factory=list)
-    _pending_pile: list[PileRow] = field(default_factory=list)
-    _parts: list[Part] = field(default_factory=list)
-    _num_parts: int = 0
-    _open: ExitStack = field(default_factory=ExitStack)
-    _writers: dict[str, Any] = field(default_factory=dict)  # by role
-    _rows_in_part: int = 0
-
-    def __enter__(self) -> "_PartSink":
-        return self
-
-    def __exit__(self, *raised: Any) -> None:
-        self._open.__exit__(*raised)  # the part being written appears under its name only without an error
-
-    def add(self, item: Record | Reject, xml: bytes) -> None:
-        """Take one record, with the XML that it was read from, or one reject."""
-        if isinstance(item, Reject):
-            self.rejects.append(item)
-            if len(self.rejects) > MAX_REJECTS:
-                raise CorruptError(f"{self.task.paths[0]}: more than {MAX_REJECTS:,} dead letters; fetch it again")
-            return
-        self._pending.append(item)
-        if self.pile:
-            self._pending_pile.append(pile_row(item, xml))
-        self.num_records += 1
-        group = CITATION_ROWS if isinstance(self.task, PubmedFile) else ARTICLE_ROWS
-        part_full = self.rows_per_part is not None and self._rows_in_part + len(self._pending) == self.rows_per_part
-        if len(self._pending) == group or part_full:
-            self._flush()
-        if part_full:
-            self._end_part()
-
-    def finish(self) -> list[Part]:
-        """Write what is left and return the parts."""
-        self._flush()
-        if self._writers or not self._parts:
-            self._end_part()
-        if self.rejects:
-            name = f"rejects/{self.task.name}.parquet"
-            parquet.write_table(self.workspace.path(name), to_table(self.rejects, Reject))
-            self._parts.append(self.workspace.measure(name, role="rejects", rows=len(self.rejects)))
-        return self._parts
-
-    def reasons(self) -> dict[str, int]:
-        """Count the rejects by reason."""
-        return dict(sorted(Counter(str(reject.reason) for reject in self.rejects).items()))
-
-    def _flush(self) -> None:
-        if not self._pending:
-            return
-        table = _with_languages(to_table(self._pending, Record), self._pending)
-        self.facts.update(f"{kind}s" for kind in (str(record.kind) for record in self._pending))
-        for record in self._pending:
-            if record.kind is Kind.ARTICLE:  # its accounts hold those of its sub-articles
-                self.facts.update(_account_facts(record))
-            self.facts.update(f"articles_with_unknown_element:{name}" for name in record.unknown_elements)
-        self.facts["text_bytes"] += _text_bytes(table)
-        self._open_part()
-        for role, writer in self._writers.items():
-            rows = table if role == "records" else to_table(self._pending_pile, PileRow)
-            writer.write_table(rows, row_group_size=max(1, rows.num_rows))
-        self._rows_in_part += table.num_rows
-        self._pending, self._pending_pile = [], []
-        task_progress.add(self.workspace.output, "records read", table.num_rows)
-
-    def _open_part(self) -> None:
-        if not self._writers:
-            for role, row in {"records": Record, **({"pile": PileRow} if self.pile else {})}.items():
-                path = self.workspace.path(self._part_name(role))
-                self._writers[role] = self._open.enter_context(parquet.open_writer(path, schema_of(row)))
-
-    def _part_name(self, role: str) -> str:
-        suffix = "" if self.rows_per_part is None else f"-{self._num_parts:05d}"
-        return f"{role}/{self.task.name}{suffix}.parquet"
-
-    def _end_part(self) -> None:
-        self._open_part()
-        self._open.close()
-        for role in self._writers:
-            self._parts.append(self.workspace.measure(self._part_name(role), role=role, rows=self._rows_in_part))
-        self._writers, self._rows_in_part = {}, 0
-        self._num_parts += 1
-
-
-def _with_languages(table: pa.Table, records: list[Record]) -> pa.Table:
-    """Return the records' table with the two columns that the readers leave open."""
-    for name, languages in zip(("title_language", "text_language"), languages_of(records), strict=True):
-        index = table.schema.get_field_index(name)
-        table = table.set_column(index, table.schema.field(index), pa.array(languages, pa.string()))
-    return table
-
-
-def _account_facts(record: Record) -> dict[str, int]:
-    """Return where the characters of an article's XML went, by names for the manifest."""
-    facts = {f"{'kept' if one.kept else 'dropped'}:{one.name}": one.characters for one in record.accounts}
-    return {**facts, "article_characters": sum(one.characters for one in record.accounts)}
-
-
-def _text_bytes(table: pa.Table) -> int:
-    """Return the UTF-8 bytes of the title, abstract and body columns: what shards are planned by."""
-    total = 0
-    for name in ("title", "abstracts", "body"):
-        column = table.column(name).combine_chunks()
-        texts = column if name == "title" else pc.list_flatten(column)
-        texts = texts if name == "title" else pc.struct_field(texts, "text")
-        total += pc.sum(pc.binary_length(texts)).as_py() or 0
-    return int(total)
+    for item, xml in items:
+        if isinstance(item, Record) and item.kind is Kind.ARTICLE:
+            add_article_metadata(xml, item, side)
+        yield item, xml

@@ -90,8 +90,5 @@ class Commit(Step):
         conflicts = self._plan.workspace.finished(CONFLICTS)
         assert conflicts is not None, "the step before left a receipt of the list of conflicts"
         receipts = sorted([*element[1], conflicts], key=lambda receipt: receipt.task)
-        summary = dict(resolved.facts)
-        for receipt in receipts:
-            for name, number in receipt.facts.items():
-                summary[name] = summary.get(name, 0) + number
-        self._plan.workspace.commit(receipts, summary=dict(sorted(summary.items())))
+        summary = facts.added_up([resolved.facts, *(receipt.facts for receipt in receipts)])
+        self._plan.workspace.commit(receipts, summary=summary)

@@ -21,6 +21,7 @@ from pipelines.cli.look import account, compare, inspect, rehearse, report, veri
 from pipelines.cli.messages import print_summary, report_error
 from pipelines.cli.models import export, generate, plan
 from pipelines.cli.options import Output, Update, config_of, options_of
+from pipelines.cli.publish import publish
 from pipelines.cli.qa import qa
 from pipelines.explain import INTERRUPTED
 
@@ -182,6 +183,7 @@ def train(
 app.command(cls=options_of("train.export.config:ExportConfig"))(export)
 app.command()(generate)
 app.command()(plan)
+app.command(cls=options_of("corpus.publish.config:PublishConfig"))(publish)
 
 
 @app.command()

@@ -12,7 +12,7 @@ from corpus.errors import CorruptError
 from corpus.stage.manifest import SPLITS, Books, Manifest
 
 FETCH_PUBMED, FETCH_PMC = "fetch-pubmed", "fetch-pmc"
-ROAD = (FETCH_PUBMED, FETCH_PMC, "extract", "assemble", "tokenizer", "pack", "train", "export")
+ROAD = (FETCH_PUBMED, FETCH_PMC, "extract", "assemble", "tokenizer", "pack", "train", "export", "publish")
 QA_ROAD = ("qa questions", "qa finetune", "qa evaluate", "qa results", "qa export")
 PAGE = "report.html"  # what `report` writes into the directory it is about
 
@@ -97,6 +97,14 @@ def _train_text(summary: Mapping[str, Any]) -> str:
     return f"{done}, {losses}, validation loss {summary['validation_loss']:.3f} ({against})"
 
 
+def _publish_text(summary: Mapping[str, Any]) -> str:
+    if "model" in summary:
+        return f"model {summary['model']} as {', '.join(summary['formats'])}"
+    names = ", ".join(f"{use} {sum(rows.values()):,}" for use, rows in summary["subsets"].items())
+    authors = f", {summary['without_authors']:,} without an author" if summary["without_authors"] else ""
+    return f"{summary['texts']:,} texts of {decimal(summary['text_bytes'])} by licence: {names}{authors}"
+
+
 def _export_text(summary: Mapping[str, Any]) -> str:
     sizes = ", ".join(f"{kind} {decimal(num_bytes)}" for kind, num_bytes in summary["format_bytes"].items())
     return f"{summary['parameters']:,} parameters of step {summary['step']:,} as {sizes}"
@@ -134,6 +142,7 @@ _TEXTS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "pack": _pack_text,
     "train": _train_text,
     "export": _export_text,
+    "publish": _publish_text,
     "qa finetune": _finetune_text,
     "qa evaluate": _evaluate_text,
     "qa results": _results_text,

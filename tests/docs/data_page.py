@@ -24,8 +24,10 @@ from corpus.assemble.decide import SHARD_COLUMNS, Document
 from corpus.assemble.id_conflicts import Conflict, ConflictKind
 from corpus.assemble.shards import Decision
 from corpus.fetch.pmc.metadata_rows import Detail
+from corpus.metadata import TABLES
 from corpus.ncbi.archives.article_store import IndexRow
 from corpus.pile.side_table import PileRow
+from corpus.publish.attribution import Attribution
 from corpus.qa.predictions import Prediction
 from corpus.qa.question import Question
 from corpus.qa.silver.candidate import SilverDrop
@@ -106,6 +108,10 @@ VERBS: dict[str, tuple[File, ...]] = {
             rows=(Record, AbstractPart, Block, Float, Cell, BackPart, Link, Account),
         ),
         File(path="pile/<input>.parquet (with --pile)", rows=(PileRow,)),
+        *(
+            File(path=f"metadata/{name}/<input>.parquet{'' if number else ' (with --metadata)'}", rows=(row,))
+            for number, (name, row) in enumerate(TABLES.items())
+        ),
         File(path="rejects/<input>.parquet", rows=(Reject,)),
         File(path="receipts.json", prose="What each input gave, for `extract --update`; books as in `manifest.json`."),
     ),
@@ -160,6 +166,14 @@ VERBS: dict[str, tuple[File, ...]] = {
             prose="Models in the forms of transformers, llama.cpp and CTranslate2, and their card;\n"
             "see [train.md](train.md).",
         ),
+    ),
+    "corpuscle publish": (
+        File(
+            path="data/<split>/<class>-*.parquet, README.md, NOTICE, croissant.json, …",
+            prose="Texts as in `assemble`, in a file for each class of licences: commercial, noncommercial, other;\n"
+            "card, papers and hashes. See [publish.md](publish.md).",
+        ),
+        File(path="attribution.parquet", rows=(Attribution,)),
     ),
     "corpuscle qa questions": (
         File(path="questions.parquet", rows=(Question,)),

@@ -14,7 +14,15 @@ TOP_ROOMS = ("corpus", "tokenizer", "pipelines", "train")
 ROOMS = (
     *("corpus", "corpus/arrays", "corpus/storage", "corpus/stage", "corpus/ncbi/markup", "corpus/ncbi/archives"),
     *("corpus/ncbi/pubmed", "corpus/ncbi/jats", "corpus/pile", "corpus/fetch", "corpus/extract", "corpus/text"),
-    *("corpus/dedup", "corpus/assemble", "corpus/synthetic", "corpus/qa", "corpus/qa/silver", "tokenizer"),
+    *(
+        "corpus/dedup",
+        "corpus/assemble",
+        "corpus/publish",
+        "corpus/synthetic",
+        "corpus/qa",
+        "corpus/qa/silver",
+        "tokenizer",
+    ),
     *("train", "train/model", "train/data", "train/checkpoint", "train/loop", "train/launch", "train/plan"),
     *("train/export", "train/generate", "train/qa"),
     *("pipelines", "pipelines/beam", "pipelines/assemble", "pipelines/inspection", "pipelines/report"),

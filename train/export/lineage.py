@@ -10,12 +10,12 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from glob import glob
 from pathlib import Path
 
 from corpus import storage
-from corpus.errors import CorpuscleError, UsageError
-from corpus.stage.manifest import MANIFEST, Input, Manifest, has_manifest, read_manifest
+from corpus.errors import UsageError
+from corpus.stage.manifest import Input, Manifest, has_manifest, read_manifest
+from corpus.stage.nearby import manifests_near, readable_manifest
 from corpus.storage import parquet
 from train.checkpoint.store import Checkpoint
 from train.job import JOB, read_job
@@ -83,7 +83,7 @@ def find_lineage(run: str, checkpoint: Checkpoint, *, tokens: str | None = None)
             manifests["train"], folders["train"] = done, run
     place = find_tokens(run, checkpoint.tokens_fingerprint, given=tokens)
     waiting, missing = {("pack", checkpoint.tokens_fingerprint)}, dict[str, str]()
-    candidates = [] if place is None else [(place, read_manifest(place)), *_manifests_near(place, run)]
+    candidates = [] if place is None else [(place, read_manifest(place)), *manifests_near(place, run)]
     while waiting:
         stage, wanted = waiting.pop()
         for folder, found in candidates:
@@ -113,9 +113,9 @@ def find_tokens(run: str, fingerprint: str, *, given: str | None = None) -> str 
             for depth in range(1, LEVELS + 1)
         ]
         for place in (tokens, *moved):
-            if (found := _manifest(place)) is not None and found.fingerprint == fingerprint:
+            if (found := readable_manifest(place)) is not None and found.fingerprint == fingerprint:
                 return place
-    for folder, found in _manifests_near(run):
+    for folder, found in manifests_near(run):
         if (found.stage, found.fingerprint) == ("pack", fingerprint):
             return folder
     return None
@@ -130,23 +130,3 @@ def check_tokens(tokens: str, fingerprint: str) -> None:
         raise UsageError(f"{tokens}: the run's tokens are not there; name their directory with --held-out")
     if read_manifest(tokens, "pack").fingerprint != fingerprint:
         raise UsageError(f"{tokens}: other tokens than the checkpoint was trained on; give its own with --held-out")
-
-
-def _manifests_near(*places: str) -> list[tuple[str, Manifest]]:
-    """Return the readable manifests beside some directories, two levels up and down, with their directories."""
-    above = {str(parent) for place in places for parent in list(Path(os.path.abspath(place)).parents)[:2]}
-    patterns = (MANIFEST, f"*/{MANIFEST}", f"*/*/{MANIFEST}")
-    # Not pathlib's: this one passes over what cannot be listed or vanishes meanwhile.
-    files = {
-        os.path.join(parent, file) for parent in above for name in patterns for file in glob(name, root_dir=parent)
-    }
-    read = ((folder, _manifest(folder)) for folder in sorted(map(os.path.dirname, files)))
-    return [(folder, found) for folder, found in read if found is not None]
-
-
-def _manifest(folder: str) -> Manifest | None:
-    """Return a directory's manifest; None when there is none, or a damaged one, which `verify` is there to say."""
-    try:
-        return read_manifest(folder) if has_manifest(folder) else None
-    except (CorpuscleError, OSError):
-        return None

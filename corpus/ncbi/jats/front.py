@@ -187,6 +187,12 @@ def read_languages(doc: Markup, article: int) -> tuple[str, ...]:
 
 def read_license(doc: Markup, meta: int, code: str) -> str:
     """Return the licence by its SPDX name; `code` is the bucket's."""
+    links, text = stated_license(doc, meta)
+    return license_name(links=links, text=text, code=code)
+
+
+def stated_license(doc: Markup, meta: int) -> tuple[list[str], str]:
+    """Return the links of an article's permissions, first in reading order, and their prose."""
     links: list[str] = []
     texts: list[str] = []
     for name in ("permissions", "license", "copyright-statement"):
@@ -196,7 +202,7 @@ def read_license(doc: Markup, meta: int, code: str) -> str:
             found = _LINK.findall(source) if b"license_ref" in source else _HREF.findall(source)
             links += [(doc.attributes(element).get("href") or "")]
             links += [attribute_value(b"".join(forms)) for forms in found]
-    return license_name(links=filter(None, links), text=" ".join("".join(texts).split()), code=code)
+    return list(filter(None, links)), " ".join("".join(texts).split())
 
 
 def read_links(reader: Reader, meta: int) -> tuple[Link, ...]:

@@ -13,17 +13,31 @@ from collections.abc import Iterator
 
 from corpus import storage
 from corpus.errors import CorruptError
+from corpus.metadata import SideTables
 from corpus.ncbi.archives.gzip_stream import Verified, md5_sidecar, verify
 from corpus.ncbi.archives.kinds import PROLOG, FileKind, OtherKindError, kind_of
 from corpus.ncbi.markup.parse import BadXmlError
 from corpus.ncbi.pubmed.fields import RecordReader, read_deletions
+from corpus.ncbi.pubmed.metadata import MetadataReader
 from corpus.ncbi.pubmed.split import Damage, Run, split
-from corpus.ncbi.pubmed.vocabulary import MEDLINE_VOCABULARY, VOCABULARY
+from corpus.ncbi.pubmed.vocabulary import (
+    MEDLINE_RECORDS,
+    MEDLINE_VOCABULARY,
+    MEDLINE_WITH_METADATA,
+    VOCABULARY,
+    WITH_METADATA,
+)
 from corpus.reasons import RejectReason
 from corpus.records import RAW_LIMIT, Kind, Record, Reject, Source, pubmed_doc_id
 
 _KINDS = {"PubmedArticle": Kind.CITATION, "PubmedBookArticle": Kind.BOOK, "MedlineCitation": Kind.CITATION}
 _MEDLINE_SET = b"MedlineCitationSet"
+_VOCABULARIES = {  # by whether it is a MedlineCitationSet, and whether metadata is wanted
+    (False, False): VOCABULARY,
+    (False, True): WITH_METADATA,
+    (True, False): MEDLINE_VOCABULARY,
+    (True, True): MEDLINE_WITH_METADATA,
+}
 
 _PROLOG = re.compile(PROLOG, re.DOTALL)
 _ROOT = re.compile(rb"<(PubmedArticleSet|PubmedBookArticleSet|MedlineCitationSet)(?:\s[^>]*)?>")
@@ -45,13 +59,17 @@ def read_pubmed(path: str) -> Iterator[Record | Reject]:
     return (item for item, _ in read_pubmed_xml(path))
 
 
-def read_pubmed_xml(path: str) -> Iterator[tuple[Record | Reject, bytes]]:
-    """Yield what `read_pubmed` yields, each citation and book with its own XML, all others with b""."""
+def read_pubmed_xml(path: str, side: SideTables | None = None) -> Iterator[tuple[Record | Reject, bytes]]:
+    """Yield what `read_pubmed` yields, each citation and book with its own XML, all others with b"".
+
+    `side` gets the metadata of each record just before the record is yielded.
+    """
     verified = verify(lambda: storage.open_read(path), md5=md5_sidecar(path), name=path)
     name, position = storage.readable_name(path), 0
     root, start = _opening(path, verified)
-    for found in split(verified.blocks(), MEDLINE_VOCABULARY if root == _MEDLINE_SET else VOCABULARY, start=start):
-        for item in _items(found, name, position):
+    vocabulary = _VOCABULARIES[root == _MEDLINE_SET, side is not None]
+    for found in split(verified.blocks(), vocabulary, start=start):
+        for item in _items(found, name, position, side):
             yield item
             position += 1
 
@@ -83,7 +101,9 @@ def _opening(path: str, verified: Verified) -> tuple[bytes, int]:
     return root[1], root.end()
 
 
-def _items(found: Run | Damage, file: str, position: int) -> Iterator[tuple[Record | Reject, bytes]]:
+def _items(
+    found: Run | Damage, file: str, position: int, side: SideTables | None
+) -> Iterator[tuple[Record | Reject, bytes]]:
     """Yield what a stretch of the file becomes: records, the records of deletions, or one reject."""
     if isinstance(found, Damage):
         letter = Reject(
@@ -98,6 +118,7 @@ def _items(found: Run | Damage, file: str, position: int) -> Iterator[tuple[Reco
         yield letter, b""
         return
     reader = RecordReader(found.markup)
+    more = None if side is None else MetadataReader(found.markup, side)
     for element, (begin, end) in zip(found.elements, found.bounds, strict=True):
         kind = _KINDS.get(found.markup.name(element))
         offset = found.offset + begin
@@ -107,9 +128,11 @@ def _items(found: Run | Damage, file: str, position: int) -> Iterator[tuple[Reco
                 position += 1
             continue
         try:
-            pattern = _OTHER_PMC_ID if found.markup.vocabulary is MEDLINE_VOCABULARY else _PMC_ID
+            pattern = _OTHER_PMC_ID if found.markup.vocabulary.records == MEDLINE_RECORDS else _PMC_ID
             pmc = pattern.search(found.raw, begin, end) is not None
             record = reader.read(element, kind=kind, file=file, offset=offset, position=position, pmc_id_anywhere=pmc)
+            if more is not None:
+                more.read(element, record)
             yield record, found.raw[begin:end]
         except BadXmlError as error:
             yield _reject(found.raw[begin:end], offset, file, error.reason, error.detail), b""

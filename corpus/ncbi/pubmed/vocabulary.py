@@ -20,12 +20,27 @@ AuthorList InvestigatorList ChemicalList GrantList DataBankList PersonalNameSubj
 GeneSymbolList MedlineJournalInfo History ObjectList Pagination Publisher DateCompleted DateRevised DateCreated
 ContributionDate BeginningDate EndingDate ItemList
 """
+# What `extract --metadata` reads besides.
+_METADATA = """
+AuthorList Author LastName ForeName Initials Suffix CollectiveName Identifier AffiliationInfo Affiliation GrantList
+Grant GrantID Acronym Agency Country MedlineJournalInfo NlmUniqueID ISSNLinking MedlineTA ISSN ISOAbbreviation Volume
+Issue Pagination MedlinePgn StartPage EndPage History PubMedPubDate Month Day Hour Minute Season DateCompleted
+DateRevised DateCreated ContributionDate BeginningDate EndingDate ReferenceList Reference Citation
+"""
 
 
-def _of_set(records: tuple[str, ...]) -> Vocabulary:
-    """Return the vocabulary of a kind of set; those of both kinds number their names alike."""
+def _of_set(records: tuple[str, ...], *, metadata: bool = False) -> Vocabulary:
+    """Return the vocabulary of a kind of set; all of them number their names alike."""
     names = [*RECORDS, *_STRUCTURE.split(), *INLINE, *BLOCKS, *MATHML]
-    return Vocabulary(names, records=records, opaque=_UNREAD.split(), detailed=["math"])
+    more = frozenset(_METADATA.split())
+    unread = [name for name in _UNREAD.split() if not (metadata and name in more)]
+    # Names that are not read are known all the same, for the numbers, and have no row.
+    marks = {} if metadata else {"plain": sorted(more - {*names, *unread})}
+    return Vocabulary(
+        [*names, *(more if metadata else ())], records=records, opaque=unread, detailed=["math"], marks=marks
+    )
 
 
 VOCABULARY, MEDLINE_VOCABULARY = _of_set(RECORDS), _of_set(MEDLINE_RECORDS)
+WITH_METADATA, MEDLINE_WITH_METADATA = _of_set(RECORDS, metadata=True), _of_set(MEDLINE_RECORDS, metadata=True)
+assert VOCABULARY.names == MEDLINE_VOCABULARY.names == WITH_METADATA.names == MEDLINE_WITH_METADATA.names
