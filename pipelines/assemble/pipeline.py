@@ -24,7 +24,7 @@ from corpus.stage.manifest import Input, Manifest
 from corpus.stage.progress import say
 from corpus.stage.reading import held_for_reading, read_whole
 from corpus.stage.withdraw import changes_text
-from corpus.stage.workspace import WORK, Receipt, Workspace, plan_stage
+from corpus.stage.workspace import WORK, Receipt, Workspace, keep_no_part, plan_stage
 from corpus.storage.files import is_remote, remove_tree
 from pipelines.assemble import shard_steps, steps
 from pipelines.assemble.blocks import BUCKET
@@ -67,7 +67,7 @@ def assemble(
                 config=config.identity(),
                 inputs=inputs,
                 sources={records: source},
-                update=_nothing_committed if update else None,
+                update=keep_no_part if update else None,
                 dry=is_dry_run(beam_args),
             )
             plan = plan_assemble(config, source, parts, workspace=workspace)
@@ -97,11 +97,6 @@ def _evaluation_inputs(config: AssembleConfig) -> list[Input]:
         return list(load_index(config.evaluation, config.evaluation_words).inputs)  # an error before any work
     if config.contaminated == "remove":
         raise UsageError("assemble: --contaminated remove needs --evaluation FILE, the sets to look for")
-    return []
-
-
-def _nothing_committed(workspace: Workspace, manifest: Manifest) -> list[str]:
-    """Return no path: decisions and shards are made anew, for any of them may change with one record."""
     return []
 
 

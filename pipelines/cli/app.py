@@ -108,13 +108,13 @@ def assemble(
 
 
 @app.command(cls=options_of("tokenizer.config:TokenizerConfig"))
-def tokenizer(context: typer.Context, corpus: Corpus, output: Output) -> None:
+def tokenizer(context: typer.Context, corpus: Corpus, output: Output, update: Update = False) -> None:
     """Learn a byte-level BPE tokenizer from the corpus."""
     refuse_beam_arguments(context)
     config = config_of(context)
     from tokenizer.learn import learn
 
-    print_summary(learn(config, corpus=corpus, output=output), output)
+    print_summary(learn(config, corpus=corpus, output=output, update=update), output)
 
 
 @app.command(cls=options_of("tokenizer.config:PackConfig"))
@@ -130,12 +130,14 @@ def pack(
         ),
     ],
     output: Output,
+    update: Update = False,
 ) -> None:
     """Encode the corpus into Megatron token shards."""
     config, arguments = config_of(context), beam_arguments(context)
     from pipelines.pack import pack
 
-    print_summary(pack(config, corpus=corpus, tokenizer=tokenizer, output=output, beam_args=arguments), output)
+    manifest = pack(config, corpus=corpus, tokenizer=tokenizer, output=output, beam_args=arguments, update=update)
+    print_summary(manifest, output)
 
 
 @app.command()

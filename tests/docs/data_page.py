@@ -18,6 +18,7 @@ from typing import Any, get_type_hints
 import pyarrow as pa
 
 import tokenizer.megatron
+import tokenizer.packed_documents
 import tokenizer.sources
 from corpus.assemble.contamination import Contamination
 from corpus.assemble.decide import SHARD_COLUMNS, Document
@@ -134,6 +135,7 @@ VERBS: dict[str, tuple[File, ...]] = {
             prose=f"{inspect.getdoc(tokenizer.sources)}\nSources: "
             + ", ".join(f"{code} {name}" for code, name in enumerate(tokenizer.sources.SOURCES)),
         ),
+        File(path="<split>-00000.docs", prose=inspect.getdoc(tokenizer.packed_documents) or ""),
         File(path="tokenizer.json, …", prose="Copied from the tokenizer, so that training needs this directory alone."),
     ),
     "corpuscle train": (

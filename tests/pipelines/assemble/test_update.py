@@ -112,15 +112,17 @@ def test_what_stays_is_said_and_what_cannot_be_updated_is_refused(
     assert "2 of 3 inputs are unchanged and not read again; 1 new (pubmed26n0003)" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("committed", [True, False])
 def test_nothing_that_another_revision_made_is_reused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], committed: bool
 ) -> None:
     write_files(tmp_path / "raw")
     road(tmp_path / "raw", [1, 2], tmp_path / "work")
     monkeypatch.setattr(pipeline, "REVISION", 99)
-    with pytest.raises(UsageError, match=r"code: revision \d+ there, now 99, which gives other bytes"):
-        road(tmp_path / "raw", [1, 2], tmp_path / "work")
-    (tmp_path / "work/corpus" / MANIFEST).unlink()  # as if the older code had been stopped before its commit
+    with pytest.raises(UsageError, match=r"code: revision \d+ there, now 99, which gives other bytes\nAdd --update"):
+        road(tmp_path / "raw", [1, 2], tmp_path / "work", update=False)
+    if not committed:
+        (tmp_path / "work/corpus" / MANIFEST).unlink()  # as if the older code had been stopped before its commit
     capsys.readouterr()
     made: list[int] = []
     real = decide_batch.decide_batch
