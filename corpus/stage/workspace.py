@@ -256,6 +256,7 @@ def plan_stage(
     update: Callable[[Workspace, Manifest], Iterable[str]] | None = None,
     repair: Callable[[Workspace, Manifest], Iterable[str]] | None = None,
     dry: bool = False,
+    keep_work: bool = False,
 ) -> tuple[Workspace, Manifest | None]:
     """Return the workspace of a stage, and its manifest when the very same stage was finished there before.
 
@@ -263,7 +264,7 @@ def plan_stage(
     it reads, by directory (`corpus.stage.reading`). With `update`, a finished stage that differs in its inputs or in
     the code's revision is made again beside the old result; `update` leaves receipts for what stays true, and returns
     the paths of its parts: of another revision nothing does, and it is not asked. So is one with a part missing or of
-    another size, by `repair`; not if `dry`.
+    another size, by `repair`; not if `dry`. `keep_work`: what a later update needs stays beside a finished result.
 
     Raises UsageError, printing the difference, when the directory holds a finished stage that differs.
     """
@@ -279,7 +280,7 @@ def plan_stage(
             keep = repair(workspace, manifest) if repair and not dry else ()
             say(f"{damage_text(damaged)}: what is missing is made again")
             return (workspace if dry else _made_again(workspace, manifest, keep)), None
-        if update is None:
+        if update is None and not keep_work:
             workspace.clean()  # a kill between commit and clean leaves them behind
         return workspace, manifest
     return _updated(workspace, manifest, update), None

@@ -46,8 +46,9 @@ def assemble(
 ) -> Manifest | None:
     """Turn the records of a finished `extract` into corpus shards and decisions below `output`.
 
-    With `update`, a corpus of other records there is brought up to date, and what a later update can use is kept: the
-    documents and bucket rows of each records part, as long as its records and the state of its PMIDs are the same.
+    With `update`, a corpus of other records there is brought up to date. With it, and with `keep_documents`, what a
+    later update can use is kept: the documents and bucket rows of each records part, which are used again as long as
+    its records and the state of its PMIDs are the same.
 
     Returns the committed manifest, or None after a dry run, which builds and validates the graph only.
     """
@@ -69,13 +70,15 @@ def assemble(
                 sources={records: source},
                 update=keep_no_part if update else None,
                 dry=is_dry_run(beam_args),
+                keep_work=config.keep_documents,
             )
             plan = plan_assemble(config, source, parts, workspace=workspace)
-            return _run(plan, finished, beam_args, text_bytes=source.summary.get("text_bytes", 0), update=update)
+            text_bytes = source.summary.get("text_bytes", 0)
+            return _run(plan, finished, beam_args, text_bytes=text_bytes, keep=update or config.keep_documents)
 
 
 def _run(
-    plan: Plan, finished: Manifest | None, beam_args: Sequence[str], *, text_bytes: int, update: bool
+    plan: Plan, finished: Manifest | None, beam_args: Sequence[str], *, text_bytes: int, keep: bool
 ) -> Manifest | None:
     before, num_parts = plan.workspace.receipts("documents"), len(plan.records.names)
     with _spill_folder(plan.workspace, beam_args) as spill:
@@ -87,7 +90,7 @@ def _run(
             workers=min(plan.config.workers, num_parts),
             seconds=text_bytes / RATE,
             beam_args=beam_args,
-            keep=lambda: _kept_for_update(plan.workspace, plan, before) if update else (),
+            keep=lambda: _kept_for_update(plan.workspace, plan, before) if keep else (),
         )
 
 
@@ -114,6 +117,9 @@ def _kept_for_update(workspace: Workspace, plan: Plan, before: Mapping[str, Rece
         elif changed := [name for name in reasons if old.facts[name] != receipt.facts[name]]:
             changes[reasons[changed[0]]].append(stem)
     made = sum(map(len, changes.values()))
+    if not before and made:
+        say(f"{workspace.output}: documents of {made} records parts kept for the next --update")
+        return own
     reused = f"documents of {len(own) - made} of {len(own)} records parts reused"
     say(f"{workspace.output}: {reused}; {changes_text(changes)}")
     return own

@@ -181,6 +181,12 @@ def run(
     ] = None,
     print_config: Annotated[bool, typer.Option("--print-config", help="Print the effective YAML and stop.")] = False,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of the file and stop.")] = False,
+    update: Annotated[
+        bool,
+        typer.Option(
+            "--update", help="Look for what is new and bring every stage up to date; a trained model stays as it is."
+        ),
+    ] = False,
 ) -> None:
     """Run all the stages of a YAML file.
 
@@ -200,7 +206,7 @@ def run(
     arguments = beam_arguments(context)
     from pipelines.workflow.run import run_road
 
-    typer.echo(run_road(settings, beam_args=arguments).text())
+    typer.echo(run_road(settings, beam_args=arguments, update=update).text())
 
 
 @app.command()
