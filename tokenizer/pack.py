@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from corpus import storage
 from corpus.errors import DataError, UsageError
-from corpus.stage.manifest import SPLITS, Input, Manifest, read_manifest
+from corpus.stage.manifest import SPLITS, Input, Manifest, has_manifest, read_manifest
 from corpus.stage.reading import check_content, read_whole
 from corpus.stage.workspace import Receipt, Workspace, keep_no_part, plan_stage
 from corpus.storage import parquet
@@ -68,9 +68,10 @@ def plan_pack(
     With `update`, the tokens of another corpus, or by another tokenizer, are replaced. Raises UsageError when an input
     is not finished or the output holds something else.
     """
-    assembled = read_whole(corpus, "assemble", SPLITS)
+    kind = "delta" if has_manifest(corpus) and read_manifest(corpus).stage == "delta" else "assemble"
+    assembled = read_whole(corpus, kind, SPLITS)
     used, stages = _planned_tokenizer(tokenizer, config)
-    inputs = [Input(name="assemble", fingerprint=assembled.fingerprint), used]
+    inputs = [Input(name=kind, fingerprint=assembled.fingerprint), used]
     workspace, manifest = plan_stage(
         output,
         stage=STAGE,
@@ -181,7 +182,7 @@ def finish_pack(
     roles = [role for role in SPLITS if any(task.role == role for task in tasks)]
     splits = {role: ledger(role, done.values(), config.seq_length) for role in roles}
     summary = {
-        "tokenizer": next(item.fingerprint for item in workspace.inputs if item.name != "assemble"),
+        "tokenizer": next(item.fingerprint for item in workspace.inputs if item.name in ("tokenizer", GIVEN)),
         "vocab_size": num_ids,
         "end_of_text": num_ids - 1,
         "seq_length": config.seq_length,

@@ -14,6 +14,7 @@ from typing import Any
 
 import apache_beam as beam
 
+from corpus.assemble.change_feed import write_last_delta
 from corpus.assemble.config import REVISION, AssembleConfig
 from corpus.assemble.contamination import load_index
 from corpus.assemble.documents import file_ranks
@@ -42,16 +43,32 @@ BUCKETS_PER_DOCUMENT = 20  # bands and the exact text, rounded up
 
 
 def assemble(
-    config: AssembleConfig, *, records: str, output: str, beam_args: Sequence[str] = (), update: bool = False
+    config: AssembleConfig,
+    *,
+    records: str,
+    output: str,
+    beam_args: Sequence[str] = (),
+    update: bool = False,
+    delta: str | None = None,
 ) -> Manifest | None:
     """Turn the records of a finished `extract` into corpus shards and decisions below `output`.
 
     With `update`, a corpus of other records there is brought up to date. With it, and with `keep_documents`, what a
     later update can use is kept: the documents and bucket rows of each records part, which are used again as long as
-    its records and the state of its PMIDs are the same.
+    its records and the state of its PMIDs are the same. `delta`: a directory for what the last update added or changed.
 
     Returns the committed manifest, or None after a dry run, which builds and validates the graph only.
     """
+    manifest = _assemble(config, records=records, output=output, beam_args=beam_args, update=update)
+    if manifest and delta:
+        write_last_delta(output, manifest, delta)
+    return manifest
+
+
+def _assemble(
+    config: AssembleConfig, *, records: str, output: str, beam_args: Sequence[str], update: bool
+) -> Manifest | None:
+    """Do the work of `assemble`."""
     with held_for_reading(records):
         source = read_whole(records, "extract", READ)
         if not source.books.kept:
@@ -117,7 +134,7 @@ def _kept_for_update(workspace: Workspace, plan: Plan, before: Mapping[str, Rece
         elif changed := [name for name in reasons if old.facts[name] != receipt.facts[name]]:
             changes[reasons[changed[0]]].append(stem)
     made = sum(map(len, changes.values()))
-    if not before and made:
+    if made and not before and not workspace.beside:
         say(f"{workspace.output}: documents of {made} records parts kept for the next --update")
         return own
     reused = f"documents of {len(own) - made} of {len(own)} records parts reused"

@@ -17,7 +17,7 @@ import typer
 from corpus.errors import UsageError
 from pipelines.cli.arguments import beam_arguments, import_beam, refuse_beam_arguments, split_command_line
 from pipelines.cli.fetch import fetch
-from pipelines.cli.look import account, compare, inspect, rehearse, report, verify
+from pipelines.cli.look import account, compare, diff, inspect, rehearse, report, verify
 from pipelines.cli.messages import print_summary, report_error
 from pipelines.cli.models import export, generate, plan
 from pipelines.cli.options import Output, Update, config_of, options_of
@@ -95,6 +95,14 @@ def assemble(
     ],
     output: Output,
     update: Update = False,
+    delta: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write what the last update added or changed as shards of their own.",
+            rich_help_panel="output",
+        ),
+    ] = None,
 ) -> None:
     """Deduplicate and split the records into a corpus.
 
@@ -104,7 +112,8 @@ def assemble(
     config, arguments = config_of(context), beam_arguments(context)
     from pipelines.assemble.pipeline import assemble
 
-    print_summary(assemble(config, records=records, output=output, beam_args=arguments, update=update), output)
+    manifest = assemble(config, records=records, output=output, beam_args=arguments, update=update, delta=delta)
+    print_summary(manifest, output)
 
 
 @app.command(cls=options_of("tokenizer.config:TokenizerConfig"))
@@ -226,7 +235,7 @@ def demo(
     typer.echo(run_demo(output))
 
 
-for view in (verify, inspect, report, account, compare, rehearse):
+for view in (verify, inspect, report, account, compare, diff, rehearse):
     app.command()(view)
 
 

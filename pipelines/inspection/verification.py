@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 from rich.filesize import decimal
 
 from corpus import storage
+from corpus.assemble.change_feed import CHANGES
 from corpus.errors import CorpuscleError, CorruptError, UsageError
 from corpus.fetch.http.tally import LOG as FETCH_LOG
 from corpus.stage.lock import LOCK, RUN_FACTS
@@ -31,11 +32,16 @@ from train.loop.metrics import EVENTS, TIMING
 
 # What a stage's directory holds beside its parts: the commit, facts of the run, a lock, a page; for training also logs.
 KNOWN_FILES = (MANIFEST, RUN_FACTS, LOCK, WITHDRAWN, JOB, RANKS_LOCK, TIMING, FETCH_LOG, PAGE)
-# RECEIPTS and WORK of a finished stage are what `assemble --update` keeps for the next update, NEXT is one at work.
-KNOWN_FOLDERS = (EVENTS, LOGS, store.FOLDER, RECEIPTS, WORK, NEXT)
+# RECEIPTS and WORK of a finished stage are what `assemble --update` keeps for the next update, NEXT is one at work,
+# CHANGES says what each update changed.
+KNOWN_FOLDERS = (EVENTS, LOGS, store.FOLDER, RECEIPTS, WORK, NEXT, CHANGES)
 ORPHANS_SHOWN = 10
 GOES_ON = {("export", "train")}  # a run has another manifest after more steps; its checkpoint is what an export is of
-STAYS = {("tokenizer", "assemble"), ("train", "pack")}  # when `corpuscle run --update` brings the rest up to date
+STAYS = {
+    ("tokenizer", "assemble"),
+    ("train", "pack"),
+    ("delta", "assemble"),
+}  # when `corpuscle run --update` brings the rest up to date
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -20,6 +20,7 @@ import pyarrow as pa
 import tokenizer.megatron
 import tokenizer.packed_documents
 import tokenizer.sources
+from corpus.assemble.changes import Change
 from corpus.assemble.contamination import Contamination
 from corpus.assemble.decide import SHARD_COLUMNS, Document
 from corpus.assemble.id_conflicts import Conflict, ConflictKind
@@ -118,6 +119,10 @@ VERBS: dict[str, tuple[File, ...]] = {
         ),
         File(path="decisions/part-*.parquet", rows=(Decision,)),
         File(path="id_conflicts.parquet", rows=(Conflict,)),
+        File(
+            path="changes/<new>-from-<old>.parquet (after --update; of any two corpora by `corpuscle diff --feed`)",
+            rows=(Change,),
+        ),
         File(path="contamination/part-*.parquet (with --evaluation)", rows=(Contamination,)),
     ),
     "corpuscle tokenizer": (

@@ -78,7 +78,7 @@ def test_updates_equal_a_full_rebuild_and_touch_only_what_changed(
     monkeypatch.setattr(task, "read_pubmed_xml", lambda path: read.append(path[-8]) or real_read(path))
     monkeypatch.setattr(documents, "decide_batch", lambda *a, **more: made.append(1) or real_decide(*a, **more))
     for numbers, files_read, parts_made, said in (
-        ([1, 2, 4], ["1", "2", "4"], 3, "documents of 0 of 3 records parts reused; 3 new"),
+        ([1, 2, 4], ["1", "2", "4"], 3, "documents of 3 records parts kept for the next --update"),
         # A late file: it revises one of file 1 and deletes one of 1 and one of 2; file 4 adds that of 2 again.
         ([1, 2, 3, 4], ["3"], 3, "documents of 1 of 4 records parts reused; 1 new (pubmed26n0003), 2 whose records"),
         ([1, 2, 3, 4, 5], ["5"], 3, "documents of 2 of 5 records parts reused; 1 new (pubmed26n0005), 2 whose records"),

@@ -8,8 +8,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from corpus.assemble.change_feed import CHANGES
 from corpus.stage.lock import LOCK, RUN_FACTS
 from corpus.stage.manifest import read_manifest
 from corpus.storage.files import walk_files
@@ -54,7 +56,8 @@ SOME = (PLACES[4], PLACES[7])
 
 
 def content(work: Path, *, but: Sequence[str] = (RUN_FACTS, LOCK)) -> dict[str, bytes]:
-    return {name: (work / name).read_bytes() for name in walk_files(str(work)) if Path(name).name not in but}
+    names = [name for name in walk_files(str(work)) if Path(name).name not in but and f"/{CHANGES}/" not in name]
+    return {name: (work / name).read_bytes() for name in names}
 
 
 class Days:
@@ -108,11 +111,47 @@ def test_an_update_equals_a_fresh_run(days: Days, tmp_path: Path, capsys: pytest
     assert "documents copied, " in said
     assert content(tmp_path / "work") == content(days.folder / "after")
     assert verify_directory(str(tmp_path / "work")).num_wrong == 0
+    check_the_feed(days.folder / "before/corpus/clean", tmp_path / "work/corpus/clean", tmp_path, capsys)
     for words in (["--update"], []):
         before = content(tmp_path / "work")
         assert main(["run", path, *words]) == 0
         assert capsys.readouterr().err.count("up to date (") == 3
         assert content(tmp_path / "work") == before, "the next update has what it needs"
+
+
+def check_the_feed(old: Path, new: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Hold the feed of an update, and the delta made of it, against what DuckDB finds in both corpora."""
+    (feed,) = (new / CHANGES).iterdir()
+    assert main(["diff", str(old), str(new), "--feed", str(folder / "feed.parquet")]) == 0
+    assert (folder / "feed.parquet").read_bytes() == feed.read_bytes()
+    assert main(["diff", str(feed), str(new), "--delta", str(folder / "delta")]) == 0
+    assert "added" in capsys.readouterr().out
+    shards = {
+        name: f"read_parquet('{base}/t*/*.parquet') UNION ALL SELECT * FROM read_parquet('{base}/v*/*.parquet')"
+        for name, base in (("old", old), ("new", new))
+    }
+    with duckdb.connect() as database:
+        for name, files in shards.items():
+            database.execute(f"CREATE VIEW {name} AS SELECT * FROM {files}")
+        columns = [row[0] for row in database.execute("DESCRIBE new").fetchall()]
+        changed = " OR ".join(f"old.{name} IS DISTINCT FROM new.{name}" for name in columns)
+        database.execute(f"CREATE VIEW feed AS SELECT * FROM '{feed}'")
+        expected = database.execute(
+            f"""SELECT coalesce(old.doc_id, new.doc_id), CASE WHEN old.doc_id IS NULL THEN 'added'
+            WHEN new.doc_id IS NULL THEN 'removed' ELSE 'changed' END, coalesce(sha256(new.text), '')
+            FROM old FULL JOIN new USING (doc_id) WHERE {changed} ORDER BY 1"""
+        ).fetchall()
+        found = database.execute(
+            "SELECT doc_id, change, sha256 FROM feed WHERE change <> 'moved' ORDER BY 1"
+        ).fetchall()
+        assert found == expected
+        delta = f"(SELECT doc_id FROM read_parquet('{folder}/delta/t*/*.parquet', union_by_name=true))"
+        wanted = "doc_id FROM feed WHERE change IN ('added', 'changed') AND new_split <> 'validation'"
+        assert database.execute(f"SELECT {wanted} EXCEPT {delta}").fetchall() == []
+        assert {one for _, one, _ in expected} >= {"added", "removed"}
+    tokens, learned = str(folder / "delta-tokens"), str(new.parents[1] / "tokenizer")
+    assert main(["pack", "--corpus", str(folder / "delta"), "--tokenizer", learned, "--output", tokens]) == 0
+    assert read_manifest(tokens).books.read == sum(one in ("added", "changed") for _, one, _ in expected)
 
 
 def test_what_was_learned_stays_unless_it_shall_be_learned_anew(
