@@ -21,6 +21,20 @@ class UsageError(CorpuscleError, ValueError):
     exit_code = 2
 
 
+class OtherResultError(UsageError):
+    """A directory holds a finished stage made with something else; `can_update` says that `--update` replaces it."""
+
+    def __init__(self, found: str, can_update: bool = False) -> None:
+        """Take the differences; what to do about them is said of a stage's verb, by `corpuscle run` of its file."""
+        advice = "Add --update to bring it up to date, choose" if can_update else "Choose"
+        super().__init__(f"{found}\n{advice} another --output, or remove that directory.")
+        self.found, self.can_update = found, can_update
+
+    def __reduce__(self) -> tuple[type["OtherResultError"], tuple[str, bool]]:
+        """Return what makes it again in another process."""
+        return type(self), (self.found, self.can_update)
+
+
 class DataError(CorpuscleError):
     """The data broke a threshold or the books do not balance; nothing was committed."""
 

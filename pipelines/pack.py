@@ -6,6 +6,7 @@ import apache_beam as beam
 
 from corpus.stage.lock import running_stage
 from corpus.stage.manifest import Manifest
+from corpus.stage.progress import say
 from corpus.stage.reading import held_for_reading
 from corpus.stage.workspace import Receipt, Workspace
 from pipelines.beam.flags import is_dry_run
@@ -18,12 +19,22 @@ RATE = 7e6  # bytes of Parquet shards that one CPU second packs, a third of the 
 
 
 def pack(
-    config: PackConfig, *, corpus: str, tokenizer: str, output: str, beam_args: Sequence[str] = ()
+    config: PackConfig,
+    *,
+    corpus: str,
+    tokenizer: str,
+    output: str,
+    beam_args: Sequence[str] = (),
+    update: bool = False,
 ) -> Manifest | None:
-    """Encode an assembled corpus below `output`; returns the committed manifest, or None after a dry run."""
+    """Encode an assembled corpus below `output`; returns the committed manifest, or None after a dry run.
+
+    With `update`, the tokens of another corpus there are replaced, and of a text that is the same they are copied.
+    """
     with held_for_reading(corpus), held_for_reading(tokenizer), running_stage(output):
+        dry = is_dry_run(beam_args)
         workspace, finished, tasks = plan_pack(
-            config, corpus=corpus, tokenizer=tokenizer, output=output, dry=is_dry_run(beam_args)
+            config, corpus=corpus, tokenizer=tokenizer, output=output, dry=dry, update=update and not dry
         )
         return run_stage(
             lambda pipeline: build(pipeline, tasks, workspace, config, tokenizer),
@@ -33,7 +44,16 @@ def pack(
             workers=min(config.workers, len(tasks)),
             seconds=sum(task.bytes for task in tasks) / RATE,
             beam_args=beam_args,
+            keep=lambda: _say_copied(workspace) if workspace.beside else (),
         )
+
+
+def _say_copied(workspace: Workspace) -> tuple[Receipt, ...]:
+    """Say how many documents' tokens were copied from the result before; no receipt is kept."""
+    receipts = workspace.receipts("pack").values()
+    copied, packed = sum(one.facts["copied"] for one in receipts), sum(one.books.kept for one in receipts)
+    say(f"{workspace.output}: tokens of {copied:,} of {packed:,} documents copied, {packed - copied:,} texts encoded")
+    return ()
 
 
 def build(
@@ -59,6 +79,7 @@ def _pack_shard(task: PackTask, workspace: Workspace, config: PackConfig, tokeni
         role=task.role,
         config=config,
         sha256=task.sha256,
+        shards=task.shards,
     )
     return 0, count_books(receipt)
 

@@ -115,7 +115,7 @@ VERBS = (
         "run",
         "demo",
     ),
-    *("verify", "inspect", "report", "account", "compare", "rehearse", "doctor"),
+    *("verify", "inspect", "report", "account", "compare", "diff", "rehearse", "doctor"),
 )
 
 FILES = sorted(path for folder in (*ROOMS, "tests") for path in (REPOSITORY / folder).rglob("*.py"))

@@ -22,7 +22,7 @@ from corpus.stage.lock import running_stage
 from corpus.stage.manifest import Books, Input, Manifest
 from corpus.stage.progress import progress, say
 from corpus.stage.reading import check_content, held_for_reading, read_whole
-from corpus.stage.workspace import WORK, Receipt, Workspace, plan_stage
+from corpus.stage.workspace import WORK, Receipt, Workspace, keep_no_part, plan_stage
 from corpus.storage import parquet
 from tokenizer.config import NUM_BYTES, TokenizerConfig
 from tokenizer.encode import Encoder
@@ -34,8 +34,10 @@ STAGE = "tokenizer"
 REVISION = 1  # raise it when the same input gives other bytes
 
 
-def learn(config: TokenizerConfig, *, corpus: str, output: str) -> Manifest:
+def learn(config: TokenizerConfig, *, corpus: str, output: str, update: bool = False) -> Manifest:
     """Learn a tokenizer from the training documents of an assembled corpus and commit it in `output`.
+
+    With `update`, one that was learned there from another corpus is replaced by what is learned anew.
 
     Raises UsageError when the corpus holds no document of the source, or `output` holds something else;
     CorruptError when a shard is damaged or gigatoken and tokenizers disagree.
@@ -50,6 +52,7 @@ def learn(config: TokenizerConfig, *, corpus: str, output: str) -> Manifest:
             config=config.identity(),
             inputs=inputs,
             sources={corpus: assembled},
+            update=keep_no_part if update else None,
         )
         if manifest is not None:
             say(f"{output}: up to date ({STAGE}, {manifest.fingerprint[:12]})")

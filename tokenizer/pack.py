@@ -1,17 +1,15 @@
 """Stage `pack`: corpus shards to token shards, one task a shard, with a ledger that accounts for every token.
 
 In: an assembled corpus and a tokenizer, ours or a given one (`tokenizer.given`). Out: `<split>-00000.bin/.idx` for
-each corpus shard, documents in its order, and their sources as `.src`; the tokenizer, so that training needs this
-directory alone; digests of blocks of the `.bin` (`tokenizer.blocks`); and a ledger in the manifest. A row is a window
-of `seq_length` tokens over the shards of a split behind one another, so packing pads nothing and cuts nothing: tokens
-= rows · seq_length + tail, and the tail is the only remainder.
+each corpus shard, documents in its order, their sources as `.src`, and which they are as `.docs`; the tokenizer, so
+that training needs this directory alone; digests of blocks of the `.bin` (`tokenizer.blocks`); and a ledger in the
+manifest. A row is a window of `seq_length` tokens over the shards of a split behind one another, so packing pads
+nothing and cuts nothing: tokens = rows · seq_length + tail, and the tail is the only remainder.
 """
 
 import threading
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -19,22 +17,32 @@ import pyarrow.compute as pc
 
 from corpus import storage
 from corpus.errors import DataError, UsageError
-from corpus.stage.license_table import LicenseTable, add_licenses, count_licenses, total_of
-from corpus.stage.manifest import SPLITS, Books, Input, Manifest, Part
+from corpus.stage.license_table import LicenseTable, count_licenses
+from corpus.stage.manifest import SPLITS, Input, Manifest, has_manifest, read_manifest
 from corpus.stage.reading import check_content, read_whole
-from corpus.stage.workspace import Receipt, Workspace, plan_stage
+from corpus.stage.workspace import Receipt, Workspace, keep_no_part, plan_stage
 from corpus.storage import parquet
-from tokenizer.arrays import SourceCodes, TokenCounts, TokenIds
+from tokenizer.arrays import TokenCounts, TokenIds
 from tokenizer.blocks import BLOCKS, block_digests, write_blocks
 from tokenizer.config import END_OF_TEXT, PackConfig
 from tokenizer.encode import Encoder
 from tokenizer.given import GIVEN, is_file, pack_text, read_given
 from tokenizer.hf_json import TOKENIZER, transformers_files, vocabulary
+from tokenizer.ledger import ShardCounts, ledger, receipt_of_shard
 from tokenizer.megatron import ITEM_BYTES, write_shard
+from tokenizer.packed_before import (
+    OldShard,
+    PackedBefore,
+    check_copied,
+    encoded_or_copied,
+    old_tokens,
+    packed_before,
+)
+from tokenizer.packed_documents import packed_documents, write_documents
 from tokenizer.sources import SOURCES, write_sources
 
 STAGE = "pack"
-REVISION = 2  # raise it when the same input gives other bytes
+REVISION = 3  # raise it when the same input gives other bytes
 BATCH_ROWS = 512
 
 _LOADED = threading.local()
@@ -50,30 +58,21 @@ class PackTask:
     documents: int
     sha256: str | None = None  # the same manifest's, of the shard
     bytes: int = 0  # likewise
-
-
-@dataclass(kw_only=True, slots=True)
-class ShardCounts:
-    """Counts of one shard while it is packed; tokens include the `<|endoftext|>` of each document."""
-
-    read: int = 0
-    text_bytes: int = 0
-    documents: Counter[str] = field(default_factory=Counter)  # by source
-    tokens: Counter[str] = field(default_factory=Counter)  # by source
-    licenses: list[LicenseTable] = field(default_factory=list)  # of the documents kept, a table a batch
-    codes: list[SourceCodes] = field(default_factory=list)  # source of each document kept
+    shards: int = 1  # of the split
 
 
 def plan_pack(
-    config: PackConfig, *, corpus: str, tokenizer: str, output: str, dry: bool = False
+    config: PackConfig, *, corpus: str, tokenizer: str, output: str, dry: bool = False, update: bool = False
 ) -> tuple[Workspace, Manifest | None, list[PackTask]]:
     """Return the workspace, the manifest when all is done already, and the tasks.
 
-    Raises UsageError when an input is not finished or the output holds something else.
+    With `update`, the tokens of another corpus, or by another tokenizer, are replaced. Raises UsageError when an input
+    is not finished or the output holds something else.
     """
-    assembled = read_whole(corpus, "assemble", SPLITS)
+    kind = "delta" if has_manifest(corpus) and read_manifest(corpus).stage == "delta" else "assemble"
+    assembled = read_whole(corpus, kind, SPLITS)
     used, stages = _planned_tokenizer(tokenizer, config)
-    inputs = [Input(name="assemble", fingerprint=assembled.fingerprint), used]
+    inputs = [Input(name=kind, fingerprint=assembled.fingerprint), used]
     workspace, manifest = plan_stage(
         output,
         stage=STAGE,
@@ -81,6 +80,7 @@ def plan_pack(
         config=config.identity(),
         inputs=inputs,
         sources={corpus: assembled, **stages},
+        update=keep_no_part if update else None,
         dry=dry,
     )
     tasks = []
@@ -95,6 +95,7 @@ def plan_pack(
                 documents=part.rows,
                 sha256=part.sha256,
                 bytes=part.bytes,
+                shards=len(parts),
             )
             for number, part in enumerate(parts)
         ]
@@ -123,53 +124,36 @@ def pack_shard(
     role: str,
     config: PackConfig,
     sha256: str | None = None,
+    shards: int = 1,
 ) -> Receipt:
     """Encode one corpus shard to `<stem>.bin` and `<stem>.idx`; reuses an intact earlier result.
 
-    `sha256` is what the shard must have. Raises CorruptError for a shard that is damaged or another one, or when
-    gigatoken and tokenizers disagree on its first documents.
+    `sha256` is what the shard must have, `shards` how many its split has. Where the output holds the tokens of another
+    corpus by the same tokenizer, those of the same texts are copied. Raises CorruptError for a shard that is damaged or
+    another one, or when gigatoken and tokenizers disagree on its first documents.
     """
     task = f"pack/{stem}"
     if (receipt := workspace.finished(task)) is not None:
         return receipt
-    encoder = _encoder(tokenizer, config, workspace)
+    known = _loaded(tokenizer, config, workspace)
+    near = known.before.shards_near(role, int(stem[-5:]), shards) if known.before else []
     counts = ShardCounts()
-    batches = _encoded_batches(corpus_shard, encoder, counts, config.check_sample)
-    num_tokens, num_documents = write_shard(workspace.path(stem), batches, eot=encoder.eot)
+    batches = _encoded_batches(corpus_shard, known.encoder, near, counts, config.check_sample)
+    num_tokens, num_documents = write_shard(workspace.path(stem), batches, eot=known.encoder.eot)
     write_sources(workspace.path(stem), counts.codes)
+    write_documents(workspace.path(stem), counts.rows)
     if sha256:
         check_content(corpus_shard, sha256)
-    parts = (
-        workspace.measure(f"{stem}.bin", role=role, rows=num_tokens),
-        workspace.measure(f"{stem}.idx", role=f"{role}_index", rows=num_documents),
-        workspace.measure(f"{stem}.src", role=f"{role}_sources", rows=num_documents),
-    )
+    roles = {"idx": f"{role}_index", "src": f"{role}_sources", "docs": f"{role}_documents"}
+    beside = (workspace.measure(f"{stem}.{name}", role=roles[name], rows=num_documents) for name in roles)
+    parts = (workspace.measure(f"{stem}.bin", role=role, rows=num_tokens), *beside)
     if num_tokens != counts.tokens.total() or parts[0].bytes != num_tokens * ITEM_BYTES:
         raise DataError(
             f"{workspace.path(stem)}.bin: {parts[0].bytes} bytes for {num_tokens} tokens written and "
             f"{counts.tokens.total()} counted; nothing was committed, please report this"
         )
     blocks = block_digests(workspace.path(f"{stem}.bin"))
-    return workspace.finish(_receipt_of(counts, task=task, parts=parts, split=role, blocks=blocks))
-
-
-def _receipt_of(
-    counts: ShardCounts, *, task: str, parts: tuple[Part, ...], split: str, blocks: Sequence[str]
-) -> Receipt:
-    """Return the receipt of a shard; parts: ids, index, sources; blocks: digests of those of the ids."""
-    num_documents = parts[1].rows
-    empty = counts.read - num_documents
-    books = Books(read=counts.read, kept=num_documents, dropped={"empty": empty} if empty else {})
-    facts = {
-        "split": split,
-        "text_bytes": counts.text_bytes,
-        "tokens": parts[0].rows,
-        "documents_by_source": dict(sorted(counts.documents.items())),
-        "tokens_by_source": dict(sorted(counts.tokens.items())),
-        "licenses": add_licenses(counts.licenses),
-        "blocks": blocks,
-    }
-    return Receipt(task=task, parts=parts, books=books, facts=facts)
+    return workspace.finish(receipt_of_shard(counts, task=task, parts=parts, split=role, blocks=blocks))
 
 
 def finish_pack(
@@ -199,7 +183,7 @@ def finish_pack(
     roles = [role for role in SPLITS if any(task.role == role for task in tasks)]
     splits = {role: ledger(role, done.values(), config.seq_length) for role in roles}
     summary = {
-        "tokenizer": next(item.fingerprint for item in workspace.inputs if item.name != "assemble"),
+        "tokenizer": next(item.fingerprint for item in workspace.inputs if item.name in ("tokenizer", GIVEN)),
         "vocab_size": num_ids,
         "end_of_text": num_ids - 1,
         "seq_length": config.seq_length,
@@ -213,60 +197,48 @@ def finish_pack(
     return workspace.commit(receipts, summary=summary)
 
 
-def ledger(split: str, receipts: Iterable[Receipt], seq_length: int) -> dict[str, Any]:
-    """Return the account of one split: tokens = rows · seq_length + tail = Σ tokens by source."""
-    own = [receipt for receipt in receipts if receipt.facts["split"] == split]
-    documents: Counter[str] = Counter()
-    by_source: Counter[str] = Counter()
-    for receipt in own:
-        documents.update(receipt.facts["documents_by_source"])
-        by_source.update(receipt.facts["tokens_by_source"])
-    tokens = sum(receipt.facts["tokens"] for receipt in own)
-    rows, tail = divmod(tokens, seq_length)
-    kept = sum(receipt.books.kept for receipt in own)
-    if (by_source.total(), documents.total()) != (tokens, kept):
-        raise DataError(
-            f"{split}: {tokens} tokens of {kept} documents, but {by_source.total()} of {documents.total()} by source; "
-            "nothing was committed, please report this"
-        )
-    licenses = add_licenses(receipt.facts.get("licenses", {}) for receipt in own)  # a receipt may be an older version's
-    is_whole = (total_of(licenses, "tokens"), total_of(licenses, "documents")) == (tokens, kept)
-    return {
-        "documents": kept,
-        "text_bytes": sum(receipt.facts["text_bytes"] for receipt in own),
-        "tokens": tokens,
-        "end_of_text_tokens": kept,
-        "rows": rows,
-        "tail": tail,
-        "documents_by_source": dict(sorted(documents.items())),
-        "tokens_by_source": dict(sorted(by_source.items())),
-        **({"licenses": licenses} if is_whole else {}),
-    }
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Loaded:
+    """What a thread keeps from shard to shard: an encoder that knows their words is four times faster."""
+
+    key: tuple[str, str, str]
+    encoder: Encoder
+    before: PackedBefore | None
 
 
-def _encoder(tokenizer: str, config: PackConfig, workspace: Workspace) -> Encoder:
-    """Return this thread's encoder: it knows the words of the shards before, and then is four times faster."""
-    key = (tokenizer, workspace.fingerprint)
-    if getattr(_LOADED, "key", None) != key:
+def _loaded(tokenizer: str, config: PackConfig, workspace: Workspace) -> _Loaded:
+    """Return this thread's encoder, and what the output holds already that may be copied."""
+    key = (tokenizer, workspace.fingerprint, workspace.output if workspace.beside else "")
+    kept: _Loaded | None = getattr(_LOADED, "kept", None)
+    if kept is None or kept.key != key:
         text = pack_text(tokenizer, config.separator, workspace.inputs)
-        _LOADED.key, _LOADED.encoder = key, Encoder(text, place=tokenizer)
-    encoder: Encoder = _LOADED.encoder
-    return encoder
+        before = None
+        if workspace.beside:
+            old = read_manifest(workspace.output, STAGE)
+            before = packed_before(workspace.output, old, tokenizer=text, revision=REVISION)
+        kept = _LOADED.kept = _Loaded(key=key, encoder=Encoder(text, place=tokenizer), before=before)
+    return kept
 
 
 def _encoded_batches(
-    shard: str, encoder: Encoder, counts: ShardCounts, sample: int
+    shard: str, encoder: Encoder, near: Sequence[OldShard], counts: ShardCounts, sample: int
 ) -> Iterator[tuple[TokenIds, TokenCounts]]:
     """Yield (flat ids, lengths) of the documents that have text, and count them."""
-    for batch in parquet.iter_batches(shard, ["source", "license", "text"], BATCH_ROWS):
+    for batch in parquet.iter_batches(shard, ["doc_id", "source", "license", "text"], BATCH_ROWS):
         counts.read += batch.num_rows
         texts = pc.fill_null(batch.column("text"), "")
         counts.text_bytes += pc.sum(pc.binary_length(texts)).as_py() or 0
         filled = pc.greater(pc.binary_length(texts), 0)
-        documents, sources = texts.filter(filled).to_pylist(), batch.column("source").filter(filled).to_pylist()
-        encoder.check(documents[:sample])
-        sample -= len(documents[:sample])
-        ids, lengths = encoder.encode(documents)
+        documents = texts.filter(filled).cast(pa.binary()).to_pylist()
+        doc_ids, sources = (batch.column(name).filter(filled).to_pylist() for name in ("doc_id", "source"))
+        counts.rows.append(packed_documents(doc_ids, documents))
+        known = old_tokens(near, counts.rows[-1])
+        counts.copied += sum(ids is not None for ids in known)
+        new = [text.decode() for text, ids in zip(documents, known, strict=True) if ids is None][:sample]
+        encoder.check(new)
+        check_copied(encoder, documents[:sample], known)
+        sample -= len(new)
+        ids, lengths = encoded_or_copied(encoder, documents, known)
         counts.licenses.append(_licenses(batch.filter(filled), lengths))
         names, which = np.unique(np.array(sources, dtype=str), return_inverse=True)
         for number, name in enumerate(names.tolist()):

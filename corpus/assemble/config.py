@@ -162,6 +162,12 @@ class AssembleConfig(StageConfig):
         le=1,
     )
     shard_mb: int = setting(128, "aimed-at text per shard, 10^6 bytes", group="output", ge=1)
+    keep_documents: bool = runtime(
+        False,
+        "keep the documents of every records part beside the corpus, so that the first `--update` reuses them; on in "
+        "`corpuscle run`",
+        group="running",
+    )
     workers: Workers = runtime(1, "local worker processes, at most: as many as the work pays for", group="running")
 
     def identity(self) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from corpus.stage.claim import remove_claimed
 from corpus.stage.lock import running_stage
 from corpus.stage.manifest import Books, Input, Manifest, Part, has_manifest, read_manifest
 from corpus.stage.progress import say
-from corpus.stage.workspace import Receipt, Workspace, difference, open_workspace, remove_temporary
+from corpus.stage.workspace import Receipt, Workspace, open_workspace, other_result, remove_temporary
 
 REVISION = 1  # raise it when the same input gives other bytes
 _HREF = re.compile(r"""href\s*=\s*["']?(?:\./)?(pubmed(\d\d)n(\d{4,5})\.xml\.gz(\.md5)?)["'\s>]""", re.IGNORECASE)
@@ -259,7 +259,7 @@ def _check_same_mirror(workspace: Workspace, there: Manifest | None, files: Sequ
     if there is None:
         return
     if not workspace.made_alike(there):
-        raise UsageError(difference(workspace, there))
+        raise other_result(workspace, there)
     if there.summary["year"] != 2000 + files[0].year:
         raise UsageError(
             f"{workspace.output}: holds the files of {there.summary['year']}, the server has 20{files[0].year}, a "

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from corpus import storage
-from corpus.errors import CorruptError, RetryError, UsageError
+from corpus.errors import CorruptError, OtherResultError, RetryError
 from corpus.stage.code_version import check_code, code_version
 from corpus.stage.lock import LOCK
 from corpus.stage.manifest import (
@@ -39,7 +39,7 @@ from corpus.storage.json_files import BadJsonError, build, check_inside, read_js
 
 RECEIPTS = "_receipts"
 WORK = "_work"
-UPDATABLE = ("extract", "assemble")
+UPDATABLE = ("extract", "assemble", "tokenizer", "pack")
 _MENDED_IN_PLACE = ("train",)  # its ranks write into the directory themselves, and go on from what lies there
 
 
@@ -262,13 +262,15 @@ def plan_stage(
     update: Callable[[Workspace, Manifest], Iterable[str]] | None = None,
     repair: Callable[[Workspace, Manifest], Iterable[str]] | None = None,
     dry: bool = False,
+    keep_work: bool = False,
 ) -> tuple[Workspace, Manifest | None]:
     """Return the workspace of a stage, and its manifest when the very same stage was finished there before.
 
     Takes away what killed runs left; the caller holds the directory (`corpus.stage.lock`). `sources`: the stages that
-    it reads, by directory (`corpus.stage.reading`). With `update`, a finished stage that differs in its inputs alone
-    is made again beside the old result; `update` leaves receipts for what stays true, and returns the paths of its
-    parts. So is one with a part missing or of another size, by `repair`; not if `dry`.
+    it reads, by directory (`corpus.stage.reading`). With `update`, a finished stage that differs in its inputs or in
+    the code's revision is made again beside the old result; `update` leaves receipts for what stays true, and returns
+    the paths of its parts: of another revision nothing does, and it is not asked. So is one with a part missing or of
+    another size, by `repair`; not if `dry`. `keep_work`: what a later update needs stays beside a finished result.
 
     Raises UsageError, printing the difference, when the directory holds a finished stage that differs.
     """
@@ -284,13 +286,30 @@ def plan_stage(
             keep = repair(workspace, manifest) if repair and not dry else ()
             say(f"{damage_text(damaged)}: what is missing is made again")
             return (workspace if dry else _made_again(workspace, manifest, keep)), None
-        if update is None:
+        if update is None and not keep_work:
             workspace.clean()  # a kill between commit and clean leaves them behind
         return workspace, manifest
-    other_inputs = _same_but_inputs(workspace, manifest)
-    if update is None or not other_inputs:
-        raise UsageError(difference(workspace, manifest, can_update=other_inputs and stage in UPDATABLE))
-    return _made_again(workspace, manifest, update(workspace, manifest)), None
+    return _updated(workspace, manifest, update), None
+
+
+def _updated(
+    workspace: Workspace, manifest: Manifest, update: Callable[[Workspace, Manifest], Iterable[str]] | None
+) -> Workspace:
+    """Return the workspace in which a finished stage that differs is brought up to date; else raises UsageError."""
+    same_settings = (manifest.stage, dict(manifest.config)) == (workspace.stage, dict(workspace.config))
+    if update is None or not same_settings:
+        raise other_result(workspace, manifest, can_update=same_settings and workspace.stage in UPDATABLE)
+    with_those = fingerprint(workspace.stage, workspace.config, manifest.inputs, revision=workspace.revision)
+    if with_those != manifest.fingerprint:
+        code = f"made by revision {manifest.revision} of the code, now {workspace.revision}"
+        say(f"{workspace.output}: {code}: all of it is made again")
+        return _made_again(workspace, manifest, ())
+    return _made_again(workspace, manifest, update(workspace, manifest))
+
+
+def keep_no_part(workspace: Workspace, manifest: Manifest) -> list[str]:
+    """Return no path: the `update` of a stage whose every part is made anew, if out of pieces of the old ones."""
+    return []
 
 
 def _made_again(workspace: Workspace, manifest: Manifest, keep: Iterable[str]) -> Workspace:
@@ -306,13 +325,8 @@ def remove_temporary(output: str) -> None:
     storage.remove_temporary(output, but_below=(LOCK, MANIFEST))
 
 
-def _same_but_inputs(workspace: Workspace, manifest: Manifest) -> bool:
-    with_those = fingerprint(workspace.stage, workspace.config, manifest.inputs, revision=workspace.revision)
-    return with_those == manifest.fingerprint
-
-
-def difference(workspace: Workspace, manifest: Manifest, *, can_update: bool = False) -> str:
-    """Say how the stage asked for differs from the one that is there."""
+def other_result(workspace: Workspace, manifest: Manifest, *, can_update: bool = False) -> OtherResultError:
+    """Return the error that says how the stage asked for differs from the one that is there."""
     lines = [f"{workspace.output}: holds a finished `{manifest.stage}` made with something else:"]
     if manifest.stage != workspace.stage:
         lines.append(f"  stage: {manifest.stage} there, {workspace.stage} asked for")
@@ -329,6 +343,4 @@ def difference(workspace: Workspace, manifest: Manifest, *, can_update: bool = F
     lines += changes[:10] + ([f"  … and {len(changes) - 10} more inputs"] if len(changes) > 10 else [])
     if len(lines) == 1:
         lines.append(f"  code: that of version {manifest.version}, before its revisions were counted")
-    advice = "Add --update to bring it up to date, choose" if can_update else "Choose"
-    lines.append(f"{advice} another --output, or remove that directory.")
-    return "\n".join(lines)
+    return OtherResultError("\n".join(lines), can_update)

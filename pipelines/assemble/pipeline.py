@@ -14,6 +14,7 @@ from typing import Any
 
 import apache_beam as beam
 
+from corpus.assemble.change_feed import write_last_delta
 from corpus.assemble.config import REVISION, AssembleConfig
 from corpus.assemble.contamination import load_index
 from corpus.assemble.cut import check_terms, read_cut
@@ -25,7 +26,7 @@ from corpus.stage.manifest import Input, Manifest
 from corpus.stage.progress import say
 from corpus.stage.reading import held_for_reading, read_whole
 from corpus.stage.withdraw import changes_text
-from corpus.stage.workspace import WORK, Receipt, Workspace, plan_stage
+from corpus.stage.workspace import WORK, Receipt, Workspace, keep_no_part, plan_stage
 from corpus.storage.files import is_remote, remove_tree
 from pipelines.assemble import shard_steps, steps
 from pipelines.assemble.blocks import BUCKET
@@ -43,15 +44,32 @@ BUCKETS_PER_DOCUMENT = 20  # bands and the exact text, rounded up
 
 
 def assemble(
-    config: AssembleConfig, *, records: str, output: str, beam_args: Sequence[str] = (), update: bool = False
+    config: AssembleConfig,
+    *,
+    records: str,
+    output: str,
+    beam_args: Sequence[str] = (),
+    update: bool = False,
+    delta: str | None = None,
 ) -> Manifest | None:
     """Turn the records of a finished `extract` into corpus shards and decisions below `output`.
 
-    With `update`, a corpus of other records there is brought up to date, and what a later update can use is kept: the
-    documents and bucket rows of each records part, as long as its records and the state of its PMIDs are the same.
+    With `update`, a corpus of other records there is brought up to date. With it, and with `keep_documents`, what a
+    later update can use is kept: the documents and bucket rows of each records part, which are used again as long as
+    its records and the state of its PMIDs are the same. `delta`: a directory for what the last update added or changed.
 
     Returns the committed manifest, or None after a dry run, which builds and validates the graph only.
     """
+    manifest = _assemble(config, records=records, output=output, beam_args=beam_args, update=update)
+    if manifest and delta:
+        write_last_delta(output, manifest, delta)
+    return manifest
+
+
+def _assemble(
+    config: AssembleConfig, *, records: str, output: str, beam_args: Sequence[str], update: bool
+) -> Manifest | None:
+    """Do the work of `assemble`."""
     with held_for_reading(records):
         source = read_whole(records, "extract", READ)
         if not source.books.kept:
@@ -70,15 +88,17 @@ def assemble(
                 config=config.identity(),
                 inputs=inputs,
                 sources={records: source},
-                update=_nothing_committed if update else None,
+                update=keep_no_part if update else None,
                 dry=is_dry_run(beam_args),
+                keep_work=config.keep_documents,
             )
             plan = plan_assemble(config, source, parts, workspace=workspace)
-            return _run(plan, finished, beam_args, text_bytes=source.summary.get("text_bytes", 0), update=update)
+            text_bytes = source.summary.get("text_bytes", 0)
+            return _run(plan, finished, beam_args, text_bytes=text_bytes, keep=update or config.keep_documents)
 
 
 def _run(
-    plan: Plan, finished: Manifest | None, beam_args: Sequence[str], *, text_bytes: int, update: bool
+    plan: Plan, finished: Manifest | None, beam_args: Sequence[str], *, text_bytes: int, keep: bool
 ) -> Manifest | None:
     before, num_parts = plan.workspace.receipts("documents"), len(plan.records.names)
     with _spill_folder(plan.workspace, beam_args) as spill:
@@ -90,7 +110,7 @@ def _run(
             workers=min(plan.config.workers, num_parts),
             seconds=text_bytes / RATE,
             beam_args=beam_args,
-            keep=lambda: _kept_for_update(plan.workspace, plan, before) if update else (),
+            keep=lambda: _kept_for_update(plan.workspace, plan, before) if keep else (),
         )
 
 
@@ -100,11 +120,6 @@ def _evaluation_inputs(config: AssembleConfig) -> list[Input]:
         return list(load_index(config.evaluation, config.evaluation_words).inputs)  # an error before any work
     if config.contaminated == "remove":
         raise UsageError("assemble: --contaminated remove needs --evaluation FILE, the sets to look for")
-    return []
-
-
-def _nothing_committed(workspace: Workspace, manifest: Manifest) -> list[str]:
-    """Return no path: decisions and shards are made anew, for any of them may change with one record."""
     return []
 
 
@@ -123,6 +138,9 @@ def _kept_for_update(workspace: Workspace, plan: Plan, before: Mapping[str, Rece
         elif changed := [name for name in reasons if old.facts[name] != receipt.facts[name]]:
             changes[reasons[changed[0]]].append(stem)
     made = sum(map(len, changes.values()))
+    if made and not before and not workspace.beside:
+        say(f"{workspace.output}: documents of {made} records parts kept for the next --update")
+        return own
     reused = f"documents of {len(own) - made} of {len(own)} records parts reused"
     say(f"{workspace.output}: {reused}; {changes_text(changes)}")
     return own

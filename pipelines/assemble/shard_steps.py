@@ -9,9 +9,10 @@ import pyarrow as pa
 from apache_beam.transforms.window import GlobalWindows
 
 from corpus.assemble import facts
+from corpus.assemble.change_feed import leave_feed
 from corpus.assemble.shards import place, shard_blocks, write_shard
 from corpus.dedup.resolve import Outcome
-from corpus.stage.manifest import SPLITS
+from corpus.stage.manifest import SPLITS, has_manifest, read_manifest
 from corpus.stage.workspace import Receipt
 from pipelines.assemble.blocks import Blocks
 from pipelines.assemble.steps import CONFLICTS, OUTCOME, PartStep, Resolved, Step
@@ -91,4 +92,9 @@ class Commit(Step):
         assert conflicts is not None, "the step before left a receipt of the list of conflicts"
         receipts = sorted([*element[1], conflicts], key=lambda receipt: receipt.task)
         summary = facts.added_up([resolved.facts, *(receipt.facts for receipt in receipts)])
-        self._plan.workspace.commit(receipts, summary=summary)
+        workspace = self._plan.workspace
+        if workspace.beside and has_manifest(workspace.output):
+            old = read_manifest(workspace.output, workspace.stage)
+            if old.fingerprint != workspace.fingerprint:
+                leave_feed(workspace, old, [part for receipt in receipts for part in receipt.parts])
+        workspace.commit(receipts, summary=summary)

@@ -17,7 +17,7 @@ import typer
 from corpus.errors import UsageError
 from pipelines.cli.arguments import beam_arguments, import_beam, refuse_beam_arguments, split_command_line
 from pipelines.cli.fetch import fetch
-from pipelines.cli.look import account, compare, inspect, rehearse, report, verify
+from pipelines.cli.look import account, compare, diff, inspect, rehearse, report, verify
 from pipelines.cli.messages import print_summary, report_error
 from pipelines.cli.models import export, generate, plan
 from pipelines.cli.options import Output, Update, config_of, options_of
@@ -102,6 +102,14 @@ def assemble(
     ],
     output: Output,
     update: Update = False,
+    delta: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write what the last update added or changed as shards of their own.",
+            rich_help_panel="output",
+        ),
+    ] = None,
 ) -> None:
     """Deduplicate and split the records into a corpus.
 
@@ -111,18 +119,18 @@ def assemble(
     config, arguments = config_of(context), beam_arguments(context)
     from pipelines.assemble.pipeline import assemble
 
-    manifest = assemble(config, records=records, output=output, beam_args=arguments, update=update)
+    manifest = assemble(config, records=records, output=output, beam_args=arguments, update=update, delta=delta)
     _print_job(manifest, output, arguments)
 
 
 @app.command(cls=options_of("tokenizer.config:TokenizerConfig"))
-def tokenizer(context: typer.Context, corpus: Corpus, output: Output) -> None:
+def tokenizer(context: typer.Context, corpus: Corpus, output: Output, update: Update = False) -> None:
     """Learn a byte-level BPE tokenizer from the corpus."""
     refuse_beam_arguments(context)
     config = config_of(context)
     from tokenizer.learn import learn
 
-    print_summary(learn(config, corpus=corpus, output=output), output)
+    print_summary(learn(config, corpus=corpus, output=output, update=update), output)
 
 
 @app.command(cls=options_of("tokenizer.config:PackConfig"))
@@ -138,12 +146,13 @@ def pack(
         ),
     ],
     output: Output,
+    update: Update = False,
 ) -> None:
     """Encode the corpus into Megatron token shards."""
     config, arguments = config_of(context), beam_arguments(context)
     from pipelines.pack import pack
 
-    manifest = pack(config, corpus=corpus, tokenizer=tokenizer, output=output, beam_args=arguments)
+    manifest = pack(config, corpus=corpus, tokenizer=tokenizer, output=output, beam_args=arguments, update=update)
     _print_job(manifest, output, arguments)
 
 
@@ -195,6 +204,12 @@ def run(
     ] = None,
     print_config: Annotated[bool, typer.Option("--print-config", help="Print the effective YAML and stop.")] = False,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of the file and stop.")] = False,
+    update: Annotated[
+        bool,
+        typer.Option(
+            "--update", help="Look for what is new and bring every stage up to date; a trained model stays as it is."
+        ),
+    ] = False,
 ) -> None:
     """Run all the stages of a YAML file.
 
@@ -214,7 +229,7 @@ def run(
     arguments = beam_arguments(context)
     from pipelines.workflow.run import run_road
 
-    typer.echo(run_road(settings, beam_args=arguments).text())
+    typer.echo(run_road(settings, beam_args=arguments, update=update).text())
 
 
 @app.command()
@@ -234,7 +249,7 @@ def demo(
     typer.echo(run_demo(output))
 
 
-for view in (verify, inspect, report, account, compare, rehearse):
+for view in (verify, inspect, report, account, compare, diff, rehearse):
     app.command()(view)
 
 

@@ -87,11 +87,35 @@ def compare(
     records: Annotated[str, typer.Argument(metavar="RECORDS", help="Result of `corpuscle extract --pile`.")],
     tokenizer: Annotated[str, typer.Option(metavar="FILE", help="The tokenizer.json to count tokens with.")],
 ) -> None:
-    """Compare the profiles clean and pile: documents, bytes, words and tokens of the same records."""
+    """Compare the profiles clean and pile: documents, bytes, words and tokens of the same records.
+
+    What became of a corpus since another state of it says `corpuscle diff`.
+    """
     refuse_beam_arguments(context)
     from pipelines.inspection.comparison import compare
 
     typer.echo(compare(records, tokenizer))
+
+
+def diff(
+    context: typer.Context,
+    old: Annotated[str, typer.Argument(metavar="OLD", help="A corpus before, or a file of NEW's changes/.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="Result of `corpuscle assemble`.")],
+    feed: Annotated[
+        str | None, typer.Option("--feed", metavar="FILE", help="Write the changes as Parquet, a row a document.")
+    ] = None,
+    delta: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Write the documents added or changed as shards of their own.")
+    ] = None,
+) -> None:
+    """Say which documents of a corpus came, went, changed or moved to another split, and why.
+
+    Two profiles of the same records are compared by `corpuscle compare`.
+    """
+    refuse_beam_arguments(context)
+    from pipelines.inspection.differences import diff_text
+
+    typer.echo(diff_text(old, new, feed=feed, delta=delta))
 
 
 def rehearse(

@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 from rich.filesize import decimal
 
 from corpus import storage
+from corpus.assemble.change_feed import CHANGES
 from corpus.errors import CorpuscleError, CorruptError, UsageError
 from corpus.fetch.http.tally import LOG as FETCH_LOG
 from corpus.stage.lock import LOCK, RUN_FACTS
@@ -31,10 +32,16 @@ from train.loop.metrics import EVENTS, TIMING
 
 # What a stage's directory holds beside its parts: the commit, facts of the run, a lock, a page; for training also logs.
 KNOWN_FILES = (MANIFEST, RUN_FACTS, LOCK, WITHDRAWN, JOB, RANKS_LOCK, TIMING, FETCH_LOG, PAGE)
-# RECEIPTS and WORK of a finished stage are what `assemble --update` keeps for the next update, NEXT is one at work.
-KNOWN_FOLDERS = (EVENTS, LOGS, store.FOLDER, RECEIPTS, WORK, NEXT)
+# RECEIPTS and WORK of a finished stage are what `assemble --update` keeps for the next update, NEXT is one at work,
+# CHANGES says what each update changed.
+KNOWN_FOLDERS = (EVENTS, LOGS, store.FOLDER, RECEIPTS, WORK, NEXT, CHANGES)
 ORPHANS_SHOWN = 10
 GOES_ON = {("export", "train")}  # a run has another manifest after more steps; its checkpoint is what an export is of
+STAYS = {
+    ("tokenizer", "assemble"),
+    ("train", "pack"),
+    ("delta", "assemble"),
+}  # when `corpuscle run --update` brings the rest up to date
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,10 +74,12 @@ def verify_directory(base: str) -> Findings:
             shown.advance()
     lines = [line for _, found in sorted(results) for line in found]
     rest = [f"{stage}: interrupted; run the same command again to finish it" for stage in unfinished]
-    rest += _broken_links(manifests)
+    links = _broken_links(manifests)
+    rest += [fault for fault, stays in links if not stays]
     rest += qa_faults(base, manifests)
     others, older = _checkpoint_links(manifests, _listed_checkpoints(base, files))
     rest += others
+    older += [line for line, stays in links if stays]
     lines += [f"WRONG   {fault}" for fault in rest] + [f"note    {line}" for line in older]
     lines += _orphan_lines(files, manifests)
     return Findings(lines=tuple(lines), num_stages=len(stages), num_wrong=num_wrong + len(rest))
@@ -108,22 +117,25 @@ def _checkpoint_faults(base: str, manifest: Manifest) -> Iterator[str]:
                 yield f"{path}: missing or changed"
 
 
-def _broken_links(manifests: Mapping[str, Manifest]) -> Iterator[str]:
-    """Yield a line for each stage whose input is not the earlier stage that lies beside it.
+def _broken_links(manifests: Mapping[str, Manifest]) -> list[tuple[str, bool]]:
+    """Return a line for each stage whose input is not the earlier stage beside it, and whether it may stay so.
 
     A directory may hold several corpora; the link is whole when one of them has the fingerprint named.
     """
+    links = []
     for folder, manifest in manifests.items():
         for item in manifest.inputs:
             if (manifest.stage, item.name) in GOES_ON:
                 continue
+            stays = (manifest.stage, item.name) in STAYS
             there = {name: other.fingerprint for name, other in manifests.items() if other.stage == item.name}
             if there and item.fingerprint not in there.values():
                 others = ", ".join(sorted(there))
-                yield (
-                    f"{folder}: `{manifest.stage}` was made from another `{item.name}` than {others}; "
-                    f"run `corpuscle {manifest.stage}` again into a new directory"
-                )
+                made = f"{folder}: `{manifest.stage}` was made from another `{item.name}` than {others}"
+                again = f"run `corpuscle {manifest.stage}` again into a new directory"
+                why = "as when the corpus was brought up to date behind it" if stays else again
+                links.append((f"{made}; {why}", stays))
+    return links
 
 
 def _checkpoint_links(

@@ -42,6 +42,12 @@ class TrainSection(StageConfig):
         return self.settings.model_copy(update=replaced(steps=self.steps, ranks=self.ranks))
 
 
+class TokenizerSection(TokenizerConfig):
+    """Section `tokenizer`: the settings of the stage; what was learned once stays, so that tokens keep their ids."""
+
+    relearn: bool = runtime(False, "learn anew when the corpus is another one, instead of keeping what was learned")
+
+
 class FetchSection(StageConfig):
     """Section `fetch`: what is fetched first, below <work>/raw, and added to what `extract` reads."""
 
@@ -57,7 +63,7 @@ class RunConfig(StageConfig):
     fetch: FetchSection = Field(default_factory=FetchSection)
     extract: ExtractConfig = Field(default_factory=ExtractConfig)
     assemble: AssembleConfig = Field(default_factory=AssembleConfig)
-    tokenizer: TokenizerConfig = Field(default_factory=TokenizerConfig)
+    tokenizer: TokenizerSection = Field(default_factory=TokenizerSection)
     pack: PackConfig = Field(default_factory=PackConfig)
     train: TrainSection | None = Field(None, description="without it the run ends with token shards")
     tokenizers: dict[FolderName, GivenPath] = Field(
@@ -100,8 +106,11 @@ def schema_text() -> str:
 
 
 def _fill_in(source: YamlSource) -> None:
-    """Give the sections the common number of workers, and the training settings the values of their preset."""
+    """Give the sections what a run has by default: common workers, kept documents, the values of its presets."""
     workers = source.data.get("workers")
+    assemble = source.data.setdefault("assemble", {})
+    if isinstance(assemble, dict):
+        assemble.setdefault("keep_documents", True)
     for name in SECTIONS_WITH_WORKERS if workers is not None else ():
         section = source.data.setdefault(name, {})
         if isinstance(section, dict):

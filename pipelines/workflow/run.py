@@ -1,8 +1,4 @@
-"""Workflow `run`: the stages one after another, each into its directory below one working directory.
-
-    <work>/raw/{pubmed,pmc}   <work>/records   <work>/corpus/<profile>   <work>/tokenizer   <work>/tokens/<profile>
-    <work>/runs/<name>   <work>/qa/{questions,finetune/<name>,evaluate/<name>,results}
-    <work>/tokens/<profile>-<tokenizer>   <work>/runs/<name>-<tokenizer>   of further tokenizers
+"""Workflow `run`: the stages one after another, each into its directory below one working directory..
 
 A stage that is finished already is reused; that is decided by its manifest, never here. What comes out is
 the account of the run: where every document went, tokens, losses, and where each output lies.
@@ -11,34 +7,20 @@ the account of the run: where every document went, tokens, losses, and where eac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from corpus import storage
 from corpus.errors import UsageError
-from corpus.extract.config import ExtractConfig
-from corpus.fetch.config import FetchConfig
-from corpus.stage.manifest import Manifest, has_manifest, read_manifest
+from corpus.stage.manifest import Manifest
 from corpus.stage.progress import say
 from pipelines.inspection.summaries import funnel, stage_text, summary_line
-from pipelines.workflow.config import FetchSection, RunConfig, TrainSection
+from pipelines.workflow.config import RunConfig
+from pipelines.workflow.places import Places, places_of
 from pipelines.workflow.qa_road import DoneStages, run_qa
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Places:
-    """Directories that the stages of a run write into; None for a stage that it does not have."""
-
-    fetch_pubmed: str | None
-    fetch_pmc: str | None
-    extract: str
-    assemble: str
-    tokenizer: str
-    pack: str
-    train: str | None
-
-    def of(self, stage: str) -> str:
-        """Return the directory of a stage of the run."""
-        place = getattr(self, stage.replace("-", "_"))
-        assert place is not None, f"the run has no stage {stage}"
-        return str(place)
+from pipelines.workflow.sections import (
+    advice_of_a_run,
+    fetch_sources,
+    tokenizer_section,
+    train_section,
+    with_fetched,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,28 +52,14 @@ class Road:
         return "\n".join(lines)
 
 
-def places_of(config: RunConfig) -> Places:
-    """Return where the stages of a run write."""
-    profile = config.assemble.profile
-    return Places(
-        fetch_pubmed=storage.join(config.work, "raw", "pubmed") if config.fetch.pubmed else None,
-        fetch_pmc=storage.join(config.work, "raw", "pmc") if config.fetch.pmc else None,
-        extract=storage.join(config.work, "records"),
-        assemble=storage.join(config.work, "corpus", profile),
-        tokenizer=storage.join(config.work, "tokenizer"),
-        pack=storage.join(config.work, "tokens", profile),
-        train=storage.join(config.work, "runs", config.train.name) if config.train else None,
-    )
+def run_road(config: RunConfig, *, beam_args: Sequence[str] = (), update: bool = False) -> Road:
+    """Run all stages of a checked configuration; a stage's errors end the run, finished stages stay.
 
-
-def run_road(config: RunConfig, *, beam_args: Sequence[str] = ()) -> Road:
-    """Run all stages of a checked configuration; a stage's errors end the run, finished stages stay."""
-    from pipelines.assemble.pipeline import assemble
+    With `update`, what is new on the servers is fetched and every stage is brought up to date; a tokenizer that was
+    learned stays, as it does without, and so does a model that was trained.
+    """
     from pipelines.beam.flags import NO_WAIT, is_dry_run, leaves_job
-    from pipelines.extract import extract
-    from pipelines.pack import pack
     from tokenizer.given import read_given
-    from tokenizer.learn import learn
 
     if is_dry_run(beam_args):
         raise UsageError(
@@ -102,25 +70,40 @@ def run_road(config: RunConfig, *, beam_args: Sequence[str] = ()) -> Road:
     for path in config.tokenizers.values():
         read_given(path)
     at = places_of(config)
-    done: dict[str, Manifest | None] = {**_fetch(config.fetch, at)}
-    say(f"1 extract → {at.extract}")
-    done["extract"] = extract(_with_fetched(config.extract, at), output=at.extract, beam_args=beam_args)
-    say(f"2 assemble → {at.assemble}")
-    done["assemble"] = assemble(config.assemble, records=at.extract, output=at.assemble, beam_args=beam_args)
-    say(f"3 tokenizer → {at.tokenizer}")
-    done["tokenizer"] = learn(config.tokenizer, corpus=at.assemble, output=at.tokenizer)
-    say(f"4 pack → {at.pack}")
-    done["pack"] = pack(config.pack, corpus=at.assemble, tokenizer=at.tokenizer, output=at.pack, beam_args=beam_args)
-    if config.train and at.train:
-        say(f"5 train → {at.train}")
-        done["train"] = _train(config.train, tokens=at.pack, output=at.train)
-    beside = _others(config, at, beam_args)
+    with advice_of_a_run(update=update):
+        done = {**fetch_sources(config.fetch, at, update=update), **_corpus(config, at, beam_args, update=update)}
+        if config.train and at.train:
+            say(f"5 train → {at.train}")
+            trained = train_section(config.train, tokens=at.pack, output=at.train, update=update)
+            done |= {"train": trained} if trained else {}
+        beside = _others(config, at, beam_args, update=update)
     qa = run_qa(config.qa, work=config.work, model=at.train) if config.qa else {}
-    finished = {stage: manifest for stage, manifest in done.items() if manifest is not None}
-    return Road(places=at, manifests=finished, beside=beside, qa=qa)
+    return Road(places=at, manifests=done, beside=beside, qa=qa)
 
 
-def _others(config: RunConfig, at: Places, beam_args: Sequence[str]) -> DoneStages:
+def _corpus(config: RunConfig, at: Places, beam_args: Sequence[str], *, update: bool) -> dict[str, Manifest]:
+    """Run the stages from NCBI's files to token shards."""
+    from pipelines.assemble.pipeline import assemble
+    from pipelines.extract import extract
+    from pipelines.pack import pack
+
+    say(f"1 extract → {at.extract}")
+    files = with_fetched(config.extract, at)
+    done = {"extract": extract(files, output=at.extract, beam_args=beam_args, update=update)}
+    say(f"2 assemble → {at.assemble}")
+    done["assemble"] = assemble(
+        config.assemble, records=at.extract, output=at.assemble, beam_args=beam_args, update=update
+    )
+    say(f"3 tokenizer → {at.tokenizer}")
+    done["tokenizer"] = tokenizer_section(config.tokenizer, corpus=at.assemble, output=at.tokenizer, update=update)
+    say(f"4 pack → {at.pack}")
+    done["pack"] = pack(
+        config.pack, corpus=at.assemble, tokenizer=at.tokenizer, output=at.pack, beam_args=beam_args, update=update
+    )
+    return {stage: manifest for stage, manifest in done.items() if manifest is not None}
+
+
+def _others(config: RunConfig, at: Places, beam_args: Sequence[str], *, update: bool) -> DoneStages:
     """Pack the same text with each further tokenizer, and train the same model on it; return what was made."""
     from pipelines.pack import pack
 
@@ -128,52 +111,12 @@ def _others(config: RunConfig, at: Places, beam_args: Sequence[str]) -> DoneStag
     for name, path in config.tokenizers.items():
         place = f"{at.pack}-{name}"
         say(f"4 pack → {place}")
-        packed = pack(config.pack, corpus=at.assemble, tokenizer=path, output=place, beam_args=beam_args)
+        packed = pack(config.pack, corpus=at.assemble, tokenizer=path, output=place, beam_args=beam_args, update=update)
         assert packed is not None, "a run is never dry"
         done[f"pack {name}"] = place, packed
         if config.train and at.train:
             run = f"{at.train}-{name}"
             say(f"5 train → {run}")
-            done[f"train {name}"] = run, _train(config.train, tokens=place, output=run)
+            trained = train_section(config.train, tokens=place, output=run, update=update)
+            done |= {f"train {name}": (run, trained)} if trained else {}
     return done
-
-
-def _fetch(section: FetchSection, at: Places) -> dict[str, Manifest]:
-    """Fetch what is asked for. What is there already stays as it is, whatever the servers have by now."""
-    from corpus.fetch import pubmed
-    from corpus.fetch.pmc import stage as pmc
-
-    done = {}
-    if section.pubmed and at.fetch_pubmed:
-        say(f"0 fetch pubmed → {at.fetch_pubmed}")
-        there = _fetched(section.pubmed, at.fetch_pubmed, "pubmed", pubmed.REVISION)
-        done["fetch-pubmed"] = there or pubmed.fetch_pubmed(section.pubmed, output=at.fetch_pubmed)
-    if section.pmc and at.fetch_pmc:
-        say(f"0 fetch pmc → {at.fetch_pmc}")
-        there = _fetched(section.pmc, at.fetch_pmc, "pmc", pmc.REVISION)
-        done["fetch-pmc"] = there or pmc.fetch_pmc(section.pmc, output=at.fetch_pmc)
-    return done
-
-
-def _fetched(config: FetchConfig, place: str, name: str, revision: int) -> Manifest | None:
-    """Return the manifest of a fetch that this revision finished with these settings.
-
-    A newer listing would make it another input, and every stage behind it another one.
-    """
-    there = read_manifest(place, f"fetch-{name}") if has_manifest(place) else None
-    if there is None or (there.revision, dict(there.config)) != (revision, config.identity()):
-        return None
-    say(f"{place}: fetched ({there.stage}, {there.fingerprint[:12]}); `corpuscle fetch {name}` looks for what is new")
-    return there
-
-
-def _with_fetched(config: ExtractConfig, at: Places) -> ExtractConfig:
-    pubmed = (*([at.fetch_pubmed] if at.fetch_pubmed else []), *config.pubmed)
-    return config.model_copy(update={"pubmed": pubmed, "pmc": (*([at.fetch_pmc] if at.fetch_pmc else []), *config.pmc)})
-
-
-def _train(section: TrainSection, *, tokens: str, output: str) -> Manifest:
-    """Train, or go on from the last checkpoint of an earlier run that was stopped."""
-    from train.launch.stage import can_resume, train
-
-    return train(section.effective(), tokens=tokens, output=output, resume=can_resume(output))

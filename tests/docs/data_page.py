@@ -18,7 +18,9 @@ from typing import Any, get_type_hints
 import pyarrow as pa
 
 import tokenizer.megatron
+import tokenizer.packed_documents
 import tokenizer.sources
+from corpus.assemble.changes import Change
 from corpus.assemble.contamination import Contamination
 from corpus.assemble.decide import SHARD_COLUMNS, Document
 from corpus.assemble.id_conflicts import Conflict, ConflictKind
@@ -123,6 +125,10 @@ VERBS: dict[str, tuple[File, ...]] = {
         ),
         File(path="decisions/part-*.parquet", rows=(Decision,)),
         File(path="id_conflicts.parquet", rows=(Conflict,)),
+        File(
+            path="changes/<new>-from-<old>.parquet (after --update; of any two corpora by `corpuscle diff --feed`)",
+            rows=(Change,),
+        ),
         File(path="contamination/part-*.parquet (with --evaluation)", rows=(Contamination,)),
     ),
     "corpuscle tokenizer": (
@@ -140,6 +146,7 @@ VERBS: dict[str, tuple[File, ...]] = {
             prose=f"{inspect.getdoc(tokenizer.sources)}\nSources: "
             + ", ".join(f"{code} {name}" for code, name in enumerate(tokenizer.sources.SOURCES)),
         ),
+        File(path="<split>-00000.docs", prose=inspect.getdoc(tokenizer.packed_documents) or ""),
         File(path="tokenizer.json, …", prose="Copied from the tokenizer, so that training needs this directory alone."),
     ),
     "corpuscle train": (

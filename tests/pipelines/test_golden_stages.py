@@ -7,6 +7,7 @@ import pytest
 
 from corpus.errors import UsageError
 from corpus.extract.config import ExtractConfig
+from corpus.stage.manifest import read_manifest
 from pipelines import extract as extract_pipeline
 from tests.support import golden_stages
 from tests.support.golden_stages import (
@@ -75,14 +76,20 @@ def test_the_command_writes_no_change_under_an_old_revision(
     assert read_golden() == now
 
 
-def test_extract_of_another_revision_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_extract_of_another_revision_is_made_again_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "a.xml").write_bytes(b"<PubmedArticleSet></PubmedArticleSet>")
     config, output = ExtractConfig(pubmed=(str(tmp_path / "a.xml"),)), str(tmp_path / "records")
     extract_pipeline.extract(config, output=output)
     monkeypatch.setattr(extract_pipeline, "REVISION", 99)
-    for update in (False, True):
-        with pytest.raises(UsageError, match=r"code: revision \d+ there, now 99"):
-            extract_pipeline.extract(config, output=output, update=update)
+    with pytest.raises(UsageError, match=r"code: revision \d+ there, now 99"):
+        extract_pipeline.extract(config, output=output)
+    extract_pipeline.extract(config, output=output, update=True)
+    said = capsys.readouterr().err
+    assert "of the code, now 99: all of it is made again" in said
+    assert "not read again" not in said
+    assert read_manifest(output).revision == 99
 
 
 def test_tokenizer_and_pack_of_another_revision_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

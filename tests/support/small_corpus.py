@@ -26,15 +26,24 @@ def sentences(seed: int, count: int) -> list[str]:
     return [" ".join(rng.choices(words, weights, k=rng.randint(0, 40))) + "." for _ in range(count)]
 
 
-def write_corpus(base: Path, shards: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> Manifest:
-    """Commit a corpus of shards (split, documents), a document being (source, text); returns its manifest."""
+def write_corpus(
+    base: Path,
+    shards: Sequence[tuple[str, Sequence[tuple[str, str]]]],
+    *,
+    pmids: Sequence[Sequence[int]] | None = None,
+) -> Manifest:
+    """Commit a corpus of shards (split, documents), a document being (source, text); returns its manifest.
+
+    `pmids` are those of the documents of each shard, by default 1, 2, 3, ….
+    """
     config = {"shards": [[split, list(map(list, documents))] for split, documents in shards]}
     workspace, _ = plan_stage(str(base), stage="assemble", revision=1, config=config, inputs=[])
     parts, count = [], 0
     for number, (split, documents) in enumerate(shards):
+        own = pmids[number] if pmids else range(count + 1, count + 1 + len(documents))
         table = pa.table(
             {
-                "doc_id": pa.array([f"pmid:{count + place + 1}" for place in range(len(documents))], pa.string()),
+                "doc_id": pa.array([f"pmid:{pmid}" for pmid in own], pa.string()),
                 "source": pa.array([source for source, _ in documents], pa.string()),
                 "text": pa.array([text for _, text in documents], pa.string()),
                 "license": pa.array([""] * len(documents), pa.string()),

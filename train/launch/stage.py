@@ -159,6 +159,15 @@ def can_resume(output: str) -> bool:
     return bool(store.read_list(output))
 
 
+def tokens_of(output: str) -> str | None:
+    """Return the fingerprint of the tokens that a run in `output` began with; None where there is none."""
+    if entries := store.read_list(output):
+        return store.read_checkpoint(output, entries[-1].name).tokens_fingerprint
+    if has_manifest(output):
+        return next(item.fingerprint for item in read_manifest(output, STAGE).inputs)
+    return None
+
+
 def _reopen(output: str, config: TrainConfig, *, trust: bool) -> None:
     """Remove the manifest of a finished run that is to get more steps, and differs in nothing else."""
     if trust:

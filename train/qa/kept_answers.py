@@ -13,14 +13,13 @@ from typing import Any, TypeVar
 from msgspec import structs
 
 from corpus import storage
-from corpus.errors import UsageError
 from corpus.qa.contaminated_scores import contaminated_ids, contamination_facts, marked
 from corpus.qa.predictions import PREDICTIONS, Prediction, read_predictions, write_predictions
 from corpus.qa.store import STAGE as QUESTIONS_STAGE
 from corpus.qa.store import read_questions
 from corpus.stage.lock import RUN_FACTS
 from corpus.stage.manifest import Manifest, read_manifest
-from corpus.stage.workspace import WORK, Receipt, Workspace, difference
+from corpus.stage.workspace import WORK, Receipt, Workspace, other_result
 from corpus.storage import parquet
 from corpus.storage.json_files import read_json
 from corpus.storage.schema import from_batch, schema_of, to_table
@@ -89,7 +88,7 @@ def keep_answers(workspace: Workspace, manifest: Manifest) -> tuple[str, ...]:
         {one for one in inputs if one.name != CORPUS_STAGE} for inputs in (manifest.inputs, workspace.inputs)
     )
     if there != asked:
-        raise UsageError(difference(workspace, manifest))
+        raise other_result(workspace, manifest)
     files = _write(
         workspace,
         _KEPT,

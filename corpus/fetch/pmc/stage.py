@@ -17,7 +17,7 @@ import isal
 import numpy as np
 
 from corpus import storage
-from corpus.errors import CorruptError, DataError, RetryError, UsageError
+from corpus.errors import CorruptError, DataError, RetryError
 from corpus.fetch.config import FetchPmcConfig
 from corpus.fetch.http.client import Client, Fault, Host
 from corpus.fetch.http.collect import Batch, collect
@@ -39,7 +39,7 @@ from corpus.stage.lock import running_stage
 from corpus.stage.manifest import Books, Input, Manifest, Part, has_manifest
 from corpus.stage.manifest import read_manifest as read_stage
 from corpus.stage.progress import say
-from corpus.stage.workspace import WORK, Receipt, Workspace, difference, open_workspace, remove_temporary
+from corpus.stage.workspace import WORK, Receipt, Workspace, open_workspace, other_result, remove_temporary
 from corpus.storage import parquet
 from corpus.storage.json_files import read_json, read_names
 from corpus.storage.schema import from_batch
@@ -76,7 +76,7 @@ async def _fetch(config: FetchPmcConfig, output: str, pace: Pace, tally: FetchTa
                     return there
                 say(f"{output}: {damage_text(damaged)}")
             if there is not None and not run.workspace.made_alike(there):
-                raise UsageError(difference(run.workspace, there))
+                raise other_result(run.workspace, there)
             mark_unfinished(run.workspace)
             async with tally.shown():
                 return await run.work(client)

@@ -225,10 +225,17 @@ def test_another_revision_of_the_code_is_told_apart_as_other_settings_are(tmp_pa
     assert planned(1)[1] is not None
     with pytest.raises(UsageError, match="code: revision 1 there, now 2, which gives other bytes"):
         planned(2)
-    with pytest.raises(UsageError, match="revision 1 there, now 2"):  # an update takes over no part of older code
-        plan_stage(
-            str(tmp_path), stage="extract", revision=2, config={}, inputs=INPUTS[:1], update=lambda *_: ["records/a"]
-        )
+    asked: list[Workspace] = []  # an update takes over no part of older code: nobody is asked for any
+    again, there = plan_stage(
+        str(tmp_path),
+        stage="extract",
+        revision=2,
+        config={},
+        inputs=INPUTS[:1],
+        update=lambda workspace, _: asked.append(workspace) or ["records/a"],
+    )
+    assert (there, again.beside, asked) == (None, True, [])
+    assert again.finished("records/a") is None
 
 
 def test_a_manifest_from_before_revisions_is_read_and_not_taken_for_this_one(tmp_path: Path) -> None:

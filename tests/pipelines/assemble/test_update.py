@@ -78,7 +78,7 @@ def test_updates_equal_a_full_rebuild_and_touch_only_what_changed(
     monkeypatch.setattr(task, "read_pubmed_xml", lambda path: read.append(path[-8]) or real_read(path))
     monkeypatch.setattr(documents, "decide_batch", lambda *a, **more: made.append(1) or real_decide(*a, **more))
     for numbers, files_read, parts_made, said in (
-        ([1, 2, 4], ["1", "2", "4"], 3, "documents of 0 of 3 records parts reused; 3 new"),
+        ([1, 2, 4], ["1", "2", "4"], 3, "documents of 3 records parts kept for the next --update"),
         # A late file: it revises one of file 1 and deletes one of 1 and one of 2; file 4 adds that of 2 again.
         ([1, 2, 3, 4], ["3"], 3, "documents of 1 of 4 records parts reused; 1 new (pubmed26n0003), 2 whose records"),
         ([1, 2, 3, 4, 5], ["5"], 3, "documents of 2 of 5 records parts reused; 1 new (pubmed26n0005), 2 whose records"),
@@ -112,15 +112,17 @@ def test_what_stays_is_said_and_what_cannot_be_updated_is_refused(
     assert "2 of 3 inputs are unchanged and not read again; 1 new (pubmed26n0003)" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("committed", [True, False])
 def test_nothing_that_another_revision_made_is_reused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], committed: bool
 ) -> None:
     write_files(tmp_path / "raw")
     road(tmp_path / "raw", [1, 2], tmp_path / "work")
     monkeypatch.setattr(pipeline, "REVISION", 99)
-    with pytest.raises(UsageError, match=r"code: revision \d+ there, now 99, which gives other bytes"):
-        road(tmp_path / "raw", [1, 2], tmp_path / "work")
-    (tmp_path / "work/corpus" / MANIFEST).unlink()  # as if the older code had been stopped before its commit
+    with pytest.raises(UsageError, match=r"code: revision \d+ there, now 99, which gives other bytes\nAdd --update"):
+        road(tmp_path / "raw", [1, 2], tmp_path / "work", update=False)
+    if not committed:
+        (tmp_path / "work/corpus" / MANIFEST).unlink()  # as if the older code had been stopped before its commit
     capsys.readouterr()
     made: list[int] = []
     real = decide_batch.decide_batch
