@@ -137,6 +137,7 @@ class TrainConfig(StageConfig):
     keep_every: int | None = runtime(None, "checkpoints at a multiple of this many steps are kept too", ge=1)
     log_every: int = runtime(10, "steps between printed lines", ge=1)
     ranks: int = runtime(1, "processes, one for each GPU", ge=1, le=1024)
+    device: Literal["auto", "cpu", "cuda"] = runtime("auto", "auto: a GPU where there is one, and never silently none")
     launcher: Literal["own", "torchrun", "deepspeed", "print"] = runtime("own", "who starts the ranks")
     hostfile: GivenPath | None = runtime(None, "machines for launcher deepspeed: `NAME slots=GPUS` a line")
     compile: bool = runtime(False, "torch.compile of the blocks; not with ZeRO-3")

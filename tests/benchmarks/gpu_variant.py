@@ -26,6 +26,7 @@ from train.config import ModelShape, TrainConfig
 from train.data.prefetch import prefetch
 from train.launch.processes import free_port
 from train.loop.deepspeed_config import build_optimizer, deepspeed_config
+from train.loop.device import choose_device
 from train.loop.engine import build_engine, set_learning_rate, start_distributed
 from train.model.attention import document_numbers
 from train.model.gpt import next_token_targets
@@ -71,7 +72,8 @@ def main(file: str) -> None:
     config, shape = TrainConfig.model_validate(asked["config"]), ModelShape(**asked["shape"])
     torch.manual_seed(0)
     os.environ["MASTER_PORT"] = str(free_port())
-    device = start_distributed()
+    device = choose_device()
+    start_distributed(device)
     engine = (
         build_engine(config, shape, device) if asked["model"] == "corpuscle" else peer_engine(config, shape, device)
     )

@@ -69,7 +69,7 @@ def measure(stage: int, precision: str) -> None:
 
 
 def main(stage: str, precision: str) -> int:
-    start_distributed()
+    start_distributed(torch.device("cpu"))
     measure(int(stage), precision)
     finish_distributed()
     return 0

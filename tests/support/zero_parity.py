@@ -144,7 +144,7 @@ def tell(**result: Any) -> None:
 
 
 def main(folder: str) -> int:
-    start_distributed()
+    start_distributed(torch.device("cpu"))
     expected = plain(config(0, 2))
     for stage in range(4):
         for micro_batch in (1, 2, 4) if distributed.get_world_size() == 2 else (1, 2, 4, 8):

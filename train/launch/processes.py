@@ -7,6 +7,7 @@ codes and messages come back as they are, and no further process has to import t
 """
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -32,6 +33,7 @@ from train.loop.hold import STOP, ask_to_save, end_holder, ranks_hold, this_laun
 POLL_SECONDS = 0.1
 GRACE_SECONDS = 4.0  # for the other ranks, once one has died
 STOP_SECONDS = 120.0  # for ranks that were asked to stop and write nothing: a slow step, or the hash of a checkpoint
+_NAMED_ERROR = re.compile(r"[\w.]*(Error|Exception)\b: ")
 STALE_LOCK_SECONDS = 1800.0
 
 
@@ -101,8 +103,6 @@ def environment(ranks: int) -> dict[str, str]:
         "PET_SHUTDOWN_TIMEOUT": "600",  # seconds that torchrun leaves ranks to save; 30 by itself
         "PYTHONSAFEPATH": "1",  # a user's `train.py` in the current folder is not the package
     }
-    if not has_gpu():
-        added["DS_ACCELERATOR"] = "cpu"
     # Threads that spin while they wait for a core make a step 30 times slower on a busy machine.
     return {"OMP_WAIT_POLICY": "PASSIVE", **given, **added}
 
@@ -239,7 +239,9 @@ def rank_error(output: str, codes: list[int], *, stopped: bool, log: str | None 
         if codes[failed] == DiskError.exit_code:
             said = f"the disk is full, and what rank {failed} says of it does not fit either"
             return DiskError(f"{output}: {said}; {store.what_is_left(output)}")
-        return CorpuscleError(f"rank {failed} failed: {tails[failed]}; all of it is in {logs[failed]}")
+        return CorpuscleError(
+            f"rank {failed} failed: {tails[failed]}{_remedy(tails[failed])}; all of it is in {logs[failed]}"
+        )
     return _killed(output, codes, log)
 
 
@@ -254,11 +256,25 @@ def _killed(output: str, codes: list[int], log: str | None) -> RetryError:
     return RetryError(f"{said}{tail}. The same command with --resume goes on")
 
 
+def _remedy(said: str) -> str:
+    """Return what helps against an error of a library, if anything is known to; begins with a full stop."""
+    if "OutOfMemoryError" in said or "out of memory" in said:
+        return (
+            ". The GPU's memory is full: halve micro_batch, add --set activation_checkpointing=true, or a higher "
+            "--set zero_stage (`corpuscle plan` says what fits)"
+        )
+    return ""
+
+
 def last_line(path: str) -> str:
-    """Return the last line of a log that is not empty."""
+    """Return the line of a log that says what went wrong: the last that names an error, else the last not empty.
+
+    Behind an error of CUDA come lines of advice to its developers.
+    """
     with open(path, encoding="utf-8", errors="replace") as log:
         lines = [line.strip() for line in log if line.strip()]
-    return lines[-1][:500] if lines else "nothing was printed"
+    named = [line for line in lines if _NAMED_ERROR.match(line)]
+    return (named or lines or ["nothing was printed"])[-1][:500]
 
 
 def free_port() -> int:
@@ -266,11 +282,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def has_gpu() -> bool:
-    """Say whether an NVIDIA driver is loaded and visible, without importing torch."""
-    return os.path.exists("/proc/driver/nvidia/version") and os.environ.get("CUDA_VISIBLE_DEVICES") != ""
 
 
 def _clear_stale_locks(cache: Path) -> None:

@@ -11,7 +11,7 @@ from corpus.stage.machine import memory_bytes
 from corpus.stage.progress import say
 from train.checkpoint.store import read_list
 from train.config import ModelShape, TrainConfig
-from train.launch.processes import has_gpu
+from train.loop.device import has_driver
 from train.plan.memory import checkpoint_bytes, model_memory
 
 
@@ -21,7 +21,7 @@ def check_memory(config: TrainConfig, shape: ModelShape) -> None:
     Activations, buckets and libraries come on top, so what passes may still be too much. Swap does not count: a step
     reads all of it. Nothing is said of GPUs, nor of other machines: a hostfile, or a command that is only printed.
     """
-    if has_gpu() or config.launcher == "print" or config.hostfile is not None:
+    if (has_driver() and config.device != "cpu") or config.launcher == "print" or config.hostfile is not None:
         return
     memory = model_memory(
         shape, stage=config.zero_stage, ranks=config.ranks, precision=config.precision, micro_batch=config.micro_batch

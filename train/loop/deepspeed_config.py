@@ -13,6 +13,8 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
+from train.loop.device import on_gpu
+
 NEVER = 1 << 60
 
 
@@ -69,6 +71,7 @@ def deepspeed_config(config: EngineOptions, *, universal: bool = False, logs: st
         "steps_per_print": config.log_every if config.wall_clock_breakdown else NEVER,
         "wall_clock_breakdown": config.wall_clock_breakdown,
         "checkpoint": {"load_universal": universal},
+        "timers": {"throughput": {"enabled": False}},  # it makes the host wait for the device twice a micro-step
     }
     if config.flops_profile_step is not None:
         settings["flops_profiler"] = {
@@ -77,9 +80,10 @@ def deepspeed_config(config: EngineOptions, *, universal: bool = False, logs: st
             "output_file": f"{logs}/flops.txt",
         }
     if config.offload_optimizer:
-        settings["zero_optimization"]["offload_optimizer"] = {"device": "cpu", "pin_memory": torch.cuda.is_available()}
+        settings["zero_optimization"]["offload_optimizer"] = {"device": "cpu", "pin_memory": on_gpu()}
     if config.precision == "bf16":
-        settings["bf16"] = {"enabled": True, "check_grad_overflow": True}
+        # Each gradient goes into its fp32 sum at once: no bf16 gradients of all weights, and the same bits.
+        settings["bf16"] = {"enabled": True, "check_grad_overflow": True, "immediate_grad_update": True}
         settings["data_types"] = {"grad_accum_dtype": "fp32"}
         settings["communication_data_type"] = "fp32"
     return settings
@@ -93,5 +97,5 @@ def build_optimizer(parameters: Iterable[nn.Parameter], config: EngineOptions) -
         betas=config.betas,
         eps=config.eps,
         weight_decay=config.weight_decay,
-        fused=torch.cuda.is_available() and not config.offload_optimizer,
+        fused=on_gpu() and not config.offload_optimizer,
     )

@@ -33,18 +33,16 @@ FULL_BYTES = 1 << 20  # a disk with less is full
 UNIVERSAL_INFO = {"universal_checkpoint_version": 0.4}  # lets ds_to_universal convert ZeRO-1 and 2 checkpoints
 
 
-def start_distributed() -> torch.device:
-    """Join the other ranks, named by RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT; return this rank's device."""
-    if torch.cuda.is_available():
-        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+def start_distributed(device: torch.device) -> None:
+    """Join the other ranks, named by RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT, with this rank's device."""
+    if device.type == "cuda":
         torch.cuda.set_device(device)
         deepspeed.init_distributed("nccl", timeout=PATIENCE, verbose=False)
-        return device
+        return
     # DeepSpeed would first compile its shared-memory collectives, for minutes, and a kill meanwhile leaves a
     # lock that hangs every later start. gloo does the same sums.
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
     deepspeed.init_distributed("gloo", timeout=PATIENCE, verbose=False)
-    return torch.device("cpu")
 
 
 def decided_by_first(decide: Callable[[], Decided]) -> Decided:
@@ -70,7 +68,7 @@ def finish_distributed() -> None:
     Rank 0 holds the store that the others talk to and publishes the last checkpoint: none goes before it.
     """
     distributed.barrier()
-    if torch.cuda.is_available():  # NCCL wants to be told; gloo's groups race with the other rank's when they go
+    if distributed.get_backend() == "nccl":  # it wants to be told; gloo's groups race with the other rank's
         distributed.destroy_process_group()
 
 
@@ -93,6 +91,7 @@ def build_engine(
     model = model.to(device)
     model.activation_checkpointing = config.activation_checkpointing
     if config.compile:
+        torch._dynamo.config.fail_on_recompile_limit_hit = True  # else the layers above run uncompiled, unsaid
         for block in model.blocks:
             block.compile()
     return wrap_model(model, config, universal=universal, logs=logs)

@@ -26,6 +26,7 @@ from tokenizer.token_rows import TokenRows
 from train.checkpoint.restart import StartPoint, find_start
 from train.data.tokens import validation_rows
 from train.job import CONSOLE_FD, LOGS, Job, initial_path, read_job, write_error
+from train.loop.device import choose_device, set_defaults
 from train.loop.hold import RanksBusyError, hold_ranks
 from train.loop.loss_watch import LossWatch
 from train.loop.metrics import MetricsLog, read_metrics
@@ -54,11 +55,13 @@ def main(output: str, launcher: str | None = None) -> int:
 
 
 def _train(job: Job, rank: int, stop: StopRequest) -> bool:
+    set_defaults(job.output)
+    device = choose_device(job.config.device)  # before DeepSpeed is imported
     from train.loop.engine import decided_by_first, finish_distributed, start_distributed  # torch and DeepSpeed: 5 s
     from train.loop.train_steps import train_steps
 
     _check_ranks(job)
-    device = start_distributed()
+    start_distributed(device)
     say = _console() if rank == 0 else lambda line: None
     begin = decided_by_first(lambda: _held_start(job, say, prove=stop.launcher is None))
     job = _started_at(job, begin, say)

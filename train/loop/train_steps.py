@@ -5,11 +5,12 @@ ranks and every micro-batch sees the same global batches, and the step is all th
 count from 0 inside; what is logged and saved counts steps done.
 """
 
+import gc
 import resource
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +38,8 @@ from train.model.gpt import next_token_targets
 from train.plan.gpus import known_gpu
 from train.plan.memory import checkpoint_bytes
 
+COLLECT_EVERY = 1000  # steps between two runs of Python's collector, on all ranks at once
+
 
 def train_steps(state: RankState) -> bool:
     """Train from the job's checkpoint to its last step; return False when a signal stopped it, after saving."""
@@ -49,8 +52,21 @@ def train_steps(state: RankState) -> bool:
     state.saved_at = state.evaluated_at = state.shown_at
     state.watch.skipped = int(state.engine.skipped_steps)
     steps = range(state.job.resume_step, config.steps)
-    with closing(prefetch(lambda step: _micro_batches(state, step), steps)) as ahead:
+    with _collected_by_step(), closing(prefetch(lambda step: _micro_batches(state, step), steps)) as ahead:
         return all(_do_step(state, step, ahead) for step in steps)
+
+
+@contextmanager
+def _collected_by_step() -> Iterator[None]:
+    """Keep Python's collector from running when it likes: each rank would stop at another moment, and all wait."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.unfreeze()
 
 
 def _do_step(state: RankState, step: int, ahead: Iterator[list[TokenIds]]) -> bool:
@@ -68,6 +84,8 @@ def _do_step(state: RankState, step: int, ahead: Iterator[list[TokenIds]]) -> bo
     if wishes.save or last or done % config.save_every == 0:
         _save(state, done, last=last)
         state.saved_at = time.monotonic()
+    if done % COLLECT_EVERY == 0:
+        gc.collect()
     if stop and done < config.steps:
         state.say(f"stopped by a signal; step {done:,} is saved")
         return False

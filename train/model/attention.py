@@ -47,6 +47,7 @@ def document_mask(documents_BT: Tensor, *, dense: bool) -> AttentionMask:
     return create_block_mask(allowed, rows, None, positions, positions, device=documents_BT.device.type)
 
 
+@torch.compiler.disable  # its scale is another number in each layer: a compiler would make a graph of each, 8 at most
 def attend(
     q_BHTK: Tensor, k_BHTK: Tensor, v_BHTK: Tensor, mask: AttentionMask | None, *, scale: float, dropout: float
 ) -> Tensor:

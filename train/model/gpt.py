@@ -39,8 +39,8 @@ class Attention(nn.Module):
     def forward(self, x_BTC: Tensor, mask: AttentionMask | None = None) -> Tensor:
         """Return what each position gathers from itself and those before it, (B, T, C)."""
         rows, positions, hidden = x_BTC.shape
-        qkv_BTHK = self.qkv(x_BTC).view(rows, positions, 3 * self.heads, hidden // self.heads)
-        q_BHTK, k_BHTK, v_BHTK = qkv_BTHK.transpose(1, 2).split(self.heads, dim=1)
+        qkv_BT3HK = self.qkv(x_BTC).view(rows, positions, 3, self.heads, hidden // self.heads)
+        q_BHTK, k_BHTK, v_BHTK = (one_BTHK.transpose(1, 2) for one_BTHK in qkv_BT3HK.unbind(2))
         dropout = self.dropout if self.training else 0.0
         y_BHTK = attend(q_BHTK, k_BHTK, v_BHTK, mask, scale=self.scale, dropout=dropout)
         y_BTC = y_BHTK.transpose(1, 2).reshape(rows, positions, hidden)
@@ -144,7 +144,10 @@ def build_model(shape: ModelShape, seed: int) -> GPT:
     sqrt(2 · layers); biases and padding rows are zero.
     """
     generator = torch.Generator().manual_seed(seed)
-    model = GPT(shape)
+    with torch.device("meta"):  # torch would draw weights of its own first: 42 CPU s and 10 GB for 2.7B
+        model = GPT(shape)
+    model = model.to_empty(device="cpu")
+    model.head.weight = cast(nn.Parameter, model.tokens.weight)
     residual_std = INIT_STD / math.sqrt(2 * shape.layers)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -154,6 +157,8 @@ def build_model(shape: ModelShape, seed: int) -> GPT:
                 parameter.normal_(0.0, INIT_STD, generator=generator)
             elif name.endswith("bias"):
                 parameter.zero_()
+            else:
+                parameter.fill_(1.0)  # of a LayerNorm
         model.tokens.weight[shape.vocab_size :] = 0.0
     return model
 

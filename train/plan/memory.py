@@ -6,7 +6,8 @@ padding rows, W ranks, w bytes of a computing weight (2 in bf16, 4 in fp32); mas
 summed gradients 4 (fp32):
 
     ZeRO-0   fp32 only: weights 4N, gradients 4N, moments 8N
-    ZeRO-1   bf16: weights 2N, gradients 2N and their fp32 sums 4N, states 12N / W; fp32: 4N, 4N, 12N / W
+    ZeRO-1   bf16: weights 2N, sums of gradients 4N (a gradient goes into its sum at once), states 12N / W; fp32: 4N,
+             4N, 12N / W
     ZeRO-2   weights wN, sums of gradients 4N / W, states 12N / W
     ZeRO-3   weights wN / W and whole tensors of up to 100,000 numbers, sums 4N / W, states 12N / W
 
@@ -59,7 +60,7 @@ def model_memory(
     if stage == 0 and precision == "bf16":
         return None
     shared = {0: 1, 1: ranks, 2: ranks, 3: ranks}[stage]
-    gradients = {0: 4 * n, 1: 6 * n if w == 2 else 4 * n, 2: 4 * n // ranks, 3: 4 * n // ranks}[stage]
+    gradients = {0: 4 * n, 1: 4 * n, 2: 4 * n // ranks, 3: 4 * n // ranks}[stage]
     has_buckets = stage >= 2 or (stage == 1 and w == 4)
     return RankMemory(
         stage=stage,

@@ -24,6 +24,7 @@ from corpus.qa.predictions import PREDICTIONS, write_predictions
 from corpus.stage.manifest import Input, fingerprint
 from corpus.stage.progress import progress
 from train.checkpoint import store
+from train.loop.device import choose_device
 from train.loop.engine import (
     decided_by_first,
     gradient_norm,
@@ -77,7 +78,8 @@ class SettingState:
 
 def train_setting(job: FinetuneJob, say: Callable[[str], None]) -> None:
     """Train a setting to its end and write its result; on all ranks together."""
-    device = start_distributed()
+    device = choose_device()
+    start_distributed(device)
     rank = distributed.get_rank()
     state = _state(job, device, rank, say if rank == 0 else lambda line: None)
     begin = decided_by_first(lambda: _begin(state))

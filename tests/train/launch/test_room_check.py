@@ -26,7 +26,7 @@ def asked(**changes: Any) -> TrainConfig:
 @pytest.fixture
 def laptop(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """A machine of 25 GB without a GPU."""
-    monkeypatch.setattr(room_check, "has_gpu", lambda: False)
+    monkeypatch.setattr(room_check, "has_driver", lambda: False)
     monkeypatch.setattr(room_check, "memory_bytes", lambda: 25_000_000_000)
     return monkeypatch
 
@@ -44,8 +44,8 @@ def test_the_memory_is_what_psutil_says(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 
 def test_the_large_model_is_refused_on_a_laptop(laptop: pytest.MonkeyPatch) -> None:
-    # 2.59 billion parameters, bf16: 2 + 6 bytes each and 12 / 8 of states, and eight ranks hold them.
-    with pytest.raises(UsageError, match=r"8 CPU ranks need 8 x 24\.\d GB .* ZeRO-1; this machine has 25\.0 GB"):
+    # 2.59 billion parameters, bf16: 2 + 4 bytes each and 12 / 8 of states, and eight ranks hold them.
+    with pytest.raises(UsageError, match=r"8 CPU ranks need 8 x 19\.\d GB .* ZeRO-1; this machine has 25\.0 GB"):
         check_memory(asked(), SHAPE)
     with pytest.raises(UsageError, match="no GPU is found here"):
         check_memory(asked(launcher="torchrun"), SHAPE)
@@ -60,7 +60,7 @@ def test_gpus_and_machines_that_do_not_say_are_not_judged(laptop: pytest.MonkeyP
     laptop.setattr(room_check, "memory_bytes", lambda: None)
     check_memory(asked(), SHAPE)
     laptop.setattr(room_check, "memory_bytes", lambda: 1)
-    laptop.setattr(room_check, "has_gpu", lambda: True)
+    laptop.setattr(room_check, "has_driver", lambda: True)
     check_memory(asked(), SHAPE)
 
 

@@ -154,6 +154,14 @@ def test_a_rank_that_fails_is_named(tmp_path: Path) -> None:
     error = processes.rank_error(str(tmp_path), [1, 1], stopped=False)
     assert type(error) is CorpuscleError
     assert str(error).startswith("rank 1 failed: RuntimeError: no space on device; all of it is in ")
+    cuda = (
+        "torch.AcceleratorError: CUDA error: out of memory\nCompile with `TORCH_USE_CUDA_DSA` to enable assertions.\n"
+    )
+    (tmp_path / "logs/rank-1.log").write_text(f"Traceback\n\n{cuda}\n")
+    full = str(processes.rank_error(str(tmp_path), [0, 1], stopped=False))
+    assert full.startswith("rank 1 failed: torch.AcceleratorError: CUDA error: out of memory. The GPU's memory is full")
+    assert "--set activation_checkpointing=true" in full
+    (tmp_path / "logs/rank-1.log").write_text("Traceback\n\nRuntimeError: no space on device\n")
     for codes in ([0, -9], [1, -9]):  # the other one ended well, or lost the connection to it
         killed = processes.rank_error(str(tmp_path), codes, stopped=False)
         assert isinstance(killed, RetryError)

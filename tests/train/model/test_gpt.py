@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import pytest
 import torch
+from torch._dynamo.testing import CompileCounter
 from torch.nn import functional
 from transformers import GPT2Config, GPT2LMHeadModel
 
@@ -201,3 +202,20 @@ def test_initial_weights_are_gpt2s_and_depend_on_the_seed_alone() -> None:
     assert first.blocks[1].attention.qkv.weight.std().item() == pytest.approx(0.02, rel=0.1)
     assert first.blocks[1].mlp.project.weight.std().item() == pytest.approx(0.02 / 6**0.5, rel=0.1)
     assert not first.blocks[0].mlp.up.bias.any()
+
+
+def test_all_layers_share_the_compiled_graphs_of_one() -> None:
+    """Each layer scales its attention otherwise; as a number in the graph, each was compiled by itself, eight at most."""
+    counts = []
+    for layers in (2, 12):
+        torch._dynamo.reset()
+        counter = CompileCounter()
+        model = build_model(dataclasses.replace(SHAPE, layers=layers), seed=0)
+        for block in model.blocks:
+            block.compile(backend=counter)
+        with torch._dynamo.config.patch(fail_on_recompile_limit_hit=True):
+            loss = model(ids(), next_token_targets(ids()))
+        plain = build_model(dataclasses.replace(SHAPE, layers=layers), seed=0)(ids(), next_token_targets(ids()))
+        assert torch.equal(loss, plain)
+        counts.append(counter.frame_count)
+    assert counts[0] == counts[1]
