@@ -205,7 +205,7 @@ def test_initial_weights_are_gpt2s_and_depend_on_the_seed_alone() -> None:
 
 
 def test_all_layers_share_the_compiled_graphs_of_one() -> None:
-    """Each layer scales its attention otherwise; as a number in the graph, each was compiled by itself, eight at most."""
+    """Each layer scales its attention otherwise; as a number in the graph, each had a compilation of its own."""
     counts = []
     for layers in (2, 12):
         torch._dynamo.reset()
