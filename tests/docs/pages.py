@@ -10,6 +10,7 @@ PAGES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
 
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+_FLAGS_OF = re.compile(r"\$\(grep \^-- (\S+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 _NAMED = re.compile(r'<a id="([\w-]+)"></a>')
 
@@ -42,9 +43,17 @@ def anchors(page: Path) -> set[str]:
 
 
 def commands(page: Path) -> Iterator[tuple[list[str], list[str]]]:
-    """Yield (words, lines shown below it) of each command of the console blocks; `\\` joins lines, `&&` parts them."""
+    """Yield (words, lines shown below it) of each command of the console blocks; `\\` joins lines, `&&` parts them.
+
+    `$(grep ^-- FILE)` stands for the lines of that file which are flags.
+    """
     for block in blocks(page, "console"):
         for entry in re.split(r"^\$ ", block.replace("\\\n", " "), flags=re.MULTILINE)[1:]:
             line, _, shown = entry.partition("\n")
             for one in line.split(" && "):
-                yield shlex.split(one, comments=True), shown.splitlines()
+                yield shlex.split(_FLAGS_OF.sub(_flags_of, one), comments=True), shown.splitlines()
+
+
+def _flags_of(match: re.Match[str]) -> str:
+    lines = (REPOSITORY / match[1]).read_text(encoding="utf-8").splitlines()
+    return " ".join(line for line in lines if line.startswith("--"))
