@@ -11,14 +11,15 @@ import struct
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import apache_beam as beam
 from apache_beam.transforms.window import GlobalWindows
 
-from pipelines.beam.metering import count, metered_step
+from pipelines.beam.metering import count, metered_step, note_largest
 
 FLUSH_BYTES = 64 << 20  # of blocks that wait in a worker, to be written partition by partition
+LARGEST: Final = "bytes of the largest block"  # of all that go through an exchange: an element on an engine
 _LENGTH = struct.Struct("<I")
 
 
@@ -94,6 +95,7 @@ class Spill(beam.DoFn):
 
     def process(self, element: tuple[int, bytes]) -> Iterator[tuple[int, BlockRef]]:
         partition, block = element
+        note_largest(LARGEST, len(block))
         self._waiting.setdefault(partition, []).append(block)
         self._waiting_bytes += len(block)
         if self._waiting_bytes >= FLUSH_BYTES:

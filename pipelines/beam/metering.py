@@ -34,11 +34,20 @@ def count_books(receipt: Receipt) -> Receipt:
     return receipt
 
 
+def note_largest(name: str, number: int) -> None:
+    """Take in one number of a kind whose largest is shown."""
+    Metrics.distribution(NAMESPACE, name).update(int(number))
+
+
 def counters_of(result: Any) -> dict[str, int]:
-    """Return the counters of a pipeline that ended, by name, summed over its steps."""
+    """Return the counters of a pipeline that ended, by name, summed over its steps, and the largest of each kind."""
     counters: Counter[str] = Counter()
-    for found in result.metrics().query(MetricsFilter().with_namespace(NAMESPACE))["counters"]:
+    metrics = result.metrics().query(MetricsFilter().with_namespace(NAMESPACE))
+    for found in metrics["counters"]:
         counters[found.key.metric.name] += found.result or 0
+    for found in metrics["distributions"]:
+        name = found.key.metric.name
+        counters[name] = max(counters[name], found.result.max or 0)
     return dict(counters)
 
 

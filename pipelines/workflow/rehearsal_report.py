@@ -39,6 +39,7 @@ class Rehearsal:
     disk_bytes: int  # of the intermediate files and the spill files
     wall: float
     shards: int
+    graph_bytes: tuple[int, int]  # of a job on an engine, with as many parts as here, and as all of PubMed and PMC has
 
     def facts(self) -> dict[str, Any]:
         """Return all of it, with the projection, JSON-ready."""
@@ -119,6 +120,12 @@ class Rehearsal:
         yield f"peak memory of the process {self.peak_bytes / 1e6:,.0f} MB; wall {self.wall:,.0f} s"
         spill = self.counts.get("spill bytes", 0)
         yield f"spilled {spill / 1e6:,.0f} MB; intermediate and spill files together {self.disk_bytes / 1e6:,.0f} MB"
+        graph, full_graph = (size / 1e6 for size in self.graph_bytes)
+        largest = self.counts.get("bytes of the largest block", 0) / 1e6
+        yield (
+            f"on an engine: job graph {graph:.2f} MB, of all of PubMed and PMC {full_graph:.1f} MB; "
+            f"{spill / 1e6:,.0f} MB shuffled, and the kept text with a remote output; largest element {largest:.2f} MB"
+        )
         yield "counted: " + ", ".join(f"{count:,} {name}" for name, count in sorted(self.counts.items()))
         yield from _ASSUMPTIONS
 

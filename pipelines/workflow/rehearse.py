@@ -5,6 +5,7 @@ apart. All steps run in this one process, so that the seconds of each are known.
 removed.
 """
 
+import hashlib
 import json
 import os
 import threading
@@ -21,15 +22,18 @@ from corpus.assemble.decide import unread_columns
 from corpus.assemble.documents import file_ranks
 from corpus.assemble.inputs import StoredParts
 from corpus.errors import UsageError
+from corpus.extract.config import ExtractConfig
 from corpus.stage.claim import LOCK, MARK, Forms, check_claim, remove_claimed
 from corpus.stage.cpu_meter import Meter, metering
 from corpus.stage.lock import held, running_stage
 from corpus.stage.manifest import SPLITS, Input, read_manifest
-from corpus.stage.workspace import WORK, plan_stage
+from corpus.stage.workspace import WORK, open_workspace, plan_stage
 from corpus.storage import parquet
 from corpus.synthetic.rehearsal.parts import RehearsedParts
+from corpus.synthetic.rehearsal.statistics import FULL_ARTICLES, FULL_CITATIONS, FULL_UPDATES
 from pipelines.assemble.pipeline import build, num_partitions, num_shards
 from pipelines.assemble.steps import Plan
+from pipelines.beam.graph import graph_bytes
 from pipelines.beam.stage import run_tasks
 from pipelines.workflow.rehearsal_report import Rehearsal
 
@@ -37,6 +41,8 @@ REPORT = "rehearsal.json"
 _OURS: Forms = {REPORT: (b'"documents"', b'"seconds"'), f"rehearsal/{LOCK}": (MARK,)}
 TEXT_PER_CITATION, TEXT_PER_ARTICLE = 1_100, 32_000  # bytes, to count the tasks; the share without abstract is in it
 SAMPLE_SECONDS = 0.1
+CITATIONS_A_PART = 30_000  # a file of PubMed's baseline
+GRAPH_PARTS = (100, 1_000)  # of two graphs that are built, for the line through their sizes
 
 
 def rehearse(documents: int, *, output: str, articles: int | None = None, seed: int = 0) -> Rehearsal:
@@ -97,6 +103,33 @@ def _assemble(parts: RehearsedParts, folder: str) -> dict[str, int]:
         seconds=0.0,
         beam_args=(),
     )
+
+
+def _graph_bytes(num_parts: int) -> tuple[int, int]:
+    """Return the bytes of the job graph with so many records parts in a bucket, and with all of PubMed's and PMC's."""
+    citations = FULL_CITATIONS * (1 + FULL_UPDATES) / CITATIONS_A_PART
+    few, many = (_graph_of(number) for number in GRAPH_PARTS)
+    each = (many - few) / (GRAPH_PARTS[1] - GRAPH_PARTS[0])
+    all_parts = citations + FULL_ARTICLES / ExtractConfig().articles_per_part
+    return tuple(round(few + each * (number - GRAPH_PARTS[0])) for number in (num_parts, all_parts))  # type: ignore[return-value]
+
+
+def _graph_of(num_parts: int) -> int:
+    names = [f"s3://bucket/corpus/records/articles-{number:05d}.parquet" for number in range(num_parts)]
+    digests = tuple(hashlib.sha256(name.encode()).hexdigest() for name in names)
+    config = AssembleConfig()
+    inputs = [Input(name="extract", fingerprint=digests[0])]
+    workspace = open_workspace(
+        "s3://bucket/corpus", stage="assemble", revision=REVISION, config=config.identity(), inputs=inputs
+    )
+    plan = Plan(
+        workspace=workspace,
+        config=config,
+        records=StoredParts(paths=tuple(names), digests=digests),
+        ranks=tuple(range(num_parts)),
+        num_partitions=1,
+    )
+    return graph_bytes(lambda pipeline: build(pipeline, plan, None))
 
 
 def _reading(parts: RehearsedParts, folder: str) -> dict[str, float]:
@@ -173,5 +206,6 @@ def _report(
         disk_bytes=work,
         wall=wall,
         citation_records=parts.num_citations + parts.num_updates,
+        graph_bytes=_graph_bytes(len(parts.names)),
         shards=len([part for part in manifest.parts if part.role in SPLITS]),
     )

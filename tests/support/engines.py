@@ -86,12 +86,12 @@ def job_service() -> Iterator[int]:
 
 
 @contextmanager
-def worker_pool() -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    """Run Beam's external pool of workers on a free port until the block ends."""
+def worker_pool(**variables: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """Run Beam's external pool of workers on a free port until the block ends; `variables`: of their environment."""
     port = free_port()
     words = [sys.executable, "-m", "apache_beam.runners.worker.worker_pool_main", f"--service_port={port}"]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # the pool starts `python`
-    with _running(words, port, {"PATH": path}) as process:
+    with _running(words, port, {"PATH": path, **variables}) as process:
         yield port, process
 
 

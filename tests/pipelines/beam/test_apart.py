@@ -64,18 +64,24 @@ def around(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surroundings]:
     s3fs.S3FileSystem.clear_instance_cache()
 
 
-def road(base: str, raw: str, *, flags: list[str], names: tuple[str, str] = ("records", "corpus")) -> None:
-    """Run both stages from the inputs below `raw` to results below `base`."""
-    records, corpus = (storage.join(base, name) for name in names)
+RESULTS = ("records", "corpus", "tokens")
+
+
+def road(base: str, raw: str, *, flags: list[str]) -> None:
+    """Run the three stages of Beam from the inputs below `raw` to results below `base`."""
+    records, corpus, tokens = (storage.join(base, name) for name in RESULTS)
     pmc = [f"{raw}/pmc/pmc-oa-opendata", f"{raw}/pmc/oa_comm_xml.PMC000xxxxxx.baseline.tar.gz"]
     inputs = ["--pubmed", f"{raw}/pubmed", "--pmc", *pmc, "--articles-per-part", "7"]
     assert main(["extract", *inputs, "--output", records, *flags]) == 0
     assert main(["assemble", "--records", records, "--shard-mb", "1", "--output", corpus, *flags]) == 0
+    tokenizer = storage.join(base, "tokenizer")  # learned by the command's own machine
+    assert main(["tokenizer", "--corpus", corpus, "--vocab-size", "400", "--output", tokenizer]) == 0
+    assert main(["pack", "--corpus", corpus, "--tokenizer", tokenizer, "--output", tokens, *flags]) == 0
 
 
 def hashes(base: str) -> dict[str, str]:
-    """Return the hash of every file of the two results, but for the lock and the cost of the run."""
-    names = {name: storage.join(base, name) for name in storage.walk_files(base) if name.startswith(("rec", "cor"))}
+    """Return the hash of every file of the results, but for the lock and the cost of the run."""
+    names = {name: storage.join(base, name) for name in storage.walk_files(base) if name.startswith(RESULTS)}
     return {name: storage.sha256_file(path) for name, path in names.items() if not name.endswith((LOCK, RUN_FACTS))}
 
 

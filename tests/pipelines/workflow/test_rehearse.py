@@ -26,6 +26,10 @@ def test_a_small_rehearsal(tmp_path: Path) -> None:
     assert found.counts["bucket rows"] > 17 * found.kept
     assert found.counts["spill bytes"] > 16 * found.counts["bucket rows"]
     assert found.peak_bytes > 100e6
+    assert 0 < found.counts["bytes of the largest block"] < 64e6
+    here, full = found.graph_bytes
+    assert 20e3 < here < full < 10e6, "Dataflow takes ten megabytes"
+    assert "largest element" in found.text()
     assert facts["core_hours"] == pytest.approx(found.core_hours())
     assert "40 M + 8 M" in found.text()
     assert "vCPU-hour" not in found.text()

@@ -3,8 +3,9 @@
 A point is `module:function:before|after|inside:N`: at the N-th call in that process, before or after it (of a
 generator: when it is exhausted), or, of a write, when half of the bytes are there. With `:PATTERN` behind it only calls
 with a text argument that matches count. CORPUSCLE_KILL_ANY is the point of every process, CORPUSCLE_KILL that of rank 0
-of a training. The code under test knows nothing of this. With CORPUSCLE_ABORT_AT_EXIT every rank's interpreter aborts
-when it is torn down, as C++ libraries whose threads still run do now and then.
+of a training. CORPUSCLE_KILL_VICTIM is the number of a process that dies in its place. The code under test knows
+nothing of this. With CORPUSCLE_ABORT_AT_EXIT every rank's interpreter aborts when it is torn down, as C++ libraries
+whose threads still run do now and then.
 """
 
 import atexit
@@ -62,8 +63,8 @@ def arm(point: str) -> None:
 
 
 def die() -> None:
-    """Kill this process."""
-    os.kill(os.getpid(), signal.SIGKILL)
+    """Kill this process, or the one that the environment names."""
+    os.kill(int(os.environ.get("CORPUSCLE_KILL_VICTIM") or os.getpid()), signal.SIGKILL)
 
 
 def arm_as_asked() -> None:
