@@ -15,6 +15,7 @@ import pytest
 from corpus import storage
 from corpus.errors import CorruptError, RetryError, UsageError
 from corpus.synthetic.sample.write import write_sample
+from pipelines.beam.engine_faults import translated
 from pipelines.beam.flags import NO_WAIT
 from pipelines.beam.runner import run_pipeline
 from pipelines.cli.app import main
@@ -178,3 +179,15 @@ def test_a_job_without_workers_is_cancelled_there(bucket: str, capsys: pytest.Ca
     asked = [body for method, path, body in service.requests if method == "PUT" and JOB in path]
     assert [body["requestedState"] for body in asked] == [5]  # JOB_STATE_CANCELLED
     assert "DataflowRunner: the job is cancelled" in capsys.readouterr().err
+
+
+def test_a_refusal_that_passes_is_a_retry() -> None:
+    from apache_beam.runners.dataflow.internal.apiclient import DataflowJobAlreadyExistsError
+    from google.api_core import exceptions
+
+    for passing in (exceptions.TooManyRequests("quota of jobs"), exceptions.ServiceUnavailable("busy")):
+        assert type(translated(passing, "DataflowRunner")) is RetryError
+    named = DataflowJobAlreadyExistsError("There is already active job named a with id: b. Set another --job_name.")
+    found = translated(named, "DataflowRunner")
+    assert type(found) is UsageError
+    assert str(found).startswith("DataflowRunner: it refuses the job: There is already active job named a with id: b.")
