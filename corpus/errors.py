@@ -59,6 +59,10 @@ class RetryError(CorpuscleError):
     exit_code = 75
 
 
+class NotYetError(RetryError):
+    """Nothing is wrong, but the rest is somebody else's to do first; said without the word error."""
+
+
 def list_problems(problems: Iterable[str]) -> str:
     """Return one message of all problems: the problem when there is one, else a list, one a line."""
     lines = list(problems)

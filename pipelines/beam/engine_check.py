@@ -19,7 +19,7 @@ from pipelines.beam.flags import is_embedded
 Line = tuple[str, str, str, str]
 JOB_SERVERS = {"FlinkRunner": "flink_job_server_jar", "SparkRunner": "spark_job_server_jar"}
 INSTALL = "pip install -e '.[gcp]' -c constraints.txt"
-IMAGE = "--sdk_container_image=IMAGE, see docs/operate.md"
+IMAGE = "--sdk_container_image=IMAGE, see docs/engines.md"
 ON_DATAFLOW = ("project", "region", "temp_location")
 
 

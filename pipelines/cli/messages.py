@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 from typer.exceptions import TyperException
 
-from corpus.errors import did_you_mean
+from corpus.errors import NotYetError, did_you_mean
 from pipelines.explain import explain
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def report_error(error: BaseException, *, debug: bool) -> int:
     if debug:
         traceback.print_exception(error)
     message, code = (usage_message(error), error.exit_code) if isinstance(error, TyperException) else explain(error)
-    say(f"error: {message}")
+    say(message if isinstance(error, NotYetError) else f"error: {message}")
     return code
 
 

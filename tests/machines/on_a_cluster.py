@@ -92,7 +92,8 @@ def main(words: Sequence[str]) -> int:
             return code
     expected = hashes_of(here)
     differences = verdict(expected, hashes_of(there))
-    print("\n".join(differences))
+    for line in differences:
+        print(line)
     engine = " ".join(flags)
     if differences:
         print(f"VERDICT: {len(differences)} of {len(expected)} files differ on {engine}")

@@ -25,7 +25,7 @@ SlurmctldHost=localhost
 SlurmctldPort={port}
 SlurmUser=root
 AuthType=auth/munge
-AuthInfo=socket={socket},cred_expire=60
+AuthInfo=socket={socket},cred_expire={hold}
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 MpiDefault=none
@@ -33,6 +33,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 ReturnToService=2
 SlurmdTimeout=20
+SchedulerParameters=sched_interval=2,bf_interval=2
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool-%n
 SlurmctldPidFile={folder}/ctld.pid
@@ -50,6 +51,7 @@ class SlurmCluster:
 
     folder: Path
     environment: dict[str, str]
+    daemons: "dict[str, subprocess.Popen[bytes]]"  # slurmctld, and a slurmd by the name of its node
 
     def run(self, *words: str, **changes: str) -> str:
         """Run a command against the cluster and return what it printed."""
@@ -64,10 +66,23 @@ class SlurmCluster:
         while self.run("squeue", "--noheader"):
             time.sleep(0.5)
 
+    def state(self, job: str) -> dict[str, str]:
+        """Return what Slurm says of a job: JobState, ExitCode, Restarts and more."""
+        words = self.run("scontrol", "show", "job", job).split()
+        return dict(word.split("=", 1) for word in words if "=" in word)
+
+    def start_node(self, name: str) -> None:
+        """Start a node's slurmd, again where it was killed."""
+        words = ["slurmd", "-D", "-N", name, "-f", str(self.folder / "slurm.conf")]
+        self.daemons[name] = _started(words, self.environment)
+
 
 @contextmanager
-def slurm_cluster(folder: Path) -> Iterator[SlurmCluster]:
-    """Run a cluster of two nodes until the block ends; all of it goes with the folder."""
+def slurm_cluster(folder: Path, *, hold: int = 60) -> Iterator[SlurmCluster]:
+    """Run a cluster until the block ends; all of it goes with the folder.
+
+    A job that is queued again waits `hold` seconds and one more: the lifetime of a credential (Slurm's default is 120).
+    """
     if absent := [name for name in PROGRAMS if shutil.which(name) is None]:
         pytest.skip(f"{', '.join(absent)} not installed: apt-get install --no-install-recommends slurm-wlm munge")
     if os.getuid():
@@ -81,21 +96,23 @@ def slurm_cluster(folder: Path) -> Iterator[SlurmCluster]:
     conf, socket = folder / "slurm.conf", folder / "munge" / "socket"
     (folder / "state").mkdir()
     conf.write_text(
-        CONF.format(port=ports[0], folder=folder, socket=socket, nodes="\n".join(lines), names=",".join(NODES))
+        CONF.format(
+            port=ports[0], folder=folder, socket=socket, hold=hold, nodes="\n".join(lines), names=",".join(NODES)
+        )
     )
     environment = {**os.environ, "SLURM_CONF": str(conf)}
-    started: list[subprocess.Popen[bytes]] = []
+    cluster = SlurmCluster(folder=folder, environment=environment, daemons={})
     try:
-        started.append(_munged(folder, socket))
-        daemons = (["slurmctld", "-D"], *(["slurmd", "-D", "-N", name] for name in NODES))
-        started.extend(_started([*words, "-f", str(conf)], environment) for words in daemons)
-        cluster = SlurmCluster(folder=folder, environment=environment)
+        cluster.daemons["munged"] = _munged(folder, socket)
+        cluster.daemons["slurmctld"] = _started(["slurmctld", "-D", "-f", str(conf)], environment)
+        for name in NODES:
+            cluster.start_node(name)
         _wait_idle(cluster)
         yield cluster
     finally:
-        for process in reversed(started):
+        for process in reversed(cluster.daemons.values()):
             process.terminate()
-        for process in started:
+        for process in cluster.daemons.values():
             process.wait()
 
 
@@ -130,6 +147,8 @@ def _wait_idle(cluster: SlurmCluster) -> None:
         )
         if done.stdout.strip() == f"idle {len(NODES)}":
             return
+        if cluster.daemons["slurmctld"].poll() is not None:
+            break
         time.sleep(0.2)
     pytest.skip(f"the nodes of a Slurm cluster do not come up here: {_tail(cluster.folder / 'ctld.log')}")
 

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from corpus import storage
-from corpus.errors import RetryError, UsageError
+from corpus.errors import NotYetError, RetryError, UsageError
 from corpus.stage.progress import say
 from train.config import TrainConfig
 from train.job import LAUNCHER_LOG
@@ -36,14 +36,14 @@ _PATIENT = ("env", "PET_SHUTDOWN_TIMEOUT=600")  # torchrun kills ranks 30 s afte
 def start(output: str, config: TrainConfig) -> None:
     """Run all ranks of the job in `output` to their end by the configured launcher.
 
-    Raises the rank's own error when one failed, RetryError when a signal stopped them, or, with `print`, after
-    the command was printed.
+    Raises the rank's own error when one failed, RetryError when a signal stopped them, and with `print`
+    NotYetError, which is the command.
     """
     if config.launcher == "own":
         return run_ranks(output, config.ranks)
     command = launch_command(output, config)
     if config.launcher == "print":
-        raise RetryError(
+        raise NotYetError(
             f"{output}: the job is written; start its ranks with\n  {shlex.join([*_PATIENT, *command])}\n"
             "on every machine, and after the last step run this command again with --resume"
         )

@@ -4,7 +4,7 @@ The store is an emulator of Google's, the service one that records (`tests.suppo
 client of Dataflow stands between. No job of Google's runs here.
 """
 
-import re
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,9 +15,11 @@ import pytest
 from corpus import storage
 from corpus.errors import CorruptError, RetryError, UsageError
 from corpus.synthetic.sample.write import write_sample
+from pipelines.beam.engine_faults import translated
 from pipelines.beam.flags import NO_WAIT
 from pipelines.beam.runner import run_pipeline
 from pipelines.cli.app import main
+from pipelines.cli.template import launch
 from tests.conftest import REPOSITORY
 from tests.support.dataflow_service import JOB, JobEnd, RecordedService, dataflow_service
 from tests.support.fetch_servers import gcs_server
@@ -55,9 +57,7 @@ def submit(service: RecordedService, bucket: str, *more: str) -> None:
 def test_a_stage_is_staged_and_submitted_with_its_options(
     bucket: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sample = write_sample(str(tmp_path), seed=4, scale=0.05)
-    with storage.write_atomic(f"{bucket}/raw/{Path(sample.pubmed[0]).name}") as sink:
-        sink.write(Path(sample.pubmed[0]).read_bytes())
+    put_citations(bucket, tmp_path)
     words = ["extract", "--pubmed", f"{bucket}/raw", "--output", f"{bucket}/records", "--"]
     with dataflow_service(JobEnd()) as service:
         assert main([*words, *flags_for(service, bucket), *preset("extract")]) == 75
@@ -130,13 +130,29 @@ def test_a_job_that_nobody_waits_for(bucket: str, capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.slow
-def test_the_launcher_of_a_template_gets_a_description(bucket: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_launcher_of_a_template_gets_a_description(
+    bucket: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put_citations(bucket, tmp_path)
+    words = ["--stage=extract", f"--pubmed={bucket}/raw", "--pmc=", f"--output={bucket}/records"]
     with dataflow_service(JobEnd()) as service:
-        submit(service, bucket, NO_WAIT, f"--template_location={bucket}/template/job_object")
-    assert service.requests == []
-    assert "the job's description is written" in capsys.readouterr().err
+        place = f"--template_location={bucket}/template/job_object"  # as the launcher gives it
+        assert launch([*flags_for(service, bucket), place, *words]) == 0
+    assert service.requests == []  # the launcher submits it
+    said = capsys.readouterr()
+    assert "the job's description is written" in said.err
+    assert said.out == f"the job goes on without this command; nothing is committed to {bucket}/records yet\n"
     with storage.open_read(f"{bucket}/template/job_object") as source:
-        assert re.search(rb'"containerImage": ?"%b"' % IMAGE.encode(), source.read())
+        job = json.loads(source.read())
+    (pool,) = job["environment"]["workerPools"]
+    assert [one["containerImage"] for one in pool["sdkHarnessContainerImages"]] == [IMAGE]
+
+
+def put_citations(bucket: str, folder: Path) -> None:
+    """Put a file of citations where a stage of these tests looks for it."""
+    path = Path(write_sample(str(folder), seed=4, scale=0.05).pubmed[0])
+    with storage.write_atomic(f"{bucket}/raw/{path.name}") as sink:
+        sink.write(path.read_bytes())
 
 
 def test_a_job_that_would_end_with_the_command_is_not_left() -> None:
@@ -163,3 +179,15 @@ def test_a_job_without_workers_is_cancelled_there(bucket: str, capsys: pytest.Ca
     asked = [body for method, path, body in service.requests if method == "PUT" and JOB in path]
     assert [body["requestedState"] for body in asked] == [5]  # JOB_STATE_CANCELLED
     assert "DataflowRunner: the job is cancelled" in capsys.readouterr().err
+
+
+def test_a_refusal_that_passes_is_a_retry() -> None:
+    from apache_beam.runners.dataflow.internal.apiclient import DataflowJobAlreadyExistsError
+    from google.api_core import exceptions
+
+    for passing in (exceptions.TooManyRequests("quota of jobs"), exceptions.ServiceUnavailable("busy")):
+        assert type(translated(passing, "DataflowRunner")) is RetryError
+    named = DataflowJobAlreadyExistsError("There is already active job named a with id: b. Set another --job_name.")
+    found = translated(named, "DataflowRunner")
+    assert type(found) is UsageError
+    assert str(found).startswith("DataflowRunner: it refuses the job: There is already active job named a with id: b.")

@@ -160,6 +160,19 @@ def test_exit_codes(
     assert "Traceback" in capsys.readouterr().err
 
 
+def test_what_is_not_wrong_is_not_called_an_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pipelines.inspection import doctor
+
+    def fail() -> None:
+        raise errors.NotYetError("the job is written")
+
+    monkeypatch.setattr(doctor, "examine", fail)
+    assert run("doctor") == 75
+    assert capsys.readouterr().err == "the job is written\n"
+
+
 def test_a_full_disk_is_found_behind_another_error() -> None:
     footer = ValueError("could not write the footer")
     footer.__cause__ = OSError(errno.ENOSPC, "No space left on device")
