@@ -10,7 +10,7 @@ from corpus.licenses import Use
 from corpus.text.headings import OPTIONAL
 from corpus.text.section_kinds import SectionKind
 
-REVISION = 5  # raise it when the same input gives other bytes, those in `_work` that an update reuses too
+REVISION = 6  # raise it when the same input gives other bytes, those in `_work` that an update reuses too
 
 LanguageCode = Annotated[str, Field(pattern="^[a-z]{2}$")]
 
@@ -87,6 +87,11 @@ class AssembleConfig(StageConfig):
     abbreviations: Literal["drop", "keep"] = setting("keep", "lists of abbreviations", group="text")
     without_sections: tuple[SectionKind, ...] = setting(
         (), "kinds of sections of the body that the text leaves out, by their headings", group="text"
+    )
+    pii: Literal["off", "report", "mask"] = setting(
+        "off",
+        "e-mail addresses, telephone numbers, hosts, national ids: list them, or put a word in their place",
+        group="text",
     )
     threshold: float = setting(
         0.8, "Jaccard similarity of word 5-shingles that makes a duplicate", group="duplicates", gt=0, le=1

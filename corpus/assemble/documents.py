@@ -19,6 +19,7 @@ from corpus.assemble.cut import NO_CUT, NO_MARKS, Cut, Marks, cut_codes, own_mar
 from corpus.assemble.decide import Document, EarlyDecision, unread_columns
 from corpus.assemble.decide_batch import decide_batch
 from corpus.assemble.inputs import RecordParts
+from corpus.assemble.personal import handle_personal_data
 from corpus.assemble.retractions import Entities, mark_retracted, retracted_rows
 from corpus.assemble.splits import order_of
 from corpus.assemble.text_store import write_texts
@@ -34,7 +35,7 @@ from corpus.storage import parquet
 from corpus.storage.array_files import save_arrays
 from corpus.storage.schema import schema_of, to_table
 
-FILES = ("documents", "texts", "early", "buckets", "contamination")
+FILES = ("documents", "texts", "early", "buckets", "contamination", "personal")
 PIECE_ROWS = 4096  # documents that are signed at once: what they need in between stays near the processor
 WORK_LEVEL = 1  # of zstd: what the stage removes at its end is written at twice the speed and a fifth larger
 
@@ -110,16 +111,30 @@ def make_documents(
         return done
     table, decided = _decided(parts, part, verdicts, marked, told, config)
     task_progress.add(workspace.output, "records read", len(verdicts))
+    _write_files(table, decided, stem, index, workspace=workspace, config=config)
+    files = [workspace.measure_work(work_path(name, stem)) for name in FILES]
+    return workspace.finish(Receipt(task=task, work=tuple(files), facts=facts), of=of)
+
+
+def _write_files(
+    table: pa.Table,
+    decided: pa.Table,
+    stem: str,
+    index: EvaluationIndex | None,
+    *,
+    workspace: Workspace,
+    config: AssembleConfig,
+) -> None:
+    """Write all intermediate files of a part from its documents and early decisions."""
     found = _contamination(table, index, config)
     if config.contaminated == "remove" and found.num_rows:
         table, decided = _without(table, decided, found.column("doc_id"))
-    parquet.write_table(workspace.path(work_path("contamination", stem)), found, level=WORK_LEVEL)
+    table, personal = handle_personal_data(table, config)
+    for name, rows in (("contamination", found), ("personal", personal), ("early", decided)):
+        parquet.write_table(workspace.path(work_path(name, stem)), rows, level=WORK_LEVEL)
     hashes, keys = _buckets(table, config)
     write_documents(table, stem, workspace=workspace, seed=config.seed)
-    parquet.write_table(workspace.path(work_path("early", stem)), decided, level=WORK_LEVEL)
     save_arrays(workspace.path(work_path("buckets", stem)), hashes=hashes, keys=keys)
-    files = [workspace.measure_work(work_path(name, stem)) for name in FILES]
-    return workspace.finish(Receipt(task=task, work=tuple(files), facts=facts), of=of)
 
 
 def write_documents(table: pa.Table, stem: str, *, workspace: Workspace, seed: int) -> None:

@@ -22,6 +22,7 @@ import tokenizer.sources
 from corpus.assemble.contamination import Contamination
 from corpus.assemble.decide import SHARD_COLUMNS, Document
 from corpus.assemble.id_conflicts import Conflict, ConflictKind
+from corpus.assemble.personal import PersonalData
 from corpus.assemble.shards import Decision
 from corpus.fetch.pmc.metadata_rows import Detail
 from corpus.ncbi.archives.article_store import IndexRow
@@ -49,6 +50,7 @@ from corpus.records import (
 from corpus.stage.lock import RunFacts
 from corpus.stage.manifest import Books, Input, Manifest, Part
 from corpus.storage.schema import schema_of
+from corpus.text.section_kinds import Section
 from tokenizer.report import Fertility, Report, WordSplit
 from train.checkpoint.store import Checkpoint, FileHash, ListedCheckpoint
 from train.job import Job
@@ -112,12 +114,13 @@ VERBS: dict[str, tuple[File, ...]] = {
     "corpuscle assemble": (
         File(
             path="train/part-*.parquet, validation/part-*.parquet, test/part-*.parquet",
-            rows=(Document,),
+            rows=(Document, Section),
             columns=SHARD_COLUMNS,
         ),
         File(path="decisions/part-*.parquet", rows=(Decision,)),
         File(path="id_conflicts.parquet", rows=(Conflict,)),
         File(path="contamination/part-*.parquet (with --evaluation)", rows=(Contamination,)),
+        File(path="personal/part-*.parquet (with --pii)", rows=(PersonalData,)),
     ),
     "corpuscle tokenizer": (
         File(

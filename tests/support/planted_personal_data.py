@@ -67,8 +67,9 @@ def spanish_dni(rng: random.Random) -> str:
     return f"{number}{rng.choice(['', '-'])}{'TRWAGMYFPDXBNJZSQVHLCKE'[number % 23]}"
 
 
-ODD = dict(zip(DIGITS + LETTERS, [1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3,
-                                  6, 8, 12, 14, 16, 10, 22, 25, 24, 23], strict=True))  # fmt: skip
+ODD_VALUES = [1, 0, 5, 7, 9, 13, 15, 17, 19, 21]
+ODD_LETTERS = [*ODD_VALUES, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23]
+ODD = dict(zip(DIGITS + LETTERS, ODD_VALUES + ODD_LETTERS, strict=True))
 
 
 def italian_code(rng: random.Random) -> str:
@@ -311,25 +312,31 @@ def planted(seed: int = 0) -> list[Planted]:
 
 
 ALIKE = (
-    "ClinicalTrials.gov NCT0#######", "ISRCTN########", "EudraCT 20##-00####-##", "DRKS000#####", "ChiCTR-TRC-1300####",
-    "ChiCTR1800######", "ACTRN126#0000##(p)3", "UMIN00000####", "CTRI/2018/0#/01####", "NTR####", "PACTR20########",
-    "IRCT20########N#", "PROSPERO CRD420######", "doi:10.1016/j.cell.20##.0#.0##", "https://doi.org/10.1371/journal.pone.00#####",
-    "10.1038/s41586-0##-####-#", "PMID: ########", "PMC#######", "GenBank AB######.1", "NM_00#####.3", "NP_0#####.2",
-    "GSE######", "SRR########", "PRJNA######", "rs##########", "ENSG00000######", "P#####", "UniProt Q9####", "PDB 6##X",
-    "CAS ####-##-#", "EC 3.4.21.#", "EC 2.7.11.##", "ICD-10 C##.#", "ISSN ####-####", "ISBN 978-3-##-######-#",
-    "on ##/##/20##", "20##-0#-1#", "p = 0.000##", "95% CI 1.##–2.## (n = #,###)", "OR 2.##; 1.##-3.##", "±0.## and +1.96 SD",
-    "+4 °C for ## h", "+12.# mV to −## mV", "chr#:1########-1########", "chr7:5########-5########", "7q11.#3–q21.#",
-    "HLA-A*02:01:01:##", "HLA-DRB1*15:01:01:0#", "12:##:## to 14:##:##", "SPSS version 2#.0.0.#", "v1.#.2.#", "R 3.#.1",
-    "grant R01-CA######", "NSFC (8127####)", "No. 81######", "20##CB######", "protocol 2013/3##-31/#", "2-####-####-#, 0.# mg",
-    "catalog no. 12-####-##", "cat. # 555###", "Sigma A-####", "lot 20########", "ATCC CCL-###", "MGI:#######", "HGNC:#####",
-    "GO:000####", "MESH:D00####", "OMIM #######", "MIM 1#####", "CHEBI:#####", "KEGG hsa0####", "CHEMBL######", "DB0####",
-    "p53@1:###", "2θ @ 25.#", "10 mM @ pH 7.#", "figure#@2x.png", "@article{smith20##", "CD4@CD8 #.#", "Pt@C (#.# wt%)",
-    "Fe3O4@SiO2 ## nm", "5′-ACGT####-3′", "m/z 1###.#### [M+H]+", "λ = ###.## nm", "40.####° N, 73.####° W", "1:##,000",
-    "(2,###; 3,###; 4,###)", "0.0#, 0.#1, 0.##1", "3.14159######", "## ### ### reads", "1 2## 3## 4## people", "#### #### ####",
-    "###-##-##### days", "sections 3.#.2.1 and 4.1.#.2", "Table 10.2.#.4", "pubmed20n00##", "S########C", "T12####", "###.###.###",
-    "123 456 ####, 789 01# ####", "GA-####-##", "EU/1/##/###/001", "ORCID 0000-0002-####-####", "NHS trusts (### of 2##)",
-    "BSN meeting 20##", "CPF and ### others", "SSN (single strand nick) ###", "IBAN code list ####", "DNI ## patients",
-)  # fmt: skip
+    """
+ClinicalTrials.gov NCT0####### | ISRCTN######## | EudraCT 20##-00####-## | DRKS000##### | ChiCTR-TRC-1300####
+ChiCTR1800###### | ACTRN126#0000##(p)3 | UMIN00000#### | CTRI/2018/0#/01#### | NTR#### | PACTR20########
+IRCT20########N# | PROSPERO CRD420###### | doi:10.1016/j.cell.20##.0#.0##
+https://doi.org/10.1371/journal.pone.00##### | 10.1038/s41586-0##-####-# | PMID: ######## | PMC#######
+GenBank AB######.1 | NM_00#####.3 | NP_0#####.2 | GSE###### | SRR######## | PRJNA###### | rs##########
+ENSG00000###### | P##### | UniProt Q9#### | PDB 6##X | CAS ####-##-# | EC 3.4.21.# | EC 2.7.11.## | ICD-10 C##.#
+ISSN ####-#### | ISBN 978-3-##-######-# | on ##/##/20## | 20##-0#-1# | p = 0.000##
+95% CI 1.##–2.## (n = #,###) | OR 2.##; 1.##-3.## | ±0.## and +1.96 SD | +4 °C for ## h | +12.# mV to −## mV
+chr#:1########-1######## | chr7:5########-5######## | 7q11.#3–q21.# | HLA-A*02:01:01:## | HLA-DRB1*15:01:01:0#
+12:##:## to 14:##:## | SPSS version 2#.0.0.# | v1.#.2.# | R 3.#.1 | grant R01-CA###### | NSFC (8127####)
+No. 81###### | 20##CB###### | protocol 2013/3##-31/# | 2-####-####-#, 0.# mg | catalog no. 12-####-##
+cat. # 555### | Sigma A-#### | lot 20######## | ATCC CCL-### | MGI:####### | HGNC:##### | GO:000####
+MESH:D00#### | OMIM ####### | MIM 1##### | CHEBI:##### | KEGG hsa0#### | CHEMBL###### | DB0#### | p53@1:###
+2θ @ 25.# | 10 mM @ pH 7.# | figure#@2x.png | @article{smith20## | CD4@CD8 #.# | Pt@C (#.# wt%)
+Fe3O4@SiO2 ## nm | 5′-ACGT####-3′ | m/z 1###.#### [M+H]+ | λ = ###.## nm | 40.####° N, 73.####° W | 1:##,000
+(2,###; 3,###; 4,###) | 0.0#, 0.#1, 0.##1 | 3.14159###### | ## ### ### reads | 1 2## 3## 4## people
+#### #### #### | ###-##-##### days | sections 3.#.2.1 and 4.1.#.2 | Table 10.2.#.4 | pubmed20n00## | S########C
+T12#### | ###.###.### | 123 456 ####, 789 01# #### | GA-####-## | EU/1/##/###/001 | ORCID 0000-0002-####-####
+NHS trusts (### of 2##) | BSN meeting 20## | CPF and ### others | SSN (single strand nick) ###
+IBAN code list #### | DNI ## patients
+""".strip()
+    .replace("\n", " | ")
+    .split(" | ")
+)
 
 
 def look_alikes(seed: int = 0) -> list[str]:
