@@ -142,6 +142,11 @@ class AssembleConfig(StageConfig):
         "keep what allows this use: commercial (CC0, BY, BY-SA, BY-ND), open (BY-NC too), any",
         group="filters",
     )
+    article_version: Literal["newest", "newest-allowed"] = setting(
+        "newest",
+        "which version of an article counts: the newest, or the newest whose licence allows the use",
+        group="filters",
+    )
     evaluation: tuple[GivenPath, ...] = runtime(
         (),
         "evaluation sets (JSONL, or JSON of BioASQ or PubMedQA), looked for in the corpus",

@@ -23,10 +23,11 @@ from corpus.assemble.personal import handle_personal_data
 from corpus.assemble.retractions import Entities, mark_retracted, retracted_rows
 from corpus.assemble.splits import order_of
 from corpus.assemble.text_store import write_texts
-from corpus.assemble.updates import KEY, OUTDATED, PMC_ENTITY, PUBMED_ENTITY, file_rank
+from corpus.assemble.updates import ALLOWED, KEY, OUTDATED, PMC_ENTITY, PUBMED_ENTITY, file_rank
 from corpus.dedup.candidates import bucket_rows
 from corpus.dedup.minhash import band_hashes, bands_for, sign
 from corpus.dedup.shingles import normalize
+from corpus.licenses import allows
 from corpus.reasons import DropReason
 from corpus.records import Kind, doc_key, part_number
 from corpus.stage import task_progress
@@ -72,6 +73,10 @@ def key_rows(parts: RecordParts, *, part: int, rank: int, cut: Cut = NO_CUT) -> 
     keys["retracted"], keys["marks"] = retracted, own_marks(table, cut)
     keys["other"] = np.where((retracted | (keys["marks"] > 0)) & known, other, 0)
     keys["version"] = table.column("version").to_numpy()
+    if cut.use != "any":
+        allowing = [name for name in table.column("license").unique().to_pylist() if allows(name, cut.use)]
+        usable = equals(kind, Kind.ARTICLE) & among(table.column("license"), allowing)
+        keys["version"] += np.where(usable, ALLOWED, 0).astype(np.uint32)
     keys["position"] = table.column("position").to_numpy()
     keys["row"] = np.arange(table.num_rows)
     keys["rank"], keys["part"] = rank, part
