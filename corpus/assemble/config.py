@@ -10,7 +10,7 @@ from corpus.licenses import Use
 from corpus.text.headings import OPTIONAL
 from corpus.text.section_kinds import SectionKind
 
-REVISION = 5  # raise it when the same input gives other bytes, those in `_work` that an update reuses too
+REVISION = 6  # raise it when the same input gives other bytes, those in `_work` that an update reuses too
 
 LanguageCode = Annotated[str, Field(pattern="^[a-z]{2}$")]
 
@@ -88,6 +88,11 @@ class AssembleConfig(StageConfig):
     without_sections: tuple[SectionKind, ...] = setting(
         (), "kinds of sections of the body that the text leaves out, by their headings", group="text"
     )
+    pii: Literal["off", "report", "mask"] = setting(
+        "off",
+        "e-mail addresses, telephone numbers, hosts, national ids: list them, or put a word in their place",
+        group="text",
+    )
     threshold: float = setting(
         0.8, "Jaccard similarity of word 5-shingles that makes a duplicate", group="duplicates", gt=0, le=1
     )
@@ -135,6 +140,11 @@ class AssembleConfig(StageConfig):
     license: Use = setting(
         "any",
         "keep what allows this use: commercial (CC0, BY, BY-SA, BY-ND), open (BY-NC too), any",
+        group="filters",
+    )
+    article_version: Literal["newest", "newest-allowed"] = setting(
+        "newest",
+        "which version of an article counts: the newest, or the newest whose licence allows the use",
         group="filters",
     )
     evaluation: tuple[GivenPath, ...] = runtime(

@@ -26,6 +26,7 @@ from corpus.assemble.paper_ids import PaperIds, read_paper_ids
 from corpus.assemble.retraction_watch import read_retractions
 from corpus.assemble.updates import PMC_ENTITY, PUBMED_ENTITY, RevisionStatus, row_ids
 from corpus.errors import RetryError, UsageError, list_problems
+from corpus.licenses import Use
 from corpus.reasons import DropReason
 from corpus.records import Kind
 from corpus.stage.manifest import Input
@@ -91,6 +92,7 @@ class Cut:
     listed: PaperIds | None = None
     excluded: PaperIds | None = None
     withdrawn: PaperIds | None = None  # retracted, as Retraction Watch says
+    use: Use = "any"  # of articles, the newest version that allows this is taken
 
     @property
     def inputs(self) -> tuple[Input, ...]:
@@ -102,7 +104,7 @@ class Cut:
     def columns(self) -> list[str]:
         """Return the columns of records, beside those of keys, that `own_marks` reads; none where it says nothing."""
         terms = [term.column for term, _ in _asked(self.where) if term.mark]
-        return [*(["doi"] if self.inputs else []), *terms]
+        return [*(["doi"] if self.inputs else []), *(["license"] if self.use != "any" else []), *terms]
 
 
 NO_CUT: Final = Cut(where=WhereConfig())
@@ -117,6 +119,7 @@ def read_cut(config: AssembleConfig) -> Cut:
         listed=read_paper_ids(where.ids, "--ids") if where.ids else None,
         excluded=read_paper_ids(where.exclude, "--exclude") if where.exclude else None,
         withdrawn=read_retractions(config.retractions) if config.retractions else None,
+        use=config.license if config.article_version == "newest-allowed" else "any",
     )
 
 

@@ -19,13 +19,15 @@ from corpus.assemble.cut import NO_CUT, NO_MARKS, Cut, Marks, cut_codes, own_mar
 from corpus.assemble.decide import Document, EarlyDecision, unread_columns
 from corpus.assemble.decide_batch import decide_batch
 from corpus.assemble.inputs import RecordParts
+from corpus.assemble.personal import handle_personal_data
 from corpus.assemble.retractions import Entities, mark_retracted, retracted_rows
 from corpus.assemble.splits import order_of
 from corpus.assemble.text_store import write_texts
-from corpus.assemble.updates import KEY, OUTDATED, PMC_ENTITY, PUBMED_ENTITY, file_rank
+from corpus.assemble.updates import ALLOWED, KEY, OUTDATED, PMC_ENTITY, PUBMED_ENTITY, file_rank
 from corpus.dedup.candidates import bucket_rows
 from corpus.dedup.minhash import band_hashes, bands_for, sign
 from corpus.dedup.shingles import normalize
+from corpus.licenses import allows
 from corpus.reasons import DropReason
 from corpus.records import Kind, doc_key, part_number
 from corpus.stage import task_progress
@@ -34,7 +36,7 @@ from corpus.storage import parquet
 from corpus.storage.array_files import save_arrays
 from corpus.storage.schema import schema_of, to_table
 
-FILES = ("documents", "texts", "early", "buckets", "contamination")
+FILES = ("documents", "texts", "early", "buckets", "contamination", "personal")
 PIECE_ROWS = 4096  # documents that are signed at once: what they need in between stays near the processor
 WORK_LEVEL = 1  # of zstd: what the stage removes at its end is written at twice the speed and a fifth larger
 
@@ -71,6 +73,10 @@ def key_rows(parts: RecordParts, *, part: int, rank: int, cut: Cut = NO_CUT) -> 
     keys["retracted"], keys["marks"] = retracted, own_marks(table, cut)
     keys["other"] = np.where((retracted | (keys["marks"] > 0)) & known, other, 0)
     keys["version"] = table.column("version").to_numpy()
+    if cut.use != "any":
+        allowing = [name for name in table.column("license").unique().to_pylist() if allows(name, cut.use)]
+        usable = equals(kind, Kind.ARTICLE) & among(table.column("license"), allowing)
+        keys["version"] += np.where(usable, ALLOWED, 0).astype(np.uint32)
     keys["position"] = table.column("position").to_numpy()
     keys["row"] = np.arange(table.num_rows)
     keys["rank"], keys["part"] = rank, part
@@ -110,16 +116,30 @@ def make_documents(
         return done
     table, decided = _decided(parts, part, verdicts, marked, told, config)
     task_progress.add(workspace.output, "records read", len(verdicts))
+    _write_files(table, decided, stem, index, workspace=workspace, config=config)
+    files = [workspace.measure_work(work_path(name, stem)) for name in FILES]
+    return workspace.finish(Receipt(task=task, work=tuple(files), facts=facts), of=of)
+
+
+def _write_files(
+    table: pa.Table,
+    decided: pa.Table,
+    stem: str,
+    index: EvaluationIndex | None,
+    *,
+    workspace: Workspace,
+    config: AssembleConfig,
+) -> None:
+    """Write all intermediate files of a part from its documents and early decisions."""
     found = _contamination(table, index, config)
     if config.contaminated == "remove" and found.num_rows:
         table, decided = _without(table, decided, found.column("doc_id"))
-    parquet.write_table(workspace.path(work_path("contamination", stem)), found, level=WORK_LEVEL)
+    table, personal = handle_personal_data(table, config)
+    for name, rows in (("contamination", found), ("personal", personal), ("early", decided)):
+        parquet.write_table(workspace.path(work_path(name, stem)), rows, level=WORK_LEVEL)
     hashes, keys = _buckets(table, config)
     write_documents(table, stem, workspace=workspace, seed=config.seed)
-    parquet.write_table(workspace.path(work_path("early", stem)), decided, level=WORK_LEVEL)
     save_arrays(workspace.path(work_path("buckets", stem)), hashes=hashes, keys=keys)
-    files = [workspace.measure_work(work_path(name, stem)) for name in FILES]
-    return workspace.finish(Receipt(task=task, work=tuple(files), facts=facts), of=of)
 
 
 def write_documents(table: pa.Table, stem: str, *, workspace: Workspace, seed: int) -> None:

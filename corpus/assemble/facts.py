@@ -20,12 +20,19 @@ EVALUATION_WORDS: Final = "evaluation_words"  # length of the n-grams
 CONTAMINATION_PAIRS_BY_ID: Final = "contamination_pairs_by_id"
 CONTAMINATION_PAIRS_BY_NGRAM: Final = "contamination_pairs_by_ngram"
 CONTAMINATED_DOCUMENTS: Final = "contaminated_documents"
+# `corpus.assemble.personal`, each records part; what is found in documents that are dropped later counts too
+DOCUMENTS_WITH_PERSONAL_DATA: Final = "documents_with_personal_data"
+PERSONAL_DATA: Final = "personal_data_"
 # `corpus.assemble.shards.place`, each records part
 ABSTRACTS_THE_PILE_RULE_DROPS: Final = "abstracts_the_pile_rule_drops"  # kept here; The Pile drops any with a PMC id
 
-
 # `corpus.assemble.shards.write_shard`, each shard: documents and text_bytes by split, source and licence
 LICENSES: Final = "licenses"
+
+
+def personal_data(kind: str) -> str:
+    """Pieces of personal data of one kind: `corpus.assemble.personal.place_personal_data`, each records part."""
+    return f"{PERSONAL_DATA}{kind}"
 
 
 def documents(split: str, source: str | None = None) -> str:

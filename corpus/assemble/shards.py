@@ -21,6 +21,7 @@ from corpus.assemble.config import AssembleConfig
 from corpus.assemble.contamination import place_report
 from corpus.assemble.decide import SHARD_COLUMNS, Document, EarlyDecision
 from corpus.assemble.documents import work_path
+from corpus.assemble.personal import place_personal_data
 from corpus.assemble.splits import Shards, order_of, split_of
 from corpus.assemble.text_store import gather_texts, read_texts
 from corpus.dedup.resolve import Outcome
@@ -84,6 +85,10 @@ def place(
     counts = {facts.ABSTRACTS_THE_PILE_RULE_DROPS: pc.sum(lost_to_pile).as_py() or 0}
     if config.evaluation:
         report, found = place_report(part, stem, workspace)
+        parts.append(report)
+        counts |= found
+    if config.pii != "off":
+        report, found = place_personal_data(part, stem, workspace)
         parts.append(report)
         counts |= found
     receipt = Receipt(task=f"decisions/{part:05d}", parts=tuple(parts), books=_books(decisions), facts=counts)

@@ -23,7 +23,7 @@ KEY = np.dtype(
             "other",
             "<u8",
         ),  # of a retracted or marked record: the entity of its other id, if it states one; else 0
-        ("version", "<u4"),
+        ("version", "<u4"),  # plus `ALLOWED`, where that is asked for
         ("rank", "<u4"),  # of the input file, in the order in which NCBI's files apply
         ("position", "<u4"),  # of the record in its file
         ("part", "<u4"),  # where the record lies: records part and row
@@ -53,6 +53,7 @@ class RevisionStatus(IntEnum):
     OLDER_VERSION = 2
     DELETED = 3
     DELETION_NOTICE = 4
+    REFUSED_VERSION = 5  # the newest, which may not be used where an older one may
 
 
 DROP_REASONS = {
@@ -60,9 +61,12 @@ DROP_REASONS = {
     RevisionStatus.OLDER_VERSION: DropReason.OLDER_VERSION,
     RevisionStatus.DELETED: DropReason.DELETED,
     RevisionStatus.DELETION_NOTICE: DropReason.DELETION_NOTICE,
+    RevisionStatus.REFUSED_VERSION: DropReason.LICENSE,
 }
 
-OUTDATED = (RevisionStatus.SUPERSEDED, RevisionStatus.OLDER_VERSION)  # there is a record that stands for these
+# There is a record that stands for these.
+OUTDATED = (RevisionStatus.SUPERSEDED, RevisionStatus.OLDER_VERSION, RevisionStatus.REFUSED_VERSION)
+ALLOWED = 1 << 24  # added to the version of an article that may be used, so that it wins over all that may not
 
 
 def row_ids(rows: np.ndarray) -> npt.NDArray[np.uint64]:
@@ -102,13 +106,15 @@ def _codes(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     np.maximum.at(winner, group[whole], index[whole])
 
     codes = np.full(len(rows), RevisionStatus.SUPERSEDED, np.uint8)
-    codes[alive & ~top] = RevisionStatus.OLDER_VERSION
+    version, best = rows["version"] % ALLOWED, (best_version % ALLOWED)[group]
+    codes[alive & (version < best)] = RevisionStatus.OLDER_VERSION
+    codes[alive & (version > best)] = RevisionStatus.REFUSED_VERSION
     codes[~deletion & ~alive] = RevisionStatus.DELETED
     codes[deletion] = RevisionStatus.DELETION_NOTICE
     codes[winner[winner >= 0]] = RevisionStatus.LIVE
     # Rows are in the order of the files, where sub-articles follow their article.
     codes = codes[np.maximum.accumulate(np.where(rows["sub_article"] == 0, index, 0))]
-    return codes, np.where(winner >= 0, best_version, 0)[group]
+    return codes, np.where(winner >= 0, best_version % ALLOWED, 0)[group]
 
 
 _RANK = re.compile(r"pubmed(?:sample)?(\d\d)n(\d+)")

@@ -35,6 +35,13 @@ def report_lines(manifest: Manifest) -> Iterator[str]:
             f"{numbers[facts.EVALUATION_ITEMS_BY_ID_ONLY]:,} of them by id only; contamination/"
         )
 
+    if facts.DOCUMENTS_WITH_PERSONAL_DATA in numbers:
+        kinds = {name.removeprefix(facts.PERSONAL_DATA): count for name, count in numbers.items()
+                 if name.startswith(facts.PERSONAL_DATA)}  # fmt: skip
+        done = "masked" if manifest.config["pii"] == "mask" else "reported and kept"
+        told = ", ".join(f"{name} {count:,}" for name, count in kinds.items())
+        documents = numbers[facts.DOCUMENTS_WITH_PERSONAL_DATA]
+        yield f"  {documents:,} documents hold personal data ({done}): {told}; personal/"
     yield shards_line(manifest)
 
 

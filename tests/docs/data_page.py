@@ -24,6 +24,7 @@ from corpus.assemble.changes import Change
 from corpus.assemble.contamination import Contamination
 from corpus.assemble.decide import SHARD_COLUMNS, Document
 from corpus.assemble.id_conflicts import Conflict, ConflictKind
+from corpus.assemble.personal import PersonalData
 from corpus.assemble.shards import Decision
 from corpus.fetch.pmc.metadata_rows import Detail
 from corpus.metadata import TABLES
@@ -53,6 +54,7 @@ from corpus.records import (
 from corpus.stage.lock import RunFacts
 from corpus.stage.manifest import Books, Input, Manifest, Part
 from corpus.storage.schema import schema_of
+from corpus.text.section_kinds import Section
 from tokenizer.report import Fertility, Report, WordSplit
 from train.checkpoint.store import Checkpoint, FileHash, ListedCheckpoint
 from train.job import Job
@@ -120,7 +122,7 @@ VERBS: dict[str, tuple[File, ...]] = {
     "corpuscle assemble": (
         File(
             path="train/part-*.parquet, validation/part-*.parquet, test/part-*.parquet",
-            rows=(Document,),
+            rows=(Document, Section),
             columns=SHARD_COLUMNS,
         ),
         File(path="decisions/part-*.parquet", rows=(Decision,)),
@@ -130,6 +132,7 @@ VERBS: dict[str, tuple[File, ...]] = {
             rows=(Change,),
         ),
         File(path="contamination/part-*.parquet (with --evaluation)", rows=(Contamination,)),
+        File(path="personal/part-*.parquet (with --pii)", rows=(PersonalData,)),
     ),
     "corpuscle tokenizer": (
         File(

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpus.assemble.updates import KEY, RevisionStatus, fold
+from corpus.assemble.updates import ALLOWED, KEY, PMC_ENTITY, RevisionStatus, fold
 
 # (entity, version, rank, deletion): position and row follow from the place in the list.
 EVENTS = st.lists(
@@ -90,3 +90,21 @@ def test_sub_articles_share_the_fate_of_their_article() -> None:
     for order in (slice(None), slice(None, None, -1)):
         codes = fold(keys[order])["code"].tolist()
         assert codes == [RevisionStatus.OLDER_VERSION] * 3 + [RevisionStatus.LIVE] * 2
+
+
+VERSIONS = st.tuples(st.integers(1, 3), st.integers(1, 4), st.booleans())  # article, version, whether it may be used
+
+
+@given(st.lists(VERSIONS, max_size=12, unique_by=lambda one: one[:2]))
+def test_the_newest_version_that_may_be_used_wins_and_else_the_newest(articles: list[tuple[int, int, bool]]) -> None:
+    keys = np.zeros(len(articles), KEY)
+    for row, (entity, version, usable) in enumerate(articles):
+        keys["entity"][row], keys["version"][row] = PMC_ENTITY | entity, version + (ALLOWED if usable else 0)
+        keys["row"][row], keys["position"][row], keys["article"][row] = row, row, 1
+    for (entity, version, usable), verdict in zip(articles, fold(keys), strict=True):
+        own = [(other, may) for number, other, may in articles if number == entity]
+        best = max([other for other, may in own if may] or [other for other, _ in own])
+        assert verdict["live_version"] == best
+        expected = RevisionStatus.OLDER_VERSION if version < best else RevisionStatus.LIVE
+        assert verdict["code"] == (RevisionStatus.REFUSED_VERSION if version > best else expected)
+        assert not usable or version <= best

@@ -148,3 +148,38 @@ def test_another_list_is_another_input(tmp_path: Path) -> None:
         made += read_cut(AssembleConfig(where=WhereConfig(ids=(str(path),)))).inputs
     assert [one.name for one in made] == ["ids", "ids"]
     assert made[0] != made[1]
+
+
+ARTICLE = """<article article-type="research-article"><front><article-meta>
+<article-id pub-id-type="pmcid">PMC{pmcid}</article-id>
+<title-group><article-title>Title {pmcid}</article-title></title-group>
+<pub-date><year>2001</year></pub-date><permissions><license license-type="open-access">
+<license-p>https://creativecommons.org/licenses/{terms}/4.0/</license-p></license></permissions></article-meta></front>
+<body><p>The mice of study {pmcid} lived for a long time in version {version} and were never asked about it by anyone
+of those who wrote this paper, which is long enough to be kept.</p></body></article>"""
+VERSIONS = [(1, 1, "by"), (1, 2, "by-nc"), (2, 1, "by"), (2, 2, "by"), (3, 1, "by-nc"), (3, 2, "by-nc-nd")]
+
+
+@pytest.mark.parametrize("chosen", ["newest", "newest-allowed"])
+def test_an_older_version_that_may_be_used_takes_the_place_of_the_newest(chosen: str, tmp_path: Path) -> None:
+    for pmcid, version, terms in VERSIONS:
+        path = tmp_path / "tree" / f"PMC{pmcid}.{version}" / f"PMC{pmcid}.{version}.xml"
+        path.parent.mkdir(parents=True)
+        path.write_text(ARTICLE.format(pmcid=pmcid, version=version, terms=terms))
+    records, corpus = str(tmp_path / "records"), str(tmp_path / "corpus")
+    assert extract(ExtractConfig(pmc=(str(tmp_path / "tree"),)), output=records) is not None
+    given = ["assemble", "--records", records, "-o", corpus, "--license", "commercial", "--languages", ""]
+    assert main([*given, "--article-version", chosen]) == 0
+    paths = read_manifest(corpus, "assemble").paths(corpus, "decisions")
+    rows = {row["doc_id"].removeprefix("pmc:"): row for path in paths for row in read_table(path).to_pylist()}
+    allowed = chosen == "newest-allowed"
+    assert {name: row["reason"] for name, row in rows.items()} == {
+        "PMC1.1": "" if allowed else "older_version",
+        "PMC1.2": "license",
+        "PMC2.1": "older_version",
+        "PMC2.2": "",
+        "PMC3.1": "older_version",
+        "PMC3.2": "license",
+    }
+    assert rows["PMC1.2"]["survivor"] == ("pmc:PMC1.1" if allowed else "")
+    assert rows["PMC3.1"]["survivor"] == "pmc:PMC3.2"
