@@ -67,7 +67,7 @@ def road(
 
 def hashes(folder: Path) -> dict[str, str]:
     """Return the hash of every file, but for the lock and the cost of the run."""
-    names = [name for name in walk_files(str(folder)) if not name.endswith((LOCK, RUN_FACTS))]
+    names = [name for name in walk_files(str(folder)) if not name.endswith((LOCK, RUN_FACTS, "events.jsonl"))]
     return {name: sha256_file(str(folder / name)) for name in names}
 
 
