@@ -16,6 +16,7 @@ from typing import Any
 
 from corpus import storage
 from corpus.errors import CorruptError, RetryError, UsageError
+from corpus.stage.events import emit
 from corpus.stage.lock import LOCK
 from corpus.stage.manifest import (
     MANIFEST,
@@ -268,6 +269,7 @@ def plan_stage(
     """
     workspace = open_workspace(output, stage=stage, revision=revision, config=config, inputs=inputs)
     workspace = replace(workspace, sources=tuple(stage_read(base, read) for base, read in sources.items()))
+    emit("planned", stage=stage, fingerprint=workspace.fingerprint)
     remove_temporary(workspace.output)
     finish_switch(workspace.output)
     if not has_manifest(workspace.output):

@@ -205,8 +205,8 @@ VERBS: dict[str, tuple[File, ...]] = {
         File(
             path="events.jsonl",
             prose="A line an event, appended by each run that did something: `time` (UTC, ISO 8601), `event` (start,\n"
-            "progress, message, end, failure) and what belongs to it. Of an end `fingerprint`, `seconds` and `books`;\n"
-            "of a failure `code`, `error` and `cause`.",
+            "planned, progress, message, end, failure) and what belongs to it. Of an end `fingerprint`, `seconds` and\n"
+            "`books`; of a failure `code`, `error` and `cause`.",
         ),
     ),
 }

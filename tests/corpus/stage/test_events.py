@@ -40,17 +40,18 @@ def test_a_run_says_how_it_went(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         assert [one["event"] for one in events(tmp_path)] == ["start", "message", "progress"]  # at once
         commit(tmp_path)
     found = events(tmp_path)
-    assert [one["event"] for one in found] == ["start", "message", "progress", "end"]
+    assert [one["event"] for one in found] == ["start", "message", "progress", "planned", "end"]
     assert (found[2]["done"], found[2]["total"], found[2]["unit"]) == (1, 2, "tasks")
-    assert found[3]["fingerprint"] == read_manifest(str(tmp_path)).fingerprint
-    assert (found[3]["code"], found[3]["books"]) == (0, {"read": 3, "kept": 2, "dropped": {"a": 1}})
+    assert found[3]["stage"] == "extract"
+    assert found[4]["fingerprint"] == found[3]["fingerprint"] == read_manifest(str(tmp_path)).fingerprint
+    assert (found[4]["code"], found[4]["books"]) == (0, {"read": 3, "kept": 2, "dropped": {"a": 1}})
 
 
 def test_a_stage_that_is_up_to_date_leaves_no_line(tmp_path: Path) -> None:
     for _ in range(2):
         with running_stage(str(tmp_path)):
             commit(tmp_path)
-    assert [one["event"] for one in events(tmp_path)] == ["start", "end"]
+    assert [one["event"] for one in events(tmp_path)] == ["start", "planned", "end"]
 
 
 @pytest.mark.parametrize(
