@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from corpus import storage
+from corpus.errors import UsageError
 from corpus.stage.explain import explain
 
 EVENTS_LOG: Final = "events.jsonl"
@@ -79,7 +80,8 @@ def recorded_events(output: str, committed: Callable[[], Event | None]) -> Itera
             log.write()
     except BaseException as error:
         emit("failure", output=output, **failure_of(error))
-        log.write()
+        if not isinstance(error, UsageError):  # with which nothing was done, so that nothing is written either
+            log.write()
         raise
     finally:
         _listeners.remove(log.add)

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from corpus.errors import DataError
+from corpus.errors import DataError, UsageError
 from corpus.stage import progress
 from corpus.stage.events import EVENTS_LOG, LOG_FORMAT, failure_of
-from corpus.stage.lock import running_stage
+from corpus.stage.lock import LOCK, running_stage
 from corpus.stage.manifest import Books, read_manifest
 from corpus.stage.progress import Progress, say
 from corpus.stage.workspace import Receipt, plan_stage
@@ -71,6 +71,12 @@ def test_a_failure_leaves_code_and_cause(tmp_path: Path, error: BaseException, c
     assert (last["event"], last["code"]) == ("failure", code)
     assert cause in last["cause"]
     assert failure_of(error)["code"] == code
+
+
+def test_what_was_refused_leaves_no_log(tmp_path: Path) -> None:
+    with pytest.raises(UsageError), running_stage(str(tmp_path)):
+        raise UsageError("another directory, please")
+    assert os.listdir(tmp_path) == [LOCK]
 
 
 def test_a_log_that_cannot_be_written_fails_nothing(tmp_path: Path) -> None:
