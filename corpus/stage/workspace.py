@@ -236,7 +236,7 @@ def open_workspace(
 ) -> Workspace:
     """Return the workspace of a stage; `revision` is that of its code."""
     inputs = tuple(sorted(inputs, key=lambda item: (item.name, item.fingerprint)))
-    return Workspace(
+    workspace = Workspace(
         output=str(output),
         stage=stage,
         revision=revision,
@@ -244,6 +244,8 @@ def open_workspace(
         config=dict(config),
         inputs=inputs,
     )
+    emit("planned", stage=stage, fingerprint=workspace.fingerprint)
+    return workspace
 
 
 def plan_stage(
@@ -269,7 +271,6 @@ def plan_stage(
     """
     workspace = open_workspace(output, stage=stage, revision=revision, config=config, inputs=inputs)
     workspace = replace(workspace, sources=tuple(stage_read(base, read) for base, read in sources.items()))
-    emit("planned", stage=stage, fingerprint=workspace.fingerprint)
     remove_temporary(workspace.output)
     finish_switch(workspace.output)
     if not has_manifest(workspace.output):
