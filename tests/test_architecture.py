@@ -62,7 +62,7 @@ MAY_IMPORT = {
     ),
     # Beam, and the door: only what calls a training verb knows `train`.
     "pipelines/beam": "corpus corpus/storage corpus/stage",
-    "pipelines": "corpus corpus/storage corpus/stage corpus/extract tokenizer pipelines/beam",
+    "pipelines": "corpus corpus/stage corpus/extract tokenizer pipelines/beam",
     "pipelines/assemble": (
         "corpus corpus/arrays corpus/storage corpus/stage corpus/dedup corpus/assemble pipelines/beam"
     ),

@@ -192,7 +192,7 @@ def reuse_extracted(workspace: Workspace, manifest: Manifest) -> list[str]:
 
 def _read(task: InputTask, side: SideTables | None) -> Iterator[tuple[Record | Reject, bytes]]:
     if isinstance(task, PubmedFile):
-        return read_pubmed_xml(task.paths[0], side)
+        return read_pubmed_xml(task.paths[0]) if side is None else read_pubmed_xml(task.paths[0], side)
     from corpus.extract.articles import read_articles_xml  # a sixth of a second that a citation need not wait for
 
     return read_articles_xml(task) if side is None else _with_metadata(read_articles_xml(task), side)

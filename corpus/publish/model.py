@@ -12,6 +12,7 @@ from typing import Any, Final
 import yaml
 
 from corpus import storage
+from corpus.publish.card import table
 from corpus.publish.config import PERSON, REVISION, STAGE, PublishConfig
 from corpus.publish.sums import SUMS, sums_text
 from corpus.stage.lock import RUN_FACTS, running_stage
@@ -20,6 +21,7 @@ from corpus.stage.nearby import manifests_near
 from corpus.stage.progress import progress, say
 from corpus.stage.reading import check_content, held_for_reading
 from corpus.stage.workspace import Receipt, Workspace, plan_stage
+from corpus.storage import parquet
 
 _CARD: Final = "README.md"
 _AT_THE_TOP: Final = "folded/"  # what transformers loads
@@ -47,14 +49,18 @@ def publish_model(config: PublishConfig, *, export: str, output: str) -> Manifes
         near = manifests_near(export)
         known = {item.fingerprint for item in exported.inputs} | {exported.fingerprint}
         judged = [
-            one for _, one in near if one.stage == "qa evaluate" and known & {item.fingerprint for item in one.inputs}
+            (folder, one)
+            for folder, one in near
+            if one.stage == "qa evaluate" and known & {item.fingerprint for item in one.inputs}
         ]
         workspace, manifest = plan_stage(
             output,
             stage=STAGE,
             revision=REVISION,
             config=config.identity(),
-            inputs=[Input(name=one.stage, fingerprint=one.fingerprint) for one in (exported, *judged)],
+            inputs=[
+                Input(name=one.stage, fingerprint=one.fingerprint) for one in (exported, *(one for _, one in judged))
+            ],
             sources={export: exported},
         )
         if manifest is not None:
@@ -75,7 +81,7 @@ def publish_model(config: PublishConfig, *, export: str, output: str) -> Manifes
         return manifest
 
 
-def model_card(text: str, config: PublishConfig, *, judged: list[Manifest], cost: str) -> str:
+def model_card(text: str, config: PublishConfig, *, judged: list[tuple[str, Manifest]], cost: str) -> str:
     """Return an export's card with its YAML completed, and what it is for, where it fails and what it took."""
     _, front, body = text.split("---\n", 2)
     header: dict[str, Any] = yaml.safe_load(front)
@@ -84,16 +90,25 @@ def model_card(text: str, config: PublishConfig, *, judged: list[Manifest], cost
         "datasets": list(config.datasets or _DATASETS),
         **header,
     }
-    evaluation = "\n\n".join(_evaluation(one) for one in judged)
+    evaluation = "\n\n".join(_evaluation(*one) for one in judged)
     evaluation = evaluation or "No question set was evaluated with this model; losses on held-out text stand above."
     sections = [body.strip(), USES, f"## Evaluation\n\n{evaluation}", f"## Energy\n\n{cost}"]
     return f"---\n{yaml.safe_dump(header, sort_keys=False, allow_unicode=True)}---\n\n" + "\n\n".join(sections) + "\n"
 
 
-def _evaluation(manifest: Manifest) -> str:
-    rows = [(name, value) for name, value in sorted(manifest.summary.items()) if isinstance(value, int | float | str)]
-    lines = "\n".join(f"| {name} | {value} |" for name, value in rows)
-    return f"`{manifest.stage}` {manifest.fingerprint[:12]}\n\n| number | value |\n| --- | --- |\n{lines}"
+def _evaluation(folder: str, manifest: Manifest) -> str:
+    """Return the accuracy of each task, counted in the predictions that an evaluation kept."""
+    paths = [storage.join(folder, part.path) for part in manifest.parts if part.path.endswith("predictions.parquet")]
+    columns = ["task", "split", "gold", "choice"]
+    counts: dict[tuple[str, str], list[int]] = {}
+    for row in (row for path in paths for row in parquet.read_table(path, columns).to_pylist()):
+        if row["gold"] is not None:
+            count = counts.setdefault((row["task"], row["split"]), [0, 0])
+            count[0] += 1
+            count[1] += row["choice"] == row["gold"]
+    rows = [(*name, f"{asked:,}", f"{right / asked:.1%}") for name, (asked, right) in sorted(counts.items())]
+    heads = ("task", "split", "answers", "accuracy")
+    return f"Of `{manifest.stage}` {manifest.fingerprint[:12]}, answers of all runs:\n\n{table(heads, rows)}"
 
 
 def _cost(near: list[tuple[str, Manifest]], known: set[str], config: PublishConfig) -> str:

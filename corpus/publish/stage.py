@@ -11,7 +11,7 @@ from corpus.errors import UsageError
 from corpus.publish import papers
 from corpus.publish.attribution import write_attribution
 from corpus.publish.card import CARD, corpus_card
-from corpus.publish.config import REVISION, STAGE, PublishConfig
+from corpus.publish.config import REVISION, STAGE, SUBSET_NAMES, PublishConfig
 from corpus.publish.croissant import CROISSANT, croissant_text
 from corpus.publish.model import publish_model
 from corpus.publish.overview import Overview, overview_of
@@ -110,7 +110,7 @@ def _commit(
         "texts": overview.rows,
         "text_bytes": overview.text_bytes,
         "licenses": overview.licenses,
-        "subsets": {use: dict(subset.rows) for use, subset in overview.subsets.items()},
+        "subsets": {SUBSET_NAMES[use]: dict(subset.rows) for use, subset in overview.subsets.items()},
         "without_authors": next(one.facts["without_authors"] for one in receipts if one.task == "attribution"),
     }
     read = sources.assemble.books.kept

@@ -1,4 +1,4 @@
-"""Lock of an output directory for one running stage, and `run.json`, what the run cost.
+"""Lock of an output directory for one running stage, `run.json`, what the run cost, and its log of events.
 
 `run.json` beside the manifest holds what the run cost: times and memory depend on the machine and so
 have no place in the manifest.
@@ -19,7 +19,8 @@ from corpus import storage
 from corpus.errors import RetryError
 from corpus.stage.claim import LOCK as LOCK
 from corpus.stage.claim import MARK, NO_FORMS, Forms, check_claim
-from corpus.stage.manifest import MANIFEST, has_manifest
+from corpus.stage.events import recorded_events
+from corpus.stage.manifest import MANIFEST, has_manifest, read_manifest
 
 RUN_FACTS = "run.json"
 
@@ -38,7 +39,7 @@ class RunFacts:
 
 @contextmanager
 def running_stage(output: str) -> Iterator[dict[str, Any]]:
-    """Hold a directory for one running stage; leave `run.json` there when the block committed a manifest.
+    """Hold a directory for one running stage; leave `run.json` and `events.jsonl` when the block committed a manifest.
 
     What the block measured itself it puts into the dictionary that is yielded, which goes into the file too.
 
@@ -48,7 +49,8 @@ def running_stage(output: str) -> Iterator[dict[str, Any]]:
         before = _committed(output)
         wall, cpu = time.monotonic(), _cpu_seconds()
         measured: dict[str, Any] = {}
-        yield measured
+        with recorded_events(output, lambda: _news(output, before, wall)):
+            yield measured
         if _committed(output) not in (None, before):
             facts = RunFacts(
                 wall_seconds=round(time.monotonic() - wall, 2),
@@ -60,6 +62,16 @@ def running_stage(output: str) -> Iterator[dict[str, Any]]:
             )
             with storage.write_atomic(storage.join(output, RUN_FACTS)) as sink:
                 sink.write(json.dumps(asdict(facts) | measured, indent=1).encode() + b"\n")
+
+
+def _news(output: str, before: bytes | None, started: float) -> dict[str, Any] | None:
+    """Return what a run committed, for its log of events; None when the manifest is the one that was there."""
+    if _committed(output) in (None, before):
+        return None
+    manifest = read_manifest(output)
+    seconds = round(time.monotonic() - started, 2)
+    books = {"read": manifest.books.read, "kept": manifest.books.kept, "dropped": dict(manifest.books.dropped)}
+    return {"stage": manifest.stage, "fingerprint": manifest.fingerprint, "seconds": seconds, "books": books}
 
 
 @contextmanager

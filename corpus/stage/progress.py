@@ -11,14 +11,18 @@ from contextlib import contextmanager
 from typing import Any
 
 from corpus import storage
+from corpus.stage.events import emit, logs_are_json
 
 LINE_SECONDS = 30.0
 POLL_SECONDS = 0.5
 
 
 def say(line: str) -> None:
-    """Print one line for the user on standard error."""
-    print(storage.readable(line), file=sys.stderr, flush=True)
+    """Print one line for the user on standard error, and put it into the log of the stage that runs."""
+    text = storage.readable(line)
+    emit("message", text=text)
+    if not logs_are_json():
+        print(text, file=sys.stderr, flush=True)
 
 
 class Progress:
@@ -28,7 +32,8 @@ class Progress:
         self._label, self._total, self._unit = label, total, unit
         self._done, self._inside = 0, ""
         self._start = self._shown = time.monotonic()
-        self._bar: Any = _open_bar(label, total) if sys.stderr.isatty() else None
+        has_bar = sys.stderr.isatty() and not logs_are_json()
+        self._bar: Any = _open_bar(label, total) if has_bar else None
 
     def advance(self, count: int = 1) -> None:
         """Add finished units."""
@@ -39,9 +44,11 @@ class Progress:
         self._done, self._inside = done, f" ({inside})" if inside else ""
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=done, description=self._label + self._inside)
-        elif time.monotonic() - self._shown >= LINE_SECONDS:
+        if time.monotonic() - self._shown >= LINE_SECONDS:
             self._shown = time.monotonic()
-            say(self._line())
+            emit("progress", what=self._label, done=done, total=self._total, unit=self._unit, inside=inside)
+            if self._bar is None and not logs_are_json():
+                print(storage.readable(self._line()), file=sys.stderr, flush=True)
 
     def close(self) -> None:
         """Take the bar down."""

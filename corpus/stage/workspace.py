@@ -16,6 +16,7 @@ from typing import Any
 from corpus import storage
 from corpus.errors import CorruptError, OtherResultError, RetryError
 from corpus.stage.code_version import check_code, code_version
+from corpus.stage.events import emit
 from corpus.stage.lock import LOCK
 from corpus.stage.manifest import (
     MANIFEST,
@@ -241,7 +242,7 @@ def open_workspace(
 ) -> Workspace:
     """Return the workspace of a stage; `revision` is that of its code."""
     inputs = tuple(sorted(inputs, key=lambda item: (item.name, item.fingerprint)))
-    return Workspace(
+    workspace = Workspace(
         output=str(output),
         stage=stage,
         revision=revision,
@@ -249,6 +250,8 @@ def open_workspace(
         config=dict(config),
         inputs=inputs,
     )
+    emit("planned", stage=stage, fingerprint=workspace.fingerprint)
+    return workspace
 
 
 def plan_stage(

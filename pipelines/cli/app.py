@@ -15,15 +15,15 @@ from typing import Annotated, Any
 import typer
 
 from corpus.errors import UsageError
+from corpus.stage.explain import INTERRUPTED
 from pipelines.cli.arguments import beam_arguments, import_beam, refuse_beam_arguments, split_command_line
 from pipelines.cli.fetch import fetch
 from pipelines.cli.look import account, compare, diff, inspect, rehearse, report, verify
 from pipelines.cli.messages import print_summary, report_error
 from pipelines.cli.models import export, generate, plan
-from pipelines.cli.options import Output, Update, config_of, options_of
+from pipelines.cli.options import AsJson, Output, Update, config_of, options_of
 from pipelines.cli.publish import publish
 from pipelines.cli.qa import qa
-from pipelines.explain import INTERRUPTED
 
 app = typer.Typer(
     name="corpuscle",
@@ -42,6 +42,9 @@ def corpuscle(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", "-V", help="Print the version.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback for an error; may stand anywhere.")] = False,
+    log_format: Annotated[
+        str, typer.Option(metavar="text|json", help="Of what goes to standard error; may stand anywhere.")
+    ] = "text",
 ) -> None:
     """Turn NCBI's PubMed and PubMed Central files into a deduplicated corpus, a tokenizer, and a trained GPT."""
     if version:
@@ -254,7 +257,7 @@ for view in (verify, inspect, report, account, compare, diff, rehearse):
 
 
 @app.command()
-def doctor(context: typer.Context) -> None:
+def doctor(context: typer.Context, as_json: AsJson = False) -> None:
     """Check this machine and say what it lacks; of an engine too, by Beam's flags after `--`."""
     arguments: tuple[str, ...] = context.obj or ()
     from pipelines.inspection.doctor import Finding, examine
@@ -266,14 +269,24 @@ def doctor(context: typer.Context) -> None:
 
         lines = examine_engine(arguments)
         findings += [Finding(level=one[0], subject=one[1], found=one[2], advice=one[3]) for one in lines]
-    typer.echo("\n".join(finding.line() for finding in findings))
+    if as_json:
+        from pipelines.inspection.json_view import doctor_json
+
+        typer.echo(doctor_json(findings))
+    else:
+        typer.echo("\n".join(finding.line() for finding in findings))
     if any(finding.level == "fail" for finding in findings):
         raise UsageError("this machine cannot run corpuscle yet; see the lines that say fail")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (that of the process by default) and return its exit code."""
-    line = split_command_line(sys.argv[1:] if argv is None else argv)
+    try:
+        line = split_command_line(sys.argv[1:] if argv is None else argv)
+    except UsageError as error:
+        return report_error(error, debug=False)
+    if line.log_format is not None:
+        os.environ["CORPUSCLE_LOG_FORMAT"] = line.log_format  # for ranks and worker processes too
     try:
         code = app(args=list(line.own), prog_name="corpuscle", standalone_mode=False, obj=line.beam)
         if code == INTERRUPTED:  # Typer's answer to Ctrl-C

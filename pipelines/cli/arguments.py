@@ -15,6 +15,8 @@ from corpus.errors import UsageError
 
 MULTI_VALUE_FLAGS = ("--pubmed", "--pmc")
 DEBUG_FLAG = "--debug"
+LOG_FLAG = "--log-format"
+LOG_FORMATS = ("text", "json")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,14 +26,31 @@ class CommandLine:
     own: tuple[str, ...]
     beam: tuple[str, ...]
     debug: bool
+    log_format: str | None = None  # None: not said
 
 
 def split_command_line(argv: Sequence[str]) -> CommandLine:
-    """Split at the first `--`, take `--debug` out of our side, and spread flags that take several values."""
+    """Split at the first `--`, take `--debug` and `--log-format` out of our side, and spread flags of several values.
+
+    Raises UsageError for a format of logs that there is not.
+    """
     argv = list(argv)
     cut = argv.index("--") if "--" in argv else len(argv)
     own = [word for word in argv[:cut] if word != DEBUG_FLAG]
-    return CommandLine(own=tuple(spread_values(own)), beam=tuple(argv[cut + 1 :]), debug=DEBUG_FLAG in argv[:cut])
+    log_format = None
+    for at in [at for at, word in enumerate(own) if word.partition("=")[0] == LOG_FLAG][::-1]:
+        name, mark, value = own[at].partition("=")
+        words = [name, value] if mark else own[at : at + 2]
+        log_format = log_format or (words[1] if len(words) > 1 else "")
+        del own[at : at + (1 if mark else 2)]
+    if log_format is not None and log_format not in LOG_FORMATS:
+        raise UsageError(f"{LOG_FLAG} {log_format}: it is one of {', '.join(LOG_FORMATS)}")
+    return CommandLine(
+        own=tuple(spread_values(own)),
+        beam=tuple(argv[cut + 1 :]),
+        debug=DEBUG_FLAG in argv[:cut],
+        log_format=log_format,
+    )
 
 
 def spread_values(words: Iterable[str]) -> list[str]:

@@ -9,18 +9,25 @@ import typer
 
 from corpus.errors import CorruptError
 from pipelines.cli.arguments import import_beam, refuse_beam_arguments
+from pipelines.cli.options import AsJson
 
 
 def verify(
     context: typer.Context,
     directory: Annotated[str, typer.Argument(metavar="DIR", help="A stage's directory, or one above several.")],
+    as_json: AsJson = False,
 ) -> None:
     """Check finished stages: hashes, books, lineage."""
     refuse_beam_arguments(context)
     from pipelines.inspection.verification import verify_directory
 
     findings = verify_directory(directory)
-    typer.echo("\n".join(findings.lines))
+    if as_json:
+        from pipelines.inspection.json_view import verification_json
+
+        typer.echo(verification_json(directory, findings))
+    else:
+        typer.echo("\n".join(findings.lines))
     if findings.num_wrong:
         raise CorruptError(f"{directory}: {findings.num_wrong} wrong in {findings.num_stages} stages, see above")
 
@@ -41,6 +48,7 @@ def inspect(
     corpus: Annotated[
         str | None, typer.Option(metavar="DIR", help="With --ids: the corpus packed, when it is not beside.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show what a directory or file of a stage holds."""
     refuse_beam_arguments(context)
@@ -48,6 +56,11 @@ def inspect(
         from pipelines.inspection.papers import papers_text
 
         typer.echo(papers_text(path, ids, corpus))
+        return
+    if as_json:
+        from pipelines.inspection.json_view import inspection_json
+
+        typer.echo(inspection_json(path, document))
         return
     from pipelines.inspection.stages import inspect_path
 

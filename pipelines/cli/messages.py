@@ -7,7 +7,7 @@ import typer
 from typer.exceptions import TyperException
 
 from corpus.errors import NotYetError, did_you_mean
-from pipelines.explain import explain
+from corpus.stage.explain import explain
 
 if TYPE_CHECKING:
     from corpus.stage.manifest import Manifest
@@ -28,12 +28,16 @@ def print_summary(manifest: "Manifest | None", output: str, *, left: bool = Fals
 
 def report_error(error: BaseException, *, debug: bool) -> int:
     """Print what went wrong, with the traceback when asked for, and return the exit code."""
+    from corpus.stage.events import emit, logs_are_json
     from corpus.stage.progress import say
 
     if debug:
         traceback.print_exception(error)
     message, code = (usage_message(error), error.exit_code) if isinstance(error, TyperException) else explain(error)
-    say(message if isinstance(error, NotYetError) else f"error: {message}")
+    if logs_are_json():
+        emit("exit", code=code, error=type(error).__name__, cause=message)
+    else:
+        say(message if isinstance(error, NotYetError) else f"error: {message}")
     return code
 
 

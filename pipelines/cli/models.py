@@ -11,7 +11,7 @@ from corpus.errors import UsageError
 from corpus.stage.machine import usable_cores
 from pipelines.cli.arguments import refuse_beam_arguments
 from pipelines.cli.messages import print_summary
-from pipelines.cli.options import Output, config_of
+from pipelines.cli.options import AsJson, Output, config_of
 
 
 def export(
@@ -126,6 +126,7 @@ def plan(
     row_tokens: Annotated[
         int | None, typer.Option(min=1, help="With --finetune: mean tokens of a row; default: the most allowed.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Print what a training run takes: steps, passes, FLOPs, memory by ZeRO stage, days, cost, sizes on disk.
 
@@ -134,16 +135,20 @@ def plan(
     refuse_beam_arguments(context)
     if finetune is not None:
         asked = {"settings": finetune, "questions": questions, "row_tokens": row_tokens, "tokens": tokens}
-        typer.echo(_finetune_plan(config, **asked, gpu=gpu, gpus=gpus, mfu_percent=mfu, price=price))
+        typer.echo(_finetune_plan(config, as_json, **asked, gpu=gpu, gpus=gpus, mfu_percent=mfu, price=price))
         return
     if questions is not None or row_tokens is not None:
         raise UsageError("plan: --questions and --row-tokens belong to a fine-tuning; add --finetune medqa")
     from train.plan.forecast import make_plan, plan_text
+    from train.plan.numbers import plan_json
 
-    typer.echo(plan_text(make_plan(config, tokens=tokens, gpu=gpu, gpus=gpus, mfu_percent=mfu, price=price)))
+    planned = make_plan(config, tokens=tokens, gpu=gpu, gpus=gpus, mfu_percent=mfu, price=price)
+    typer.echo(plan_json(planned) if as_json else plan_text(planned))
 
 
-def _finetune_plan(model: str, **asked: Any) -> str:
+def _finetune_plan(model: str, as_json: bool, **asked: Any) -> str:
+    if as_json:
+        raise UsageError("plan: --json is of a training; leave it out, or leave out --finetune")
     from train.qa.forecast import finetune_text, plan_finetune
 
     return finetune_text(plan_finetune(model, **asked))

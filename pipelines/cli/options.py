@@ -31,6 +31,7 @@ Update = Annotated[
         rich_help_panel="output",
     ),
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 SHORT = {"workers": "-w"}  # what people type without looking, beside -o
 
 
@@ -87,7 +88,7 @@ def config_of(context: typer.Context, **own: Any) -> Any:
 
     from corpus.config import section_of
     from corpus.errors import UsageError, list_problems
-    from pipelines.explain import describe_option_errors
+    from corpus.stage.explain import describe_option_errors
 
     command: Any = context.command
     model, values = command.model(), dict(context.meta[__name__])

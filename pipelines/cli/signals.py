@@ -9,6 +9,7 @@ handlers of its own while its ranks run, and a signal that was ignored from the 
 """
 
 import atexit
+import json
 import os
 import signal
 import sys
@@ -139,6 +140,10 @@ class _Ending:
         self.number = number
         name = signal.Signals(number).name
         with suppress(OSError):
-            os.write(
-                self._stderr, f"error: stopped by {name}; the same command goes on from the finished parts\n".encode()
+            said = f"stopped by {name}; the same command goes on from the finished parts"
+            line = (
+                json.dumps({"event": "signal", "text": said})
+                if os.environ.get("CORPUSCLE_LOG_FORMAT") == "json"
+                else f"error: {said}"
             )
+            os.write(self._stderr, f"{line}\n".encode())

@@ -127,19 +127,36 @@ def _parquet_below(path: str) -> list[str]:
     return [storage.join(path, name) for name in storage.walk_files(path) if name.endswith(".parquet")]
 
 
-def _find_document(path: str, document: str) -> tuple[list[str], str]:
-    """Return all rows about one document at or below a path, in full and in the order of the road, and its id."""
+def document_rows(path: str, document: str) -> list[dict[str, Any]]:
+    """Return all rows about one document at or below a path, each with its file; raises UsageError for none."""
+    found = [{"file": _shown(file), "row": row} for file in _files_of(path) for row in _rows_of(file, document)]
+    if not found:
+        raise UsageError(f"{path}: no row about {document!r}; {_where_else(path)}")
+    return found
+
+
+def _shown(file: str) -> str:
+    return file if storage.is_remote(file) else os.path.normpath(file)
+
+
+def _files_of(path: str) -> list[str]:
+    """Return the Parquet files at or below a path, in the order of the road."""
     files = [path]
     if not path.endswith(".parquet"):
         stages = stages_below(path)
         parts = [storage.join(path, folder, part.path) for folder, manifest in stages for part in manifest.parts]
         files = [part for part in parts if part.endswith(".parquet")] if stages else _parquet_below(path)
+    return files
+
+
+def _find_document(path: str, document: str) -> tuple[list[str], str]:
+    """Return all rows about one document at or below a path, in full and in the order of the road, and its id."""
     found, doc_id = list[str](), document
-    for file in files:
+    for file in _files_of(path):
         for row in _rows_of(file, document):
             doc_id = row["doc_id"]
             lines = letter_lines(row, whole=True) if are_dead_letters([*row]) else _row_lines(row, limit=None)
-            found += [os.path.normpath(file) if not storage.is_remote(file) else file, *lines]
+            found += [_shown(file), *lines]
     if not found:
         raise UsageError(f"{path}: no row about {document!r}; {_where_else(path)}")
     if has_manifest(path) and read_manifest(path).stage == FETCH_PMC:

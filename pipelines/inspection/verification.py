@@ -18,6 +18,7 @@ from corpus import storage
 from corpus.assemble.change_feed import CHANGES
 from corpus.errors import CorpuscleError, CorruptError, UsageError
 from corpus.fetch.http.tally import LOG as FETCH_LOG
+from corpus.stage.events import EVENTS_LOG
 from corpus.stage.lock import LOCK, RUN_FACTS
 from corpus.stage.manifest import MANIFEST, NEXT, Manifest, read_manifest, verify_parts
 from corpus.stage.progress import progress
@@ -31,7 +32,7 @@ from train.job import JOB, LOGS, RANKS_LOCK
 from train.loop.metrics import EVENTS, TIMING
 
 # What a stage's directory holds beside its parts: the commit, facts of the run, a lock, a page; for training also logs.
-KNOWN_FILES = (MANIFEST, RUN_FACTS, LOCK, WITHDRAWN, JOB, RANKS_LOCK, TIMING, FETCH_LOG, PAGE)
+KNOWN_FILES = (MANIFEST, RUN_FACTS, EVENTS_LOG, LOCK, WITHDRAWN, JOB, RANKS_LOCK, TIMING, FETCH_LOG, PAGE)
 # RECEIPTS and WORK of a finished stage are what `assemble --update` keeps for the next update, NEXT is one at work,
 # CHANGES says what each update changed.
 KNOWN_FOLDERS = (EVENTS, LOGS, store.FOLDER, RECEIPTS, WORK, NEXT, CHANGES)

@@ -32,7 +32,14 @@ from train.launch.stage import can_resume
 
 SOON = 5.0  # seconds within which no process may be left
 WANTED = {Signals.SIGTERM: 75, Signals.SIGHUP: 75, Signals.SIGINT: 130, Signals.SIGKILL: -Signals.SIGKILL}
-OF_THE_RUN = (".lock", "run.json", "fetch.jsonl", ".log", ".pyc")  # files that tell of a run, not of the data
+OF_THE_RUN = (
+    ".lock",
+    "run.json",
+    "fetch.jsonl",
+    "events.jsonl",
+    ".log",
+    ".pyc",
+)  # files that tell of a run, not of the data
 BLOWS = (
     *(Blow(number=number) for number in WANTED),
     *(Blow(number=number, victim="group") for number in WANTED if number != Signals.SIGKILL),

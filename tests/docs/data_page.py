@@ -212,6 +212,12 @@ VERBS: dict[str, tuple[File, ...]] = {
             parquet=False,
         ),
         File(path="run.json", rows=(RunFacts,), parquet=False),
+        File(
+            path="events.jsonl",
+            prose="A line an event, appended by each run that did something: `time` (UTC, ISO 8601), `event` (start,\n"
+            "planned, progress, message, end, failure) and what belongs to it. Of an end `fingerprint`, `seconds` and\n"
+            "`books`; of a failure `code`, `error` and `cause`.",
+        ),
     ),
 }
 WORDS: dict[str, type[StrEnum]] = {

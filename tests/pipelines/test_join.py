@@ -64,7 +64,7 @@ def hashes(folder: Path) -> dict[str, str]:
 
 def files(folder: Path) -> Iterator[tuple[str, Path]]:
     for path in folder.rglob("*"):
-        if path.is_file() and path.name not in (LOCK, RUN_FACTS):
+        if path.is_file() and path.name not in (LOCK, RUN_FACTS, "events.jsonl"):
             yield path.relative_to(folder).as_posix(), path
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from corpus import storage
 from corpus.errors import RetryError, UsageError
+from corpus.stage.explain import explain
 from corpus.storage.faults import store_fault
-from pipelines.explain import explain
 from tests.support.engines import free_port
 from tests.support.fetch_servers import Bucket, s3_server
 

@@ -49,7 +49,7 @@ HOMES: Final = {
     "tokenizer": "tokenizer.learn",
     "pack": "tokenizer.pack",
 }
-NO_DATA: Final = (LOCK, RUN_FACTS, MANIFEST, "fetch.jsonl")
+NO_DATA: Final = (LOCK, RUN_FACTS, MANIFEST, "fetch.jsonl", "events.jsonl")
 OF_ISAL: Final = ("offset", "length")  # columns of a store's index
 
 

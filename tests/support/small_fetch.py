@@ -63,7 +63,9 @@ def run(base: str, output: Path | str, *, pace: Pace = PACE, **settings: object)
 
 def hashes(folder: Path | str) -> dict[str, str]:
     """Return the hash of every file, but for those that tell of the run and not of the data."""
-    names = [name for name in walk_files(str(folder)) if not name.endswith((LOCK, RUN_FACTS, "fetch.jsonl"))]
+    names = [
+        name for name in walk_files(str(folder)) if not name.endswith((LOCK, RUN_FACTS, "fetch.jsonl", "events.jsonl"))
+    ]
     return {name: sha256_file(join(str(folder), name)) for name in names}
 
 

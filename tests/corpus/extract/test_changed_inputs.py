@@ -13,7 +13,6 @@ from corpus.extract import task as extract
 from corpus.extract.config import ExtractConfig
 from corpus.extract.inputs import InputTask, find_inputs
 from corpus.extract.task import conclude, extract_task
-from corpus.metadata import SideTables
 from corpus.stage.manifest import Input, has_manifest
 from corpus.stage.workspace import Workspace, plan_stage
 
@@ -91,9 +90,9 @@ def test_a_file_that_changes_while_it_is_read_and_back_again_is_named(
     task, workspace = planned(tmp_path, tmp_path / "out")
     real = extract.read_pubmed_xml
 
-    def swapped(place: str, side: SideTables | None) -> object:
+    def swapped(place: str) -> object:
         citations(path, 2)
-        found = list(real(place, side))
+        found = list(real(place))
         citations(path, 1)
         return iter(found)
 

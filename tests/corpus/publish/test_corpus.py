@@ -116,7 +116,13 @@ def test_sums_are_those_of_the_files(made: Published) -> None:
         digest, _, name = line.partition("  ")
         assert hashlib.sha256((made.folder / name).read_bytes()).hexdigest() == digest
     files = {str(path.relative_to(made.folder)) for path in made.folder.rglob("*") if path.is_file()}
-    assert {line.partition("  ")[2] for line in lines} == files - {"SHA256SUMS", "manifest.json", "run.json", ".lock"}
+    assert {line.partition("  ")[2] for line in lines} == files - {
+        "SHA256SUMS",
+        "manifest.json",
+        "run.json",
+        ".lock",
+        "events.jsonl",
+    }
 
 
 def test_papers_hold_the_manifests_numbers_and_mark_what_a_person_knows(made: Published) -> None:

@@ -47,7 +47,8 @@ def papers(count: int, *, first: int = 1, journals: int = 12) -> list[Record]:
 
 
 def digest(folder: Path) -> dict[str, str]:
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name not in ("run.json", ".lock")]
+    of_the_run = ("run.json", ".lock", "events.jsonl")
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name not in of_the_run]
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 

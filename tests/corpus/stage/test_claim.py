@@ -109,7 +109,7 @@ def test_a_remote_directory_is_marked_until_a_manifest_says_whose_it_is(tmp_path
         put(base, {"records/a": b"half", "records/b": None})  # type: ignore[dict-item]  the run is stopped here
     assert set(there(base)) >= {LOCK, "records/a"}
     made(base)
-    assert set(there(base)) == {"manifest.json", "records/a", "records/b", "run.json"}
+    assert set(there(base)) == {"manifest.json", "records/a", "records/b", "run.json", "events.jsonl"}
 
 
 def test_a_stage_above_another_leaves_its_temporary_files(tmp_path: Path) -> None:

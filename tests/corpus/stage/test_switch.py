@@ -66,7 +66,7 @@ def make(base: str, contents: dict[str, bytes], *, stop: Callable[[], object] = 
 
 def there(base: str) -> dict[str, bytes]:
     """Return all files but lock and costs."""
-    names = [name for name in storage.walk_files(base) if name not in (LOCK, RUN_FACTS)]
+    names = [name for name in storage.walk_files(base) if name not in (LOCK, RUN_FACTS, "events.jsonl")]
     return {name: _read(storage.join(base, name)) for name in names}
 
 

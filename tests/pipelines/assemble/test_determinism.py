@@ -72,8 +72,9 @@ def road(
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    """Return the hash of every file, but for the lock, the cost of the run and its history."""
-    names = [name for name in walk_files(str(folder)) if not name.endswith((LOCK, RUN_FACTS)) and "-from-" not in name]
+    """Return the hash of every file, but for the lock, the cost of the run, its events and its history."""
+    beside = (LOCK, RUN_FACTS, "events.jsonl")
+    names = [name for name in walk_files(str(folder)) if not name.endswith(beside) and "-from-" not in name]
     return {name: sha256_file(str(folder / name)) for name in names}
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from corpus import errors
 from corpus.extract.config import ExtractConfig
+from corpus.stage.explain import explain
 from corpus.stage.manifest import Books, Manifest
 from pipelines.cli import app
-from pipelines.explain import explain
 
 VERBS = [command.callback.__name__ for command in app.app.registered_commands if command.callback]
 HEAVY = ("apache_beam", "torch", "pydantic", "yaml", "rich", "fsspec", "pyarrow", "numpy")

@@ -94,7 +94,8 @@ def run(folder: Path, model: Path, *overrides: str) -> DoneStages:
 def digest(folder: Path) -> dict[str, str]:
     """Return the hash of every file of a run, but for what says how long it took."""
     base = folder / "work"
-    files = [path for path in sorted(base.rglob("*")) if path.is_file() and path.name not in ("run.json", ".lock")]
+    of_the_run = ("run.json", ".lock", "events.jsonl")
+    files = [path for path in sorted(base.rglob("*")) if path.is_file() and path.name not in of_the_run]
     return {str(path.relative_to(base)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 

@@ -60,7 +60,8 @@ def run(model: Path, questions: Path, output: Path, **changes: Any) -> Any:
 
 def digest(output: Path) -> dict[str, str]:
     """Return the hash of every file of a result, but for what says how long it took."""
-    files = [path for path in sorted(output.rglob("*")) if path.is_file() and path.name not in ("run.json", ".lock")]
+    of_the_run = ("run.json", ".lock", "events.jsonl")
+    files = [path for path in sorted(output.rglob("*")) if path.is_file() and path.name not in of_the_run]
     return {str(path.relative_to(output)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 

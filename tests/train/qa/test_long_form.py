@@ -181,7 +181,8 @@ def losses(output: Path) -> list[float]:
 
 
 def digest(output: Path) -> dict[str, str]:
-    files = [path for path in sorted(output.rglob("*")) if path.is_file() and path.name not in ("run.json", ".lock")]
+    of_the_run = ("run.json", ".lock", "events.jsonl")
+    files = [path for path in sorted(output.rglob("*")) if path.is_file() and path.name not in of_the_run]
     return {str(path.relative_to(output)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
