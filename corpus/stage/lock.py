@@ -29,14 +29,22 @@ class RunFacts:
 
     wall_seconds: float  # from start to commit [seconds]
     cpu_seconds: float  # of this process and of its children that have ended [seconds]
+    bytes_read: int  # of the inputs of the tasks that were done, 0 where a stage does not count them [bytes]
     peak_memory_mb: int  # of the largest single process [10^6 bytes]
     cores: int | None  # of the machine
     python: str  # version
     platform: str  # system, kernel and processor
 
 
+@dataclass(kw_only=True, slots=True)
+class WorkDone:
+    """What a run has to do: the bytes that its tasks read, for `run.json`."""
+
+    bytes_read: int = 0
+
+
 @contextmanager
-def running_stage(output: str) -> Iterator[None]:
+def running_stage(output: str) -> Iterator[WorkDone]:
     """Hold a directory for one running stage; leave `run.json` there when the block committed a manifest.
 
     Raises UsageError for a directory that is not ours, RetryError when another process holds it or it vanishes.
@@ -44,11 +52,13 @@ def running_stage(output: str) -> Iterator[None]:
     with held(output), _noticed_to_vanish(output):
         before = _committed(output)
         wall, cpu = time.monotonic(), _cpu_seconds()
-        yield
+        work = WorkDone()
+        yield work
         if _committed(output) not in (None, before):
             facts = RunFacts(
                 wall_seconds=round(time.monotonic() - wall, 2),
                 cpu_seconds=round(_cpu_seconds() - cpu, 2),
+                bytes_read=work.bytes_read,
                 peak_memory_mb=round(max(_usage(who).ru_maxrss for who in _WHO) / 1e3),
                 cores=os.cpu_count(),
                 python=platform.python_version(),

@@ -75,8 +75,9 @@ def _assemble(
             said = "holds no records, so there is nothing to assemble; check the inputs of extract"
             raise UsageError(f"{records}: {said}")
         parts = stored_parts(records, source, pile=config.profile == "pile")
-        with running_stage(output):
-            inputs = [Input(name="extract", fingerprint=source.fingerprint), *_evaluation_inputs(config)]
+        with running_stage(output) as work:
+            work.bytes_read = sum(part.bytes for part in source.parts if part.role in READ)
+            inputs = [Input(name="extract", fingerprint=source.fingerprint), *evaluation_inputs(config)]
             update = update and not is_dry_run(beam_args)
             workspace, finished = plan_stage(
                 output,
@@ -111,7 +112,7 @@ def _run(
         )
 
 
-def _evaluation_inputs(config: AssembleConfig) -> list[Input]:
+def evaluation_inputs(config: AssembleConfig) -> list[Input]:
     """Return the evaluation files as inputs by their content; raises UsageError for one that cannot be read."""
     if config.evaluation:
         return list(load_index(config.evaluation, config.evaluation_words).inputs)  # an error before any work

@@ -30,6 +30,14 @@ Update = Annotated[
         rich_help_panel="output",
     ),
 ]
+LookOnly = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Say what would be done and reused, sizes, disk and CPU time; write nothing.",
+        rich_help_panel="running",
+    ),
+]
 SHORT = {"workers": "-w"}  # what people type without looking, beside -o
 
 

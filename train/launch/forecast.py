@@ -1,0 +1,50 @@
+"""Forecast of `train`: steps to do, room for checkpoints and CPU time, found without a write."""
+
+from corpus.stage.forecast import Forecast, free_note, last_run, look_ahead, why
+from corpus.stage.manifest import Input
+from tokenizer.mixture import plan_mixture
+from tokenizer.token_rows import TokenRows
+from train.checkpoint import store
+from train.config import TrainConfig
+from train.launch.stage import REVISION, STAGE
+from train.plan.memory import checkpoint_bytes
+
+
+def forecast_train(config: TrainConfig, *, tokens: str, output: str) -> Forecast:
+    """Return what `train` would do, from a run's last checkpoint if one is there; writes nothing, raises as it does."""
+    rows = TokenRows(tokens, "train")
+    shape = config.model.shape(seq_length=rows.seq_length, vocab_size=rows.vocab_size)
+    if config.epochs is not None:
+        config = config.with_steps(plan_mixture(rows, config.source_weights).pass_rows)
+    ahead = look_ahead(
+        output,
+        stage=STAGE,
+        revision=REVISION,
+        config=config.identity(),
+        inputs=[Input(name="pack", fingerprint=rows.fingerprint)],
+        update=False,
+    )
+    entries = store.read_list(output) or ()
+    done = config.steps if ahead.state == "done" else min(config.steps, entries[-1].step) if entries else 0
+    last, left = last_run(output), config.steps - done
+    each = checkpoint_bytes(shape, config.precision, config.zero_stage)
+    disk = max(1, config.keep_checkpoints + 1 - len(entries)) * each if left else None
+    by_last = last.cpu_seconds / ahead.manifest.summary["steps"] * left if last and ahead.manifest and left else None
+    more = f"goes on from step {done:,} with --resume" if 0 < done < config.steps else why(ahead)
+    return Forecast(
+        stage=STAGE,
+        output=output,
+        why=more,
+        to_do=left,
+        reused=done,
+        unit="steps",
+        bytes_in=sum(part.bytes for part in rows.manifest.parts if part.role == "train") if left else None,
+        bytes_out=disk,
+        disk_bytes=disk,
+        cpu_seconds=by_last,
+        notes=(*_time_note(by_last, left), *free_note(output, disk)),
+    )
+
+
+def _time_note(seconds: float | None, left: int) -> tuple[str, ...]:
+    return () if seconds or not left else ("`corpuscle plan` says how long so many steps take",)
