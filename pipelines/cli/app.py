@@ -199,7 +199,7 @@ def train(
         from train.launch.forecast import forecast_train
 
         settings = settings.model_copy(update=replaced(steps=steps, ranks=ranks))
-        typer.echo(forecast_train(settings, tokens=tokens, output=output).text())
+        typer.echo(forecast_train(settings, tokens=tokens, output=output, resume=resume).text())
         return
     from train.launch.stage import train
 

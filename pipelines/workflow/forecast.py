@@ -74,14 +74,14 @@ def _forecast_tokenizer(config: RunConfig, at: Places, *, update: bool) -> Forec
 
 def _forecast_train(config: RunConfig, at: Places, *, update: bool) -> Forecast:
     from train.launch.forecast import forecast_train
-    from train.launch.stage import tokens_of
+    from train.launch.stage import can_resume, tokens_of
 
     assert config.train is not None, "the run has the stage"
     assert at.train is not None, "and a place for it"
     began_with = tokens_of(at.train) if update else None
     if began_with not in (None, read_manifest(at.pack, "pack").fingerprint):
         return Forecast(stage="train", output=at.train, why="stays as it is, trained on other tokens")
-    return forecast_train(config.train.effective(), tokens=at.pack, output=at.train)
+    return forecast_train(config.train.effective(), tokens=at.pack, output=at.train, resume=can_resume(at.train))
 
 
 def _behind(stage: str, output: str, waits_for: str) -> Forecast:

@@ -13,13 +13,16 @@ import duckdb
 import pytest
 
 from corpus.assemble.change_feed import CHANGES
+from corpus.errors import UsageError
 from corpus.stage.lock import LOCK, RUN_FACTS
 from corpus.stage.manifest import read_manifest
 from corpus.storage.files import walk_files
 from corpus.synthetic.sample.write import write_sample
 from pipelines.cli.app import main
 from pipelines.inspection.verification import verify_directory
+from pipelines.workflow.config import load
 from tests.support.forked_ranks import KILLER
+from train.launch.forecast import forecast_train
 
 pytestmark = pytest.mark.slow
 
@@ -167,6 +170,12 @@ def test_what_was_learned_stays_unless_it_shall_be_learned_anew(
     finally:
         days.show()
     trained = content(work / "runs", but=())
+    settings = load(path, ["train.steps=5"]).train
+    assert settings is not None
+    more = forecast_train(settings.effective(), tokens=f"{work}/tokens/clean", output=f"{work}/runs/tiny", resume=True)
+    assert (more.to_do, more.reused, more.unit) == (3, 2, "steps")
+    with pytest.raises(UsageError, match="steps: 2 there, 5 asked for"):
+        forecast_train(settings.effective(), tokens=f"{work}/tokens/clean", output=f"{work}/runs/tiny")
     capsys.readouterr()
     assert main(["run", path, "--update"]) == 0
     told = capsys.readouterr()
@@ -245,11 +254,19 @@ def test_a_dry_run_of_a_verb_says_what_it_does(days: Days, tmp_path: Path, capsy
     assert main([*assemble, "--dry-run"]) == 0
     assert facts(work) == before
     told = re.search(r"(\d+) of \d+ records parts to do, (\d+) reused", capsys.readouterr().out)
-    assert main(assemble) == 0
+    assert main([*assemble, "--delta", f"{tmp_path}/delta"]) == 0
     done = re.search(r"documents of (\d+) of (\d+) records parts reused", capsys.readouterr().err)
     assert told is not None
     assert done is not None
     assert int(done[1]) <= int(told[2]), "others may replace records of a part whose records are the same"
+    (feed,) = (work / "corpus/clean" / CHANGES).iterdir()
+    assert (tmp_path / "delta" / f"{CHANGES}.parquet").read_bytes() == feed.read_bytes()
+    assert main([*assemble, "--delta", f"{tmp_path}/delta"]) == 0
+    assert "delta: up to date" in capsys.readouterr().err
+    built = [*assemble[:3], "-o", f"{after}/corpus/clean", *assemble[5:]]
+    assert main([*built, "--delta", f"{tmp_path}/other"]) == 0
+    assert "was built anew and not by --update: all of it is new" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
 
 
 def check_a_kill(days: Days, work: Path, place: str) -> None:
