@@ -10,6 +10,7 @@ from corpus.extract.config import REVISION, ExtractConfig
 from corpus.extract.inputs import InputTask, StorePiece, find_shard
 from corpus.extract.join import SHARD_STAGE, STAGE
 from corpus.extract.task import conclude, extract_task, reuse_extracted
+from corpus.stage.forecast import Forecast, cpu_seconds, free_note, look_ahead, result_bytes, why
 from corpus.stage.lock import running_stage
 from corpus.stage.manifest import Input, Manifest
 from corpus.stage.workspace import Receipt, Workspace, plan_stage
@@ -20,6 +21,7 @@ from pipelines.beam.stage import run_stage
 # Bytes that one CPU second reads of a file as it is, and of a compressed one: PubMed .xml.gz 7.6, articles' .tar.xz 2.6
 # million (2026-11-30). Only as good as the choice of a number of workers needs.
 PLAIN_RATE, COMPRESSED_RATE = 25e6, 4e6
+OUT_PER_BYTE = 0.8  # bytes of records for one of compressed input, about
 COMPRESSED = (".gz", ".tgz", ".xz", ".txz")
 
 
@@ -39,7 +41,7 @@ def extract(
     if not config.pubmed and not config.pmc:
         raise UsageError("extract: no input; give --pubmed PATH... or --pmc PATH...")
     tasks, identity = _own_tasks(config)
-    with running_stage(output):
+    with running_stage(output) as work:
         inputs = [Input(name=task.name, fingerprint=task.fingerprint) for task in tasks]
         workspace, finished = plan_stage(
             output,
@@ -51,6 +53,7 @@ def extract(
             repair=reuse_extracted,
             dry=is_dry_run(beam_args),
         )
+        work.bytes_read = sum(task.bytes for task in _left(tasks, workspace))
         return run_stage(
             lambda pipeline: build(pipeline, tasks, workspace, config),
             workspace=workspace,
@@ -60,6 +63,42 @@ def extract(
             seconds=sum(map(_seconds, tasks)),
             beam_args=beam_args,
         )
+
+
+def forecast_extract(config: ExtractConfig, *, output: str, update: bool = False) -> Forecast:
+    """Return what `extract` would do; writes nothing, and raises as it does."""
+    tasks, identity = _own_tasks(config)
+    inputs = [Input(name=task.name, fingerprint=task.fingerprint) for task in tasks]
+    stage = SHARD_STAGE if config.shard else STAGE
+    ahead = look_ahead(output, stage=stage, revision=REVISION, config=identity, inputs=inputs, update=update)
+    if ahead.state == "done":
+        return Forecast(stage=stage, output=output, why=why(ahead), reused=len(tasks), unit="inputs")
+    left = _left(tasks, ahead.workspace)
+    if ahead.manifest and ahead.state != "code":
+        before = {(item.name, item.fingerprint) for item in ahead.manifest.inputs}
+        left = [task for task in tasks if (task.name, task.fingerprint) not in before]
+    size, all_of_it = sum(task.bytes for task in left), sum(task.bytes for task in tasks)
+    made = round(OUT_PER_BYTE * size)
+    seconds, measured = cpu_seconds(output, size, COMPRESSED_RATE)
+    return Forecast(
+        stage=stage,
+        output=output,
+        why=why(ahead),
+        to_do=len(left),
+        reused=len(tasks) - len(left),
+        unit="inputs",
+        bytes_in=size,
+        bytes_out=result_bytes(ahead.manifest) + made if ahead.manifest else round(OUT_PER_BYTE * all_of_it),
+        disk_bytes=made,
+        cpu_seconds=seconds,
+        measured=measured,
+        notes=free_note(output, made),
+    )
+
+
+def _left(tasks: Sequence[InputTask], workspace: Workspace) -> list[InputTask]:
+    """Return the tasks without a receipt."""
+    return [task for task in tasks if not workspace.has_receipt(f"extract/{task.name}", of=task.fingerprint)]
 
 
 def _own_tasks(config: ExtractConfig) -> tuple[Sequence[InputTask], dict[str, Any]]:

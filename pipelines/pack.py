@@ -31,11 +31,12 @@ def pack(
 
     With `update`, the tokens of another corpus there are replaced, and of a text that is the same they are copied.
     """
-    with held_for_reading(corpus), held_for_reading(tokenizer), running_stage(output):
+    with held_for_reading(corpus), held_for_reading(tokenizer), running_stage(output) as work:
         dry = is_dry_run(beam_args)
         workspace, finished, tasks = plan_pack(
             config, corpus=corpus, tokenizer=tokenizer, output=output, dry=dry, update=update and not dry
         )
+        work.bytes_read = sum(task.bytes for task in tasks)
         return run_stage(
             lambda pipeline: build(pipeline, tasks, workspace, config, tokenizer),
             workspace=workspace,

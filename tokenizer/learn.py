@@ -42,8 +42,9 @@ def learn(config: TokenizerConfig, *, corpus: str, output: str, update: bool = F
     Raises UsageError when the corpus holds no document of the source, or `output` holds something else;
     CorruptError when a shard is damaged or gigatoken and tokenizers disagree.
     """
-    with held_for_reading(corpus), running_stage(output):
+    with held_for_reading(corpus), running_stage(output) as work:
         assembled = read_whole(corpus, "assemble", ("train", "validation"))
+        work.bytes_read = sum(part.bytes for part in assembled.parts if part.role == "train")
         inputs = [Input(name="assemble", fingerprint=assembled.fingerprint)]
         workspace, manifest = plan_stage(
             output,

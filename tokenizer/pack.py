@@ -8,7 +8,7 @@ nothing and cuts nothing: tokens = rows · seq_length + tail, and the tail is th
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,6 +61,15 @@ class PackTask:
     shards: int = 1  # of the split
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PackInputs:
+    """What `pack` reads: a corpus and a tokenizer as inputs and as finished stages by directory, and its tasks."""
+
+    inputs: tuple[Input, ...]
+    sources: Mapping[str, Manifest]
+    tasks: tuple[PackTask, ...]
+
+
 def plan_pack(
     config: PackConfig, *, corpus: str, tokenizer: str, output: str, dry: bool = False, update: bool = False
 ) -> tuple[Workspace, Manifest | None, list[PackTask]]:
@@ -69,21 +78,26 @@ def plan_pack(
     With `update`, the tokens of another corpus, or by another tokenizer, are replaced. Raises UsageError when an input
     is not finished or the output holds something else.
     """
-    kind = "delta" if has_manifest(corpus) and read_manifest(corpus).stage == "delta" else "assemble"
-    assembled = read_whole(corpus, kind, SPLITS)
-    used, stages = _planned_tokenizer(tokenizer, config)
-    inputs = [Input(name=kind, fingerprint=assembled.fingerprint), used]
+    found = pack_inputs(config, corpus=corpus, tokenizer=tokenizer)
     workspace, manifest = plan_stage(
         output,
         stage=STAGE,
         revision=REVISION,
         config=config.identity(),
-        inputs=inputs,
-        sources={corpus: assembled, **stages},
+        inputs=found.inputs,
+        sources=found.sources,
         update=keep_no_part if update else None,
         dry=dry,
     )
-    tasks = []
+    return workspace, manifest, list(found.tasks)
+
+
+def pack_inputs(config: PackConfig, *, corpus: str, tokenizer: str) -> PackInputs:
+    """Return what `pack` reads and its tasks; raises UsageError when an input is not finished."""
+    kind = "delta" if has_manifest(corpus) and read_manifest(corpus).stage == "delta" else "assemble"
+    assembled = read_whole(corpus, kind, SPLITS)
+    used, stages = _planned_tokenizer(tokenizer, config)
+    tasks: list[PackTask] = []
     for role in SPLITS:
         parts = [part for part in assembled.parts if part.role == role]
         assert len(parts) <= 100_000, "shard names keep their order up to five digits"
@@ -99,7 +113,11 @@ def plan_pack(
             )
             for number, part in enumerate(parts)
         ]
-    return workspace, manifest, tasks
+    return PackInputs(
+        inputs=(Input(name=kind, fingerprint=assembled.fingerprint), used),
+        sources={corpus: assembled, **stages},
+        tasks=tuple(tasks),
+    )
 
 
 def _planned_tokenizer(tokenizer: str, config: PackConfig) -> tuple[Input, dict[str, Manifest]]:

@@ -12,7 +12,7 @@ import resource
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from corpus import storage
@@ -31,37 +31,47 @@ class RunFacts:
 
     wall_seconds: float  # from start to commit [seconds]
     cpu_seconds: float  # of this process and of its children that have ended [seconds]
+    bytes_read: int  # of the inputs of the tasks that were done, 0 where a stage does not count them [bytes]
     peak_memory_mb: int  # of the largest single process [10^6 bytes]
     cores: int | None  # of the machine
     python: str  # version
     platform: str  # system, kernel and processor
 
 
+@dataclass(kw_only=True, slots=True)
+class WorkDone:
+    """What a run has to do, for `run.json`: the bytes that its tasks read, and what it measured itself, by name."""
+
+    bytes_read: int = 0
+    measured: dict[str, Any] = field(default_factory=dict)
+
+
 @contextmanager
-def running_stage(output: str) -> Iterator[dict[str, Any]]:
+def running_stage(output: str) -> Iterator[WorkDone]:
     """Hold a directory for one running stage; leave `run.json` and `events.jsonl` when the block committed a manifest.
 
-    What the block measured itself it puts into the dictionary that is yielded, which goes into the file too.
+    What the block says of its work goes into the file too.
 
     Raises UsageError for a directory that is not ours, RetryError when another process holds it or it vanishes.
     """
     with held(output), _noticed_to_vanish(output):
         before = _committed(output)
         wall, cpu = time.monotonic(), _cpu_seconds()
-        measured: dict[str, Any] = {}
+        work = WorkDone()
         with recorded_events(output, lambda: _news(output, before, wall)):
-            yield measured
+            yield work
         if _committed(output) not in (None, before):
             facts = RunFacts(
                 wall_seconds=round(time.monotonic() - wall, 2),
                 cpu_seconds=round(_cpu_seconds() - cpu, 2),
+                bytes_read=work.bytes_read,
                 peak_memory_mb=round(max(_usage(who).ru_maxrss for who in _WHO) / 1e3),
                 cores=os.cpu_count(),
                 python=platform.python_version(),
                 platform=platform.platform(),
             )
             with storage.write_atomic(storage.join(output, RUN_FACTS)) as sink:
-                sink.write(json.dumps(asdict(facts) | measured, indent=1).encode() + b"\n")
+                sink.write(json.dumps(asdict(facts) | work.measured, indent=1).encode() + b"\n")
 
 
 def _news(output: str, before: bytes | None, started: float) -> dict[str, Any] | None:

@@ -128,6 +128,11 @@ class Workspace:
         stated += [(file.path, file.xxh3, storage.xxh3_file) for file in receipt.work]
         return receipt if all(self._is_intact(*file) for file in stated) else None
 
+    def has_receipt(self, task: str, *, of: str | None = None) -> bool:
+        """Say whether a task has a receipt that was made of the same, its files unread; `of` as in `finished`."""
+        path = self.path(_receipt_name(task))
+        return storage.exists(path) and self._read_receipt(path)[1] == self._task_fingerprint(of)
+
     def _is_intact(self, name: str, digest: str, of_file: Callable[[str], str]) -> bool:
         """Say whether a file is as a receipt says, among those of this result or of the one that is there."""
         path, old = self.path(name), storage.join(self.output, name)

@@ -76,10 +76,10 @@ def _assemble(
             said = "holds no records, so there is nothing to assemble; check the inputs of extract"
             raise UsageError(f"{records}: {said}")
         parts = stored_parts(records, source, pile=config.profile == "pile")
-        with running_stage(output):
-            given = [*read_cut(config).inputs, *_evaluation_inputs(config)]
+        with running_stage(output) as work:
+            work.bytes_read = sum(part.bytes for part in source.parts if part.role in READ)
             check_terms(config.where, parts)
-            inputs = [Input(name="extract", fingerprint=source.fingerprint), *given]
+            inputs = [Input(name="extract", fingerprint=source.fingerprint), *given_inputs(config)]
             update = update and not is_dry_run(beam_args)
             workspace, finished = plan_stage(
                 output,
@@ -114,13 +114,14 @@ def _run(
         )
 
 
-def _evaluation_inputs(config: AssembleConfig) -> list[Input]:
-    """Return the evaluation files as inputs by their content; raises UsageError for one that cannot be read."""
+def given_inputs(config: AssembleConfig) -> list[Input]:
+    """Return lists of papers and evaluation files as inputs by their content; raises UsageError for unreadable ones."""
+    given = list(read_cut(config).inputs)
     if config.evaluation:
-        return list(load_index(config.evaluation, config.evaluation_words).inputs)  # an error before any work
+        return [*given, *load_index(config.evaluation, config.evaluation_words).inputs]  # an error before any work
     if config.contaminated == "remove":
         raise UsageError("assemble: --contaminated remove needs --evaluation FILE, the sets to look for")
-    return []
+    return given
 
 
 def _kept_for_update(workspace: Workspace, plan: Plan, before: Mapping[str, Receipt]) -> list[Receipt]:

@@ -21,7 +21,7 @@ from pipelines.cli.fetch import fetch
 from pipelines.cli.look import account, compare, diff, inspect, rehearse, report, verify
 from pipelines.cli.messages import print_summary, report_error
 from pipelines.cli.models import export, generate, plan
-from pipelines.cli.options import AsJson, Output, Update, config_of, options_of
+from pipelines.cli.options import AsJson, LookOnly, Output, Update, config_of, options_of
 from pipelines.cli.publish import publish
 from pipelines.cli.qa import qa
 
@@ -66,14 +66,17 @@ app.add_typer(qa)
 
 
 @app.command(cls=options_of("corpus.extract.config:ExtractConfig"))
-def extract(context: typer.Context, output: Output, update: Update = False) -> None:
+def extract(context: typer.Context, output: Output, update: Update = False, dry_run: LookOnly = False) -> None:
     """Read PubMed and PMC files into records.
 
     Each input file becomes a Parquet part; what cannot be read is kept as a reject, with its place and the reason.
     """
     config, arguments = config_of(context), beam_arguments(context)
-    from pipelines.extract import extract
+    from pipelines.extract import extract, forecast_extract
 
+    if dry_run:
+        typer.echo(forecast_extract(config, output=output, update=update).text())
+        return
     _print_job(extract(config, output=output, beam_args=arguments, update=update), output, arguments)
 
 
@@ -113,6 +116,7 @@ def assemble(
             rich_help_panel="output",
         ),
     ] = None,
+    dry_run: LookOnly = False,
 ) -> None:
     """Deduplicate and split the records into a corpus.
 
@@ -120,6 +124,11 @@ def assemble(
     train, validation and test shards, with a reason for every document dropped.
     """
     config, arguments = config_of(context), beam_arguments(context)
+    if dry_run:
+        from pipelines.assemble.forecast import forecast_assemble
+
+        typer.echo(forecast_assemble(config, records=records, output=output, update=update).text())
+        return
     from pipelines.assemble.pipeline import assemble
 
     manifest = assemble(config, records=records, output=output, beam_args=arguments, update=update, delta=delta)
@@ -127,10 +136,17 @@ def assemble(
 
 
 @app.command(cls=options_of("tokenizer.config:TokenizerConfig"))
-def tokenizer(context: typer.Context, corpus: Corpus, output: Output, update: Update = False) -> None:
+def tokenizer(
+    context: typer.Context, corpus: Corpus, output: Output, update: Update = False, dry_run: LookOnly = False
+) -> None:
     """Learn a byte-level BPE tokenizer from the corpus."""
     refuse_beam_arguments(context)
     config = config_of(context)
+    if dry_run:
+        from tokenizer.forecast import forecast_learn
+
+        typer.echo(forecast_learn(config, corpus=corpus, output=output, update=update).text())
+        return
     from tokenizer.learn import learn
 
     print_summary(learn(config, corpus=corpus, output=output, update=update), output)
@@ -150,9 +166,16 @@ def pack(
     ],
     output: Output,
     update: Update = False,
+    dry_run: LookOnly = False,
 ) -> None:
     """Encode the corpus into Megatron token shards."""
     config, arguments = config_of(context), beam_arguments(context)
+    if dry_run:
+        from tokenizer.forecast import forecast_pack
+
+        found = forecast_pack(config, corpus=corpus, tokenizer=tokenizer, output=output, update=update)
+        typer.echo(found.text())
+        return
     from pipelines.pack import pack
 
     manifest = pack(config, corpus=corpus, tokenizer=tokenizer, output=output, beam_args=arguments, update=update)
@@ -177,6 +200,7 @@ def train(
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="A.B=C", help="Replace a setting; may be repeated.")
     ] = None,
+    dry_run: LookOnly = False,
 ) -> None:
     """Train a GPT on the token shards with DeepSpeed ZeRO."""
     refuse_beam_arguments(context)
@@ -186,6 +210,13 @@ def train(
     if init is not None:
         preset = checked(preset.model_dump() | {"init": init}, "train")
     settings = with_settings(preset, overrides or ())
+    if dry_run:
+        from train.config import replaced
+        from train.launch.forecast import forecast_train
+
+        settings = settings.model_copy(update=replaced(steps=steps, ranks=ranks))
+        typer.echo(forecast_train(settings, tokens=tokens, output=output, resume=resume).text())
+        return
     from train.launch.stage import train
 
     manifest = train(settings, tokens=tokens, output=output, resume=resume, steps=steps, ranks=ranks, trust=trust)
@@ -213,6 +244,7 @@ def run(
             "--update", help="Look for what is new and bring every stage up to date; a trained model stays as it is."
         ),
     ] = False,
+    dry_run: LookOnly = False,
 ) -> None:
     """Run all the stages of a YAML file.
 
@@ -230,6 +262,11 @@ def run(
         typer.echo(to_yaml(settings), nl=False)
         return
     arguments = beam_arguments(context)
+    if dry_run:
+        from pipelines.workflow.forecast import forecast_run
+
+        typer.echo(forecast_run(settings, update=update))
+        return
     from pipelines.workflow.run import run_road
 
     typer.echo(run_road(settings, beam_args=arguments, update=update).text())

@@ -32,6 +32,14 @@ Update = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+LookOnly = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Say what would be done and reused, sizes, disk and CPU time; write nothing.",
+        rich_help_panel="running",
+    ),
+]
 SHORT = {"workers": "-w"}  # what people type without looking, beside -o
 
 

@@ -65,17 +65,24 @@ def tokenizer_section(section: TokenizerSection, *, corpus: str, output: str, up
     """Learn a tokenizer, or keep the one that was learned with these settings from whatever corpus."""
     from tokenizer.learn import learn
 
-    there = read_manifest(output, "tokenizer") if has_manifest(output) else None
-    now = read_manifest(corpus, "assemble").fingerprint
-    if there and not section.relearn and dict(there.config) == section.identity():
+    if (there := kept_tokenizer(section, corpus=corpus, output=output)) is not None:
         learned_from = next(item.fingerprint for item in there.inputs)
-        if learned_from != now and not list(missing_parts(output, there)):
-            say(
-                f"{output}: kept, though it was learned from another state of the corpus ({learned_from[:12]}, now "
-                f"{now[:12]}), so that tokens keep their ids; `relearn: true` under `tokenizer` learns anew"
-            )
-            return there
+        now = read_manifest(corpus, "assemble").fingerprint
+        say(
+            f"{output}: kept, though it was learned from another state of the corpus ({learned_from[:12]}, now "
+            f"{now[:12]}), so that tokens keep their ids; `relearn: true` under `tokenizer` learns anew"
+        )
+        return there
     return learn(section, corpus=corpus, output=output, update=update and section.relearn)
+
+
+def kept_tokenizer(section: TokenizerSection, *, corpus: str, output: str) -> Manifest | None:
+    """Return a tokenizer that was learned from another state of the corpus and stays; None where there is none."""
+    there = read_manifest(output, "tokenizer") if has_manifest(output) else None
+    if there is None or section.relearn or dict(there.config) != section.identity():
+        return None
+    same = read_manifest(corpus, "assemble").fingerprint in [item.fingerprint for item in there.inputs]
+    return None if same or any(missing_parts(output, there)) else there
 
 
 def train_section(section: TrainSection, *, tokens: str, output: str, update: bool) -> Manifest | None:

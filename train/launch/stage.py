@@ -68,7 +68,7 @@ def train(
         check_no_ranks(output)
         if resume:
             _reopen(output, config, trust=trust)
-        start_from = _initial_input(config, output)
+        start_from = initial_input(config, output)
         workspace, manifest = _planned(config, rows, output, start_from, resume=resume)
         if manifest is not None:
             say(f"{output}: up to date, {config.steps:,} steps trained")
@@ -90,7 +90,12 @@ def _check_room_and_tokens(config: TrainConfig, shape: ModelShape, *, tokens: st
     say(f"tokens: {read / 1e6:,.1f} MB of them hashed and compared with what `pack` wrote")
 
 
-def _initial_input(config: TrainConfig, output: str) -> Input | None:
+def run_inputs(rows: TokenRows, start_from: Input | None) -> list[Input]:
+    """Return the inputs of a run: its tokens, and the model that it starts from, if any."""
+    return [Input(name="pack", fingerprint=rows.fingerprint), *([start_from] if start_from else [])]
+
+
+def initial_input(config: TrainConfig, output: str) -> Input | None:
     """Return the model that the run starts from; of one that is gone, what the run's own job says of it."""
     if config.init is None:
         return None
@@ -104,7 +109,7 @@ def _initial_input(config: TrainConfig, output: str) -> Input | None:
 def _planned(
     config: TrainConfig, rows: TokenRows, output: str, start_from: Input | None, *, resume: bool
 ) -> tuple[Workspace, Manifest | None]:
-    inputs = [Input(name="pack", fingerprint=rows.fingerprint), *([start_from] if start_from else [])]
+    inputs = run_inputs(rows, start_from)
     identity = config.identity()
     repair = _keep_all if resume else _ask_to_resume
     return plan_stage(

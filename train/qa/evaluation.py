@@ -58,7 +58,7 @@ def evaluate(config: EvaluateConfig, *, model: str, questions: str, output: str)
     if config.context:
         sources[config.context] = read_manifest(config.context, CORPUS_STAGE)
         inputs.append(Input(name="context", fingerprint=sources[config.context].fingerprint))
-    with running_stage(output) as measured:
+    with running_stage(output) as work:
         workspace, manifest = plan_stage(
             output,
             stage=STAGE,
@@ -73,7 +73,7 @@ def evaluate(config: EvaluateConfig, *, model: str, questions: str, output: str)
             return manifest
         held = held_items(config, questions)
         answers = kept_answers(workspace) or gathered(workspace, _score_all(workspace, config, model, questions))
-        measured[ANSWER_SECONDS] = answers.seconds
+        work.measured[ANSWER_SECONDS] = answers.seconds
         return commit_answers(workspace, config, answers, held)
 
 

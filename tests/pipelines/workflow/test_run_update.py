@@ -1,6 +1,7 @@
 """`corpuscle run --update`: the bytes of a fresh run of all files, killed anywhere or not; what was learned stays."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -12,13 +13,16 @@ import duckdb
 import pytest
 
 from corpus.assemble.change_feed import CHANGES
+from corpus.errors import UsageError
 from corpus.stage.lock import LOCK, RUN_FACTS
 from corpus.stage.manifest import read_manifest
 from corpus.storage.files import walk_files
 from corpus.synthetic.sample.write import write_sample
 from pipelines.cli.app import main
 from pipelines.inspection.verification import verify_directory
+from pipelines.workflow.config import load
 from tests.support.forked_ranks import KILLER
+from train.launch.forecast import forecast_train
 
 pytestmark = pytest.mark.slow
 
@@ -166,6 +170,12 @@ def test_what_was_learned_stays_unless_it_shall_be_learned_anew(
     finally:
         days.show()
     trained = content(work / "runs", but=())
+    settings = load(path, ["train.steps=5"]).train
+    assert settings is not None
+    more = forecast_train(settings.effective(), tokens=f"{work}/tokens/clean", output=f"{work}/runs/tiny", resume=True)
+    assert (more.to_do, more.reused, more.unit) == (3, 2, "steps")
+    with pytest.raises(UsageError, match="steps: 2 there, 5 asked for"):
+        forecast_train(settings.effective(), tokens=f"{work}/tokens/clean", output=f"{work}/runs/tiny")
     capsys.readouterr()
     assert main(["run", path, "--update"]) == 0
     told = capsys.readouterr()
@@ -188,6 +198,75 @@ def test_what_was_learned_stays_unless_it_shall_be_learned_anew(
     assert content(work / "runs/tiny", but=()) == {
         name.removeprefix("tiny/"): raw for name, raw in trained.items() if name.startswith("tiny/")
     }
+
+
+def facts(work: Path) -> dict[str, tuple[int, bytes]]:
+    paths = [path for path in sorted(work.rglob("*")) if path.is_file()]
+    return {str(path): (path.stat().st_mtime_ns, path.read_bytes()) for path in paths}
+
+
+def test_a_dry_run_says_what_the_run_does_and_writes_nothing(
+    days: Days, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new = days.config(tmp_path / "new", TRAIN)
+    assert main(["run", new, "--dry-run"]) == 0
+    told = capsys.readouterr().out
+    assert re.search(r"extract → .*: nothing is there\n  (\d+) of \1 inputs to do, 0 reused\n", told)
+    assert "no run here yet" in told
+    assert told.count("waits for `extract`") == 4
+    assert list(tmp_path.iterdir()) == []
+    work = tmp_path / "work"
+    path = days.copy(work)
+    before = facts(work)
+    assert main(["run", path, "--dry-run"]) == 2
+    assert "Add --update to bring it up to date, give another `work`" in capsys.readouterr().err
+    assert main(["run", path, "--update", "--dry-run"]) == 0
+    told = capsys.readouterr().out
+    (to_do, reused), *_ = re.findall(r"(\d+) of \d+ inputs to do, (\d+) reused", told)
+    assert to_do == "1"
+    assert "CPU s, by the last run here" in told
+    assert facts(work) == before
+    assert main(["run", path, "--update"]) == 0
+    assert f"{reused} of {int(reused) + 1} inputs are unchanged and not read again" in capsys.readouterr().err
+    assert main(["run", path, "--update", "--dry-run"]) == 0
+    assert capsys.readouterr().out.count("up to date") == 3
+
+
+def test_a_dry_run_of_a_verb_says_what_it_does(days: Days, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    work, after = tmp_path / "work", days.folder / "after"
+    days.copy(work)
+    before = facts(work)
+    for words, said in (
+        (
+            ("extract", "--pubmed", str(days.folder / "raw/pubmed"), "--update", "-o", f"{work}/records"),
+            "1 of 4 inputs",
+        ),
+        (("pack", "--seq-length", "32", "--update", "-o", f"{work}/tokens/clean"), " shards to do, 0 reused"),
+        (("tokenizer", "--vocab-size", "600", "--update", "-o", f"{work}/tokenizer"), "1 of 1 tasks to do"),
+        (("train", "--config", "tiny", "--steps", "3", "-o", f"{work}/run"), "3 of 3 steps to do, 0 reused"),
+    ):
+        corpus = ("--corpus", f"{after}/corpus/clean") if words[0] in ("pack", "tokenizer") else ()
+        more = {"pack": ("--tokenizer", f"{after}/tokenizer"), "train": ("--tokens", f"{after}/tokens/clean")}
+        assert main([*words, *corpus, *more.get(words[0], ()), "--dry-run"]) == 0
+        assert said in capsys.readouterr().out
+    assemble = ["assemble", "--records", f"{after}/records", "-o", f"{work}/corpus/clean", "--update"]
+    assemble += ["--validation", "0.2", "--shard-mb", "1"]
+    assert main([*assemble, "--dry-run"]) == 0
+    assert facts(work) == before
+    told = re.search(r"(\d+) of \d+ records parts to do, (\d+) reused", capsys.readouterr().out)
+    assert main([*assemble, "--delta", f"{tmp_path}/delta"]) == 0
+    done = re.search(r"documents of (\d+) of (\d+) records parts reused", capsys.readouterr().err)
+    assert told is not None
+    assert done is not None
+    assert int(done[1]) <= int(told[2]), "others may replace records of a part whose records are the same"
+    (feed,) = (work / "corpus/clean" / CHANGES).iterdir()
+    assert (tmp_path / "delta" / f"{CHANGES}.parquet").read_bytes() == feed.read_bytes()
+    assert main([*assemble, "--delta", f"{tmp_path}/delta"]) == 0
+    assert "delta: up to date" in capsys.readouterr().err
+    built = [*assemble[:3], "-o", f"{after}/corpus/clean", *assemble[5:]]
+    assert main([*built, "--delta", f"{tmp_path}/other"]) == 0
+    assert "was built anew and not by --update: all of it is new" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
 
 
 def check_a_kill(days: Days, work: Path, place: str) -> None:
