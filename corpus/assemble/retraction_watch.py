@@ -30,7 +30,7 @@ _US_DATE: Final = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
 _ISO_DATE: Final = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 _LONGEST: Final = 1 << 24  # characters of a field; an open quote makes one of the rest of the file
 
-Event = tuple[tuple[int, int, int], bool]  # date, whether it retracts
+_Notice = tuple[tuple[int, int, int], bool]  # date, whether it retracts
 PaperKey = tuple[str, int | str]  # which id, the id
 
 
@@ -41,7 +41,7 @@ def read_retractions(paths: Sequence[str]) -> PaperIds:
 
 @lru_cache(maxsize=2)
 def _read_retractions(paths: tuple[str, ...], _versions: tuple[str, ...]) -> PaperIds:
-    latest: dict[PaperKey, Event] = {}
+    latest: dict[PaperKey, _Notice] = {}
     digests = []
     for path in paths:
         raw = read_file(path, "--retractions")
@@ -56,7 +56,7 @@ def _read_retractions(paths: tuple[str, ...], _versions: tuple[str, ...]) -> Pap
     return paper_ids(pmids, (), dois, digest=digest)
 
 
-def _events(raw: bytes, path: str) -> Iterator[tuple[PaperKey, Event]]:
+def _events(raw: bytes, path: str) -> Iterator[tuple[PaperKey, _Notice]]:
     """Yield (paper, event) of a file, a paper once by each of its ids."""
     text = raw.decode("utf-8-sig", errors="surrogateescape").replace("\0", "")
     limit = csv.field_size_limit(_LONGEST)

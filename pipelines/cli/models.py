@@ -13,6 +13,10 @@ from pipelines.cli.arguments import refuse_beam_arguments
 from pipelines.cli.messages import print_summary
 from pipelines.cli.options import AsJson, Output, config_of
 
+GpuName = Annotated[
+    str, typer.Option(help="A100-40, A100-80, H100, H100-PCIe, H100-NVL, H200, H200-NVL, B200, L40S or MI300X.")
+]
+
 
 def export(
     context: typer.Context,
@@ -109,9 +113,7 @@ def plan(
     tokens: Annotated[
         str | None, typer.Option(metavar="DIR|NUMBER", help="Result of `corpuscle pack`, or a number: 34.6e9.")
     ] = None,
-    gpu: Annotated[
-        str, typer.Option(help="A100-40, A100-80, H100, H100-PCIe, H100-NVL, H200, H200-NVL, B200, L40S or MI300X.")
-    ] = "H200",
+    gpu: GpuName = "H200",
     gpus: Annotated[int, typer.Option(min=1, help="How many of them.")] = 8,
     mfu: Annotated[float, typer.Option(help="Percent of the peak that is reached; an assumption of yours.")] = 40.0,
     price: Annotated[float | None, typer.Option(min=0, help="Price of a GPU-hour, for the cost.")] = None,
