@@ -66,13 +66,13 @@ class Metered(beam.DoFn):
     def start_bundle(self) -> None:
         self._step.start_bundle()
 
-    def process(self, element: Any, facts: Any = None) -> Iterator[Any]:
+    def process(self, element: Any, facts: Any = None, more: Any = None) -> Iterator[Any]:
         names, name = getattr(self._step, "part_names", None), self._name
         if names is not None:
             part = element if isinstance(element, int) else element[0]
             name = f"{name}, {'articles' if names[part].startswith('articles') else 'citations'}"
-        arguments = (element,) if facts is None else (element, facts)
-        yield from self._counted(name, self._step.process(*arguments))
+        given = [one for one in (facts, more) if one is not None]
+        yield from self._counted(name, self._step.process(element, *given))
 
     def finish_bundle(self) -> Iterator[Any]:
         yield from self._counted(self._name, self._step.finish_bundle())

@@ -15,6 +15,7 @@ from corpus.extract.config import ExtractConfig
 from corpus.stage.manifest import SPLITS, Manifest, read_manifest
 from corpus.storage.parquet import read_table
 from corpus.synthetic.sample.write import write_sample
+from corpus.text.personal_data import MASKS
 from pipelines.assemble.pipeline import assemble
 from pipelines.assemble.summary import report_lines
 from pipelines.cli.app import app
@@ -38,18 +39,20 @@ def rows(folder: Path, role: str) -> list[dict]:
 
 
 def all_facts() -> Iterator[str]:
-    """Yield the names on the page `corpus.assemble.facts`, for a corpus with an evaluation set and all three splits."""
-    yield from (value for name, value in vars(facts).items() if name.isupper() and value != facts.ID_CONFLICTS)
+    """Yield the names on the page `corpus.assemble.facts`, with evaluation sets, `pii` and all three splits."""
+    prefixes = (facts.ID_CONFLICTS, facts.PERSONAL_DATA)
+    yield from (value for name, value in vars(facts).items() if name.isupper() and value not in prefixes)
     for split in SPLITS:
         yield from (facts.documents(split), facts.text_bytes(split), facts.shards(split))
         yield from (facts.shard_bytes(split, "min"), facts.shard_bytes(split, "max"))
         yield from (facts.documents(split, source) for source in ("pubmed", "pmc"))
     yield from map(facts.id_conflicts, ConflictKind)
+    yield from map(facts.personal_data, MASKS)
     yield from map(facts.full_text_found_by, ("pmcid", "pmid", "doi"))
 
 
 def test_items_are_reported_and_removed_with_balanced_books(records: Path, tmp_path: Path) -> None:
-    thirds = AssembleConfig(validation=0.3, test=0.3)  # so that each split has documents
+    thirds = AssembleConfig(validation=0.3, test=0.3, pii="report")  # so that each split has documents
     plain = assemble(thirds, records=str(records), output=str(tmp_path / "plain"))
     assert plain is not None
     kept = {row["doc_id"]: row for role in SPLITS for row in rows(tmp_path / "plain", role)}
