@@ -21,6 +21,7 @@ from pathlib import Path
 import psutil
 
 from corpus import storage
+from corpus.stage.events import EVENTS_LOG
 from corpus.stage.lock import LOCK, RUN_FACTS
 from corpus.synthetic.sample.write import write_sample
 from pipelines.beam.flags import WORKERS
@@ -114,7 +115,9 @@ def external(jobs: int, workers: str) -> list[str]:
 def hashes(base: str) -> dict[str, str]:
     """Return the hash of every file of both results, but for the lock and the cost of the run."""
     names = [name for name in storage.walk_files(base) if name.startswith(("records/", "corpus/"))]
-    return {one: storage.sha256_file(f"{base}/{one}") for one in names if not one.endswith((LOCK, RUN_FACTS))}
+    return {
+        one: storage.sha256_file(f"{base}/{one}") for one in names if not one.endswith((LOCK, RUN_FACTS, EVENTS_LOG))
+    }
 
 
 def on_prism(raw: str, base: str) -> None:

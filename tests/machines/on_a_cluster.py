@@ -19,6 +19,7 @@ from pathlib import Path
 
 from corpus import storage
 from corpus.stage.claim import LOCK
+from corpus.stage.events import EVENTS_LOG
 from corpus.stage.lock import RUN_FACTS
 from corpus.synthetic.sample.write import write_sample
 from pipelines.cli.app import main as corpuscle
@@ -56,7 +57,7 @@ def run_stages(raw: str, output: str, flags: Sequence[str]) -> int:
 def hashes_of(output: str) -> dict[str, str]:
     """Return the SHA-256 of every file that both stages committed."""
     names = [f"{stage}/{name}" for stage in STAGES for name in storage.walk_files(storage.join(output, stage))]
-    kept = [name for name in names if name.rpartition("/")[2] not in (LOCK, RUN_FACTS)]
+    kept = [name for name in names if name.rpartition("/")[2] not in (LOCK, RUN_FACTS, EVENTS_LOG)]
     return {name: _sha256(storage.join(output, name)) for name in kept}
 
 

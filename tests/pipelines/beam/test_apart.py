@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from corpus import storage
+from corpus.stage.events import EVENTS_LOG
 from corpus.stage.lock import LOCK, RUN_FACTS
 from corpus.synthetic.sample.write import write_sample
 from pipelines.cli.app import main
@@ -82,7 +83,11 @@ def road(base: str, raw: str, *, flags: list[str]) -> None:
 def hashes(base: str) -> dict[str, str]:
     """Return the hash of every file of the results, but for the lock and the cost of the run."""
     names = {name: storage.join(base, name) for name in storage.walk_files(base) if name.startswith(RESULTS)}
-    return {name: storage.sha256_file(path) for name, path in names.items() if not name.endswith((LOCK, RUN_FACTS))}
+    return {
+        name: storage.sha256_file(path)
+        for name, path in names.items()
+        if not name.endswith((LOCK, RUN_FACTS, EVENTS_LOG))
+    }
 
 
 def test_workers_that_share_nothing_give_the_same_bytes(around: Surroundings) -> None:

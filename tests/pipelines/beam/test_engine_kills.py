@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from corpus.errors import RetryError
+from corpus.stage.events import EVENTS_LOG
 from corpus.stage.lock import LOCK, RUN_FACTS
 from corpus.storage.files import sha256_file, walk_files
 from corpus.synthetic.sample.write import write_sample
@@ -63,7 +64,7 @@ def command(stage: str, raw: Path, folder: Path) -> list[str]:
 
 def hashes(folder: Path) -> dict[str, str]:
     """Return the hash of every file of a result, but for the lock and the cost of the run."""
-    names = [name for name in walk_files(str(folder)) if not name.endswith((LOCK, RUN_FACTS))]
+    names = [name for name in walk_files(str(folder)) if not name.endswith((LOCK, RUN_FACTS, EVENTS_LOG))]
     return {name: sha256_file(str(folder / name)) for name in names}
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from corpus.assemble.change_feed import CHANGES
 from corpus.errors import UsageError
+from corpus.stage.events import EVENTS_LOG
 from corpus.stage.lock import LOCK, RUN_FACTS
 from corpus.stage.manifest import read_manifest
 from corpus.storage.files import walk_files
@@ -59,7 +60,7 @@ PLACES = [
 SOME = (PLACES[4], PLACES[7])
 
 
-def content(work: Path, *, but: Sequence[str] = (RUN_FACTS, LOCK)) -> dict[str, bytes]:
+def content(work: Path, *, but: Sequence[str] = (RUN_FACTS, LOCK, EVENTS_LOG)) -> dict[str, bytes]:
     names = [name for name in walk_files(str(work)) if Path(name).name not in but and f"/{CHANGES}/" not in name]
     return {name: (work / name).read_bytes() for name in names}
 

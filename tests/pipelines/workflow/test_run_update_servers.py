@@ -8,6 +8,7 @@ import pytest
 
 from corpus import storage
 from corpus.assemble.change_feed import CHANGES
+from corpus.stage.events import EVENTS_LOG
 from corpus.stage.lock import LOCK, RUN_FACTS
 from corpus.synthetic.sample.write import Sample, write_sample
 from pipelines.cli.app import main
@@ -25,7 +26,7 @@ tokenizer: {{vocab_size: 400}}
 pack: {{seq_length: 32}}
 """
 STAGES = ("records", "corpus/clean", "tokenizer", "tokens/clean")
-NOT_COMPARED = (RUN_FACTS, LOCK)
+NOT_COMPARED = (RUN_FACTS, LOCK, EVENTS_LOG)
 
 
 @pytest.fixture(scope="module")
