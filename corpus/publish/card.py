@@ -5,6 +5,7 @@ from typing import Any
 
 import yaml
 
+from corpus.publish.arrow_kinds import element_kind, fields_of
 from corpus.publish.config import NLM, SUBSET_NAMES, PublishConfig
 from corpus.publish.overview import Overview
 from corpus.publish.sources import CorpusSources
@@ -28,6 +29,11 @@ COLUMN_MEANINGS = {
     "pmid": "PubMed's id of the paper",
     "pmcid": "PubMed Central's id of the paper, without the letters PMC",
     "doi": "of the paper, lower case",
+    "mesh": "MeSH headings of a citation",
+    "publication_types": "of a citation, by PubMed",
+    "jats_type": "of an article, by its publisher",
+    "language": "by PubMed or the article",
+    "sections": "of a text with a body: kind, title, and where it stands in the text, in characters",
     "retracted": "by PubMed, the bucket or the article itself",
 }
 
@@ -147,8 +153,10 @@ def _provenance_rows(sources: CorpusSources) -> Iterator[tuple[str, ...]]:
 
 def _feature(name: str, kind: str) -> dict[str, Any]:
     """Return a column as the Hub's YAML names it."""
-    if kind.startswith("list<"):
-        inner = kind.removeprefix("list<").removesuffix(">").partition(": ")[2].removesuffix(" not null")
+    inner = element_kind(kind)
+    if inner is not None and (fields := fields_of(inner)):
+        return {"name": name, "list": [_feature(*field) for field in fields]}
+    if inner is not None:
         return {"name": name, "sequence": _DTYPES.get(inner, "string")}
     return {"name": name, "dtype": _DTYPES.get(kind, "string")}
 

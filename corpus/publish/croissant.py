@@ -7,6 +7,7 @@ mlcroissant, which finds no error and no warning and reads the rows that the sha
 import json
 from typing import Any, Final
 
+from corpus.publish.arrow_kinds import element_kind, fields_of
 from corpus.publish.config import NLM, SUBSET_NAMES, SUBSETS, PublishConfig
 from corpus.publish.overview import Overview
 from corpus.publish.sources import CorpusSources
@@ -105,23 +106,33 @@ def _records(overview: Overview) -> tuple[list[dict[str, Any]], list[dict[str, A
                     "@type": "cr:RecordSet",
                     "@id": name,
                     "name": name,
-                    "description": f"{subset.rows[split]:,} texts of {split}",
-                    "field": [_field(name, column, kind) for column, kind in overview.columns],
+                    "description": f"{subset.rows[split]:,} texts of {split}{_left_out(overview)}",
+                    "field": [_field(name, column, kind) for column, kind in overview.columns if not _nested(kind)],
                 }
             )
     return sets, records
 
 
+def _nested(kind: str) -> bool:
+    """Say whether a column is a list of structures, which readers of Croissant do not take from Parquet."""
+    return bool(fields_of(element_kind(kind) or kind))
+
+
+def _left_out(overview: Overview) -> str:
+    names = [name for name, kind in overview.columns if _nested(kind)]
+    return f"; the files hold {', '.join(names)} too" if names else ""
+
+
 def _field(records: str, column: str, kind: str) -> dict[str, Any]:
-    inner = kind.partition(": ")[2].removesuffix(">").removesuffix(" not null") if kind.startswith("list<") else kind
+    inner = element_kind(kind)
     found = {
         "@type": "cr:Field",
         "@id": f"{records}/{column}",
         "name": column,
-        "dataType": _TYPES.get(inner, "sc:Text"),
+        "dataType": _TYPES.get(inner or kind, "sc:Text"),
         "source": {"fileSet": {"@id": f"files-{records}"}, "extract": {"column": column}},
     }
-    return found | ({"isArray": True, "arrayShape": "-1"} if kind.startswith("list<") else {})
+    return found | ({"isArray": True, "arrayShape": "-1"} if inner is not None else {})
 
 
 def _rai(sources: CorpusSources) -> dict[str, Any]:
