@@ -32,7 +32,7 @@ COLUMN_MEANINGS = {
     "mesh": "MeSH headings of a citation",
     "publication_types": "of a citation, by PubMed",
     "jats_type": "of an article, by its publisher",
-    "language": "by PubMed or the article",
+    "language": "of the text, ISO 639-1; empty where it says too little to decide",
     "sections": "of a text with a body: kind, title, and where it stands in the text, in characters",
     "retracted": "by PubMed, the bucket or the article itself",
 }
