@@ -26,8 +26,8 @@ _ASKED: Final = {"cannot": "Can", "can not": "Can"}  # others: the first word
 _NO_SUBJECT: Final = _set(
     "which that who whom whose what how why when where whether if because although though while since than but there "
     "can cannot this these it its they their we our you i was were has have had will would may might should must could "
-    "do does did be been being not no neither nor none never only suggest suggests show shows indicate indicates reveal "
-    "reveals demonstrate demonstrates imply implies means confirms supports proves says think thinks believe reports "
+    "do does did be been being not no neither nor none never only suggest suggests show shows indicate indicates "
+    "reveal reveals demonstrate demonstrates imply implies means confirms supports proves says think thinks believe reports "
     "as so"
 )
 _NO_START: Final = _set(
