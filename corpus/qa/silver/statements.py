@@ -24,11 +24,11 @@ _VERB: Final = re.compile(
 _ASKED: Final = {"cannot": "Can", "can not": "Can"}  # others: the first word
 # A subject with one of these is no noun phrase, or not the subject of the verb that was found.
 _NO_SUBJECT: Final = _set(
-    "which that who whom whose what how why when where whether if because although though while since than but there "
-    "can cannot this these it its they their we our you i was were has have had will would may might should must could "
-    "do does did be been being not no neither nor none never only suggest suggests show shows indicate indicates "
-    "reveal reveals demonstrate demonstrates imply implies means confirms supports proves says think thinks believe reports "
-    "as so"
+    "which that who whom whose what how why when where whether if because although though while since than but "
+    "there can cannot this these it its they their we our you i was were has have had will would may might should "
+    "must could do does did be been being not no neither nor none never only suggest suggests show shows indicate "
+    "indicates reveal reveals demonstrate demonstrates imply implies means confirms supports proves says think "
+    "thinks believe reports as so"
 )
 _NO_START: Final = _set(
     "in on at for from with by during after before to under among between of using based despite unlike like towards "
