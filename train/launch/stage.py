@@ -270,8 +270,8 @@ def _commit(workspace: Workspace, job: Job, rows: TokenRows) -> Manifest:
     parts = [workspace.measure(name, role="checkpoint", rows=0) for name in names]
     metrics = read_metrics(job.output)
     parts.append(workspace.measure(METRICS, role="metrics", rows=len(metrics)))
-    names = tokenizer_files(rows.separator)
-    parts += [workspace.measure(name, role="tokenizer", rows=rows.vocab_size) for name in names]
+    files = tokenizer_files(rows.separator)
+    parts += [workspace.measure(name, role="tokenizer", rows=rows.vocab_size) for name in files]
     losses = [line["loss"] for line in metrics if "loss" in line]
     validation = [line for line in metrics if "validation_loss" in line]
     last = {name: value for name, value in validation[-1].items() if name != "step"} if validation else {}
