@@ -106,7 +106,7 @@ def _write_format(
     weights: Weights,
     shape: ModelShape,
     tokenizer: str,
-    separator: str,
+    separator: str = END_OF_TEXT,
 ) -> None:
     """Write one format; what a killed try left of it goes first."""
     form = FORMATS[kind]

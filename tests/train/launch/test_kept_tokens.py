@@ -12,6 +12,7 @@ from tests.support.small_corpus import mixed_corpus
 from tests.tokenizer.test_given import pack
 from tokenizer.token_rows import TokenRows
 from train.config import TrainConfig
+from train.export.backbone import load_backbone
 from train.export.config import FORMATS, ExportConfig
 from train.export.stage import export
 from train.generate.backends import open_text_model
@@ -86,3 +87,8 @@ def test_its_export_is_of_transformers_form_and_others_are_refused(folder: Path)
     assert (tokenizer.eos_token, tokenizer.eos_token_id, model.config.eos_token_id) == (END, end, end)
     assert tokenizer("TNF-α", add_special_tokens=False).input_ids == ids_of(truth("llama"), "TNF-α")
     assert open_text_model(str(folder / "out"), print).model.end == end
+
+
+def test_a_run_is_a_backbone_for_fine_tuning(folder: Path) -> None:
+    backbone = load_backbone(str(folder / "run"), print)
+    assert backbone.text.tokenizer.eos_token_id == truth("llama").token_to_id(END)
