@@ -16,7 +16,7 @@ from corpus import storage
 from corpus.errors import CorruptError
 from corpus.stage.manifest import Manifest, Part, read_manifest
 from corpus.storage.json_files import BadJsonError, build, read_json
-from tokenizer.megatron import ITEM_BYTES
+from tokenizer.arrays import id_type
 
 BLOCKS = "blocks.json"
 BLOCK_BYTES = 1 << 20
@@ -115,11 +115,11 @@ def _blocks(path: str, numbers: Sequence[int]) -> Iterator[tuple[int, bytes]]:
 
 
 def _check_ids(path: str, number: int, block: bytes, vocabulary: int) -> None:
-    ids = np.frombuffer(block, "<u2")
+    ids = np.frombuffer(block, id_type(vocabulary))
     if ids.max(initial=0) >= vocabulary:
         place = int(np.argmax(ids >= vocabulary))
-        at = number * BLOCK_BYTES + place * ITEM_BYTES
+        at = number * BLOCK_BYTES + place * ids.itemsize
         raise CorruptError(
-            f"{path}: the id {ids[place]} at byte {at:,} (token {at // ITEM_BYTES:,}), and the vocabulary has only "
+            f"{path}: the id {ids[place]} at byte {at:,} (token {at // ids.itemsize:,}), and the vocabulary has only "
             f"{vocabulary:,}: its tokenizer is another; run `corpuscle pack` again into a new directory"
         )

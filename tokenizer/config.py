@@ -34,7 +34,7 @@ class PackConfig(StageConfig):
     seq_length: int = setting(1024, "tokens in a row", group="output", ge=2, le=1 << 20)
     separator: str | None = setting(
         None,
-        "token of a tokenizer.json that ends each document; <|endoftext|> by default",
+        "token of a given tokenizer that ends each document: a directory's eos_token by default, else <|endoftext|>",
         group="input",
         metavar="TOKEN",
         min_length=1,

@@ -8,7 +8,7 @@ RENEW_BYTES of text.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import gigatoken
 import numpy as np
@@ -19,9 +19,26 @@ from corpus import storage
 from corpus.errors import CorruptError
 from corpus.stage.manifest import read_manifest
 from tokenizer.arrays import TokenCounts, TokenIds
-from tokenizer.hf_json import TOKENIZER, vocabulary, without_special
+from tokenizer.hf_json import TOKENIZER, stated_separator, vocabulary, without_special
+from tokenizer.kept_encode import KeptEncoder
 
 RENEW_BYTES = 2 << 30
+
+
+class TextEncoder(Protocol):
+    """Encoder and decoder of one tokenizer.json; `eot` is the id of the token that ends documents."""
+
+    vocab_size: int
+    eot: int
+
+    def encode(self, texts: Sequence[str]) -> tuple[TokenIds, TokenCounts]:
+        """Return the ids of all texts behind one another, and each text's number of ids; no special ids."""
+
+    def decode(self, ids: npt.ArrayLike) -> str:
+        """Return the text of ids; bytes that are no UTF-8, as a cut can leave, become U+FFFD."""
+
+    def check(self, texts: Sequence[str]) -> None:
+        """Encode texts with `tokenizers` too and decode them again; raises CorruptError at any difference."""
 
 
 class Encoder:
@@ -43,12 +60,17 @@ class Encoder:
         self._renew()
 
     @classmethod
-    def load(cls, directory: str, *, parallel: bool = False) -> "Encoder":
+    def load(cls, directory: str, *, parallel: bool = False) -> TextEncoder:
         """Load from the directory of a finished `tokenizer` or `pack` stage, checking the file's hash.
+
+        What `pack` was given and left as it is (`tokenizer.kept`) is read by its own encoder.
 
         Raises UsageError when no stage is finished there, CorruptError when the file was changed.
         """
-        return cls(read_tokenizer(directory), place=directory, parallel=parallel)
+        text = read_tokenizer(directory)
+        if separator := read_manifest(directory).summary.get("separator"):
+            return KeptEncoder(text, separator=separator, place=directory)
+        return cls(text, place=directory, parallel=parallel)
 
     def encode(self, texts: Sequence[str]) -> tuple[TokenIds, TokenCounts]:
         """Return the ids of all texts behind one another, and each text's number of ids; no special ids."""
@@ -87,6 +109,17 @@ class Encoder:
     def _renew(self) -> None:
         self._tokenizer = gigatoken.Tokenizer.from_json(self._plain_text)
         self._seen = 0
+
+
+def open_encoder(path: str) -> TextEncoder:
+    """Return the encoder of a tokenizer.json: one of ours, or another with the files that `pack` writes beside it."""
+    text = decoded(path)
+    try:
+        return Encoder(text, place=path)
+    except CorruptError:
+        if (separator := stated_separator(path)) is None:
+            raise
+        return KeptEncoder(text, separator=separator, place=path)
 
 
 def read_tokenizer(directory: str) -> str:

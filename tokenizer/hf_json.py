@@ -10,12 +10,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from corpus import storage
 from corpus.errors import CorruptError
-from corpus.storage.json_files import BadJsonError, parse_json
+from corpus.storage.json_files import BadJsonError, parse_json, read_json
+from tokenizer.arrays import MOST_SHORT
 from tokenizer.config import END_OF_TEXT
 
 TOKENIZER = "tokenizer.json"  # the file's name in every directory that holds one
-MOST_IDS = 1 << 16  # ids are uint16
+TOKENIZER_CONFIG = "tokenizer_config.json"  # of transformers, beside it
 Merge = tuple[bytes, bytes]
 
 
@@ -84,7 +86,7 @@ def vocabulary(text: str, place: str) -> dict[str, int]:
         merges = [pair.split(" ") if isinstance(pair, str) else pair for pair in stated["model"]["merges"]]
         whole = {*map(type, ids.values())} == {int} and sorted(ids.values()) == list(range(len(ids)))
         pairs = all(len(pair) == 2 and "".join(pair) in ids for pair in merges)
-        if not whole or not pairs or special != [(len(ids) - 1, END_OF_TEXT)] or len(ids) > MOST_IDS:
+        if not whole or not pairs or special != [(len(ids) - 1, END_OF_TEXT)] or len(ids) > MOST_SHORT:
             raise BadJsonError("its vocabulary, merges or special tokens are not what the stage writes")
         if ids.get(END_OF_TEXT) != len(ids) - 1:
             raise BadJsonError(f"{END_OF_TEXT} is not its last token")
@@ -97,7 +99,10 @@ def token_lengths(text: str) -> list[int]:
     """Return how many bytes of text each id of a tokenizer.json stands for; a special token stands for none."""
     content = json.loads(text)
     lengths = {number: len(token) for token, number in content["model"]["vocab"].items()}
-    lengths |= {token["id"]: 0 for token in content["added_tokens"]}
+    lengths |= {
+        token["id"]: 0 if token.get("special", True) else len(token["content"].encode())
+        for token in content["added_tokens"]
+    }
     assert sorted(lengths) == list(range(len(lengths))), "ids have no gaps"
     return [lengths[number] for number in range(len(lengths))]
 
@@ -117,9 +122,22 @@ def without_special(text: str) -> str:
     return json.dumps(content)
 
 
-def transformers_files() -> dict[str, str]:
+def stated_separator(path: str) -> str | None:
+    """Return the `eos_token` that the files beside a tokenizer.json name, None when none does."""
+    for name in (TOKENIZER_CONFIG, "special_tokens_map.json"):
+        beside = storage.join(path.removesuffix(TOKENIZER), name)
+        if storage.exists(beside):
+            stated = read_json(beside, "give a directory with intact files")
+            found = stated.get("eos_token") if isinstance(stated, dict) else None
+            found = found.get("content") if isinstance(found, dict) else found
+            if isinstance(found, str):
+                return found
+    return None
+
+
+def transformers_files(separator: str = END_OF_TEXT) -> dict[str, str]:
     """Return the small files beside tokenizer.json from which `AutoTokenizer` loads the directory, by name."""
-    tokens = dict.fromkeys(("bos_token", "eos_token", "pad_token"), END_OF_TEXT)
+    tokens = dict.fromkeys(("bos_token", "eos_token", "pad_token"), separator)
     config: dict[str, Any] = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "add_prefix_space": False,
@@ -127,7 +145,7 @@ def transformers_files() -> dict[str, str]:
         **tokens,
     }
     return {
-        "tokenizer_config.json": json.dumps(config, indent=1) + "\n",
+        TOKENIZER_CONFIG: json.dumps(config, indent=1) + "\n",
         "special_tokens_map.json": json.dumps(tokens, indent=1) + "\n",
     }
 

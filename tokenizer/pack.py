@@ -22,14 +22,14 @@ from corpus.stage.manifest import SPLITS, Input, Manifest, has_manifest, read_ma
 from corpus.stage.reading import check_content, read_whole
 from corpus.stage.workspace import Receipt, Workspace, keep_no_part, plan_stage
 from corpus.storage import parquet
-from tokenizer.arrays import TokenCounts, TokenIds
+from tokenizer.arrays import TokenCounts, TokenIds, id_type
 from tokenizer.blocks import BLOCKS, block_digests, write_blocks
 from tokenizer.config import END_OF_TEXT, PackConfig
-from tokenizer.encode import Encoder
-from tokenizer.given import GIVEN, is_file, pack_text, read_given
-from tokenizer.hf_json import TOKENIZER, transformers_files, vocabulary
+from tokenizer.encode import TextEncoder
+from tokenizer.given import GIVEN, GivenTokenizer, given_inputs, is_given, pack_tokenizer, read_given
+from tokenizer.hf_json import TOKENIZER, transformers_files
 from tokenizer.ledger import ShardCounts, ledger, receipt_of_shard
-from tokenizer.megatron import ITEM_BYTES, write_shard
+from tokenizer.megatron import write_shard
 from tokenizer.packed_before import (
     OldShard,
     PackedBefore,
@@ -114,23 +114,23 @@ def pack_inputs(config: PackConfig, *, corpus: str, tokenizer: str) -> PackInput
             for number, part in enumerate(parts)
         ]
     return PackInputs(
-        inputs=(Input(name=kind, fingerprint=assembled.fingerprint), used),
+        inputs=(Input(name=kind, fingerprint=assembled.fingerprint), *used),
         sources={corpus: assembled, **stages},
         tasks=tuple(tasks),
     )
 
 
-def _planned_tokenizer(tokenizer: str, config: PackConfig) -> tuple[Input, dict[str, Manifest]]:
+def _planned_tokenizer(tokenizer: str, config: PackConfig) -> tuple[tuple[Input, ...], dict[str, Manifest]]:
     """Return what the manifest says of the tokenizer, and the finished stage that it is, unless it is a file."""
-    if is_file(tokenizer):
-        return Input(name=GIVEN, fingerprint=read_given(tokenizer, config.separator).sha256), {}
+    if is_given(tokenizer):
+        return given_inputs(read_given(tokenizer, config.separator)), {}
     if config.separator not in (None, END_OF_TEXT):
         raise UsageError(
             f"{tokenizer}: a result of `corpuscle tokenizer` separates documents by {END_OF_TEXT}, not by "
             f"{config.separator!r}; leave --separator out, or give a tokenizer.json that has the token"
         )
     learned = read_whole(tokenizer, "tokenizer", ("tokenizer",))
-    return Input(name="tokenizer", fingerprint=learned.fingerprint), {tokenizer: learned}
+    return (Input(name="tokenizer", fingerprint=learned.fingerprint),), {tokenizer: learned}
 
 
 def pack_shard(
@@ -157,7 +157,8 @@ def pack_shard(
     near = known.before.shards_near(role, int(stem[-5:]), shards) if known.before else []
     counts = ShardCounts()
     batches = _encoded_batches(corpus_shard, known.encoder, near, counts, config.check_sample)
-    num_tokens, num_documents = write_shard(workspace.path(stem), batches, eot=known.encoder.eot)
+    size, eot = known.encoder.vocab_size, known.encoder.eot
+    num_tokens, num_documents = write_shard(workspace.path(stem), batches, eot=eot, vocab_size=size)
     write_sources(workspace.path(stem), counts.codes)
     write_documents(workspace.path(stem), counts.rows)
     if sha256:
@@ -165,7 +166,7 @@ def pack_shard(
     roles = {"idx": f"{role}_index", "src": f"{role}_sources", "docs": f"{role}_documents"}
     beside = (workspace.measure(f"{stem}.{name}", role=roles[name], rows=num_documents) for name in roles)
     parts = (workspace.measure(f"{stem}.bin", role=role, rows=num_tokens), *beside)
-    if num_tokens != counts.tokens.total() or parts[0].bytes != num_tokens * ITEM_BYTES:
+    if num_tokens != counts.tokens.total() or parts[0].bytes != num_tokens * id_type(size).itemsize:
         raise DataError(
             f"{workspace.path(stem)}.bin: {parts[0].bytes} bytes for {num_tokens} tokens written and "
             f"{counts.tokens.total()} counted; nothing was committed, please report this"
@@ -196,14 +197,14 @@ def finish_pack(
                 "Run `corpuscle verify` on the corpus, then this command again"
             )
     assert len(done) == len(tasks), "every receipt belongs to a task"
-    text = pack_text(tokenizer, config.separator, workspace.inputs)
-    num_ids = len(vocabulary(text, tokenizer))
+    used = pack_tokenizer(tokenizer, config.separator, workspace.inputs)
     roles = [role for role in SPLITS if any(task.role == role for task in tasks)]
     splits = {role: ledger(role, done.values(), config.seq_length) for role in roles}
     summary = {
         "tokenizer": next(item.fingerprint for item in workspace.inputs if item.name in ("tokenizer", GIVEN)),
-        "vocab_size": num_ids,
-        "end_of_text": num_ids - 1,
+        "vocab_size": used.vocab_size,
+        "end_of_text": used.end_of_text,
+        **({"separator": used.separator} if used.kept else {}),
         "seq_length": config.seq_length,
         "splits": splits,
         "tokens": sum(split["tokens"] for split in splits.values()),
@@ -211,7 +212,7 @@ def finish_pack(
     digests = {f"{task.stem}.bin": done[f"pack/{task.stem}"].facts["blocks"] for task in tasks}
     write_blocks(workspace.path(BLOCKS), digests)
     blocks = Receipt(task="blocks", parts=(workspace.measure(BLOCKS, role="blocks", rows=len(digests)),))
-    receipts = [*(done[f"pack/{task.stem}"] for task in tasks), _copy_tokenizer(workspace, text), blocks]
+    receipts = [*(done[f"pack/{task.stem}"] for task in tasks), _copy_tokenizer(workspace, used), blocks]
     return workspace.commit(receipts, summary=summary)
 
 
@@ -220,7 +221,7 @@ class _Loaded:
     """What a thread keeps from shard to shard: an encoder that knows their words is four times faster."""
 
     key: tuple[str, str, str]
-    encoder: Encoder
+    encoder: TextEncoder
     before: PackedBefore | None
 
 
@@ -229,17 +230,17 @@ def _loaded(tokenizer: str, config: PackConfig, workspace: Workspace) -> _Loaded
     key = (tokenizer, workspace.fingerprint, workspace.output if workspace.beside else "")
     kept: _Loaded | None = getattr(_LOADED, "kept", None)
     if kept is None or kept.key != key:
-        text = pack_text(tokenizer, config.separator, workspace.inputs)
+        used = pack_tokenizer(tokenizer, config.separator, workspace.inputs)
         before = None
         if workspace.beside:
             old = read_manifest(workspace.output, STAGE)
-            before = packed_before(workspace.output, old, tokenizer=text, revision=REVISION)
-        kept = _LOADED.kept = _Loaded(key=key, encoder=Encoder(text, place=tokenizer), before=before)
+            before = packed_before(workspace.output, old, tokenizer=used.text, revision=REVISION)
+        kept = _LOADED.kept = _Loaded(key=key, encoder=used.encoder(tokenizer), before=before)
     return kept
 
 
 def _encoded_batches(
-    shard: str, encoder: Encoder, near: Sequence[OldShard], counts: ShardCounts, sample: int
+    shard: str, encoder: TextEncoder, near: Sequence[OldShard], counts: ShardCounts, sample: int
 ) -> Iterator[tuple[TokenIds, TokenCounts]]:
     """Yield (flat ids, lengths) of the documents that have text, and count them."""
     for batch in parquet.iter_batches(shard, ["doc_id", "source", "license", "text"], BATCH_ROWS):
@@ -274,10 +275,11 @@ def _licenses(batch: pa.RecordBatch, lengths: TokenCounts) -> LicenseTable:
     return count_licenses(batch.column("source"), batch.column("license"), text_bytes=text_bytes, tokens=tokens)
 
 
-def _copy_tokenizer(workspace: Workspace, text: str) -> Receipt:
+def _copy_tokenizer(workspace: Workspace, used: GivenTokenizer) -> Receipt:
     """Put the tokenizer beside the tokens."""
     parts = []
-    for name, content in {TOKENIZER: text, **transformers_files()}.items():
+    small = transformers_files(used.separator if used.kept else END_OF_TEXT)
+    for name, content in {TOKENIZER: used.text, **small}.items():
         with storage.write_atomic(workspace.path(name)) as sink:
             sink.write(content.encode())
         parts.append(workspace.measure(name, role="tokenizer" if name == TOKENIZER else "transformers", rows=1))

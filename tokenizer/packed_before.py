@@ -18,7 +18,7 @@ from corpus.arrays.lookup import index_in_sorted
 from corpus.errors import CorruptError
 from corpus.stage.manifest import Manifest, Part
 from tokenizer.arrays import TokenCounts, TokenIds
-from tokenizer.encode import Encoder
+from tokenizer.encode import TextEncoder
 from tokenizer.hf_json import TOKENIZER
 from tokenizer.megatron import read_index
 from tokenizer.packed_documents import PackedDocuments, read_documents
@@ -80,7 +80,7 @@ class PackedBefore:
             documents=rows[by_key],
             starts=known.starts[by_key],
             lengths=known.lengths[by_key],
-            ids=np.frombuffer(raw, "<u2"),
+            ids=np.frombuffer(raw, known.id_type),
         )
 
 
@@ -107,7 +107,7 @@ def old_tokens(shards: Sequence[OldShard], documents: PackedDocuments) -> list[T
 
 
 def encoded_or_copied(
-    encoder: Encoder, texts: Sequence[bytes], known: Sequence[TokenIds | None]
+    encoder: TextEncoder, texts: Sequence[bytes], known: Sequence[TokenIds | None]
 ) -> tuple[TokenIds, TokenCounts]:
     """Return the ids of all texts behind one another, and each text's number of ids; known: those that are copied."""
     unknown = [place for place, ids in enumerate(known) if ids is None]
@@ -120,7 +120,7 @@ def encoded_or_copied(
     return np.concatenate(pieces), np.array([len(piece) for piece in pieces], np.int64)
 
 
-def check_copied(encoder: Encoder, texts: Sequence[bytes], known: Sequence[TokenIds | None]) -> None:
+def check_copied(encoder: TextEncoder, texts: Sequence[bytes], known: Sequence[TokenIds | None]) -> None:
     """Hold tokens that were packed before against ours; raises CorruptError at any difference."""
     copied = [(text.decode(), ids) for text, ids in zip(texts, known, strict=False) if ids is not None]
     ids, lengths = encoder.encode([text for text, _ in copied])

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 
 from corpus.storage import parquet
-from tokenizer.encode import Encoder
+from tokenizer.encode import TextEncoder
 
 PAPER_WORDS = (
     "chromatography",
@@ -84,7 +84,7 @@ class Report:
     words: tuple[WordSplit, ...] = ()  # how BioMedLM's ten words are split
 
 
-def measure(encoder: Encoder, shards: Sequence[str]) -> tuple[dict[str, Fertility], int]:
+def measure(encoder: TextEncoder, shards: Sequence[str]) -> tuple[dict[str, Fertility], int]:
     """Return the fertility of shards' documents by source, and how many documents `tokenizers` confirmed.
 
     Raises CorruptError when gigatoken and tokenizers disagree on one of the first CHECK_BYTES of a source.
@@ -103,7 +103,7 @@ def measure(encoder: Encoder, shards: Sequence[str]) -> tuple[dict[str, Fertilit
     return dict(sorted(fertility.items())), checked
 
 
-def split_words(encoder: Encoder) -> tuple[WordSplit, ...]:
+def split_words(encoder: TextEncoder) -> tuple[WordSplit, ...]:
     """Return the tokens of each of the paper's words."""
     alone, after_space = (_pieces(encoder, [before + word for word in PAPER_WORDS]) for before in ("", " "))
     splits = zip(PAPER_WORDS, alone, after_space, strict=True)
@@ -146,7 +146,7 @@ def as_markdown(report: Report) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _fertility(encoder: Encoder, texts: list[str]) -> Fertility:
+def _fertility(encoder: TextEncoder, texts: list[str]) -> Fertility:
     ids, _ = encoder.encode(texts)
     return Fertility(
         documents=len(texts),
@@ -156,7 +156,7 @@ def _fertility(encoder: Encoder, texts: list[str]) -> Fertility:
     )
 
 
-def _check(encoder: Encoder, texts: list[str], max_bytes: int) -> int:
+def _check(encoder: TextEncoder, texts: list[str], max_bytes: int) -> int:
     """Check the texts that start within the bytes left; returns how many."""
     chosen = []
     for text in texts:
@@ -168,7 +168,7 @@ def _check(encoder: Encoder, texts: list[str], max_bytes: int) -> int:
     return len(chosen)
 
 
-def _pieces(encoder: Encoder, texts: list[str]) -> list[tuple[str, ...]]:
+def _pieces(encoder: TextEncoder, texts: list[str]) -> list[tuple[str, ...]]:
     ids, lengths = encoder.encode(texts)
     of_text = np.split(ids, np.cumsum(lengths)[:-1])
     return [tuple(encoder.decode([number]) for number in own) for own in of_text]

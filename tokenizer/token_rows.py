@@ -9,6 +9,7 @@ view lives.
 import weakref
 from contextlib import ExitStack
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +18,8 @@ from corpus import storage
 from corpus.errors import CorruptError, UsageError
 from corpus.stage.manifest import read_manifest
 from corpus.stage.reading import held_for_reading
-from tokenizer.arrays import SourceCodes, TokenIds
-from tokenizer.megatron import ITEM_BYTES, read_index
+from tokenizer.arrays import SourceCodes, TokenIds, id_type
+from tokenizer.megatron import read_index
 from tokenizer.sources import SOURCES, read_sources
 
 
@@ -44,12 +45,14 @@ class TokenRows:
         self.seq_length = int(manifest.summary["seq_length"])
         self.vocab_size = int(manifest.summary["vocab_size"])
         self.end_of_text = int(manifest.summary["end_of_text"])
+        self.separator: str | None = manifest.summary.get("separator")  # as a tokenizer spells it that kept its ids
+        self.id_type = id_type(self.vocab_size)
         self.ledger = dict(manifest.summary["splits"][split])
         self.tokens, self.split = tokens, split
         self._paths = manifest.paths(tokens, split)
         self._source_paths = manifest.paths(tokens, f"{split}_sources")
         sizes = [part.bytes for part in manifest.parts if part.role == split]
-        self._shards = [_map(path, size) for path, size in zip(self._paths, sizes, strict=True)]
+        self._shards = [_map(path, size, self.id_type) for path, size in zip(self._paths, sizes, strict=True)]
         self._ends = np.cumsum([0, *map(len, self._shards)])
         self.num_tokens = int(self._ends[-1])
         if self.num_tokens != self.ledger["tokens"]:
@@ -59,18 +62,18 @@ class TokenRows:
         return self.num_tokens // self.seq_length
 
     def row(self, i: int) -> TokenIds:
-        """Return row i, uint16[seq_length], as a copy; raises IndexError outside [0, len)."""
+        """Return row i, uint16[seq_length] (or uint32: `id_type`), as a copy; raises IndexError outside [0, len)."""
         return self.rows(np.array([i]))[0]
 
     def rows(self, indices: npt.ArrayLike) -> TokenIds:
-        """Return rows by index, uint16[n, seq_length], as a copy.
+        """Return rows by index, uint16[n, seq_length] (or uint32: `id_type`), as a copy.
 
         Raises IndexError outside [0, len), CorruptError for an id that the vocabulary does not have.
         """
         wanted = np.asarray(indices, dtype=np.int64)
         if wanted.size and not 0 <= int(wanted.min()) <= int(wanted.max()) < len(self):
             raise IndexError(f"rows {int(wanted.min())} to {int(wanted.max())} of {len(self)}")
-        out = np.empty((len(wanted), self.seq_length), np.uint16)
+        out = np.empty((len(wanted), self.seq_length), self.id_type)
         for number, row in enumerate(wanted.tolist()):
             self._fill(out[number], row * self.seq_length)
         if out.max(initial=0) >= self.vocab_size:
@@ -133,7 +136,7 @@ class TokenRows:
             done, shard = done + len(piece), shard + 1
 
 
-def _map(path: str, size: int) -> TokenIds:
+def _map(path: str, size: int, kind: np.dtype[Any]) -> TokenIds:
     """Map a shard into memory after checking its size in bytes; an empty file cannot be mapped."""
     if not storage.exists(path) or storage.size(path) != size:
         found = f"{storage.size(path)} bytes" if storage.exists(path) else "missing"
@@ -141,5 +144,5 @@ def _map(path: str, size: int) -> TokenIds:
             f"{path}: {found}, the manifest says {size} bytes; run `corpuscle pack` into a new directory"
         )
     if size == 0:
-        return np.empty(0, np.uint16)
-    return np.memmap(path, dtype="<u2", mode="r", shape=(size // ITEM_BYTES,))
+        return np.empty(0, kind)
+    return np.memmap(path, dtype=kind, mode="r", shape=(size // kind.itemsize,))

@@ -160,7 +160,7 @@ def pack(
         str,
         typer.Option(
             metavar="DIR|FILE",
-            help="Result of `corpuscle tokenizer`, or a tokenizer.json with a byte-level BPE such as GPT-2's.",
+            help="Result of `corpuscle tokenizer`, a Hugging Face directory, or a tokenizer.json; byte-level BPE.",
             rich_help_panel="input",
         ),
     ],

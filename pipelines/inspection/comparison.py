@@ -26,7 +26,7 @@ from corpus.stage.progress import progress
 from corpus.storage.schema import from_batch
 from corpus.text.render import render
 from corpus.text.words import count_words
-from tokenizer.encode import Encoder, decoded
+from tokenizer.encode import Encoder, TextEncoder, decoded
 from tokenizer.hf_json import TOKENIZER
 
 BATCH_ROWS = 1000
@@ -72,7 +72,7 @@ def compare(records: str, tokenizer: str) -> str:
     return "\n".join([*_table(sizes), _summary(sizes)])
 
 
-def _encoder(path: str) -> Encoder:
+def _encoder(path: str) -> TextEncoder:
     """Return the encoder of a tokenizer.json, or of the directory of a finished `tokenizer`."""
     if not storage.exists(path):
         raise UsageError(f"{path}: no tokenizer there; give the {TOKENIZER} that `corpuscle tokenizer` wrote")
@@ -105,7 +105,7 @@ def _live_records(parts: StoredParts) -> Iterator[tuple[list[tuple[Record, PileT
             yield alive, batch.num_rows
 
 
-def _measure(records: list[tuple[Record, PileText]], encoder: Encoder, sizes: TextSizes) -> None:
+def _measure(records: list[tuple[Record, PileText]], encoder: TextEncoder, sizes: TextSizes) -> None:
     config: Any = AssembleConfig()
     kept: list[tuple[str, str, str]] = []
     for record, pile in records:

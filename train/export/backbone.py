@@ -10,7 +10,8 @@ import torch
 from corpus import storage
 from corpus.errors import CorruptError, UsageError
 from corpus.stage.manifest import Manifest, has_manifest, read_manifest, verify_parts
-from tokenizer.hf_json import TOKENIZER
+from tokenizer.config import END_OF_TEXT
+from tokenizer.hf_json import TOKENIZER, stated_separator
 from train.checkpoint import store
 from train.config import ModelShape
 from train.export.config import FORMATS
@@ -71,7 +72,8 @@ def _of_run(path: str, say: Callable[[str], None], *, language_model: bool, drop
     tensors = transformers_weights(read_weights(path, checkpoint, shape))
     with storage.open_read(storage.join(path, TOKENIZER)) as source:
         tokenizer = source.read().decode()
-    end = end_of_text_id(tokenizer)
+    separator = stated_separator(storage.join(path, TOKENIZER)) or END_OF_TEXT
+    end = end_of_text_id(tokenizer, separator)
     stated = model_config(shape, {"bos_token_id": end, "eos_token_id": end, "pad_token_id": end}, "float32")
     config = GPT2Config(**{key: value for key, value in stated.items() if key != "torch_dtype"})
     config._attn_implementation = "eager" if shape.scale_attn_by_inverse_layer_idx else "sdpa"
@@ -84,7 +86,7 @@ def _of_run(path: str, say: Callable[[str], None], *, language_model: bool, drop
         model = GPT2Model(config)
         tensors = {name.removeprefix(_PREFIX): tensor for name, tensor in tensors.items()}
     model.load_state_dict(tensors, strict=True)
-    text = text_of(PreTrainedTokenizerFast(tokenizer_object=_read_tokenizer(tokenizer), eos_token="<|endoftext|>"))
+    text = text_of(PreTrainedTokenizerFast(tokenizer_object=_read_tokenizer(tokenizer), eos_token=separator))
     files = json.dumps([checkpoint.step, sorted((name, file.sha256) for name, file in checkpoint.files.items())])
     facts = LoadedFacts(
         source=path, fingerprint=hashlib.sha256(files.encode()).hexdigest(), model_type="gpt2", unused=()

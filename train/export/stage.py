@@ -15,7 +15,8 @@ from corpus.stage.lock import running_stage
 from corpus.stage.manifest import Input, Manifest
 from corpus.stage.progress import progress, say
 from corpus.stage.workspace import Receipt, Workspace, plan_stage
-from tokenizer.hf_json import TOKENIZER
+from tokenizer.config import END_OF_TEXT
+from tokenizer.hf_json import TOKENIZER, stated_separator, token_lengths
 from train.checkpoint import store
 from train.checkpoint.store import Checkpoint
 from train.config import ModelShape
@@ -64,7 +65,7 @@ def _write_all(
     workspace: Workspace, config: ExportConfig, *, run: str, checkpoint: Checkpoint, lineage: Lineage
 ) -> Manifest:
     shape = ModelShape(**checkpoint.recipe["model"])
-    tokenizer = _tokenizer(run, shape)
+    tokenizer, separator = _tokenizer(run, shape, config.formats)
     receipts = {kind: workspace.finished(f"export/{kind}") for kind in config.formats}
     missing = [kind for kind in config.formats if receipts[kind] is None]
     if missing:
@@ -72,7 +73,9 @@ def _write_all(
         with progress("export", len(config.formats)) as shown:
             shown.reach(len(config.formats) - len(missing))
             for kind in missing:
-                _write_format(kind, workspace, config, weights=weights, shape=shape, tokenizer=tokenizer)
+                _write_format(
+                    kind, workspace, config, weights=weights, shape=shape, tokenizer=tokenizer, separator=separator
+                )
                 receipts[kind] = workspace.finish(_receipt(kind, workspace))
                 shown.advance()
     done = [receipt for receipt in receipts.values() if receipt is not None]
@@ -103,18 +106,20 @@ def _write_format(
     weights: Weights,
     shape: ModelShape,
     tokenizer: str,
+    separator: str = END_OF_TEXT,
 ) -> None:
     """Write one format; what a killed try left of it goes first."""
-    form, end = FORMATS[kind], end_of_text_id(tokenizer)
+    form = FORMATS[kind]
     path = workspace.path(form.path)
     storage.remove_tree(path)
     if kind != "faithful":
         weights, shape = folded(weights, shape)
     if form.family == "transformers":
-        write_transformers(path, weights, shape, tokenizer=tokenizer, end_of_text=end, dtype=config.dtype)
+        write_transformers(path, weights, shape, tokenizer=tokenizer, separator=separator, dtype=config.dtype)
     elif form.family == "gguf":
         from train.export.gguf_file import write_gguf
 
+        end = end_of_text_id(tokenizer)
         write_gguf(path, weights, shape, tokenizer=tokenizer, end_of_text=end, numbers=form.numbers, name=config.name)
     elif form.family == "ct2":
         from train.export.ctranslate2 import write_ct2
@@ -141,16 +146,23 @@ def _checkpoint_inputs(run: str, checkpoint: Checkpoint) -> list[Input]:
     return [Input(name="checkpoint", fingerprint=entry.sha256) for entry in entries if entry.name == checkpoint.name]
 
 
-def _tokenizer(run: str, shape: ModelShape) -> str:
+def _tokenizer(run: str, shape: ModelShape, formats: Sequence[ExportFormat]) -> tuple[str, str]:
+    """Return the text of a run's tokenizer and the token that ends documents, once they fit model and formats."""
     path = storage.join(run, TOKENIZER)
     if not storage.exists(path):
         raise CorruptError(f"{path}: missing; copy it from the tokens directory that the run was trained on")
     with storage.open_read(path) as source:
         text = source.read().decode()
-    entries = end_of_text_id(text) + 1  # the last entry, as every tokenizer of ours has it
+    separator = stated_separator(path)  # stands beside a tokenizer that kept its own ids, and not beside ours
+    entries = len(token_lengths(text)) if separator else end_of_text_id(text) + 1
     if entries != shape.vocab_size:
         raise CorruptError(f"{path}: {entries:,} entries, the checkpoint's vocabulary has {shape.vocab_size:,}")
-    return text
+    if separator and (others := [kind for kind in formats if FORMATS[kind].family != "transformers"]):
+        raise UsageError(
+            f"{run}: {', '.join(others)} take a tokenizer that splits words as GPT-2's does, and the run's is another; "
+            "choose --format folded --format faithful"
+        )
+    return text, separator or END_OF_TEXT
 
 
 def _check_installed(formats: Sequence[ExportFormat]) -> None:

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 from corpus import storage
 from tokenizer.config import END_OF_TEXT
-from tokenizer.hf_json import TOKENIZER, transformers_files
+from tokenizer.hf_json import TOKENIZER, TOKENIZER_CONFIG, transformers_files
 from train.config import ModelShape
 from train.export.config import DType
 from train.export.weight_names import transformers_weights
@@ -21,28 +21,29 @@ CONFIG = "config.json"
 
 
 def write_transformers(
-    folder: str, weights: Weights, shape: ModelShape, *, tokenizer: str, end_of_text: int, dtype: DType
+    folder: str, weights: Weights, shape: ModelShape, *, tokenizer: str, separator: str, dtype: DType
 ) -> None:
-    """Write the directory; `tokenizer` is the text of tokenizer.json."""
+    """Write the directory; `tokenizer` is the text of tokenizer.json, `separator` its end of text."""
     os.makedirs(folder, exist_ok=True)
     number = getattr(torch, dtype)
     tensors = {name: tensor.to(number).contiguous() for name, tensor in transformers_weights(weights).items()}
     save_file(tensors, storage.join(folder, MODEL), metadata={"format": "pt"})
     os.chmod(storage.join(folder, MODEL), 0o644)  # safetensors 0.8 leaves it to its owner alone
+    end_of_text = end_of_text_id(tokenizer, separator)
     tokens = {"bos_token_id": end_of_text, "eos_token_id": end_of_text, "pad_token_id": end_of_text}
     files = {CONFIG: model_config(shape, tokens, dtype), "generation_config.json": tokens | {"do_sample": True}}
     for name, content in files.items():
         _write(storage.join(folder, name), json.dumps(content, indent=2, sort_keys=True) + "\n")
-    write_tokenizer(folder, tokenizer, seq_length=shape.seq_length)
+    write_tokenizer(folder, tokenizer, seq_length=shape.seq_length, separator=separator)
 
 
-def write_tokenizer(folder: str, tokenizer: str, *, seq_length: int) -> None:
+def write_tokenizer(folder: str, tokenizer: str, *, seq_length: int, separator: str = END_OF_TEXT) -> None:
     """Write tokenizer.json and the files that transformers reads beside it."""
-    small = transformers_files()
+    small = transformers_files(separator)
     # Unless told otherwise, transformers 4 gives token types too, and its GPT-2 adds an embedding for each.
     inputs = {"model_max_length": seq_length, "model_input_names": ["input_ids", "attention_mask"]}
-    settings = json.loads(small["tokenizer_config.json"]) | inputs
-    small["tokenizer_config.json"] = json.dumps(settings, indent=1) + "\n"
+    settings = json.loads(small[TOKENIZER_CONFIG]) | inputs
+    small[TOKENIZER_CONFIG] = json.dumps(settings, indent=1) + "\n"
     for name, content in {TOKENIZER: with_joined_merges(tokenizer), **small}.items():
         _write(storage.join(folder, name), content)
 
@@ -86,10 +87,10 @@ def model_config(shape: ModelShape, tokens: dict[str, int], dtype: DType) -> dic
     }
 
 
-def end_of_text_id(tokenizer: str) -> int:
-    """Return the id of `<|endoftext|>` in a tokenizer.json's text."""
+def end_of_text_id(tokenizer: str, separator: str = END_OF_TEXT) -> int:
+    """Return the id of the token that ends documents in a tokenizer.json's text."""
     added = json.loads(tokenizer)["added_tokens"]
-    return next(int(token["id"]) for token in added if token["content"] == END_OF_TEXT)
+    return next(int(token["id"]) for token in added if token["content"] == separator)
 
 
 def _write(path: str, text: str) -> None:

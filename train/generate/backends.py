@@ -15,7 +15,7 @@ from corpus.errors import CorruptError, UsageError
 from corpus.stage.manifest import Manifest, Part, has_manifest, read_manifest, verify_parts
 from corpus.storage.json_files import read_json
 from tokenizer.config import END_OF_TEXT
-from tokenizer.hf_json import TOKENIZER
+from tokenizer.hf_json import TOKENIZER, stated_separator
 from train.checkpoint import store
 from train.config import ModelShape
 from train.export.config import FORMATS, SAFE_INT8_REVISION, ExportFormat
@@ -244,10 +244,10 @@ def _sizes(path: str, *names: str, kind: type = int) -> list[int]:
 def _tokenizer(path: str) -> tuple[Tokenizer, int]:
     """Return the tokenizer and the id of the end of text."""
     tokenizer = Tokenizer.from_file(path)
-    return tokenizer, _end(tokenizer)
+    return tokenizer, _end(tokenizer, stated_separator(path) or END_OF_TEXT)
 
 
-def _end(tokenizer: Tokenizer) -> int:
-    end = tokenizer.token_to_id(END_OF_TEXT)
-    assert end is not None, "a tokenizer of ours has an end of text"
+def _end(tokenizer: Tokenizer, separator: str = END_OF_TEXT) -> int:
+    end = tokenizer.token_to_id(separator)
+    assert end is not None, "a tokenizer that `pack` wrote has an end of text"
     return int(end)

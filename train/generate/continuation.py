@@ -89,7 +89,8 @@ def _continuations(
 ) -> tuple[list[int], list[list[int]]]:
     """Return the ids read and the continuations; a long prompt loses its beginning, not the room for what follows."""
     model = opened.model
-    ids = opened.tokenizer.encode(prompt).ids or [model.end]  # every document begins after an end of text
+    # Every document begins after an end of text, and after nothing else that a tokenizer's own template may add.
+    ids = opened.tokenizer.encode(prompt, add_special_tokens=False).ids or [model.end]
     new = min(sampling.max_tokens, model.seq_length // 2)
     if len(ids) > (room := model.seq_length - new + 1):
         say(f"the prompt has {len(ids):,} tokens; the last {room:,} are read, for the model sees {model.seq_length:,}")

@@ -18,7 +18,6 @@ from corpus.stage.manifest import MANIFEST, Input, Manifest, has_manifest, missi
 from corpus.stage.progress import say
 from corpus.stage.workspace import Receipt, Workspace, plan_stage
 from tokenizer.blocks import check_tokens
-from tokenizer.hf_json import TOKENIZER
 from tokenizer.mixture import plan_mixture
 from tokenizer.token_rows import TokenRows
 from train.checkpoint import store
@@ -31,6 +30,7 @@ from train.job import INITIAL, JOB, Job, read_job, write_job
 from train.launch.launchers import start
 from train.launch.reshape import universal_copy
 from train.launch.room_check import check_disk, check_memory
+from train.launch.tokenizer_copy import copy_tokenizer, tokenizer_files
 from train.loop.hold import check_no_ranks
 from train.loop.metrics import EVENTS, METRICS, TIMING, check_wandb, read_metrics
 
@@ -208,7 +208,7 @@ def _resumed(job: Job) -> tuple[Job, Checkpoint]:
     job = dataclasses.replace(job, resume=checkpoint.name, resume_step=checkpoint.step)
     for line in check_same_run(checkpoint, job):
         say(line)
-    _copy_tokenizer(job.tokens, job.output)  # it may be what is missing
+    copy_tokenizer(job.tokens, job.output)  # it may be what is missing
     return dataclasses.replace(job, universal=needs_copy(checkpoint, job.config)), checkpoint
 
 
@@ -228,7 +228,7 @@ def _begun(job: Job) -> Job:
     for name in (METRICS, TIMING, EVENTS):
         path = storage.join(job.output, name)
         storage.remove_tree(path) if os.path.isdir(path) else Path(path).unlink(missing_ok=True)
-    _copy_tokenizer(job.tokens, job.output)
+    copy_tokenizer(job.tokens, job.output)
     return job
 
 
@@ -270,7 +270,8 @@ def _commit(workspace: Workspace, job: Job, rows: TokenRows) -> Manifest:
     parts = [workspace.measure(name, role="checkpoint", rows=0) for name in names]
     metrics = read_metrics(job.output)
     parts.append(workspace.measure(METRICS, role="metrics", rows=len(metrics)))
-    parts.append(workspace.measure(TOKENIZER, role="tokenizer", rows=rows.vocab_size))
+    files = tokenizer_files(rows.separator)
+    parts += [workspace.measure(name, role="tokenizer", rows=rows.vocab_size) for name in files]
     losses = [line["loss"] for line in metrics if "loss" in line]
     validation = [line for line in metrics if "validation_loss" in line]
     last = {name: value for name, value in validation[-1].items() if name != "step"} if validation else {}
@@ -288,12 +289,3 @@ def _commit(workspace: Workspace, job: Job, rows: TokenRows) -> Manifest:
     manifest = workspace.commit([Receipt(task="train", parts=tuple(parts))], summary=summary)
     workspace.clean()
     return manifest
-
-
-def _copy_tokenizer(tokens: str, output: str) -> None:
-    """Put the tokenizer beside the checkpoints, so that a run's directory can generate text by itself."""
-    with (
-        storage.open_read(storage.join(tokens, TOKENIZER)) as source,
-        storage.write_atomic(storage.join(output, TOKENIZER)) as sink,
-    ):
-        sink.write(source.read())

@@ -108,7 +108,7 @@ def sample(state: RankState, done: int) -> str:
     """Return text sampled from the model as it is; the same on every rank, and the same for the same weights."""
     config, engine = state.job.config, state.engine
     tokenizer = Tokenizer.from_file(storage.join(state.job.output, TOKENIZER))
-    ids = [state.rows.end_of_text, *tokenizer.encode(config.sample_prompt).ids]
+    ids = [state.rows.end_of_text, *tokenizer.encode(config.sample_prompt, add_special_tokens=False).ids]
     generator = torch.Generator().manual_seed(config.seed + done)
     engine.eval()
     for _ in range(config.sample_tokens):

@@ -93,7 +93,7 @@ def _do_step(state: RankState, step: int, ahead: Iterator[list[TokenIds]]) -> bo
 
 
 def _micro_batches(state: RankState, step: int) -> list[TokenIds]:
-    """Return this rank's micro-batches of a step, uint16 (micro_batch, seq_length) each."""
+    """Return this rank's micro-batches of a step, ids (micro_batch, seq_length) each."""
     config = state.job.config
     batch = state.order.rows_for_step(step, seed=config.seed, batch_rows=config.batch_rows)
     own = shard_batch(batch, ranks=config.ranks, micro_batch=config.micro_batch)[:, state.rank]
