@@ -1,5 +1,6 @@
 """Another corpus: its files read as Arrow and Python read them, what cannot be read told by name, priority in fates."""
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,8 @@ def test_columns_give_what_was_written(kind: pa.DataType, tmp_path: Path) -> Non
         ("a.jsonl", b'{"text": 7}\n', "a.jsonl:1: text is no text"),
         ("a.jsonl.gz", b"nothing packed", "a.jsonl.gz: not readable as JSON lines"),
         ("a.jsonl.zst", b"nothing packed", "a.jsonl.zst: not readable as JSON lines"),
+        ("a.jsonl.gz", gzip.compress(b'{"text": "x"}\n')[:-3], "a.jsonl.gz: not readable as JSON lines"),
+        ("a.jsonl.zst", pa.compress(b'{"text": "x"}\n', "zstd", asbytes=True)[:-3], "not readable as JSON lines"),
         ("a.parquet", b"PAR1", "a.parquet: not readable as Parquet"),
         ("a.txt", b"", r"holds no file to read; expected a directory with \*.parquet"),
     ],
@@ -99,6 +102,13 @@ def test_what_cannot_be_read_is_told_with_its_place(name: str, content: bytes, t
     with pytest.raises(UsageError, match=told) as raised:
         documents(found(tmp_path))
     assert str(raised.value).startswith("--against")
+
+
+def test_packed_lines_are_read_to_their_end_whatever_pieces_they_were_packed_in(tmp_path: Path) -> None:
+    lines = [json.dumps({"id": k, "text": f"text {k}"}).encode() + b"\r\n" for k in range(9)]
+    (tmp_path / "a.jsonl.gz").write_bytes(b"".join(map(gzip.compress, lines)))
+    (tmp_path / "b.jsonl.zst").write_bytes(b"".join(pa.compress(line, "zstd", asbytes=True) for line in lines))
+    assert documents(found(tmp_path)) == [(str(k), f"text {k}") for k in range(9)] * 2
 
 
 def test_settings_that_cannot_work_are_refused(tmp_path: Path) -> None:
