@@ -48,6 +48,7 @@ class DropReason(StrEnum):
     EXACT_DUPLICATE = "exact_duplicate"  # the same words as the survivor's
     NEAR_DUPLICATE = "near_duplicate"  # as similar to the survivor as `threshold` says, verified
     SAME_ID = "same_id"  # has an id of its own that is the survivor's too, and its text stands mostly in that
+    IN_OTHER_CORPUS = "in_other_corpus"  # like a text of `--against`, verified; or its full text is equal to one
 
 
 # What makes a document a duplicate; `dedup.resolve.Outcome.reason` holds positions in this order.
@@ -56,6 +57,7 @@ DUPLICATE_REASONS: Final = (
     DropReason.EXACT_DUPLICATE,
     DropReason.NEAR_DUPLICATE,
     DropReason.SAME_ID,
+    DropReason.IN_OTHER_CORPUS,
 )
 
 

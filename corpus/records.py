@@ -178,8 +178,9 @@ class Reject(Struct, frozen=True, kw_only=True, gc=False):
 
 RAW_LIMIT = 4096
 
-_PUBMED_TAG, _PMC_TAG = 1, 2
+_PUBMED_TAG, _PMC_TAG, _OTHER_TAG = 1, 2, 3
 _PMC_ID_BITS, _VERSION_BITS, _PART_BITS = 36, 12, 12
+_OTHER_ROW_BITS = 36
 
 
 def pubmed_doc_id(pmid: int) -> str:
@@ -229,6 +230,26 @@ def pmc_key(pmcids: npt.NDArray[np.uint64], versions: npt.NDArray[np.uint64]) ->
 def is_pmc(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
     """Say of document keys, uint64[n], which are of PubMed Central."""
     return keys >> np.uint64(60) == np.uint64(_PMC_TAG)
+
+
+def other_keys(file: int, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
+    """Return the keys, uint64[n], of documents of another corpus: their file's number and their rows in it.
+
+    They are larger than all document keys, and `doc_id` has no name for them.
+    """
+    return np.uint64(_OTHER_TAG << 60 | file << _OTHER_ROW_BITS) | rows.astype(np.uint64)
+
+
+def are_other(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+    """Say of keys, of any shape, which are of documents of another corpus."""
+    return keys >> np.uint64(60) == np.uint64(_OTHER_TAG)
+
+
+def other_places(keys: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return (file numbers, rows) of documents of another corpus; the inverse of `other_keys`."""
+    bits = np.uint64(_OTHER_ROW_BITS)
+    files = (keys & np.uint64((1 << 60) - 1)) >> bits
+    return files.astype(np.int64), (keys & np.uint64((1 << _OTHER_ROW_BITS) - 1)).astype(np.int64)
 
 
 def article_keys(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

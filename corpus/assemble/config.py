@@ -104,6 +104,20 @@ class AssembleConfig(StageConfig):
         gt=0,
         le=1,
     )
+    against: tuple[GivenPath, ...] = runtime(
+        (),
+        "another corpus (Parquet, JSON lines, .gz, .zst): near and exact duplicates of its texts are dropped; "
+        "it is only read",
+        group="duplicates",
+        metavar="DIR",
+    )
+    against_text: str = runtime("text", "column or key of the texts of `--against`", group="duplicates", metavar="NAME")
+    against_id: str | None = runtime(
+        None,
+        "column or key of the ids of `--against`; doc_id or id when not given, file and row where neither is there",
+        group="duplicates",
+        metavar="NAME",
+    )
     validation: float = setting(0.005, "share of clusters held out for validation", group="output", ge=0, lt=1)
     test: float = setting(
         0.005, "share of clusters held out as test: packed, never trained on", group="output", ge=0, lt=1
@@ -181,7 +195,7 @@ class AssembleConfig(StageConfig):
     workers: Workers = runtime(1, "local worker processes, at most: as many as the work pays for", group="running")
 
     def identity(self) -> dict[str, Any]:
-        """Return the fields that decide the bytes of the output; lists of ids are inputs."""
+        """Return the fields that decide the bytes of the output; lists of ids and other corpora are inputs."""
         return super().identity() | {"where": self.where.identity()}
 
     @property

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpus.arrays.columns import among, bools, doc_keys, equals, numbers
+from corpus.arrays.types import Hashes, Keys, Mask
 from corpus.assemble.config import AssembleConfig
 from corpus.assemble.contamination import Contamination, EvaluationIndex, find_contamination, stated_index
 from corpus.assemble.cut import NO_CUT, NO_MARKS, Cut, Marks, cut_codes, own_marks, row_marks
@@ -207,6 +208,11 @@ def _buckets(table: pa.Table, config: AssembleConfig) -> tuple[np.ndarray, np.nd
 
 
 def _piece_buckets(batch: pa.RecordBatch, config: AssembleConfig) -> tuple[np.ndarray, np.ndarray]:
-    signed = sign(normalize(batch.column("text")))
+    return bucket_rows_of(doc_keys(batch), batch.column("text"), bools(batch.column("notice")), config)
+
+
+def bucket_rows_of(keys: Keys, texts: pa.Array, notices: Mask, config: AssembleConfig) -> tuple[Hashes, Keys]:
+    """Return what documents of some texts bring to the search: (bucket hashes, document keys)."""
+    signed = sign(normalize(texts))
     bands = band_hashes(signed.signatures, *bands_for(config.threshold))
-    return bucket_rows(doc_keys(batch), signed, bands, notices=bools(batch.column("notice")))
+    return bucket_rows(keys, signed, bands, notices=notices)

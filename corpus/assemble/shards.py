@@ -5,9 +5,10 @@ count gives the same bytes.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from corpus.assemble.config import AssembleConfig
 from corpus.assemble.contamination import place_report
 from corpus.assemble.decide import SHARD_COLUMNS, Document, EarlyDecision
 from corpus.assemble.documents import work_path
+from corpus.assemble.other_ids import named
 from corpus.assemble.personal import place_personal_data
 from corpus.assemble.splits import Shards, order_of, split_of
 from corpus.assemble.text_store import gather_texts, read_texts
@@ -46,7 +48,7 @@ class Decision:
     kind: str
     kept: bool  # in a shard
     reason: str  # "" when kept, else a `corpus.reasons.DropReason`
-    survivor: str  # the kept document that stands for a duplicate, the newer record for an outdated one; else ""
+    survivor: str  # kept document that stands for a duplicate (against:… elsewhere), or the newer record; else ""
     matched: str  # what `score` compares with: the survivor, or a citation it took in; if kept: the full text beside
     score: float | None  # exact Jaccard similarity of word 5-shingles with `matched`
     cluster: str  # smallest id of the documents that resemble each other; its own id when alone
@@ -65,24 +67,24 @@ def place(
     shards: Shards,
     workspace: Workspace,
     config: AssembleConfig,
+    other_ids: Mapping[int, str] = MappingProxyType({}),
 ) -> tuple[Receipt, pa.Table]:
     """Write the decisions on one records part; return their receipt and its kept documents.
 
     The table holds `SHARD_COLUMNS`, the hash by which a shard is ordered (`order`) and the number of the shard
     (`shard`). In a local directory, which all workers see, it says where each text lies (`part`, `text_start`,
-    `length`) instead of holding it.
+    `length`) instead of holding it. other_ids: of `corpus.assemble.other_ids`.
     """
     table = parquet.read_table(workspace.path(work_path("documents", stem)))
     early = parquet.read_table(workspace.path(work_path("early", stem)))
     keys = doc_keys(table)
     kept, split = pa.array(outcome.index_of(keys) < 0), split_of(keys, outcome, config)
-    rows = pa.concat_tables([_document_decisions(table, outcome, split), _early_decisions(early)])
+    rows = pa.concat_tables([_document_decisions(table, outcome, split, other_ids), _early_decisions(early)])
     decisions = rows.take(pa.array(np.argsort(rows.column("row").to_numpy()))).select(DECISION_COLUMNS)
     path = f"decisions/part-{part:05d}.parquet"
     parquet.write_table(workspace.path(path), decisions.combine_chunks())
     parts = [workspace.measure(path, role="decisions", rows=decisions.num_rows)]
-    lost_to_pile = table.filter(kept).column("pmc_id_anywhere")
-    counts = {facts.ABSTRACTS_THE_PILE_RULE_DROPS: pc.sum(lost_to_pile).as_py() or 0}
+    counts = {facts.ABSTRACTS_THE_PILE_RULE_DROPS: pc.sum(table.filter(kept).column("pmc_id_anywhere")).as_py() or 0}
     if config.evaluation:
         report, found = place_report(part, stem, workspace)
         parts.append(report)
@@ -155,7 +157,7 @@ def write_shard(
     return workspace.finish(Receipt(task=task, parts=(part,), facts=counts))
 
 
-def _document_decisions(table: pa.Table, outcome: Outcome, split: np.ndarray) -> pa.Table:
+def _document_decisions(table: pa.Table, outcome: Outcome, split: np.ndarray, other_ids: Mapping[int, str]) -> pa.Table:
     """Return the decision on each document; split: positions in SPLITS."""
     keys = doc_keys(table)
     dropped = outcome.index_of(keys)
@@ -165,7 +167,8 @@ def _document_decisions(table: pa.Table, outcome: Outcome, split: np.ndarray) ->
     of_lost = (outcome.reason, outcome.survivor, outcome.matched, outcome.score)
     columns = (column[dropped[lost]].tolist() for column in of_lost)
     for row, reason, survivor, match, score in zip(lost.tolist(), *columns, strict=True):
-        reasons[row], survivors[row], matched[row] = str(DUPLICATE_REASONS[reason]), doc_id(survivor), doc_id(match)
+        reasons[row] = str(DUPLICATE_REASONS[reason])
+        survivors[row], matched[row] = named(survivor, other_ids), named(match, other_ids)
         scores[row] = None if math.isnan(score) else score
     at = index_in_sorted(keys, outcome.beside)
     for row in np.flatnonzero((at >= 0) & (dropped < 0)).tolist():

@@ -5,6 +5,7 @@ A bucket of up to `max_pairs_bucket` documents gives all its pairs. A larger one
 smallest key of the bucket and to the next larger key, so that 100,000 equal hashes cost 200,000 edges and not five
 thousand million. Two notices (`corpus.dedup.notices`) are a pair only when their texts are equal: in the buckets of
 bands their keys carry a mark, which sorts them behind all other documents, so that each meets one that is none.
+Two documents of another corpus (`corpus.records.are_other`) are no pair: nothing becomes of them.
 
 A partition is planned to be small, but equal hashes go to one partition however many there are. When its rows are more
 than `max_rows`, they are taken in slices of the hash; a slice that stays too large is one hot bucket, and its documents
@@ -20,6 +21,7 @@ from corpus.arrays.kernel import kernel
 from corpus.arrays.types import EdgeKeys, Hashes, Keys, Mask, Numbers
 from corpus.dedup.minhash import COUNTED, Signed
 from corpus.dedup.shingles import Shingles
+from corpus.records import are_other
 
 MIN_SHINGLES: Final = COUNTED  # below it a set says too little: such a document only matches an equal text
 
@@ -49,9 +51,10 @@ def bucket_rows(
     return hashes, keys
 
 
-def _without_notices(edges: EdgeKeys) -> EdgeKeys:
-    """Return the edges, uint64[num_edges, 2], that are not between two marked keys, without marks and a < b."""
+def _sought(edges: EdgeKeys) -> EdgeKeys:
+    """Return the edges, uint64[num_edges, 2], not between two marked keys or others, without marks and a < b."""
     plain = edges[~((edges & _NOTICE) > 0).all(axis=1)] & ~_NOTICE
+    plain = plain[~are_other(plain).all(axis=1)]
     plain.sort(axis=1)
     return plain
 
@@ -107,7 +110,7 @@ def candidate_edges(bucket_hashes: Hashes, doc_keys: Keys, *, max_pairs_bucket: 
     `bucket_hashes` and `doc_keys` are uint64[num_rows]; a row may occur more than once.
     """
     keys, starts = _shared_rows(bucket_hashes, doc_keys)
-    return distinct_edges(_without_notices(_bucket_edges(keys, starts, max_pairs_bucket)))
+    return distinct_edges(_sought(_bucket_edges(keys, starts, max_pairs_bucket)))
 
 
 def bounded_candidate_edges(read: Read, *, max_rows: int = MAX_ROWS) -> Iterator[EdgeKeys]:
@@ -166,7 +169,7 @@ def _hot_bucket(read_keys: Callable[[], Iterable[Keys]], max_rows: int) -> Itera
         if len(chain) > 1:
             neighbours = np.column_stack([chain[:-1], chain[1:]])
             far = chain[1:][chain[:-1] != smallest]  # the second smallest is a neighbour of the smallest already
-            yield _without_notices(np.concatenate([neighbours, np.column_stack([np.full(len(far), smallest), far])]))
+            yield _sought(np.concatenate([neighbours, np.column_stack([np.full(len(far), smallest), far])]))
         before = distinct[-1] if len(distinct) else before
 
 

@@ -12,6 +12,8 @@ decision needs is there when it is made, and the order of the input does not mat
 - All others are kept.
 
 So a survivor is always a kept document, and no document goes by a chain of resemblances without a score of its own.
+Documents of another corpus come first of all and have no pairs among themselves, so each is kept, and what resembles
+one is dropped for it (`in_other_corpus`).
 """
 
 from dataclasses import dataclass, field, fields
@@ -25,10 +27,11 @@ from corpus.arrays.types import EdgeKeys, Keys, Mask, Numbers
 from corpus.dedup.survivor_rank import rank_order, rank_places
 from corpus.dedup.verify import Edges, components
 from corpus.reasons import DUPLICATE_REASONS
+from corpus.records import are_other
 from corpus.storage.array_files import load_arrays, save_arrays
 
 _JOINED, _EXACT = range(2)
-_NEAR, _SAME_ID = range(2, len(DUPLICATE_REASONS))
+_NEAR, _SAME_ID, _OTHER = range(2, len(DUPLICATE_REASONS))
 _KEPT, _REPRESENTED, _DROPPED = 0, 1, 2
 _NO_TEXT, _ELSEWHERE = -1, -2
 
@@ -42,7 +45,7 @@ class Outcome:
     """The fate of all documents that were dropped, and the cluster of all that resemble another."""
 
     dropped: Keys  # [num_dropped], ascending
-    survivor: Keys  # [num_dropped], always a kept document
+    survivor: Keys  # [num_dropped], always a kept document, of this corpus or another
     matched: Keys  # [num_dropped], the document that `score` compares with
     score: npt.NDArray[np.float64]  # [num_dropped], exact Jaccard similarity; NaN for full_text_kept
     reason: npt.NDArray[np.uint8]  # [num_dropped], positions in DUPLICATE_REASONS
@@ -180,12 +183,13 @@ def _outcome(edges: Edges, fates: _Fates, citations: Keys, full_texts: Keys, bes
     whole = np.full(len(citations), _JOINED)
     member, cluster = _clusters(edges, fates, beside)
     survivor = np.where(stands_in, fates.partners[leader], fates.keys[leader])
+    survivor = np.concatenate([survivor, full_texts])[order]
     return Outcome(
         dropped=dropped[order],
-        survivor=np.concatenate([survivor, full_texts])[order],
+        survivor=survivor,
         matched=np.concatenate([fates.keys[leader], full_texts])[order],
         score=np.concatenate([edges.score[edge], np.full(len(citations), np.nan)])[order],
-        reason=np.concatenate([reason, whole]).astype(np.uint8)[order],
+        reason=np.where(are_other(survivor), _OTHER, np.concatenate([reason, whole])[order]).astype(np.uint8),
         member=member,
         cluster=cluster,
         beside=beside[:, 0],

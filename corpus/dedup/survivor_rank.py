@@ -4,6 +4,9 @@ Smaller is better, and an earlier column outweighs all later ones: no notice abo
 then a citation that is joined by its ids to a full text in the corpus; not retracted; published rather than author
 manuscript; the newest year; the newest version; the longest text; the lowest key. The key decides last, so no two
 documents are equal and the policy gives one answer.
+
+A document of another corpus (`other_ranks`) comes before all of these, so whatever resembles it goes; no pair of two of
+them is verified, so all of them stay.
 """
 
 from typing import Final
@@ -47,6 +50,13 @@ def rank_columns(
     assert not len(doc_keys) or int(doc_keys.max()) < 1 << 63, "a document key fits in 62 bits"
     columns = (notice, ~full_text, ~joined, retracted, manuscript, -years, -versions, -lengths, doc_keys)
     return np.column_stack([column.astype(np.int64) for column in columns])
+
+
+def other_ranks(doc_keys: Keys) -> Numbers:
+    """Return the ranks of documents of another corpus, int64[num_docs, 9]: before those of every document of this."""
+    ranks = np.zeros((len(doc_keys), len(RANK_COLUMNS)), np.int64)
+    ranks[:, 0], ranks[:, -1] = -1, doc_keys.astype(np.int64)
+    return ranks
 
 
 def rank_order(ranks: Numbers) -> Numbers:

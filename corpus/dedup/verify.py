@@ -23,6 +23,7 @@ from corpus.dedup.shingles import Shingles
 from corpus.dedup.survivor_rank import rank_places
 from corpus.dedup.twins import are_twins
 from corpus.dedup.wording import Wording, wording
+from corpus.records import are_other
 
 NEVER: Final = 2.0  # a containment or similarity that no pair reaches
 ALL_PAIRS: Final = 64  # documents in a component up to which every pair is compared
@@ -146,7 +147,10 @@ def _star_pairs(positions: Numbers, groups: Hashes, places: Numbers) -> Numbers:
 
 
 def _pairs_to_score(edges: EdgeKeys, keys: Keys, texts: Hashes, places: Numbers) -> Numbers:
-    """Return the pairs to compare as positions in `keys` (ascending; `texts` and `places` go with it), distinct."""
+    """Return the pairs to compare as positions in `keys` (ascending; `texts` and `places` go with it), distinct.
+
+    None is of two documents of another corpus.
+    """
     members, labels = components(edges)
     positions = np.searchsorted(keys, members)
     _, group, sizes = np.unique(labels, return_inverse=True, return_counts=True)
@@ -161,7 +165,8 @@ def _pairs_to_score(edges: EdgeKeys, keys: Keys, texts: Hashes, places: Numbers)
         _star_pairs(large, texts[large], places),
     ]
     pairs = np.sort(np.concatenate(parts), axis=1)
-    return distinct_edges(pairs[pairs[:, 0] < pairs[:, 1]].astype(np.uint64)).astype(np.int64)
+    wanted = (pairs[:, 0] < pairs[:, 1]) & ~are_other(keys)[pairs].all(axis=1)
+    return distinct_edges(pairs[wanted].astype(np.uint64)).astype(np.int64)
 
 
 @kernel

@@ -87,6 +87,12 @@ def num_rows(path: str) -> int:
         return int(source.metadata.num_rows)
 
 
+def column_names(path: str) -> list[str]:
+    """Return the names of the columns of a file; raises CorruptError."""
+    with _open(path) as source:
+        return list(source.schema_arrow.names)
+
+
 def _open(path: str) -> pq.ParquetFile:
     return _checked(path, lambda: pq.ParquetFile(storage.open_read(path), page_checksum_verification=True))
 

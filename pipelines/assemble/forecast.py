@@ -18,7 +18,7 @@ def forecast_assemble(config: AssembleConfig, *, records: str, output: str, upda
     source = read_whole(records, "extract", READ)
     parts = stored_parts(records, source, pile=config.profile == "pile")
     check_terms(config.where, parts)
-    inputs = [Input(name="extract", fingerprint=source.fingerprint), *given_inputs(config)]
+    inputs = [Input(name="extract", fingerprint=source.fingerprint), *given_inputs(config, output=output)]
     ahead = look_ahead(output, stage=STAGE, revision=REVISION, config=config.identity(), inputs=inputs, update=update)
     if ahead.state == "done":
         return Forecast(stage=STAGE, output=output, why=why(ahead), reused=len(parts.names), unit="records parts")

@@ -20,6 +20,7 @@ from corpus.assemble.contamination import load_index
 from corpus.assemble.cut import check_terms, read_cut
 from corpus.assemble.documents import file_ranks
 from corpus.assemble.inputs import StoredParts, stored_parts
+from corpus.assemble.other_corpus import find_other, stated_other
 from corpus.errors import UsageError
 from corpus.stage.lock import running_stage
 from corpus.stage.manifest import Input, Manifest
@@ -28,7 +29,7 @@ from corpus.stage.reading import held_for_reading, read_whole
 from corpus.stage.withdraw import changes_text
 from corpus.stage.workspace import WORK, Receipt, Workspace, keep_no_part, plan_stage
 from corpus.storage.files import is_remote, remove_tree
-from pipelines.assemble import shard_steps, steps
+from pipelines.assemble import other_steps, shard_steps, steps
 from pipelines.assemble.blocks import BUCKET
 from pipelines.assemble.steps import Plan
 from pipelines.beam.exchange import BlockExchange
@@ -79,7 +80,7 @@ def _assemble(
         with running_stage(output) as work:
             work.bytes_read = sum(part.bytes for part in source.parts if part.role in READ)
             check_terms(config.where, parts)
-            inputs = [Input(name="extract", fingerprint=source.fingerprint), *given_inputs(config)]
+            inputs = [Input(name="extract", fingerprint=source.fingerprint), *given_inputs(config, output=output)]
             update = update and not is_dry_run(beam_args)
             workspace, finished = plan_stage(
                 output,
@@ -114,9 +115,9 @@ def _run(
         )
 
 
-def given_inputs(config: AssembleConfig) -> list[Input]:
-    """Return lists of papers and evaluation files as inputs by their content; raises UsageError for unreadable ones."""
-    given = list(read_cut(config).inputs)
+def given_inputs(config: AssembleConfig, *, output: str) -> list[Input]:
+    """Return lists of papers, other corpora and evaluation files as inputs by their content; raises UsageError."""
+    given = [*read_cut(config).inputs, *find_other(config, output=output).inputs]
     if config.evaluation:
         return [*given, *load_index(config.evaluation, config.evaluation_words).inputs]  # an error before any work
     if config.contaminated == "remove":
@@ -163,12 +164,14 @@ def _spill_folder(workspace: Workspace, beam_args: Sequence[str]) -> Iterator[st
 
 def plan_assemble(config: AssembleConfig, source: Manifest, parts: StoredParts, *, workspace: Workspace) -> Plan:
     """Return what every step knows: the records parts in order, and the number of partitions."""
+    other = stated_other(config, workspace.inputs, workspace.output)
     return Plan(
         workspace=workspace,
         config=config,
         records=parts,
         ranks=tuple(file_ranks(parts.names)),
-        num_partitions=num_partitions(source.books.kept),
+        num_partitions=num_partitions(source.books.kept + other.num_docs),
+        other=other,
     )
 
 
@@ -202,7 +205,7 @@ def build(pipeline: beam.Pipeline, plan: Plan, spill: str | None) -> None:
         | "ByPart" >> BlockExchange(spill=spill)
         | "MakeDocuments" >> _pairs(steps.MakeDocuments(plan), retracted, marks)
     )
-    resolved = _resolve(pipeline, buckets, plan, spill)
+    resolved = _resolve(pipeline, _with_other(pipeline, buckets, plan), plan, spill)
     signal = beam.pvalue.AsSingleton(resolved)
     placed = parts | "Place" >> beam.ParDo(metered_step(shard_steps.Place(plan)), signal).with_outputs(
         "blocks", main="decisions"
@@ -222,6 +225,14 @@ def build(pipeline: beam.Pipeline, plan: Plan, spill: str | None) -> None:
     )
 
 
+def _with_other(pipeline: beam.Pipeline, buckets: Any, plan: Plan) -> Any:
+    """Return the collections of bucket rows: of the records, and of another corpus where there is one."""
+    if not plan.other.files:
+        return buckets
+    files = pipeline | "OtherFiles" >> beam.Create(range(len(plan.other.files)))
+    return buckets, files | "SpreadOther" >> beam.Reshuffle() | "SignOther" >> _pairs(other_steps.SignOther(plan))
+
+
 def _resolve(pipeline: beam.Pipeline, buckets: Any, plan: Plan, spill: str | None) -> Any:
     """Wire the search for duplicates, from bucket rows to the fate of every document; returns its numbers."""
     nothing = pipeline | "NoEdges" >> beam.Create([(0, b"")])
@@ -230,10 +241,18 @@ def _resolve(pipeline: beam.Pipeline, buckets: Any, plan: Plan, spill: str | Non
         (candidates, nothing)
         | "CandidatesTogether" >> BlockExchange(spill=spill)
         | "PlanVerification"
-        >> beam.ParDo(metered_step(steps.PlanVerification(plan))).with_outputs("requests", main="edges")
+        >> beam.ParDo(metered_step(steps.PlanVerification(plan))).with_outputs(
+            "requests", "other_requests", main="edges"
+        )
     )
     texts = planned.requests | "SpreadRequests" >> beam.Reshuffle() | "FetchTexts" >> _pairs(steps.FetchTexts(plan))
-    verified = (planned.edges, texts) | "ByBlock" >> BlockExchange(spill=spill) | "Verify" >> _pairs(steps.Verify(plan))
+    asked = planned.other_requests | "SpreadOtherRequests" >> beam.Reshuffle()
+    other_texts = asked | "FetchOtherTexts" >> _pairs(other_steps.FetchOtherTexts(plan))
+    verified = (
+        (planned.edges, texts, other_texts)
+        | "ByBlock" >> BlockExchange(spill=spill)
+        | "Verify" >> _pairs(steps.Verify(plan))
+    )
     return (
         (verified, nothing)
         | "VerifiedTogether" >> BlockExchange(spill=spill)

@@ -1,7 +1,8 @@
 """The last steps of `assemble` as DoFns: decisions, shards, and the commit."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import apache_beam as beam
@@ -10,6 +11,7 @@ from apache_beam.transforms.window import GlobalWindows
 
 from corpus.assemble import facts
 from corpus.assemble.change_feed import leave_feed
+from corpus.assemble.other_ids import load_survivor_ids
 from corpus.assemble.shards import place, shard_blocks, write_shard
 from corpus.dedup.resolve import Outcome
 from corpus.stage.manifest import SPLITS, has_manifest, read_manifest
@@ -30,6 +32,7 @@ class Place(PartStep):
     """
 
     _outcome: Outcome | None = None
+    _other_ids: Mapping[int, str] = MappingProxyType({})
 
     def start_bundle(self) -> None:
         self._waiting: list[pa.Table] = []
@@ -39,6 +42,8 @@ class Place(PartStep):
         plan = self._plan
         if self._outcome is None:  # the side input says that it is written; once a worker, not once a part
             self._outcome = Outcome.load(plan.workspace.path(OUTCOME))
+            if plan.other.files:
+                self._other_ids = load_survivor_ids(plan.workspace)
         receipt, kept = place(
             part=element,
             stem=plan.records.names[element],
@@ -46,6 +51,7 @@ class Place(PartStep):
             shards=resolved.shards,
             workspace=plan.workspace,
             config=plan.config,
+            other_ids=self._other_ids,
         )
         yield 0, count_books(receipt)
         self._waiting.append(kept)

@@ -26,6 +26,8 @@ from corpus.assemble.fates import decide_fates
 from corpus.assemble.full_text_join import RANKED_COLUMNS, rank_table
 from corpus.assemble.id_conflicts import Conflict, conflict_counts, find_conflicts
 from corpus.assemble.inputs import RecordParts
+from corpus.assemble.other_corpus import NO_OTHER, OtherCorpus
+from corpus.assemble.other_ids import save_survivor_ids
 from corpus.assemble.retractions import retracted_entities
 from corpus.assemble.splits import Shards, plan_shards
 from corpus.assemble.text_store import read_texts
@@ -33,7 +35,7 @@ from corpus.assemble.updates import KEY, VERDICT, fold
 from corpus.dedup.candidates import bounded_candidate_edges, distinct_edges
 from corpus.dedup.shingles import normalize, shingle
 from corpus.dedup.verify import plan_blocks, verified_edges
-from corpus.records import is_pmc
+from corpus.records import are_other, is_pmc, other_places
 from corpus.stage import task_progress
 from corpus.stage.workspace import WORK, Receipt, Workspace
 from corpus.storage import parquet
@@ -70,6 +72,7 @@ class Plan:
     records: RecordParts
     ranks: tuple[int, ...]  # of each part's file, in the order in which files apply
     num_partitions: int  # of the fold and of the buckets
+    other: OtherCorpus = NO_OTHER
     keep_shards: bool = True  # False in a rehearsal: a shard is written, hashed and removed
 
     def document_paths(self) -> list[str]:
@@ -170,7 +173,7 @@ class FindCandidates(beam.DoFn):
 
 
 class PlanVerification(Step):
-    """(0, candidate pairs) → (block, its pairs); on the output `requests`: (part, REQUEST rows)."""
+    """(0, candidate pairs) → (block, its pairs); on `requests`: (part, REQUEST rows); on `other_requests`: by file."""
 
     def process(self, element: tuple[int, Blocks]) -> Iterator[Any]:
         edges = distinct_edges(gather_pairs(element[1]))
@@ -183,6 +186,9 @@ class PlanVerification(Step):
         wanted = np.zeros(sum(map(len, keys)), REQUEST)
         wanted["key"], wanted["block"] = np.concatenate(keys), np.concatenate(numbers)
         wanted = wanted[np.argsort(wanted["key"])]
+        other = wanted[are_other(wanted["key"])]
+        for file, start, end in runs(other_places(other["key"])[0]):
+            yield beam.pvalue.TaggedOutput("other_requests", (file, other[start:end].tobytes()))
         for part, path in enumerate(self._plan.document_paths()):
             table = parquet.read_table(path, columns=["doc_key"])
             at = index_in_sorted(doc_keys(table), wanted["key"])
@@ -241,6 +247,8 @@ class Resolve(Step):
         paths = plan.document_paths()
         fates = decide_fates(read_verified(element[1]), plan.text_paths(), by_id=plan.config.profile != "pile")
         fates.outcome.save(plan.workspace.path(OUTCOME))
+        if plan.other.files:
+            save_survivor_ids(fates.outcome, plan.workspace)
         conflicts = find_conflicts(paths)
         parquet.write_table(plan.workspace.path(CONFLICTS), to_table(conflicts, Conflict))
         file = plan.workspace.measure(CONFLICTS, role="id_conflicts", rows=len(conflicts))
@@ -259,5 +267,5 @@ class Resolve(Step):
 
 
 def _weights(keys: np.ndarray) -> np.ndarray:
-    """Return as how many citations the text of each document counts: an article is as long as 25."""
-    return np.where(is_pmc(keys), 25, 1)
+    """Return as how many citations the text of each document counts: an article is as long as 25; others may be."""
+    return np.where(is_pmc(keys) | are_other(keys), 25, 1)

@@ -40,7 +40,13 @@ def test_every_record_gets_what_was_planted_for_it(tmp_path: Path, seed: int) ->
     assert comparison.differences == ()
     assert comparison.num_records == read.books.kept
     # Kept, and every reason to drop a record of which the default policy makes use.
-    unused = {DropReason.LICENSE, DropReason.SUB_ARTICLE, DropReason.CONTAMINATED, DropReason.SAME_ID}
+    unused = {
+        DropReason.LICENSE,
+        DropReason.SUB_ARTICLE,
+        DropReason.CONTAMINATED,
+        DropReason.SAME_ID,
+        DropReason.IN_OTHER_CORPUS,
+    }
     unused |= {*CUT_REASONS}
     assert comparison.outcomes.keys() == {"kept", *DropReason} - unused
     assert_outdated_records_name_the_living(corpus, manifest)
