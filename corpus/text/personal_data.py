@@ -13,6 +13,7 @@ from typing import Final
 from corpus.text import check_digits as check
 
 MASKS: Final = {"email": "[e-mail]", "phone": "[phone]", "ip": "[ip address]", "id": "[id number]"}
+_MASKED: Final = re.compile("|".join(map(re.escape, MASKS.values())))
 _BEFORE: Final = 60  # characters before a number in which the word that names it stands
 
 
@@ -202,4 +203,6 @@ def _phones(text: str, start: int, end: int) -> Iterator[PersonalSpan]:
 
 
 def _words_before(text: str, place: int) -> str:
-    return text[max(0, place - _BEFORE) : place]
+    """Return what stands before a number; a piece that was masked before names none behind it."""
+    longest = max(map(len, MASKS.values()))  # one that the window would cut
+    return _MASKED.sub(";0;", text[max(0, place - _BEFORE - longest) : place])[-_BEFORE:]
