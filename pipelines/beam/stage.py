@@ -13,7 +13,6 @@ from corpus.stage import task_progress
 from corpus.stage.manifest import Manifest, has_manifest, read_manifest
 from corpus.stage.progress import say, watched
 from corpus.stage.workspace import Receipt, Workspace
-from corpus.storage import is_remote
 from pipelines.beam.flags import is_dry_run, is_embedded, leaves_job
 from pipelines.beam.runner import run_pipeline
 from pipelines.beam.workers import workers_for
@@ -54,7 +53,7 @@ def run_stage(
 
 def _nothing_committed(output: str) -> CorpuscleError:
     said = f"{output}: the job ended well, yet no manifest is here"
-    if is_remote(output):
+    if storage.is_remote(output):
         return RetryError(
             f"{said}: its last step did not run, or wrote elsewhere; look at the step Commit in the engine's console "
             "and at what the workers take for this address (endpoint, project), then run the same command again"

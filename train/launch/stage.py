@@ -169,7 +169,7 @@ def tokens_of(output: str) -> str | None:
     if entries := store.read_list(output):
         return store.read_checkpoint(output, entries[-1].name).tokens_fingerprint
     if has_manifest(output):
-        return next(item.fingerprint for item in read_manifest(output, STAGE).inputs)
+        return next(item.fingerprint for item in read_manifest(output, STAGE).inputs if item.name == "pack")
     return None
 
 

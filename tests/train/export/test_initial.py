@@ -24,7 +24,7 @@ from train.export.config import ExportConfig
 from train.export.initial import write_initial
 from train.export.stage import export
 from train.job import INITIAL, read_job
-from train.launch.stage import train
+from train.launch.stage import tokens_of, train
 from train.loop.metrics import read_metrics
 from train.model.gpt import GPT, build_model, load_initial, next_token_targets
 
@@ -113,6 +113,9 @@ def test_a_run_begins_at_the_loss_of_the_model_and_says_whose_weights_it_has(mad
     manifest = train(config, tokens=made.tokens, output=str(output))
     assert [item.name for item in manifest.inputs] == ["init", "pack"]
     assert not (output / INITIAL).exists()
+    (tmp_path / "alone").mkdir()
+    shutil.copy(output / "manifest.json", tmp_path / "alone")
+    assert tokens_of(str(tmp_path / "alone")) == TokenRows(made.tokens, "train").fingerprint
     first = next(line["loss"] for line in read_metrics(str(output)) if "loss" in line)
     rows = TokenRows(made.tokens, "train")
     chosen = plan_mixture(rows, None).rows_for_step(0, seed=config.seed, batch_rows=4)
