@@ -61,12 +61,8 @@ def report_answers(
     words = [words_of(one.answer) for one in answers]
     scores = [rouge_l(one.answer, asked.answer) for one, asked in zip(answers, questions, strict=True) if asked.answer]
     references = [len(words_of(one.answer)) for one in questions if one.answer]
-    both = list(zip(answers, questions, strict=True))
-    loose = {asked.id: numbers_not_given(one.answer, asked) for one, asked in both}
-    if evidence is not None:
-        asked_only = sum(map(len, loose.values()))
-        passages = _by_question(evidence)
-        loose = {asked.id: numbers_not_given(one.answer, asked, passages.get(asked.id, ())) for one, asked in both}
+    loose = _loose(answers, questions, _by_question(evidence or ()))
+    alone = sum(map(len, _loose(answers, questions, {}).values()))
     known = [words_of(text) for text in trained]
     texts = [" ".join(own) for own in words]
     return AnswersReport(
@@ -84,9 +80,9 @@ def report_answers(
         copied=copied_share(words, known) if known else None,
         copied_whole=_share_whole(texts, known) if known else None,
         numbers=sum(len(_NUMBER.findall(one.answer)) for one in answers),
-        numbers_found=None if evidence is None else asked_only - sum(map(len, loose.values())),
+        numbers_found=None if evidence is None else alone - sum(map(len, loose.values())),
         numbers_not_given=sum(map(len, loose.values())),
-        not_given=dict([(own, tuple(found)) for own, found in loose.items() if found][:shown]),
+        not_given=dict([(own, tuple(numbers)) for own, numbers in loose.items() if numbers][:shown]),
     )
 
 
@@ -147,6 +143,14 @@ def report_lines(report: AnswersReport) -> list[str]:
             f"{report.numbers_not_given:,} in neither question, context nor passages"
         )
     return lines
+
+
+def _loose(
+    answers: Sequence[WrittenAnswer], questions: Sequence[Question], passages: Mapping[str, Sequence[str]]
+) -> dict[str, list[str]]:
+    """Return the numbers of each answer that nothing holds, by question id."""
+    both = zip(answers, questions, strict=True)
+    return {asked.id: numbers_not_given(one.answer, asked, passages.get(asked.id, ())) for one, asked in both}
 
 
 def _by_question(evidence: Iterable[Evidence]) -> dict[str, list[str]]:
