@@ -63,11 +63,16 @@ def _is_finetuned(run: str) -> bool:
 
 
 def _export_heads(config: Any, run: str, output: str) -> None:
-    if config.formats != ("folded",) or config.dtype != "float32":
-        raise UsageError("export: a fine-tuned head is written for transformers alone, in float32; leave --format out")
+    from train.qa.ct2_heads import CT2_HEADS
     from train.qa.export_head import export_heads
 
-    print_summary(export_heads(tuned=run, output=output), output)
+    formats = tuple(form for form in config.formats if form != "folded")
+    if not {*formats} <= {*CT2_HEADS} or config.dtype != "float32":
+        raise UsageError(
+            "export: a fine-tuned head is written for transformers (folded, float32 numbers) and, of a decoder, for "
+            f"CTranslate2 ({', '.join(CT2_HEADS)}); give --format for each of these or leave it out"
+        )
+    print_summary(export_heads(tuned=run, output=output, formats=formats), output)
 
 
 def generate(

@@ -133,7 +133,8 @@ def _results_text(summary: Mapping[str, Any]) -> str:
 
 def _heads_text(summary: Mapping[str, Any]) -> str:
     classes = ", ".join(sorted(set(summary["classes"].values())))
-    off = f"logits within {summary['difference']:.1e} of ours"
+    gaps = summary.get("formats") or {"folded": summary["difference"]}  # of before CTranslate2, this one alone
+    off = ", ".join(f"{form} within {gap:.1e} of ours" for form, gap in gaps.items())
     return f"{summary['task']}, {len(summary['classes']):,} models as {classes}, {off}"
 
 

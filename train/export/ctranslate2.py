@@ -40,7 +40,7 @@ def write_ct2(
     for layer, block in enumerate(spec.decoder.layer):
         _fill_block(block, weights, f"blocks.{layer}")
         block.validate()
-        _quantize(block, quantization)
+        quantize_spec(block, quantization)
     _fill_ends(spec.decoder, weights)
     spec.register_vocabulary(tokens_by_id(tokenizer))
     spec.config.bos_token = spec.config.eos_token = spec.config.unk_token = END_OF_TEXT
@@ -48,7 +48,7 @@ def write_ct2(
     spec.validate()
     # What `optimize` does, but for the layers, which are done: the tests compare the bytes with its own.
     spec._alias_variables()
-    _quantize(spec, quantization, variable_filter=lambda name: "/layer_" not in name)
+    quantize_spec(spec, quantization, variable_filter=lambda name: "/layer_" not in name)
     os.makedirs(folder, exist_ok=True)
     spec.save(folder)
     write_tokenizer(folder, tokenizer, seq_length=shape.seq_length)
@@ -81,8 +81,8 @@ def _largest_pairs(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.maximum(above, -below)
 
 
-def _quantize(layer: Any, quantization: str, *, variable_filter: Callable[[str], bool] = lambda name: True) -> None:
-    """Quantize what CTranslate2's own function would."""
+def quantize_spec(layer: Any, quantization: str, *, variable_filter: Callable[[str], bool] = lambda name: True) -> None:
+    """Quantize in place what CTranslate2's own function would; int8 as narrow as above."""
     if quantization != "int8":
         layer._quantize(quantization, variable_filter=variable_filter)
         return

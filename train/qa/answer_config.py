@@ -31,6 +31,13 @@ class AnswerConfig(StageConfig):
     split: Literal["test", "dev", "train"] = setting("test", "of a set: split that is answered", group="input")
     limit: int | None = setting(None, "of a set: answer the first questions only", group="filters", ge=1)
     batch: int = setting(1, "questions that are answered at once", group="running", ge=1)
+    evidence: str = runtime(
+        "", "of a set: assembled corpus whose passages for the question may hold an answer's numbers too",
+        group="evaluation", metavar="DIR",
+    )  # fmt: skip
+    documents: int = setting(
+        8, "passages of --evidence for a question, each of another document", group="evaluation", ge=1
+    )
     run: str = runtime("", "run of a sweep that answers; default: the first", group="input")
 
     @model_validator(mode="after")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from rapidfuzz.distance import LCSseq
 
 from corpus.qa.question import Question
+from train.qa.context import Evidence
 from train.qa.writing import WrittenAnswer
 
 COPY_WORDS = 8  # in a row, from which words are copied rather than met again
@@ -39,19 +40,29 @@ class AnswersReport:
     copied: float | None  # share of runs of eight words that an answer to train on has
     copied_whole: float | None  # share of answers that are an answer to train on, word for word
     numbers: int  # in all answers
-    numbers_not_given: int  # of them, those that neither question nor context holds
+    numbers_found: int | None  # of them, those that only the corpus's passages for the question hold; None without
+    numbers_not_given: int  # of them, those that neither question, context nor passages hold
     not_given: Mapping[str, tuple[str, ...]]  # those numbers by question id, of the first questions that have some
 
 
 def report_answers(
-    answers: Sequence[WrittenAnswer], questions: Sequence[Question], trained: Iterable[str], *, shown: int = 20
+    answers: Sequence[WrittenAnswer],
+    questions: Sequence[Question],
+    trained: Iterable[str],
+    *,
+    evidence: Iterable[Evidence] | None = None,
+    shown: int = 20,
 ) -> AnswersReport:
-    """Return the report of answers to questions, one for one; trained: the answers that the model learnt."""
+    """Return the report of answers to questions, one for one.
+
+    trained: the answers that the model learnt; evidence: passages of a corpus for the questions, None without a corpus.
+    """
     assert answers, "there is an answer for each question"
     words = [words_of(one.answer) for one in answers]
     scores = [rouge_l(one.answer, asked.answer) for one, asked in zip(answers, questions, strict=True) if asked.answer]
     references = [len(words_of(one.answer)) for one in questions if one.answer]
-    loose = {asked.id: numbers_not_given(one.answer, asked) for one, asked in zip(answers, questions, strict=True)}
+    loose = _loose(answers, questions, _by_question(evidence or ()))
+    alone = sum(map(len, _loose(answers, questions, {}).values()))
     known = [words_of(text) for text in trained]
     texts = [" ".join(own) for own in words]
     return AnswersReport(
@@ -69,8 +80,9 @@ def report_answers(
         copied=copied_share(words, known) if known else None,
         copied_whole=_share_whole(texts, known) if known else None,
         numbers=sum(len(_NUMBER.findall(one.answer)) for one in answers),
+        numbers_found=None if evidence is None else alone - sum(map(len, loose.values())),
         numbers_not_given=sum(map(len, loose.values())),
-        not_given=dict([(own, tuple(found)) for own, found in loose.items() if found][:shown]),
+        not_given=dict([(own, tuple(numbers)) for own, numbers in loose.items() if numbers][:shown]),
     )
 
 
@@ -100,9 +112,10 @@ def copied_share(texts: Iterable[Sequence[str]], known: Iterable[Sequence[str]])
     return sum(run in held for run in runs) / len(runs) if runs else 0.0
 
 
-def numbers_not_given(answer: str, question: Question) -> list[str]:
-    """Return the numbers of an answer, as written, that neither the question nor its context holds."""
-    given = {_value(found) for found in _NUMBER.findall(f"{question.text}\n{question.context}")}
+def numbers_not_given(answer: str, question: Question, passages: Iterable[str] = ()) -> list[str]:
+    """Return the numbers of an answer, as written, that neither the question, its context nor a passage holds."""
+    texts = (question.text, question.context, *passages)
+    given = {_value(found) for text in texts for found in _NUMBER.findall(text)}
     return [found for found in _NUMBER.findall(answer) if _value(found) not in given]
 
 
@@ -122,8 +135,29 @@ def report_lines(report: AnswersReport) -> list[str]:
             f"copied from answers to train on: {100 * report.copied:.1f} % of runs of {COPY_WORDS} words, "
             f"{100 * report.copied_whole:.1f} % of answers whole"
         )
-    lines.append(f"{report.numbers:,} numbers, {report.numbers_not_given:,} in neither question nor context")
+    if report.numbers_found is None:
+        lines.append(f"{report.numbers:,} numbers, {report.numbers_not_given:,} in neither question nor context")
+    else:
+        lines.append(
+            f"{report.numbers:,} numbers, {report.numbers_found:,} only in passages of the corpus, "
+            f"{report.numbers_not_given:,} in neither question, context nor passages"
+        )
     return lines
+
+
+def _loose(
+    answers: Sequence[WrittenAnswer], questions: Sequence[Question], passages: Mapping[str, Sequence[str]]
+) -> dict[str, list[str]]:
+    """Return the numbers of each answer that nothing holds, by question id."""
+    both = zip(answers, questions, strict=True)
+    return {asked.id: numbers_not_given(one.answer, asked, passages.get(asked.id, ())) for one, asked in both}
+
+
+def _by_question(evidence: Iterable[Evidence]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for one in evidence:
+        found.setdefault(one.id, []).append(one.text)
+    return found
 
 
 def _share_whole(texts: Sequence[str], known: Iterable[Sequence[str]]) -> float:

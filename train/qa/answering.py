@@ -27,15 +27,17 @@ from train.export.model_input import model_input
 from train.qa.answer_config import AnswerConfig
 from train.qa.answer_report import report_answers, report_lines
 from train.qa.answerer import DESCRIPTION, AnswererCard, open_tuned, read_card
+from train.qa.context import Evidence, find_evidence
 from train.qa.data import QuestionSets, read_sets
 from train.qa.heads import Answerer
+from train.qa.kept_answers import CORPUS_STAGE, EVIDENCE
 from train.qa.long_form import AnswerWriter
 from train.qa.scoring import formatted, probabilities, score_questions
 from train.qa.stage import STAGE as FINETUNE_STAGE
 from train.qa.writing import WrittenAnswer, write_answers
 
 STAGE = "qa answer"
-REVISION = 1  # raise it when the same input gives other bytes
+REVISION = 2  # raise it when the same input gives other bytes
 ANSWERS, REPORT = "answers.parquet", "report.json"
 CHUNK = 64  # questions of a task: what a kill costs at most
 WARNING: Final = (
@@ -137,6 +139,11 @@ def answer_set(config: AnswerConfig, *, model: str, questions: str, output: str)
     task = config.task or str(tuned.summary["task"])
     config = config.model_copy(update={"task": task})
     read = read_manifest(questions, QUESTIONS_STAGE)
+    inputs = [Input(name=read.stage, fingerprint=read.fingerprint), model_input(parent)]
+    sources = {questions: read}
+    if config.evidence:
+        sources[config.evidence] = read_manifest(config.evidence, CORPUS_STAGE)
+        inputs.append(Input(name="evidence", fingerprint=sources[config.evidence].fingerprint))
     run = Input(name=f"run {os.path.basename(folder.rstrip('/'))}", fingerprint=storage.sha256_file(_weights(folder)))
     with running_stage(output):
         workspace, manifest = plan_stage(
@@ -144,8 +151,8 @@ def answer_set(config: AnswerConfig, *, model: str, questions: str, output: str)
             stage=STAGE,
             revision=REVISION,
             config=config.identity(),
-            inputs=[Input(name=read.stage, fingerprint=read.fingerprint), model_input(parent), run],
-            sources={questions: read},
+            inputs=[*inputs, run],
+            sources=sources,
         )
         if manifest is not None:
             say(f"{output}: up to date")
@@ -204,17 +211,22 @@ def _commit(
     asked: Sequence[Question],
     trained: Sequence[str],
 ) -> Manifest:
-    report = report_answers(answers, asked, trained)
+    parts = []
+    evidence = None
+    if config.evidence:
+        corpus = read_manifest(config.evidence, CORPUS_STAGE)
+        evidence = find_evidence(asked, config.evidence, corpus, documents=config.documents)
+        parquet.write_table(workspace.path(EVIDENCE), to_table(evidence, Evidence))
+        parts.append(workspace.measure(EVIDENCE, role="evidence", rows=len(evidence)))
+    report = report_answers(answers, asked, trained, evidence=evidence)
     parquet.write_table(workspace.path(ANSWERS), to_table(answers, WrittenAnswer))
     content: dict[str, Any] = {"warning": WARNING, "task": config.task, "split": config.split, **asdict(report)}
     with storage.write_atomic(workspace.path(REPORT)) as sink:
         sink.write(json.dumps(content, indent=1, ensure_ascii=False).encode() + b"\n")
-    parts = (
-        workspace.measure(ANSWERS, role="answers", rows=len(answers)),
-        workspace.measure(REPORT, role="report", rows=0),
-    )
+    parts.append(workspace.measure(ANSWERS, role="answers", rows=len(answers)))
+    parts.append(workspace.measure(REPORT, role="report", rows=0))
     summary = {**content, "lines": report_lines(report)}
     books = Books(read=len(asked), kept=len(answers))
-    manifest = workspace.commit([*receipts, Receipt(task="report", parts=parts)], summary=summary, books=books)
+    manifest = workspace.commit([*receipts, Receipt(task="report", parts=tuple(parts))], summary=summary, books=books)
     workspace.clean()
     return manifest

@@ -96,7 +96,7 @@ class EvaluateConfig(StageConfig):
         "heads", "who answers: fine-tuned heads, a language model by likelihood, or a server's chat"
     )
     engine: Literal["torch", "ct2-int8", "ct2-float32"] = setting(
-        "torch", "who computes likelihood; ct2-*: CTranslate2, of an export in that format, on the CPU"
+        "torch", "who computes heads or likelihood; ct2-*: CTranslate2, of an export in that format, on the CPU"
     )
     format: str = setting("letters", "of likelihood: letters, option-text, or both with a comma", group="text")
     shots: int = setting(0, "worked examples before each question, from the train split", group="text", ge=0)
@@ -131,8 +131,8 @@ class EvaluateConfig(StageConfig):
 
     @model_validator(mode="after")
     def _formats_known(self) -> Self:
-        if self.engine != "torch" and self.method != "likelihood":
-            raise ValueError(f"engine {self.engine} is one of likelihood; add method likelihood")
+        if self.engine != "torch" and self.method == "chat":
+            raise ValueError(f"engine {self.engine} is for models on this machine; chat asks a server")
         if unknown := sorted({*self.formats} - {"letters", "option-text"}):
             raise ValueError(f"format {unknown[0]!r} is not letters, option-text or both")
         return self

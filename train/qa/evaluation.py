@@ -22,8 +22,10 @@ from train.export.model_input import model_input
 from train.model.backbone import Backbone
 from train.qa.config import EvaluateConfig
 from train.qa.context import Evidence, find_evidence, with_evidence
+from train.qa.ct2_heads import answer_by_ct2_heads
 from train.qa.ct2_likelihood import CT2Scorer, answer_by_ct2, open_ct2_scorer
 from train.qa.endpoint import EndpointRules, check_address, is_address, open_endpoint
+from train.qa.export_head import STAGE as HEADS_STAGE
 from train.qa.kept_answers import (
     ANSWER_SECONDS,
     CORPUS_STAGE,
@@ -107,17 +109,28 @@ def _checked(config: EvaluateConfig, model: str) -> EvaluateConfig:
         check_address(model)
         tuned = False
     else:
-        tuned = has_manifest(model) and read_manifest(model).stage == FINETUNE_STAGE
+        tuned = has_manifest(model) and read_manifest(model).stage == _heads_stage(config)
         if tuned != (config.method == "heads"):
             other = "likelihood" if config.method == "heads" else "heads"
             raise UsageError(
-                f"{model}: {'' if tuned else 'not '}a result of `corpuscle qa finetune`; use --method {other}"
+                f"{model}: {'' if tuned else 'not '}a result of {_MADE_BY[_heads_stage(config)]}; use --method {other}"
             )
     if config.tasks:
         return config
     if not tuned:
         raise UsageError("which --task? Name tasks of the questions, joined by commas")
     return config.model_copy(update={"task": read_manifest(model).summary["task"]})
+
+
+_MADE_BY = {
+    FINETUNE_STAGE: "`corpuscle qa finetune`",
+    HEADS_STAGE: "`corpuscle export` of a fine-tuning, which --engine reads",
+}
+
+
+def _heads_stage(config: EvaluateConfig) -> str:
+    """Return the stage whose result holds the heads that an engine reads."""
+    return FINETUNE_STAGE if config.engine == "torch" else HEADS_STAGE
 
 
 def _model_input(config: EvaluateConfig, model: str) -> Input:
@@ -141,7 +154,8 @@ class _AnswerSource:
     def names(self) -> tuple[str, ...]:
         """Return the runs of fine-tuned heads, or the formats of prompts."""
         if self.config.method == "heads":
-            return tuple(str(name) for name in read_manifest(self.model, FINETUNE_STAGE).summary["runs"])
+            held = read_manifest(self.model, _heads_stage(self.config)).summary
+            return tuple(map(str, held["runs" if self.config.engine == "torch" else "classes"]))
         return self.config.formats if self.config.method == "likelihood" else (CHAT,)
 
     def evidence(self, task: str, asked: Sequence[Question]) -> tuple[Evidence, ...]:
@@ -160,7 +174,9 @@ class _AnswerSource:
             )
             endpoint = open_endpoint(self.model, folder=self.folder, key_env=self.config.key_env, rules=rules)
             return answer_by_server(endpoint, self.config, asked, examples, name)
-        if self.config.method == "heads":
+        if self.config.method == "heads" and self.config.engine != "torch":
+            found = answer_by_ct2_heads(self.model, name, self.config.engine, asked, batch=self.config.batch)
+        elif self.config.method == "heads":
             found = answer_by_heads(storage.join(self.model, name), asked, batch=self.config.batch)
         elif self.config.engine != "torch":
             self.scorer = self.scorer or open_ct2_scorer(self.model, self.config.engine)

@@ -7,12 +7,16 @@ The classes of BERT put a pooler, tanh of a linear map, before the head, which o
 identity and the head's weights 2^16 times ours, so that tanh is the identity up to rounding. Whatever has no class that
 computes the same is refused by name. Adapters are merged, and the scale of attention by layers is folded into weights.
 
+`ct2-float32` and `ct2-int8` of a decoder stand in a folder of their name beside (`train.qa.ct2_heads`).
+
 Base fingerprint, special tokens by id, labels and format stand under `corpuscle` in config.json and in the metadata of
 the safetensors.
 """
 
 import json
 import os
+import shutil
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -25,19 +29,19 @@ from corpus.stage.lock import running_stage
 from corpus.stage.manifest import Input, Manifest, read_manifest
 from corpus.stage.progress import say
 from corpus.stage.workspace import Receipt, Workspace, plan_stage
-from train.qa.answerer import AnswererCard, open_answerer
+from train.qa.answerer import DESCRIPTION, AnswererCard, open_answerer
 from train.qa.heads import Answerer, batch_rows
 from train.qa.stage import STAGE as FINETUNE_STAGE
 
 STAGE = "qa export"
-REVISION = 1  # raise it when the same input gives other bytes
+REVISION = 2  # raise it when the same input gives other bytes
 TOLERANCE = 1e-4  # of a logit, seen below 1e-5 on models far from their initial weights
 POOLER_SCALE = 2.0**-16
 TRIED_ROWS = ((5, 6, 7, 8, 9), (9, 8, 7), (6, 5))  # of ids, closed by the format's last special token
 
 
-def export_heads(*, tuned: str, output: str) -> Manifest:
-    """Export every run of a fine-tuning and return the committed manifest.
+def export_heads(*, tuned: str, output: str, formats: Sequence[str] = ()) -> Manifest:
+    """Export every run of a fine-tuning, in `formats` of CTranslate2 too, and return the committed manifest.
 
     Raises UsageError for a head that no class of transformers computes, what `open_answerer` raises, and UsageError
     when `output` holds something else.
@@ -50,25 +54,28 @@ def export_heads(*, tuned: str, output: str) -> Manifest:
             output,
             stage=STAGE,
             revision=REVISION,
-            config={},
+            config={"formats": list(formats)},
             inputs=[Input(name=found.stage, fingerprint=found.fingerprint)],
             sources={tuned: found},
         )
         if manifest is not None:
             say(f"{output}: up to date ({STAGE}, {manifest.fingerprint[:12]})")
             return manifest
-        receipts = [_export(workspace, tuned, str(name)) for name in found.summary["runs"]]
+        receipts = [_export(workspace, tuned, str(name), formats) for name in found.summary["runs"]]
         summary = {
             "task": found.summary["task"],
             "classes": {receipt.task.partition("/")[2]: receipt.facts["class"] for receipt in receipts},
             "difference": max(receipt.facts["difference"] for receipt in receipts),
+            "formats": {
+                form: max(receipt.facts["formats"][form] for receipt in receipts) for form in ("folded", *formats)
+            },
         }
         manifest = workspace.commit(receipts, summary=summary)
         workspace.clean()
         return manifest
 
 
-def _export(workspace: Workspace, tuned: str, name: str) -> Receipt:
+def _export(workspace: Workspace, tuned: str, name: str, formats: Sequence[str]) -> Receipt:
     """Write one run unless it is done, and return its receipt."""
     task = f"export/{name}"
     if (done := workspace.finished(task)) is not None:
@@ -77,17 +84,45 @@ def _export(workspace: Workspace, tuned: str, name: str) -> Receipt:
     folder = workspace.path(name)
     storage.remove_tree(folder)
     kind = write_head(answerer, card, folder)
+    shutil.copyfile(storage.join(tuned, name, DESCRIPTION), storage.join(folder, DESCRIPTION))
     difference = largest_difference(answerer, card, folder, kind)
     if difference > TOLERANCE:
         raise UsageError(
             f"{tuned}/{name}: transformers' {kind} computes other scores, by up to {difference:.2g}; this head cannot "
             "be exported to it: use `corpuscle qa evaluate`"
         )
+    found = {"folded": difference} | {form: _for_ct2(answerer, card, folder, form) for form in formats}
     files = sorted(storage.walk_files(folder))
     for file in files:
         storage.sync_path(storage.join(folder, file))
     parts = tuple(workspace.measure(f"{name}/{file}", role="head", rows=1) for file in files)
-    return workspace.finish(Receipt(task=task, parts=parts, facts={"class": kind, "difference": difference}))
+    return workspace.finish(
+        Receipt(task=task, parts=parts, facts={"class": kind, "difference": difference, "formats": found})
+    )
+
+
+def _for_ct2(answerer: Answerer, card: AnswererCard, folder: str, form: str) -> float:
+    """Write a run for CTranslate2 beside its directory of transformers' form; return the largest difference of a score.
+
+    Raises UsageError when float32 computes other scores; what int8 changes is for its user to judge.
+    """
+    from train.qa.ct2_heads import ct2_scores, write_ct2_head
+
+    write_ct2_head(folder, storage.join(folder, form), form)
+    rows = [row for own in _tried_rows(card) for row in own]
+    with torch.no_grad():
+        ours = answerer.cpu().eval().scores(batch_rows(_tried_rows(card), pad_id=0)).double()
+    theirs = torch.from_numpy(ct2_scores(storage.join(folder, form), rows, batch=len(rows))) + _bias(answerer)
+    difference = float((theirs.reshape(ours.shape) - ours).abs().max())
+    if form == "ct2-float32" and difference > TOLERANCE:
+        raise UsageError(f"{folder}: CTranslate2 computes other scores, by up to {difference:.2g}; leave --format out")
+    return difference
+
+
+def _tried_rows(card: AnswererCard) -> list[list[tuple[int, ...]]]:
+    """Return rows of questions; the options of one are alike."""
+    last = list(card.special_ids.values())[-1:] or [7]
+    return [[(*row, *last)] * (1 if card.labels else 2) for row in TRIED_ROWS]
 
 
 def write_head(answerer: Answerer, card: AnswererCard, folder: str) -> str:
@@ -139,8 +174,7 @@ def largest_difference(answerer: Answerer, card: AnswererCard, folder: str, kind
     import transformers
 
     theirs = getattr(transformers, kind).from_pretrained(folder, local_files_only=True, dtype=torch.float32).eval()
-    last = list(card.special_ids.values())[-1:] or [7]
-    rows = [[(*row, *last)] * (1 if card.labels else 2) for row in TRIED_ROWS]
+    rows = _tried_rows(card)
     batch = batch_rows(rows, pad_id=int(theirs.config.pad_token_id))
     ids, mask = batch.ids_RT, batch.mask_RT.long()
     with torch.no_grad():

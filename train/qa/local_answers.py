@@ -11,7 +11,7 @@ from corpus.stage.progress import progress, say
 from train.export.backbone import load_backbone
 from train.model.backbone import Backbone
 from train.qa.answered import Answered, scored_prediction
-from train.qa.answerer import open_answerer
+from train.qa.answerer import AnswererCard, open_answerer
 from train.qa.data import task_shape
 from train.qa.likelihood import NORMED, ScoredEnds, score_prompts
 from train.qa.prompts import Prompt, prompt_format, prompt_of
@@ -21,10 +21,7 @@ from train.qa.scoring import formatted, predictions, score_questions
 def answer_by_heads(folder: str, asked: Sequence[Question], *, batch: int) -> Answered:
     """Return the answers of one fine-tuned run; raises UsageError when its head is for other questions."""
     answerer, card = open_answerer(folder, say)
-    if (shape := task_shape(asked)).kind != card.kind or (card.labels and shape.labels != card.labels):
-        raise UsageError(
-            f"{folder}: a head for {card.kind} {' '.join(card.labels)}, not for the questions of this task"
-        )
+    check_head(folder, card, asked)
     started = time.perf_counter()
     rows = formatted(asked, answerer.backbone, card)
     device = _device()
@@ -37,6 +34,14 @@ def answer_by_heads(folder: str, asked: Sequence[Question], *, batch: int) -> An
         seconds=time.perf_counter() - started,
         parameters=card.parameters,
     )
+
+
+def check_head(folder: str, card: AnswererCard, asked: Sequence[Question]) -> None:
+    """Raise UsageError when a head is for other questions."""
+    if (shape := task_shape(asked)).kind != card.kind or (card.labels and shape.labels != card.labels):
+        raise UsageError(
+            f"{folder}: a head for {card.kind} {' '.join(card.labels)}, not for the questions of this task"
+        )
 
 
 def open_language_model(model: str) -> Backbone:

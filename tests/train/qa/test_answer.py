@@ -13,6 +13,7 @@ from corpus.qa.question import Question
 from corpus.qa.store import write_questions
 from corpus.storage.parquet import read_table
 from pipelines.cli.app import main
+from tests.support.small_corpus import write_corpus
 from tests.train.qa.models import WORDS, planted_choice, planted_labels, write_gpt2
 from train.qa import answering
 from train.qa.answer_config import AnswerConfig
@@ -146,6 +147,22 @@ def test_a_set_is_answered_with_a_report_and_goes_on_after_a_kill(
     ]
     assert digests[0] == digests[1]
     assert answer_set(config, model=model, questions=questions, output=str(tmp_path / "cut")) == manifest
+
+
+def test_passages_of_a_corpus_are_kept_and_their_numbers_count(work: Path, tmp_path: Path) -> None:
+    texts = [f"{WORDS[10 + place]} was seen in {place} of 40." for place in range(8)]
+    write_corpus(tmp_path / "corpus", [("train", [("pubmed", text) for text in texts])])
+    config = AnswerConfig(max_tokens=12, evidence=str(tmp_path / "corpus"), documents=1, limit=4)
+    words = {"model": str(work / "words"), "questions": str(work / "questions")}
+    manifest = answer_set(config, **words, output=str(tmp_path / "out"))
+    assert (manifest.summary["numbers_found"], manifest.summary["numbers_not_given"]) == (0, 0), "the model writes none"
+    rows = read_table(str(tmp_path / "out" / "evidence.parquet")).to_pylist()
+    asked = planted(24, "test")[:4]
+    assert [row["id"] for row in rows] == [one.id for one in asked]
+    assert [row["text"].split()[0] for row in rows] == [one.text.split()[1] for one in asked]
+    assert answer_set(config, **words, output=str(tmp_path / "out")) == manifest
+    with pytest.raises(UsageError, match="other"):
+        answer_set(AnswerConfig(max_tokens=12, limit=4), **words, output=str(tmp_path / "out"))
 
 
 def test_the_command_line(work: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

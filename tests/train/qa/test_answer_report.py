@@ -16,6 +16,7 @@ from train.qa.answer_report import (
     rouge_l,
     words_of,
 )
+from train.qa.context import Evidence
 from train.qa.writing import WrittenAnswer
 
 WORDS = st.lists(st.sampled_from(["the", "cat", "sat", "on", "mat", "5", "mg"]), max_size=14)
@@ -102,3 +103,23 @@ def test_a_report_counts_what_was_counted_by_hand() -> None:
 
 def test_words_are_told_as_rouge_score_tells_them() -> None:
     assert words_of("IL-6's β2 rose 5.2%") == ["il", "6", "s", "2", "rose", "5", "2"]
+
+
+@given(st.lists(st.sampled_from(["5", "6.0", "1,000", "7"]), min_size=1, max_size=6), st.sets(st.integers(0, 2)))
+def test_a_number_is_given_found_or_loose(said: list[str], held: set[int]) -> None:
+    """5 stands in the question; passages of this question, not of another, may hold 6, 1,000 and 7."""
+    question = asked("q", "Is 5 mg enough?")
+    passages = ["6 mg were given.", "1000 patients", "7"]
+    evidence = [
+        Evidence(task="t", id=own, rank=rank, doc_id="pmid:1", score=1.0, text=text)
+        for own, places in (("q", held), ("other", {0, 1, 2}))
+        for rank, text in enumerate([passages[place] for place in sorted(places)], start=1)
+    ]
+    answers = [written("q", " and ".join(said)), written("other", "none")]
+    report = report_answers(answers, [question, asked("other", "?")], [], evidence=evidence)
+    wanted = {"6.0": 0, "1,000": 1, "7": 2}
+    found = sum(wanted[one] in held for one in said if one != "5")
+    loose = tuple(one for one in said if one != "5" and wanted[one] not in held)
+    assert (report.numbers, report.numbers_found, report.numbers_not_given) == (len(said), found, len(loose))
+    assert report.not_given == ({"q": loose} if loose else {})
+    assert f"{found} only in passages of the corpus, {len(loose)} in neither" in report_lines(report)[-1]

@@ -70,5 +70,5 @@ def test_an_export_is_evaluated_in_int8_beside_torch(exported: str, tmp_path: Pa
 def test_what_is_no_such_export_is_refused_with_the_command(exported: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"corpuscle export RUN --format ct2-int8 --output DIR"):
         open_ct2_scorer(str(tmp_path), "ct2-int8")
-    with pytest.raises(ValueError, match="engine ct2-int8 is one of likelihood"):
-        EvaluateConfig(engine="ct2-int8")
+    with pytest.raises(ValueError, match="engine ct2-int8 is for models on this machine"):
+        EvaluateConfig(engine="ct2-int8", method="chat")
