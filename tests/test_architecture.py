@@ -34,7 +34,9 @@ MAY_IMPORT = {
     "corpus/publish": "corpus corpus/storage corpus/stage",
     "corpus/text": "corpus corpus/arrays",
     "corpus/dedup": "corpus corpus/arrays corpus/storage corpus/text",
-    "corpus/assemble": "corpus corpus/arrays corpus/storage corpus/stage corpus/pile corpus/text corpus/dedup",
+    "corpus/assemble": (
+        "corpus corpus/arrays corpus/storage corpus/stage corpus/pile corpus/text corpus/dedup corpus/qa"
+    ),
     "corpus/synthetic": "corpus corpus/arrays corpus/storage corpus/stage corpus/assemble",
     "corpus/qa": "corpus corpus/storage corpus/stage corpus/ncbi/markup",
     "corpus/qa/silver": "corpus corpus/storage corpus/stage corpus/text corpus/assemble corpus/qa",
@@ -64,7 +66,7 @@ MAY_IMPORT = {
     "pipelines/beam": "corpus corpus/storage corpus/stage",
     "pipelines": "corpus corpus/stage corpus/extract tokenizer pipelines/beam",
     "pipelines/assemble": (
-        "corpus corpus/arrays corpus/storage corpus/stage corpus/dedup corpus/assemble pipelines/beam"
+        "corpus corpus/arrays corpus/storage corpus/stage corpus/dedup corpus/assemble corpus/qa pipelines/beam"
     ),
     "pipelines/inspection": (
         "corpus corpus/arrays corpus/storage corpus/stage corpus/ncbi/markup corpus/ncbi/jats corpus/pile corpus/fetch "

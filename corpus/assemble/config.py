@@ -163,9 +163,9 @@ class AssembleConfig(StageConfig):
     )
     evaluation: tuple[GivenPath, ...] = runtime(
         (),
-        "evaluation sets (JSONL, or JSON of BioASQ or PubMedQA), looked for in the corpus",
+        "evaluation sets as published (JSON, JSONL, CSV, Parquet, …), or folders of them, looked for in the corpus",
         group="evaluation",
-        metavar="FILE",
+        metavar="FILE|DIR",
     )
     contaminated: Literal["report", "remove"] = setting(
         "report",

@@ -21,7 +21,7 @@ from corpus.arrays.lookup import index_in_sorted
 from corpus.arrays.types import Hashes, Numbers
 from corpus.assemble import facts
 from corpus.assemble.config import AssembleConfig
-from corpus.assemble.evaluation_sets import Item, read_hashed_evaluation
+from corpus.assemble.evaluation_sets import Item, find_evaluation_files, read_hashed_evaluation
 from corpus.dedup.shingles import normalize, word_grams
 from corpus.errors import RetryError
 from corpus.stage.manifest import Input, Part
@@ -73,14 +73,17 @@ class EvaluationIndex:
 
 
 def load_index(paths: tuple[str, ...], words: int | None) -> EvaluationIndex:
-    """Return the index of some files; `words` replaces the rule for n. Raises UsageError for what is not JSONL."""
-    return _load_index(paths, tuple(map(storage.version, paths)), words)
+    """Return the index of some files and folders of them; `words` replaces the rule for n.
+
+    Raises UsageError for what is no evaluation set.
+    """
+    files = tuple(find_evaluation_files(paths))
+    return _load_index(files, tuple(map(storage.version, files)), words)
 
 
 @lru_cache(maxsize=2)
 def _load_index(paths: tuple[str, ...], _versions: tuple[str, ...], words: int | None) -> EvaluationIndex:
-    ordered = sorted(paths, key=storage.readable_name)
-    read = [read_hashed_evaluation(path) for path in ordered]
+    read = [read_hashed_evaluation(path) for path in paths]
     items = [item for found, _ in read for item in found]
     owners = np.array([number for number, item in enumerate(items) for _ in item.texts], np.int64)
     texts = [text for item in items for text in item.texts]
@@ -96,7 +99,7 @@ def _load_index(paths: tuple[str, ...], _versions: tuple[str, ...], words: int |
         items=tuple(items),
         inputs=tuple(
             Input(name=f"evaluation {storage.readable_name(path)}", fingerprint=digest)
-            for path, (_, digest) in zip(ordered, read, strict=True)
+            for path, (_, digest) in zip(paths, read, strict=True)
         ),
         words=size,
         owners=owners,

@@ -1,7 +1,8 @@
 """Evaluation sets: the texts a model must not have read, and the papers that they were made from.
 
 A file is JSONL, an object a line, or one JSON document as its makers publish it: BioASQ's (`questions`; `articles` in
-task A; `data` in SQuAD's form), PubMedQA's (objects by PMID, or its answers alone), or a list. An object has any shape.
+task A; `data` in SQuAD's form), PubMedQA's (objects by PMID, its answers or its split alone), or a list; or Parquet,
+CSV, TSV, a text a line, MedQuAD's XML; packed by gzip or xz or not. An object has any shape.
 Every string in it is a text, unless its key says that it is an id (`pmid`, `pubid`, `pmcid`, `doi`, `id` …) or a label,
 or it is the address of a paper, as in BioASQ's `documents`.
 """
@@ -9,13 +10,16 @@ or it is the address of a paper, as in BioASQ's `documents`.
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from corpus import storage
 from corpus.errors import UsageError
 from corpus.ids import normalize_doi, parse_number, parse_pmcid
+from corpus.qa.known_sets import RecognisedSet, recognise_sets
+from corpus.qa.recognise import read_file
+from corpus.qa.sources import bare_name, find_files, open_file, unpacked
 from corpus.storage.json_files import BadJsonError, parse_json
 
 _PMID_KEYS: Final = frozenset(["pmid", "pubid", "pubmed_id", "pmids", "pubmed"])
@@ -31,7 +35,7 @@ _NO_TEXT_KEYS: Final = frozenset(
 )
 _LISTS: Final = ("questions", "articles", "data")
 _EXPECTED: Final = "expected JSONL, an object a line, or the JSON that BioASQ or PubMedQA publish"
-_COMPRESSED: Final = (b"PK\x03\x04", b"\x1f\x8b", b"\xfd7zXZ", b"BZh")
+_COMPRESSED: Final = (b"PK\x03\x04", b"BZh")
 _PUBMED_URL: Final = re.compile(
     r"https?://(?:www\.)?(?:ncbi\.nlm\.nih\.gov/pubmed|pubmed\.ncbi\.nlm\.nih\.gov)/(\d+)/?"
 )
@@ -63,13 +67,53 @@ def read_hashed_evaluation(path: str) -> tuple[list[Item], str]:
         raise UsageError(f"{path}: not a regular file but a folder; check --evaluation")
     file = storage.readable_name(path)
     with storage.open_read(path) as source:
-        raw = source.read()
+        stored = source.read()
+    raw = unpacked(stored, path)
     if raw.startswith(_COMPRESSED):
         raise UsageError(f"{path}: compressed; unpack it and give the file inside")
-    items = [_item(value, file, name) for name, value in _objects(raw, path)]
+    found = _other_rows(path) if _is_no_json(raw, path) else _objects(raw, path)
+    items = [_item(value, file, name) for name, value in found]
     if not items:
         raise UsageError(f"{path}: holds no question; {_EXPECTED}")
-    return items, hashlib.sha256(raw).hexdigest()
+    return items, hashlib.sha256(stored).hexdigest()
+
+
+def find_evaluation_files(paths: tuple[str, ...]) -> list[str]:
+    """Return the files of `--evaluation`, folders searched for what may hold questions; raises UsageError."""
+    if not any(map(_is_folder, paths)):
+        return sorted(paths, key=storage.readable_name)
+    return sorted(find_files(paths)[0], key=storage.readable_name)
+
+
+def _is_folder(path: str) -> bool:
+    return bool(storage.walk_files(path)) if storage.is_remote(path) else os.path.isdir(path)
+
+
+def describe_evaluation(paths: tuple[str, ...], index: Iterable[Item]) -> dict[str, tuple[RecognisedSet, ...]]:
+    """Return what each file of `--evaluation` is, by its path; (): not known by name."""
+    pmids: dict[str, set[int]] = {}
+    for item in index:
+        pmids.setdefault(item.file, set()).update(item.pmids)
+    files = find_evaluation_files(paths)
+    return {path: recognise_sets(path, pmids.get(storage.readable_name(path), ())) for path in files}
+
+
+def _is_no_json(raw: bytes, path: str) -> bool:
+    """Say whether a file is Parquet, XML, a table or lines of text, by its first bytes and its name."""
+    start = raw[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    name = bare_name(path)
+    is_text = name.endswith(".txt") and start not in (b"{", b"[")
+    return raw.startswith(b"PAR1") or start == b"<" or name.endswith((".csv", ".tsv")) or is_text
+
+
+def _other_rows(path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (name, object) of a file that is no JSON; raises UsageError for one of no known form."""
+    source = open_file(path)
+    if source.kind == "xml":
+        for one in read_file(source).questions:
+            yield one.id, {"id": one.id, "question": one.text, "answer": one.answer}
+    for number, row in source.rows:
+        yield str(number), row if isinstance(row, dict) else {"texts": row}
 
 
 def _objects(raw: bytes, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -90,6 +134,8 @@ def _objects(raw: bytes, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
             yield name, {"pmid": name, **value} if "CONTEXTS" in value else value
     elif isinstance(whole, dict) and whole and all(key.isdecimal() for key in whole) and _are_answers(whole):
         yield from ((name, {"pmid": name}) for name in whole)
+    elif isinstance(whole, dict) and set(whole) == {"test", "folds"}:
+        yield from ((str(name), {"pmid": name}) for name in _names_of_split(whole))
     elif isinstance(whole, dict) and b"\n" in raw.strip():
         keys = ", ".join(sorted(whole)[:5])
         raise UsageError(f"{path}: one JSON object of the keys {keys}; {_EXPECTED}")
@@ -113,6 +159,12 @@ def _holds_objects(whole: dict[str, Any], name: str) -> bool:
 
 def _are_answers(whole: dict[str, Any]) -> bool:
     return all(value in ("yes", "no", "maybe") for value in whole.values())
+
+
+def _names_of_split(whole: dict[str, Any]) -> list[Any]:
+    """Return the PMIDs of a split of PubMedQA: those of the test half, then those of the folds."""
+    parts = [whole["test"], *(whole["folds"] if isinstance(whole["folds"], list) else ())]
+    return [name for part in parts if isinstance(part, list) for name in part]
 
 
 def _numbered(values: list[Any], where: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -1,6 +1,6 @@
 """Estimate of a fetch (`--dry-run`): how many, how large, how long, and what each filter takes away.
 
-PMC: the inventory is read whole (and archived in the spool); metadata and sizes come from an even sample of the
+PMC: the inventory, or the listing in its place, is read whole; metadata and sizes come from an even sample of the
 candidates, and are exact when the candidates are no more than the sample. PubMed: sizes by HEAD-like requests for a
 sample of files. Times come from the latency measured now and the connections allowed.
 """
@@ -23,7 +23,7 @@ from corpus.fetch.http.client import Client, Fault, Host
 from corpus.fetch.http.pace import Pace
 from corpus.fetch.http.tally import FetchTally, duration
 from corpus.fetch.pmc.candidates import ROUND_SLACK, find_candidates
-from corpus.fetch.pmc.inventory import archive, find_inventory
+from corpus.fetch.pmc.choice import find_archived
 from corpus.fetch.pmc.inventory_rows import Listing, scatter
 from corpus.fetch.pmc.metadata_files import GONE_FOR_GOOD, fetch_json
 from corpus.fetch.pmc.metadata_rows import read_detail, verdict, xml_key
@@ -72,19 +72,18 @@ def _run(config: Config, pace: Pace, work: Callable[[Client, Config, str], Await
 
 
 async def _estimate_pmc(client: Client, config: FetchPmcConfig, folder: str) -> str:
-    inventory = await find_inventory(client, config.inventory)
-    await archive(client, inventory, folder)
+    inventory = await find_archived(client, config, folder)
     candidates = await asyncio.to_thread(find_candidates, inventory.paths(folder), inventory.columns, config, folder)
     asked = candidates.catalog
     order = np.argsort(scatter(asked.pmcids), kind="stable")[:SAMPLE]
     found = await _sample(client, asked.take(np.sort(order)).read(0, len(order)), config)
     lines = [
-        f"inventory {inventory.date}: {candidates.num_rows:,} article versions",
+        f"{inventory.name}: {candidates.num_rows:,} article versions",
         *(f"  - {reason:<16} {count:>12,}" for reason, count in sorted(candidates.dropped.items())),
         f"  = to ask about     {len(asked):>12,}",
     ]
     if candidates.not_found:
-        lines.append(f"  not in the inventory: {', '.join(candidates.not_found[:10])}")
+        lines.append(f"  not in the bucket: {', '.join(candidates.not_found[:10])}")
     return "\n".join([*lines, *_outlook(found, len(asked), len(order), config)])
 
 

@@ -1,7 +1,7 @@
 """Published counts of question sets, and how what was read differs from them."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -32,6 +32,23 @@ def differences(questions: Iterable[Question], shapes: Mapping[str, str]) -> lis
         for split, found in sorted(by_split.items()):
             lines += _split_differences(name, split, found)
     return lines
+
+
+def published_splits(questions: Sequence[Question], shape: str) -> list[tuple[str, str, int]]:
+    """Return (set, split, questions) of what one file holds, if all of it is as many as published; else nothing.
+
+    The labels count too, where they are published: another set of the same form and number has others.
+    """
+    read: dict[tuple[str, str], list[Question]] = defaultdict(list)
+    for one in questions:
+        read[set_of(one), one.split].append(one)
+    for (name, split), found in read.items():
+        counts = published_counts().get(name, {})
+        if shape not in counts.get("shapes", ()) or split not in counts["splits"]:
+            return []
+        if _split_differences(name, split, found):
+            return []
+    return [(name, split, len(found)) for (name, split), found in read.items()]
 
 
 def _split_differences(name: str, split: str, found: list[Question]) -> list[str]:

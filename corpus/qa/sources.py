@@ -11,7 +11,7 @@ import io
 import lzma
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -60,6 +60,7 @@ class QuestionFile:
     path: str  # as given
     kind: FileForm
     sha256: str  # of the bytes as they lie on disk
+    unpacked_sha256: str = ""  # of what is packed in them; the same where nothing is
     rows: tuple[
         tuple[int, Any], ...
     ] = ()  # (line, object, list of cells, or text); of JSON lists the number of the item
@@ -78,10 +79,10 @@ def find_files(paths: tuple[str, ...]) -> tuple[list[str], list[str]]:
     for path in paths:
         if not storage.exists(path):
             raise UsageError(f"{path}: there is no such file or folder; check the path")
-        if storage.is_remote(path) or not os.path.isdir(path):
+        names = storage.walk_files(path) if storage.is_remote(path) or os.path.isdir(path) else []
+        if not names and (storage.is_remote(path) or not os.path.isdir(path)):
             found.append(path)
-            continue
-        for name in storage.walk_files(path):
+        for name in names:
             (found if _may_hold_questions(name) else passed).append(storage.join(path, name))
     if not found:
         raise UsageError(f"{', '.join(paths)}: no file here may hold questions; expected {', '.join(SUFFIXES)}")
@@ -92,11 +93,12 @@ def _may_hold_questions(name: str) -> bool:
     parts = name.lower().split("/")
     if any(part.startswith(".") for part in parts) or parts[-1].startswith(_NOTES):
         return False
-    return _bare(parts[-1]).endswith(SUFFIXES)
+    return bare_name(parts[-1]).endswith(SUFFIXES)
 
 
-def _bare(name: str) -> str:
-    """Return a file's name without the ending of its packing."""
+def bare_name(path: str) -> str:
+    """Return a file's name in small letters and without the ending of its packing."""
+    name = storage.base_name(path).lower()
     return name[: -len(name.rpartition(".")[2]) - 1] if name.endswith(_PACKED) else name
 
 
@@ -104,9 +106,13 @@ def open_file(path: str) -> QuestionFile:
     """Return a decoded file; raises UsageError for what is none of the forms."""
     with storage.open_read(path) as source:
         stored = source.read()
-    digest = hashlib.sha256(stored).hexdigest()
-    raw = _unpacked(stored, path)
-    name = _bare(storage.base_name(path).lower())
+    raw = unpacked(stored, path)
+    found = _decoded(raw, path, hashlib.sha256(stored).hexdigest())
+    return replace(found, unpacked_sha256=hashlib.sha256(raw).hexdigest())
+
+
+def _decoded(raw: bytes, path: str, digest: str) -> QuestionFile:
+    name = bare_name(path)
     if raw.startswith(b"PAR1"):
         return QuestionFile(path=path, kind="objects", sha256=digest, rows=_parquet_rows(raw, path))
     start = raw[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
@@ -122,7 +128,8 @@ def open_file(path: str) -> QuestionFile:
     return QuestionFile(path=path, kind="lines", sha256=digest, rows=tuple(line for line in lines if line[1]))
 
 
-def _unpacked(stored: bytes, path: str) -> bytes:
+def unpacked(stored: bytes, path: str) -> bytes:
+    """Return what bytes of gzip or xz hold, other bytes as they are; raises UsageError for damage."""
     try:
         if stored.startswith(b"\x1f\x8b"):
             return gzip.decompress(stored)

@@ -14,14 +14,17 @@ from typing import Any
 
 import apache_beam as beam
 
+from corpus import storage
 from corpus.assemble.change_feed import write_last_delta
 from corpus.assemble.config import REVISION, AssembleConfig
 from corpus.assemble.contamination import load_index
 from corpus.assemble.cut import check_terms, read_cut
 from corpus.assemble.documents import file_ranks
+from corpus.assemble.evaluation_sets import describe_evaluation
 from corpus.assemble.inputs import StoredParts, stored_parts
 from corpus.assemble.other_corpus import find_other, stated_other
 from corpus.errors import UsageError
+from corpus.qa.known_sets import NOT_KNOWN
 from corpus.stage.lock import running_stage
 from corpus.stage.manifest import Input, Manifest
 from corpus.stage.progress import say
@@ -81,6 +84,8 @@ def _assemble(
             work.bytes_read = sum(part.bytes for part in source.parts if part.role in READ)
             check_terms(config.where, parts)
             inputs = [Input(name="extract", fingerprint=source.fingerprint), *given_inputs(config, output=output)]
+            for line in evaluation_lines(config):
+                say(line)
             update = update and not is_dry_run(beam_args)
             workspace, finished = plan_stage(
                 output,
@@ -123,6 +128,16 @@ def given_inputs(config: AssembleConfig, *, output: str) -> list[Input]:
     if config.contaminated == "remove":
         raise UsageError("assemble: --contaminated remove needs --evaluation FILE, the sets to look for")
     return given
+
+
+def evaluation_lines(config: AssembleConfig) -> Iterator[str]:
+    """Yield what each evaluation file is: name, revision and licence of its set, or that it is not known."""
+    if not config.evaluation:
+        return
+    index = load_index(config.evaluation, config.evaluation_words)
+    for path, found in describe_evaluation(config.evaluation, index.items).items():
+        for line in (one.text() for one in found) if found else (NOT_KNOWN,):
+            yield f"{storage.readable_name(path)}: {line}"
 
 
 def _kept_for_update(workspace: Workspace, plan: Plan, before: Mapping[str, Receipt]) -> list[Receipt]:

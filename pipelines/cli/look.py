@@ -36,7 +36,8 @@ def inspect(
     context: typer.Context,
     path: Annotated[str, typer.Argument(help="A stage's directory, or one of its files.")],
     document: Annotated[
-        str | None, typer.Option("--id", metavar="ID", help="Show one document: pmid:123 or pmc:PMC123.1.")
+        str | None,
+        typer.Option("--id", metavar="ID", help="One document: pmid:123, pmc:PMC123.1, a DOI, words of its title."),
     ] = None,
     records: Annotated[
         str | None, typer.Option(metavar="DIR", help="Records of a corpus, for the texts of dropped duplicates.")

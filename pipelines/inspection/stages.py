@@ -22,6 +22,7 @@ from corpus.errors import UsageError
 from corpus.stage.manifest import MANIFEST, Manifest, has_manifest, read_manifest
 from corpus.storage import parquet
 from corpus.storage.json_files import read_json
+from pipelines.inspection.naming import NamedDocument, are_one_paper, match_lines, named_documents
 from pipelines.inspection.rejects import are_dead_letters, describe_dead_letters, letter_lines, printable
 from pipelines.inspection.summaries import FETCH_PMC, FETCH_PUBMED, books_text, number, road_order, stage_text
 from tokenizer.hf_json import TOKENIZER
@@ -42,8 +43,10 @@ def inspect_path(path: str, document: str | None = None, records: str | None = N
     if not storage.exists(path):
         raise UsageError(f"{path}: there is no such file or directory; check the path")
     if document is not None:
-        lines, found = _find_document(path, document)
-        return "\n".join([*lines, *_cluster_of(path, found, records)])
+        named = _named(path, document)
+        if not are_one_paper(named):
+            return "\n".join(match_lines(named))
+        return "\n".join(line for one in named for line in _document_lines(path, one.doc_id, records))
     name = storage.base_name(path)
     if has_manifest(path):
         return describe_stage(path, read_manifest(path))
@@ -128,11 +131,32 @@ def _parquet_below(path: str) -> list[str]:
 
 
 def document_rows(path: str, document: str) -> list[dict[str, Any]]:
-    """Return all rows about one document at or below a path, each with its file; raises UsageError for none."""
-    found = [{"file": _shown(file), "row": row} for file in _files_of(path) for row in _rows_of(file, document)]
+    """Return all rows about one document at or below a path, each with its file; raises UsageError for none.
+
+    Where words stand in the titles of several papers the rows are their ids and titles, without a file.
+    """
+    named = _named(path, document)
+    if not are_one_paper(named):
+        return [{"file": None, "row": {"doc_id": one.doc_id, "title": one.title}} for one in named]
+    files = _files_of(path)
+    found = [
+        {"file": _shown(file), "row": row} for one in named for file in files for row in _rows_of(file, one.doc_id)
+    ]
     if not found:
         raise UsageError(f"{path}: no row about {document!r}; {_where_else(path)}")
     return found
+
+
+def _named(path: str, document: str) -> list[NamedDocument]:
+    """Return the documents that a name stands for; raises UsageError for none."""
+    if found := named_documents(_files_of(path), document):
+        return found
+    raise UsageError(f"{path}: no row about {document!r}; {_where_else(path)}")
+
+
+def _document_lines(path: str, document: str, records: str | None) -> list[str]:
+    lines, found = _find_document(path, document)
+    return [*lines, *_cluster_of(path, found, records)]
 
 
 def _shown(file: str) -> str:
@@ -168,7 +192,7 @@ def _where_else(path: str) -> str:
     """Return what helps when no row is about a document: a mirror of PubMed holds none."""
     if has_manifest(path) and read_manifest(path).stage == FETCH_PUBMED:
         return "a mirror holds PubMed's own files; `corpuscle extract` makes records of them, and --id finds those"
-    return "ids look like pmid:30039426 and pmc:PMC6182404.1"
+    return "ids look like pmid:30039426 and pmc:PMC6182404.1; a DOI or words of the title do as well"
 
 
 def _cluster_of(path: str, document: str, records: str | None) -> list[str]:

@@ -17,6 +17,7 @@ from corpus.config import GivenPath, StageConfig, Workers, runtime
 from corpus.errors import UsageError, list_problems
 from corpus.extract.config import ExtractConfig
 from corpus.fetch.config import FetchPmcConfig, FetchPubmedConfig
+from corpus.qa.known_sets import KnownName
 from corpus.storage.files import exists, is_remote
 from corpus.storage.yaml_source import YamlSource, merge, read_yaml
 from pipelines.workflow.qa_config import FolderName, QaSection, fill_in_qa, qa_misfits
@@ -69,6 +70,11 @@ class RunConfig(StageConfig):
     tokenizers: dict[FolderName, GivenPath] = Field(
         default_factory=dict,
         description="further tokenizers, NAME: tokenizer.json; each packs the same text and trains a model of its own",
+    )
+    evaluation_sets: tuple[KnownName, ...] = runtime(
+        (),
+        "evaluation sets by name, looked for in the corpus; a run uses what lies in <work>/raw/evaluation, and says "
+        "which of these do not",
     )
     qa: QaSection | None = Field(None, description="question sets, fine-tunings, evaluations, tables")
 

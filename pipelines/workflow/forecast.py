@@ -10,13 +10,20 @@ from corpus.stage.forecast import Forecast, last_run, result_bytes
 from corpus.stage.manifest import has_manifest, read_manifest
 from pipelines.workflow.config import RunConfig
 from pipelines.workflow.places import Places, places_of
-from pipelines.workflow.sections import advice_of_a_run, kept_tokenizer, with_fetched
+from pipelines.workflow.sections import (
+    absent_evaluation,
+    advice_of_a_run,
+    kept_tokenizer,
+    with_evaluation,
+    with_fetched,
+)
 
 
 def forecast_run(config: RunConfig, *, update: bool = False) -> str:
     """Return what `corpuscle run` would do, for reading; raises as the run does where a stage refuses its output."""
     at = places_of(config)
     lines = list(_fetch_lines(config, at, update=update))
+    absent = absent_evaluation(config, at)
     waits_for = (
         "fetch"
         if update and lines
@@ -28,7 +35,7 @@ def forecast_run(config: RunConfig, *, update: bool = False) -> str:
             lines.append(found.text())
             if not waits_for and found.to_do:
                 waits_for = stage
-    return "\n".join(lines)
+    return "\n".join([*lines, *absent])
 
 
 def _fetch_lines(config: RunConfig, at: Places, *, update: bool) -> Iterator[str]:
@@ -45,12 +52,12 @@ def _stages(config: RunConfig, at: Places, *, update: bool) -> Iterator[tuple[st
     from pipelines.extract import forecast_extract
     from tokenizer.forecast import forecast_pack
 
-    files = with_fetched(config.extract, at)
+    files, assembled = with_fetched(config.extract, at), with_evaluation(config, at)
     yield "extract", at.extract, lambda: forecast_extract(files, output=at.extract, update=update)
     yield (
         "assemble",
         at.assemble,
-        lambda: forecast_assemble(config.assemble, records=at.extract, output=at.assemble, update=update),
+        lambda: forecast_assemble(assembled, records=at.extract, output=at.assemble, update=update),
     )
     yield "tokenizer", at.tokenizer, lambda: _forecast_tokenizer(config, at, update=update)
     for name, tokenizer in (("", at.tokenizer), *config.tokenizers.items()):

@@ -2,6 +2,7 @@
 
 <work>/raw/{pubmed,pmc}   <work>/records   <work>/corpus/<profile>   <work>/tokenizer   <work>/tokens/<profile>
 <work>/runs/<name>   <work>/qa/{questions,finetune/<name>,evaluate/<name>,results}
+<work>/raw/evaluation, which a person fills
 <work>/tokens/<profile>-<tokenizer>   <work>/runs/<name>-<tokenizer>   of further tokenizers
 """
 
@@ -17,6 +18,7 @@ class Places:
 
     fetch_pubmed: str | None
     fetch_pmc: str | None
+    evaluation: str  # read, never written
     extract: str
     assemble: str
     tokenizer: str
@@ -36,6 +38,7 @@ def places_of(config: RunConfig) -> Places:
     return Places(
         fetch_pubmed=storage.join(config.work, "raw", "pubmed") if config.fetch.pubmed else None,
         fetch_pmc=storage.join(config.work, "raw", "pmc") if config.fetch.pmc else None,
+        evaluation=storage.join(config.work, "raw", "evaluation"),
         extract=storage.join(config.work, "records"),
         assemble=storage.join(config.work, "corpus", profile),
         tokenizer=storage.join(config.work, "tokenizer"),

@@ -15,10 +15,12 @@ from pipelines.workflow.config import RunConfig
 from pipelines.workflow.places import Places, places_of
 from pipelines.workflow.qa_road import DoneStages, run_qa
 from pipelines.workflow.sections import (
+    absent_evaluation,
     advice_of_a_run,
     fetch_sources,
     tokenizer_section,
     train_section,
+    with_evaluation,
     with_fetched,
 )
 
@@ -91,8 +93,10 @@ def _corpus(config: RunConfig, at: Places, beam_args: Sequence[str], *, update: 
     files = with_fetched(config.extract, at)
     done = {"extract": extract(files, output=at.extract, beam_args=beam_args, update=update)}
     say(f"2 assemble → {at.assemble}")
+    for line in absent_evaluation(config, at):
+        say(line)
     done["assemble"] = assemble(
-        config.assemble, records=at.extract, output=at.assemble, beam_args=beam_args, update=update
+        with_evaluation(config, at), records=at.extract, output=at.assemble, beam_args=beam_args, update=update
     )
     say(f"3 tokenizer → {at.tokenizer}")
     done["tokenizer"] = tokenizer_section(config.tokenizer, corpus=at.assemble, output=at.tokenizer, update=update)

@@ -7,12 +7,17 @@ models of different days would not speak of the same ids; a model that was train
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from corpus import storage
+from corpus.assemble.config import AssembleConfig
+from corpus.assemble.contamination import load_index
+from corpus.assemble.evaluation_sets import describe_evaluation
 from corpus.errors import OtherResultError, UsageError
 from corpus.extract.config import ExtractConfig
 from corpus.fetch.config import FetchConfig
+from corpus.qa.known_sets import absent_sets
 from corpus.stage.manifest import Manifest, has_manifest, missing_parts, read_manifest
 from corpus.stage.progress import say
-from pipelines.workflow.config import FetchSection, TokenizerSection, TrainSection
+from pipelines.workflow.config import FetchSection, RunConfig, TokenizerSection, TrainSection
 from pipelines.workflow.places import Places
 
 
@@ -59,6 +64,24 @@ def with_fetched(config: ExtractConfig, at: Places) -> ExtractConfig:
     """Return the settings of `extract` with what the run fetched among its inputs."""
     pubmed = (*([at.fetch_pubmed] if at.fetch_pubmed else []), *config.pubmed)
     return config.model_copy(update={"pubmed": pubmed, "pmc": (*([at.fetch_pmc] if at.fetch_pmc else []), *config.pmc)})
+
+
+def with_evaluation(config: RunConfig, at: Places) -> AssembleConfig:
+    """Return the settings of `assemble` with the evaluation sets of the run, as far as they lie in their folder.
+
+    What is found there is looked for, known by name or not.
+    """
+    if not config.evaluation_sets or not storage.walk_files(at.evaluation):
+        return config.assemble
+    return config.assemble.model_copy(update={"evaluation": (*config.assemble.evaluation, at.evaluation)})
+
+
+def absent_evaluation(config: RunConfig, at: Places) -> list[str]:
+    """Return a line for each evaluation set of the run of which no file was given, with where a person gets it."""
+    given = with_evaluation(config, at).evaluation
+    items = load_index(given, config.assemble.evaluation_words).items if given else ()
+    found = describe_evaluation(given, items) if given else {}
+    return absent_sets(config.evaluation_sets, {one.name for sets in found.values() for one in sets}, at.evaluation)
 
 
 def tokenizer_section(section: TokenizerSection, *, corpus: str, output: str, update: bool) -> Manifest:

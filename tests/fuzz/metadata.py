@@ -22,9 +22,9 @@ from corpus.assemble.evaluation_sets import read_evaluation
 from corpus.errors import CorpuscleError
 from corpus.extract.task import read_receipts
 from corpus.fetch.http.client import Fault
+from corpus.fetch.pmc.choice import read_pinned
 from corpus.fetch.pmc.inventory import read_manifest as read_inventory
 from corpus.fetch.pmc.metadata_rows import Detail, read_detail
-from corpus.fetch.pmc.stage import read_pinned
 from corpus.stage.manifest import MANIFEST, Books, Input, Manifest, Part, read_manifest, write_manifest
 from corpus.stage.withdraw import WITHDRAWN, finish_withdrawal
 from corpus.stage.workspace import RECEIPTS, Receipt, WorkFile, Workspace
@@ -113,7 +113,7 @@ def _withdrawn(data: bytes) -> None:
 
 
 def _pinned(data: bytes) -> None:
-    read_pinned(str(Path(_file("spool/pinned.json", data)).parent))
+    read_pinned(str(Path(_file("spool/pinned.json", data)).parent), 1)
 
 
 def _checkpoint(data: bytes) -> None:

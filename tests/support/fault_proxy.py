@@ -122,6 +122,7 @@ class FaultProxy:
         self.requests: list[Request] = []
         self.committed: list[str] = []
         self.open = self.most_open = 0
+        self.sent = 0  # bytes of all answers, with their heads
         self._turns: Counter[str] = Counter()
         self._loop = asyncio.new_event_loop()
         started = threading.Event()
@@ -168,7 +169,9 @@ class FaultProxy:
             if fault is not None:
                 self.committed.append(request.path)
             reply = await self._ask(request)
-            await _send(writer, fault(reply) if fault is not None else reply)
+            reply = fault(reply) if fault is not None else reply
+            self.sent += len(reply.spoiled())
+            await _send(writer, reply)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:

@@ -44,11 +44,17 @@ class Inventory:
     raw: bytes
     columns: tuple[str, ...]
     files: tuple[DataFile, ...]
+    drawn_below: int = 0  # of a listing for a limit: the number of the draw below which it holds all ids
 
     @property
     def fingerprint(self) -> str:
         """The SHA-256 of the manifest, which holds the MD5 of every data file."""
         return hashlib.sha256(self.raw).hexdigest()
+
+    @property
+    def name(self) -> str:
+        """What it is, for reading."""
+        return f"the {self.date}" if self.date.startswith("listing") else f"the inventory of {self.date}"
 
     def path(self, name: str) -> str:
         """Return a file's place below the output directory."""
@@ -115,6 +121,7 @@ def read_manifest(date: str, raw: bytes) -> Inventory:
         columns = tuple(name.strip().lower() for name in content["fileSchema"].split(","))
         listed = [(file["key"], int(file["size"]), str(file["MD5checksum"]).lower()) for file in content["files"]]
         file_format = content.get("fileFormat", "CSV")
+        drawn_below = int(content.get("drawnBelow", 0))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Fault("unexpected", f"no manifest of an S3 Inventory ({type(error).__name__}: {error})") from error
     if file_format != "CSV" or not {"key", "etag"} <= set(columns):
@@ -122,7 +129,7 @@ def read_manifest(date: str, raw: bytes) -> Inventory:
             "unexpected", f"{file_format} with the columns {', '.join(columns)}; expected CSV with Key and ETag"
         )
     files = tuple(_data_file(number, *file) for number, file in enumerate(listed))
-    return Inventory(date=date, raw=raw, columns=columns, files=files)
+    return Inventory(date=date, raw=raw, columns=columns, files=files, drawn_below=drawn_below)
 
 
 def _data_file(number: int, key: str, size: int, md5: str) -> DataFile:

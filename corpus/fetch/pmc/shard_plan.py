@@ -16,7 +16,7 @@ from corpus.ncbi.archives.article_store import INDEX, IndexRow
 from corpus.storage import parquet
 from corpus.storage.schema import from_batch
 
-_LAST_ID = 1 << 62
+LAST_ID = 1 << 62
 _BATCH = 1024  # rows of metadata read at once
 
 
@@ -40,10 +40,10 @@ class ShardPlan:
         starts = [int(self.chosen[first]) for first, _ in spans]
         for number, (first, last) in enumerate(spans):
             begin = 0 if number == 0 else starts[number]
-            end = starts[number + 1] - 1 if number + 1 < len(spans) else _LAST_ID
+            end = starts[number + 1] - 1 if number + 1 < len(spans) else LAST_ID
             yield self._group(self.chosen[first:last], begin, end)
         if not spans:
-            lost = self._vanished(list(self.sources.previous.rows(0, _LAST_ID)))
+            lost = self._vanished(list(self.sources.previous.rows(0, LAST_ID)))
             for at in range(0, len(lost), size):
                 yield Group(slots=lost[at : at + size], texts=pa.array([], pa.binary()))
 

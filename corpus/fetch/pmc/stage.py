@@ -11,13 +11,11 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-import isal
 import numpy as np
 
 from corpus import storage
-from corpus.errors import CorruptError, DataError, RetryError
+from corpus.errors import DataError, RetryError
 from corpus.fetch.config import FetchPmcConfig
 from corpus.fetch.http.client import Client, Fault, Host
 from corpus.fetch.http.collect import Batch, collect
@@ -26,27 +24,29 @@ from corpus.fetch.http.tally import LOG, FetchTally
 from corpus.fetch.pmc.article_shards import ArticleBatch, ShardSources
 from corpus.fetch.pmc.candidates import Candidates, cut, find_candidates, first_of, rounds
 from corpus.fetch.pmc.catalog import Catalog
-from corpus.fetch.pmc.inventory import ARCHIVED, FOLDER, Inventory, archive, find_inventory, read_manifest
-from corpus.fetch.pmc.inventory_rows import Listing, PmcIds
+from corpus.fetch.pmc.choice import choose, read_pinned
+from corpus.fetch.pmc.inventory import ARCHIVED, Inventory
+from corpus.fetch.pmc.inventory_rows import Listing, PmcIds, scatter
 from corpus.fetch.pmc.metadata_files import MetadataBatch, details_path
 from corpus.fetch.pmc.metadata_rows import Detail, verdict
+from corpus.fetch.pmc.prefixes import LISTED
 from corpus.fetch.pmc.previous_store import PreviousStore, damage_text
-from corpus.fetch.pmc.shard_plan import ShardPlan
+from corpus.fetch.pmc.shard_plan import LAST_ID, ShardPlan
 from corpus.fetch.spool import held_spool, mark_unfinished, recorded, spool_folder
 from corpus.ncbi.archives.article_store import METADATA, STAGE
-from corpus.stage.claim import empty_claimed, remove_claimed
+from corpus.stage.claim import remove_claimed
 from corpus.stage.lock import running_stage
 from corpus.stage.manifest import Books, Input, Manifest, Part, has_manifest
 from corpus.stage.manifest import read_manifest as read_stage
 from corpus.stage.progress import say
 from corpus.stage.workspace import WORK, Receipt, Workspace, open_workspace, other_result, remove_temporary
 from corpus.storage import parquet
-from corpus.storage.json_files import read_json, read_names
+from corpus.storage.files import remove_tree
+from corpus.storage.json_files import read_names
 from corpus.storage.schema import from_batch
 
 REVISION = 1  # raise it when the same input gives other bytes
 _GUESS = 95_000.0  # bytes of an article's XML, the mean of 2,400
-_PINNED = "pinned.json"
 _PLAN = "plan"  # what the inventory lists, sorted
 _SUPERSEDED = f"{WORK}/superseded.json"  # files of the earlier store, until they are removed
 
@@ -62,78 +62,60 @@ def fetch_pmc(config: FetchPmcConfig, *, output: str, pace: Pace | None = None) 
 
 
 async def _fetch(config: FetchPmcConfig, output: str, pace: Pace, tally: FetchTally) -> Manifest:
-    spool = spool_folder(config, output)
     there = read_stage(output, STAGE) if has_manifest(output) else None
     remove_temporary(output)
     async with Client(Host(base=config.source), pace=pace, tally=tally, proxy=config.proxy) as client:
         try:
-            inventory = await choose(client, config, spool if storage.is_remote(output) else output, spool)
-            run = _run(config, output, spool, inventory, there)
-            if there is not None and there.fingerprint == run.workspace.fingerprint:
-                if not (damaged := await asyncio.to_thread(run.previous.damaged)):
-                    run.clean(there)
-                    say(f"{output}: up to date with the inventory of {inventory.date}")
-                    return there
-                say(f"{output}: {damage_text(damaged)}")
-            if there is not None and not run.workspace.made_alike(there):
-                raise other_result(run.workspace, there)
-            mark_unfinished(run.workspace)
-            async with tally.shown():
-                return await run.work(client)
+            for whole in (_goes_on_whole(config, there), True):
+                try:
+                    return await _fetch_by(client, config, output, there, whole=whole)
+                except TooFewDrawnError as few:
+                    say(f"{few}, so the whole inventory is fetched")
         except Fault as fault:
             raise RetryError(f"{fault.url}: {fault.kind}: {fault.detail}. Run the same command again") from fault
+    raise AssertionError("a whole inventory is never too short")
 
 
-async def choose(client: Client, config: FetchPmcConfig, archive_base: str, spool: str) -> Inventory:
-    """Return the inventory to use, archived: that of an interrupted run, else the newest (of the date wanted)."""
-    pinned = read_pinned(spool)
-    date = pinned.get("date", "")
-    path = os.path.join(archive_base, FOLDER, date, ARCHIVED)
-    if date and os.path.exists(path) and (config.inventory is None or date.startswith(config.inventory)):
-        say(f"going on with the inventory of {date}")
-        with open(path, "rb") as source:
-            inventory = read_manifest(date, source.read())
-    else:
-        inventory = await find_inventory(client, config.inventory)
-        await archive(client, inventory, archive_base)
-    with storage.write_atomic(os.path.join(spool, _PINNED)) as sink:
-        versions = sorted({*pinned.get("isal", ()), isal.__version__})
-        sink.write(json.dumps({"date": inventory.date, "isal": versions, "revision": REVISION}).encode())
-    return inventory
+def _goes_on_whole(config: FetchPmcConfig, there: Manifest | None) -> bool:
+    """Say whether a store began with an inventory for want of articles in a listing; it needs one again."""
+    return there is not None and not config.ids and not there.inputs[0].name.startswith(LISTED)
 
 
-def read_pinned(spool: str) -> dict[str, Any]:
-    """Return what an interrupted run left of its choice: the inventory, and the versions of isal that wrote.
+async def _fetch_by(
+    client: Client, config: FetchPmcConfig, output: str, there: Manifest | None, *, whole: bool
+) -> Manifest:
+    """Fetch by a listing of prefixes where that is enough, else by an inventory; `whole`: by an inventory."""
+    spool = spool_folder(config, output)
+    archived = spool if storage.is_remote(output) else output
+    previous = PreviousStore(output, there, verify=config.verify)
+    stored = (row.pmcid for row in previous.rows(0, LAST_ID))
+    inventory = await choose(client, config, archived, spool, revision=REVISION, stored=stored, whole=whole)
+    run = _run(config, output, spool, inventory, previous)
+    if there is not None and there.fingerprint == run.workspace.fingerprint:
+        if not (damaged := await asyncio.to_thread(run.previous.damaged)):
+            run.clean(there)
+            say(f"{output}: up to date with {inventory.name}")
+            return there
+        say(f"{output}: {damage_text(damaged)}")
+    if there is not None and not run.workspace.made_alike(there):
+        raise other_result(run.workspace, there)
+    mark_unfinished(run.workspace)
+    async with client.tally.shown():
+        try:
+            return await run.work(client)
+        except TooFewDrawnError:
+            remove_tree(os.path.join(archived, inventory.path("")))
+            raise
 
-    What a run of another revision left is removed with it.
-    """
-    path = os.path.join(spool, _PINNED)
-    if not os.path.exists(path):
-        return {}
-    remedy = f"remove {spool}, and the same command begins it again"
-    content = read_json(path, remedy)
-    if not isinstance(content, dict) or not all(map(_is_choice, content.items())):
-        raise CorruptError(f"{path}: not what an interrupted fetch leaves; {remedy}")
-    if content.get("revision", 1) == REVISION:
-        return content
-    say(f"{spool}: unfinished work of another revision of the code is removed")
-    empty_claimed(spool)
-    return {}
 
-
-def _is_choice(item: tuple[str, Any]) -> bool:
-    """Say whether a name and value of `_PINNED` are of the kinds that are written there."""
-    name, value = item
-    if name == "isal":
-        return isinstance(value, list) and all(isinstance(version, str) for version in value)
-    return name != "date" or (isinstance(value, str) and value in ("", storage.base_name(value)) and value != "..")
-
-
-def _run(config: FetchPmcConfig, output: str, spool: str, inventory: Inventory, there: Manifest | None) -> "_PmcFetch":
+def _run(config: FetchPmcConfig, output: str, spool: str, inventory: Inventory, previous: PreviousStore) -> "_PmcFetch":
     inputs = (Input(name=inventory.date, fingerprint=inventory.fingerprint),)
     workspace = open_workspace(output, stage=STAGE, revision=REVISION, config=config.identity(), inputs=inputs)
-    previous = PreviousStore(output, there, verify=config.verify)
     return _PmcFetch(config=config, spool=spool, inventory=inventory, workspace=workspace, previous=previous)
+
+
+class TooFewDrawnError(Exception):
+    """A listing of prefixes holds too few articles that pass the filters."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -157,13 +139,14 @@ class _PmcFetch:
             os.path.join(self.spool, _PLAN),
         )
         say(
-            f"inventory {self.inventory.date}: {candidates.num_rows:,} article versions, "
+            f"{self.inventory.name}: {candidates.num_rows:,} article versions, "
             f"{len(candidates.catalog):,} to {'ask about' if self.config.limit is None else 'draw from'}"
         )
         for missing in candidates.not_found:
-            client.tally.note("not_found", id=missing, detail="asked for by --ids, not in the inventory")
+            client.tally.note("not_found", id=missing, detail="asked for by --ids, not in the bucket")
         dropped = candidates.dropped
         details, passed = await self._metadata(client, candidates.catalog, dropped)
+        self._check_drawn(passed)
         chosen = first_of(passed, self.config.limit)
         dropped["beyond_limit"] = len(passed) - len(chosen)
         self._check_missing(dropped, len(chosen))
@@ -205,6 +188,12 @@ class _PmcFetch:
                 else:
                     passed.append(detail.pmcid)
         return np.array(passed, np.int64)
+
+    def _check_drawn(self, passed: PmcIds) -> None:
+        """Refuse a listing of prefixes in which too few articles pass; behind its last id there are others."""
+        below, limit = self.inventory.drawn_below, self.config.limit or 0
+        if below and (found := np.count_nonzero(scatter(passed) < np.uint64(below))) < limit:
+            raise TooFewDrawnError(f"{found:,} of the articles listed pass the filters, {limit:,} are wanted")
 
     def _check_missing(self, dropped: Counter[str], num_chosen: int) -> None:
         """Refuse a source that fails to give what it lists; what is left stays for the next run."""
@@ -253,7 +242,7 @@ class _PmcFetch:
     def _isal_versions(self) -> list[str]:
         """Return the versions of isal that compressed articles here; each may give other bytes for the same article."""
         before = self.previous.manifest.summary.get("isal", ()) if self.previous.manifest else ()
-        return sorted({*before, *read_pinned(self.spool)["isal"]})
+        return sorted({*before, *read_pinned(self.spool, REVISION)["isal"]})
 
     def _inventory_parts(self) -> Iterator[Part]:
         """Yield the parts of the archived inventory, put in place for a remote output."""

@@ -41,7 +41,7 @@ class IndexRow:
     is_manuscript: bool  # an author manuscript
     is_ocr: bool  # text from page scans
     is_retracted: bool  # as the bucket says
-    vanished: str  # date of the first inventory that no longer lists it, else ""
+    vanished: str  # first inventory (by its date) or listing that no longer has it, else ""
     xml_bytes: int  # of the XML, unpacked [bytes]
     shard: str  # file name of the `.tar.gz` below shards/
     offset: int  # of the gzip member in that file [bytes]

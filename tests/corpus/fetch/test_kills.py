@@ -20,8 +20,8 @@ from tests.support.small_fetch import PATIENT, filled, hashes, run, undisturbed
 pytestmark = pytest.mark.slow
 
 POINTS = (
-    "corpus.fetch.pmc.stage:find_inventory:before:1",
-    "corpus.fetch.pmc.stage:archive:before:1",
+    "corpus.fetch.pmc.choice:find_inventory:before:1",
+    "corpus.fetch.pmc.choice:archive:before:1",
     "corpus.fetch.http.download:_note_validator:before:1",
     "corpus.fetch.http.download:_note_validator:after:1",
     "corpus.fetch.http.download:_publish:before:1",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from corpus.errors import UsageError
-from corpus.stage.manifest import Books, Manifest
+from corpus.stage.manifest import Books, Manifest, read_manifest
 from corpus.synthetic.sample.write import write_sample
 from pipelines.cli.app import main
 from pipelines.inspection.summaries import funnel, number, summary_line
@@ -87,3 +87,31 @@ def test_a_changed_setting_is_refused_with_the_difference(tmp_path: Path, capsys
     capsys.readouterr()
     assert main(["assemble", "--records", records, "--output", corpus, "--threshold", "0.9"]) == 2
     assert "threshold: 0.8 there, 0.9 asked for" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_run_uses_the_evaluation_sets_that_lie_there_and_names_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sample = write_sample(str(tmp_path / "raw"), seed=1, scale=0.03)
+    path = tmp_path / "run.yaml"
+    path.write_text(CONFIG.format(work=tmp_path / "work", raw=tmp_path / "raw") + "evaluation_sets: [medqa, mmlu]\n")
+    own = ["--set", f"extract.pmc=[{sample.pmc_tree}, {sample.pmc_tar}]"]
+    assert main(["run", str(path), *own]) == 0
+    missing = f"not in {tmp_path}/work/raw/evaluation, so not looked for"
+    assert f"medqa: {missing}" in capsys.readouterr().err
+    evaluation = tmp_path / "work" / "raw" / "evaluation"
+    evaluation.mkdir(parents=True)
+    cells = (f"Which of the {k} is it?,one,two,three,four,A\n" for k in range(135))
+    (evaluation / "anatomy_test.csv").write_text("".join(cells))
+    (evaluation / "own.jsonl").write_text('{"question": "What is in no published set?"}\n')
+    assert main(["run", str(path), *own, "--dry-run", "--update"]) == 0
+    assert f"medqa: {missing}" in capsys.readouterr().out
+    assert main(["run", str(path), *own, "--update"]) == 0
+    said = capsys.readouterr().err
+    assert "anatomy_test.csv: mmlu, test of mmlu/anatomy, 135 questions (known by published counts)" in said
+    assert "own.jsonl: not known by name" in said
+    assert f"medqa: {missing}" in said
+    assert f"mmlu: {missing}" not in said
+    inputs = [one.name for one in read_manifest(str(tmp_path / "work" / "corpus" / "clean")).inputs]
+    assert inputs == ["evaluation anatomy_test.csv", "evaluation own.jsonl", "extract"]
