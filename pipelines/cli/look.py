@@ -36,10 +36,12 @@ def inspect(
     context: typer.Context,
     path: Annotated[str, typer.Argument(help="A stage's directory, or one of its files.")],
     document: Annotated[
-        str | None, typer.Option("--id", metavar="ID", help="Show one document: pmid:123 or pmc:PMC123.1.")
+        str | None,
+        typer.Option("--id", metavar="ID", help="Show one document: pmid:123 or pmc:PMC123.1; of `dedup` its own id."),
     ] = None,
     records: Annotated[
-        str | None, typer.Option(metavar="DIR", help="Records of a corpus, for the texts of dropped duplicates.")
+        str | None,
+        typer.Option(metavar="DIR", help="Records of a corpus, or the input of `dedup`, for the texts of duplicates."),
     ] = None,
     ids: Annotated[
         str | None,
