@@ -37,6 +37,7 @@ MAY_IMPORT = {
     "corpus/assemble": (
         "corpus corpus/arrays corpus/storage corpus/stage corpus/pile corpus/text corpus/dedup corpus/qa"
     ),
+    "corpus/foreign": "corpus corpus/arrays corpus/storage corpus/stage corpus/dedup corpus/assemble",
     "corpus/synthetic": "corpus corpus/arrays corpus/storage corpus/stage corpus/assemble",
     "corpus/qa": "corpus corpus/storage corpus/stage corpus/ncbi/markup",
     "corpus/qa/silver": "corpus corpus/storage corpus/stage corpus/text corpus/assemble corpus/qa",
@@ -68,10 +69,14 @@ MAY_IMPORT = {
     "pipelines/assemble": (
         "corpus corpus/arrays corpus/storage corpus/stage corpus/dedup corpus/assemble corpus/qa pipelines/beam"
     ),
+    "pipelines/dedup": (
+        "corpus corpus/arrays corpus/storage corpus/stage corpus/dedup corpus/assemble corpus/foreign pipelines/beam "
+        "pipelines/assemble"
+    ),
     "pipelines/inspection": (
         "corpus corpus/arrays corpus/storage corpus/stage corpus/ncbi/markup corpus/ncbi/jats corpus/pile corpus/fetch "
-        "corpus/extract corpus/text corpus/dedup corpus/assemble corpus/qa tokenizer train train/checkpoint train/loop "
-        "train/qa"
+        "corpus/extract corpus/text corpus/dedup corpus/assemble corpus/foreign corpus/qa tokenizer train "
+        "train/checkpoint train/loop train/qa"
     ),
     "pipelines/report": (
         "corpus corpus/storage corpus/stage corpus/dedup corpus/assemble corpus/qa pipelines/inspection"
@@ -84,7 +89,7 @@ MAY_IMPORT = {
     "pipelines/cli": (
         "corpus corpus/arrays corpus/stage corpus/fetch corpus/extract corpus/publish corpus/qa corpus/qa/silver "
         "tokenizer train train/launch train/plan train/export train/generate train/qa pipelines pipelines/assemble "
-        "pipelines/beam pipelines/inspection pipelines/report pipelines/workflow"
+        "pipelines/beam pipelines/dedup pipelines/inspection pipelines/report pipelines/workflow"
     ),
 }
 ENGINES = {
@@ -107,6 +112,7 @@ VERBS = (
         "extract",
         "join",
         "assemble",
+        "dedup",
         "tokenizer",
         "pack",
         "train",

@@ -208,11 +208,11 @@ def _buckets(table: pa.Table, config: AssembleConfig) -> tuple[np.ndarray, np.nd
 
 
 def _piece_buckets(batch: pa.RecordBatch, config: AssembleConfig) -> tuple[np.ndarray, np.ndarray]:
-    return bucket_rows_of(doc_keys(batch), batch.column("text"), bools(batch.column("notice")), config)
+    return bucket_rows_of(doc_keys(batch), batch.column("text"), bools(batch.column("notice")), config.threshold)
 
 
-def bucket_rows_of(keys: Keys, texts: pa.Array, notices: Mask, config: AssembleConfig) -> tuple[Hashes, Keys]:
+def bucket_rows_of(keys: Keys, texts: pa.Array, notices: Mask, threshold: float) -> tuple[Hashes, Keys]:
     """Return what documents of some texts bring to the search: (bucket hashes, document keys)."""
     signed = sign(normalize(texts))
-    bands = band_hashes(signed.signatures, *bands_for(config.threshold))
+    bands = band_hashes(signed.signatures, *bands_for(threshold))
     return bucket_rows(keys, signed, bands, notices=notices)

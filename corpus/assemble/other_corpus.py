@@ -8,10 +8,10 @@ the order of the documents; where the directories lie says nothing.
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import msgspec
 import pyarrow as pa
@@ -21,15 +21,12 @@ from corpus.assemble.config import AssembleConfig
 from corpus.errors import CorruptError, RetryError, UsageError
 from corpus.stage.manifest import SPLITS, Input, has_manifest, read_manifest
 from corpus.storage import parquet
+from corpus.storage.lines import FORMS, PARQUET, is_data_file, line_blocks
 
-PARQUET: Final = ".parquet"
-LINES: Final = (".jsonl", ".ndjson")
-PACKED: Final = {".gz": "gzip", ".zst": "zstd"}  # of JSON lines: the end of a name, and Arrow's word
 ID_NAMES: Final = ("doc_id", "id")  # where no column is named
 PREFIX: Final = "against:"  # before an id of another corpus in a decision
 BATCH_ROWS: Final = 4096
 BATCH_BYTES: Final = 16 << 20
-_CHUNK: Final = 1 << 20
 _LINE_BYTES: Final = 1500  # of a document in JSON lines, about, packed or not: only how the work is cut goes by it
 _OBJECT: Final = msgspec.json.Decoder(dict[str, Any])
 
@@ -94,51 +91,51 @@ def find_other(config: AssembleConfig, *, output: str | None = None) -> OtherCor
 
     Raises UsageError for a directory without files to read, and for the output itself.
     """
+    if config.against and config.profile == "pile":
+        said = "profile pile removes no duplicates, as The Pile did not; use --profile clean"
+        raise UsageError(f"--against {config.against[0]}: {said}")
+    return other_corpus_of(config.against, text=config.against_text, name=config.against_id, output=output)
+
+
+def other_corpus_of(bases: Sequence[str], *, text: str, name: str | None, output: str | None) -> OtherCorpus:
+    """Return the corpus of some directories; text and name: the columns or keys of texts and ids. Raises UsageError."""
     files: list[OtherFile] = []
-    for base in config.against:
+    for base in bases:
         if output is not None and (base.rstrip("/") + "/").startswith(output.rstrip("/") + "/"):
             raise UsageError(f"--against {base}: is the output itself; give another directory to --output")
-        if config.profile == "pile":
-            raise UsageError(
-                f"--against {base}: profile pile removes no duplicates, as The Pile did not; use --profile clean"
-            )
         files += _files_of(base)
     ordered = sorted(files, key=lambda file: (file.name, file.digest))
-    return OtherCorpus(files=tuple(ordered), text=config.against_text, id=config.against_id)
+    return OtherCorpus(files=tuple(ordered), text=text, id=name)
 
 
 def stated_other(config: AssembleConfig, inputs: Sequence[Input], output: str) -> OtherCorpus:
     """Return the corpus that a stage states as its input; raises RetryError when it has changed since."""
-    other = find_other(config, output=output)
+    return check_stated(find_other(config, output=output), inputs)
+
+
+def check_stated(other: OtherCorpus, inputs: Sequence[Input]) -> OtherCorpus:
+    """Return the corpus, which is among the inputs that a stage states; raises RetryError where it is not."""
     if not set(other.inputs) <= set(inputs):
         raise RetryError("--against: changed after the start; nothing was committed, run the same command again")
     return other
 
 
 def _files_of(base: str) -> Iterator[OtherFile]:
-    """Yield the files of a directory: shards of a corpus of ours, else all whose names say that they can be read."""
-    if has_manifest(base) and (manifest := read_manifest(base)).stage == "assemble":
-        parts = [part for part in manifest.parts if part.role in SPLITS]
+    """Yield the files of a directory: texts of a result of ours, else all whose names say that they can be read."""
+    if has_manifest(base) and (manifest := read_manifest(base)).stage in ("assemble", "dedup"):
+        parts = [part for part in manifest.parts if part.role in (*SPLITS, "data")]
         for part in parts:
             path = storage.join(base, part.path)
             version = storage.version(path)
             yield OtherFile(path=path, name=part.name, digest=part.sha256, version=version, num_docs=part.rows)
         return
-    names = [name for name in storage.walk_files(base) if _is_read(name)]
+    names = [name for name in storage.walk_files(base) if is_data_file(name)]
     if not names:
         what = "holds no file to read" if storage.exists(base) else "there is no such directory"
-        forms = f"*{PARQUET}, *{' and *'.join(LINES)}, the latter also with {' or '.join(PACKED)}"
-        raise UsageError(f"--against {base}: {what}; expected a directory with {forms}")
+        raise UsageError(f"--against {base}: {what}; expected a directory with {FORMS}")
     for name in names:
         path = storage.join(base, name)
         yield _file(path, storage.readable(name), storage.version(path))
-
-
-def _is_read(name: str) -> bool:
-    """Say whether a name is that of a file to read; hidden ones are somebody's own."""
-    hidden = any(step.startswith(".") for step in name.split("/"))
-    plain = next((name.removesuffix(end) for end in PACKED if name.endswith(end)), name)
-    return not hidden and (name.endswith(PARQUET) or plain.endswith(LINES))
 
 
 @lru_cache(maxsize=4096)
@@ -221,16 +218,9 @@ def _parsed(path: str, number: int, line: bytes) -> dict[str, Any]:
 
 def _lines(path: str) -> Iterator[bytes]:
     """Yield the lines of a file, unpacked where its name says that it is packed."""
-    with _readable(path), ExitStack() as stack:
-        source: IO[bytes] = stack.enter_context(storage.open_read(path))
-        codec = next((word for end, word in PACKED.items() if path.endswith(end)), None)
-        if codec is not None and storage.size(path):
-            source = stack.enter_context(pa.CompressedInputStream(pa.PythonFile(source, "r"), codec))
-        rest = b""
-        while chunk := source.read(_CHUNK):
-            *lines, rest = (rest + chunk).split(b"\n")
-            yield from lines
-        yield rest
+    with _readable(path):
+        for block in line_blocks(path):
+            yield from block.data.split(b"\n")[: len(block)]  # behind the last end nothing follows
 
 
 def _texts(file: OtherFile, first: int, texts: pa.Array, ids: Sequence[Any]) -> OtherTexts:

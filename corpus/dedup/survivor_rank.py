@@ -52,9 +52,12 @@ def rank_columns(
     return np.column_stack([column.astype(np.int64) for column in columns])
 
 
-def other_ranks(doc_keys: Keys) -> Numbers:
-    """Return the ranks of documents of another corpus, int64[num_docs, 9]: before those of every document of this."""
-    ranks = np.zeros((len(doc_keys), len(RANK_COLUMNS)), np.int64)
+def other_ranks(doc_keys: Keys, num_columns: int = len(RANK_COLUMNS)) -> Numbers:
+    """Return the ranks of documents of another corpus, int64[num_docs, num_columns]: before those of all of this.
+
+    That holds where the first column of these is never negative.
+    """
+    ranks = np.zeros((len(doc_keys), num_columns), np.int64)
     ranks[:, 0], ranks[:, -1] = -1, doc_keys.astype(np.int64)
     return ranks
 

@@ -208,6 +208,7 @@ def verified_edges(
     containment: float | None = None,
     min_shingles: int = MIN_SHINGLES,
     ranks: Numbers | None = None,
+    rules: bool = True,
 ) -> Edges:
     """Return the verified pairs among the components of candidate edges, uint64[num_edges, 2].
 
@@ -216,7 +217,7 @@ def verified_edges(
     text of many documents stands there once; without it every document has its own, in the order of `doc_keys`. In
     components of up to `ALL_PAIRS` documents every pair is compared; in larger ones the candidate edges, the best
     document by `ranks` (`corpus.dedup.survivor_rank`; without them the smallest key) with every other, and likewise
-    inside each set of equal texts.
+    inside each set of equal texts. Without `rules`, twins and notices are pairs like any other.
     """
     order = np.argsort(doc_keys)
     keys, own = doc_keys[order], order if text_of is None else text_of[order]
@@ -229,14 +230,22 @@ def verified_edges(
     share = NEVER if containment is None else containment
     scores = np.where(exact, 1.0, _scores(shingles.hashes, shingles.offsets, own[pairs], threshold, share))
     near = (scores > 0.0) & (least >= min_shingles)
-    notices = are_notices(texts)[own[pairs]].sum(axis=1)
-    near &= scores >= np.choose(notices, (0.0, NOTICE_SIMILARITY, NEVER))
-    twin = np.zeros(len(pairs), np.bool_)
-    asked = np.flatnonzero(near & ~exact)
-    twin[asked] = _twins(own[pairs[asked]], texts)
+    twin = _kept_apart(own[pairs], texts, scores, near, exact) if rules else np.zeros(len(pairs), np.bool_)
     kept = exact | near & ~twin
     own_keys = keys[pairs[kept]]
     return Edges(a=own_keys[:, 0], b=own_keys[:, 1], score=scores[kept], exact=exact[kept], num_twins=int(twin.sum()))
+
+
+def _kept_apart(
+    pairs: Numbers, texts: pa.Array | pa.ChunkedArray, scores: npt.NDArray[np.float64], near: Mask, exact: Mask
+) -> Mask:
+    """Say of each near pair of positions in `texts` whether it is of twins; takes those with notices from `near`."""
+    notices = are_notices(texts)[pairs].sum(axis=1)
+    near &= scores >= np.choose(notices, (0.0, NOTICE_SIMILARITY, NEVER))
+    asked = np.flatnonzero(near & ~exact)
+    twin = np.zeros(len(pairs), np.bool_)
+    twin[asked] = _twins(pairs[asked], texts)
+    return twin
 
 
 def _twins(pairs: Numbers, texts: pa.Array | pa.ChunkedArray) -> list[bool]:

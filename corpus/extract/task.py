@@ -24,13 +24,11 @@ from corpus.ncbi.pubmed.reader import read_pubmed_xml
 from corpus.records import Kind, Record, Reject
 from corpus.stage.manifest import Books, Manifest
 from corpus.stage.progress import say
+from corpus.stage.reject_limit import FEW_REJECTS, SHARE_FROM, allowed_rejects
 from corpus.stage.withdraw import changes_text
 from corpus.stage.workspace import Receipt, Workspace, receipt_of
 from corpus.storage.json_files import BadJsonError, read_json
 
-# A share says little of few records: it counts from so many on, and fewer may have so many rejects whatever it is.
-# Damage at its usual rate gives a job of that size one or two, a reader that fails on a kind of file gives many more.
-SHARE_FROM, FEW_REJECTS = 1000, 3
 RECEIPTS_FILE = "receipts.json"
 
 
@@ -116,17 +114,6 @@ def _wrong_kinds(receipts: list[Receipt]) -> list[str]:
         kind: sorted(path for receipt in receipts for path in receipt.facts.get(kind.option, ())) for kind in FileKind
     }
     return [f"nothing was committed; {other_kind(paths, kind)}" for kind, paths in found.items() if paths]
-
-
-def allowed_rejects(books: Books, rate: float) -> float:
-    """Return how many rejects a job may have: a share of its records; of a small job a few, but not more than it kept.
-
-    A share of 0 allows none in any job.
-    """
-    share = rate * books.read
-    if books.read >= SHARE_FROM or rate == 0:
-        return share
-    return max(share, min(FEW_REJECTS, books.kept))
 
 
 def _too_many(books: Books, receipts: list[Receipt], workspace: Workspace, rate: float) -> str:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,6 +20,7 @@ from corpus.stage.manifest import Part
 from corpus.stage.reading import check_content
 from corpus.stage.workspace import Receipt, Workspace
 from corpus.storage import parquet
+from corpus.storage.packing import packed
 
 BATCH_BYTES, GROUP_BYTES = 16 << 20, parquet.ROW_GROUP_BYTES
 
@@ -114,27 +115,13 @@ class _Sink:
             return
         if self._writer is None:
             sink = self._stack.enter_context(storage.write_atomic(path))
-            self._writer = self._stack.enter_context(
-                pa.CompressedOutputStream(pa.PythonFile(_LeftOpen(sink), "w"), "zstd")
-            )
+            self._writer = self._stack.enter_context(packed(sink, "zstd"))
         for line in _lines(table):
             self._writer.write(line)
 
     def part(self) -> Part:
         """Return the manifest row of the file, which is closed."""
         return self._workspace.measure(self._name, role=self._split, rows=self.rows)
-
-
-class _LeftOpen:
-    """A file that Arrow may write to and not close: `write_atomic` does that, when it is whole."""
-
-    closed = False
-
-    def __init__(self, sink: IO[bytes]) -> None:
-        self.write, self.flush = sink.write, sink.flush
-
-    def close(self) -> None:
-        """Do nothing."""
 
 
 def _lines(table: pa.Table) -> Iterator[bytes]:

@@ -33,7 +33,7 @@ from corpus.stage.withdraw import changes_text
 from corpus.stage.workspace import WORK, Receipt, Workspace, keep_no_part, plan_stage
 from corpus.storage.files import is_remote, remove_tree
 from pipelines.assemble import other_steps, shard_steps, steps
-from pipelines.assemble.blocks import BUCKET
+from pipelines.assemble.search import FindCandidates, Verify, num_partitions
 from pipelines.assemble.steps import Plan
 from pipelines.beam.exchange import BlockExchange
 from pipelines.beam.flags import is_dry_run, is_embedded
@@ -42,9 +42,7 @@ from pipelines.beam.stage import run_stage
 
 STAGE = "assemble"
 READ = ("records", "pile")  # parts of `extract`
-PARTITION_BYTES = 32 << 20
 RATE = 35e6  # bytes of text that one CPU second assembles (2026-11-30: articles 30, abstracts 47); for the workers
-BUCKETS_PER_DOCUMENT = 20  # bands and the exact text, rounded up
 
 
 def assemble(
@@ -196,11 +194,6 @@ def num_shards(text_bytes: int, config: AssembleConfig) -> int:
     return -(-text_bytes // (config.shard_mb * 1_000_000)) + held_out
 
 
-def num_partitions(num_records: int) -> int:
-    """Return the number of partitions of the fold and of the buckets."""
-    return -(-num_records * BUCKETS_PER_DOCUMENT * BUCKET.itemsize // PARTITION_BYTES)
-
-
 def build(pipeline: beam.Pipeline, plan: Plan, spill: str | None) -> None:
     """Wire the pipeline from records parts to one commit."""
     numbers = list(range(len(plan.records.names)))
@@ -251,7 +244,7 @@ def _with_other(pipeline: beam.Pipeline, buckets: Any, plan: Plan) -> Any:
 def _resolve(pipeline: beam.Pipeline, buckets: Any, plan: Plan, spill: str | None) -> Any:
     """Wire the search for duplicates, from bucket rows to the fate of every document; returns its numbers."""
     nothing = pipeline | "NoEdges" >> beam.Create([(0, b"")])
-    candidates = buckets | "ByBucket" >> BlockExchange(spill=spill) | "FindCandidates" >> _pairs(steps.FindCandidates())
+    candidates = buckets | "ByBucket" >> BlockExchange(spill=spill) | "FindCandidates" >> _pairs(FindCandidates())
     planned = (
         (candidates, nothing)
         | "CandidatesTogether" >> BlockExchange(spill=spill)
@@ -264,9 +257,7 @@ def _resolve(pipeline: beam.Pipeline, buckets: Any, plan: Plan, spill: str | Non
     asked = planned.other_requests | "SpreadOtherRequests" >> beam.Reshuffle()
     other_texts = asked | "FetchOtherTexts" >> _pairs(other_steps.FetchOtherTexts(plan))
     verified = (
-        (planned.edges, texts, other_texts)
-        | "ByBlock" >> BlockExchange(spill=spill)
-        | "Verify" >> _pairs(steps.Verify(plan))
+        (planned.edges, texts, other_texts) | "ByBlock" >> BlockExchange(spill=spill) | "Verify" >> _pairs(Verify(plan))
     )
     return (
         (verified, nothing)

@@ -32,11 +32,8 @@ from corpus.assemble.retractions import retracted_entities
 from corpus.assemble.splits import Shards, plan_shards
 from corpus.assemble.text_store import read_texts
 from corpus.assemble.updates import KEY, VERDICT, fold
-from corpus.dedup.candidates import bounded_candidate_edges, distinct_edges
-from corpus.dedup.shingles import normalize, shingle
-from corpus.dedup.verify import plan_blocks, verified_edges
-from corpus.records import are_other, is_pmc, other_places
-from corpus.stage import task_progress
+from corpus.dedup.survivor_rank import RANK_COLUMNS
+from corpus.records import are_other, is_pmc
 from corpus.stage.workspace import WORK, Receipt, Workspace
 from corpus.storage import parquet
 from corpus.storage.array_files import load_arrays
@@ -47,18 +44,14 @@ from pipelines.assemble.blocks import (
     Blocks,
     gather,
     gather_pairs,
-    pairs_block,
-    read_verification,
     read_verified,
     runs,
     scatter,
     texts_block,
-    verified_block,
 )
-from pipelines.beam.exchange import read_blocks
+from pipelines.assemble.search import other_requests, planned_blocks
 from pipelines.beam.metering import count
 
-BLOCK_DOCS = 20_000  # citations whose texts, or as much text, one verification holds at once: about 30 MB
 CONFLICTS = "id_conflicts.parquet"
 OUTCOME = f"{WORK}/outcome.npy"
 
@@ -74,6 +67,26 @@ class Plan:
     num_partitions: int  # of the fold and of the buckets
     other: OtherCorpus = NO_OTHER
     keep_shards: bool = True  # False in a rehearsal: a shard is written, hashed and removed
+
+    @property
+    def threshold(self) -> float:
+        """Return the Jaccard similarity that makes a duplicate."""
+        return self.config.threshold
+
+    @property
+    def containment(self) -> float | None:
+        """Return the share of the smaller text in the larger that makes one too, None for none."""
+        return self.config.containment
+
+    @property
+    def rules(self) -> bool:
+        """Say that twins are kept apart, and notices."""
+        return True
+
+    @property
+    def num_ranks(self) -> int:
+        """Return the number of columns of a survivor rank."""
+        return len(RANK_COLUMNS)
 
     def document_paths(self) -> list[str]:
         """Return the full paths of the documents parts."""
@@ -160,35 +173,14 @@ class MakeDocuments(PartStep):
         yield from scatter(rows, rows["hash"], plan.num_partitions)
 
 
-class FindCandidates(beam.DoFn):
-    """(partition, BUCKET blocks) → (0, candidate pairs); a partition that does not fit in memory is read in slices."""
-
-    def process(self, element: tuple[int, Blocks]) -> Iterator[tuple[int, bytes]]:
-        def rows() -> Iterator[np.ndarray]:
-            return (np.frombuffer(block, BUCKET) for block in read_blocks(element[1]))
-
-        for edges in bounded_candidate_edges(rows):
-            if len(edges):
-                yield 0, edges.tobytes()
-
-
 class PlanVerification(Step):
     """(0, candidate pairs) → (block, its pairs); on `requests`: (part, REQUEST rows); on `other_requests`: by file."""
 
     def process(self, element: tuple[int, Blocks]) -> Iterator[Any]:
-        edges = distinct_edges(gather_pairs(element[1]))
-        count("candidate pairs", len(edges))
-        keys, numbers = [np.zeros(0, np.uint64)], [np.zeros(0, np.uint32)]
-        for number, block in enumerate(plan_blocks(edges, max_docs=BLOCK_DOCS, weigh=_weights)):
-            yield number, pairs_block(block)
-            keys.append(np.unique(block))
-            numbers.append(np.full(len(keys[-1]), number, np.uint32))
-        wanted = np.zeros(sum(map(len, keys)), REQUEST)
-        wanted["key"], wanted["block"] = np.concatenate(keys), np.concatenate(numbers)
-        wanted = wanted[np.argsort(wanted["key"])]
-        other = wanted[are_other(wanted["key"])]
-        for file, start, end in runs(other_places(other["key"])[0]):
-            yield beam.pvalue.TaggedOutput("other_requests", (file, other[start:end].tobytes()))
+        blocks, wanted = planned_blocks(gather_pairs(element[1]), _weights)
+        yield from blocks
+        for file, block in other_requests(wanted):
+            yield beam.pvalue.TaggedOutput("other_requests", (file, block))
         for part, path in enumerate(self._plan.document_paths()):
             table = parquet.read_table(path, columns=["doc_key"])
             at = index_in_sorted(doc_keys(table), wanted["key"])
@@ -215,28 +207,6 @@ class FetchTexts(PartStep):
         for block in np.unique(wanted["block"]).tolist():
             asked = wanted["block"] == block
             yield block, texts_block(pa.array(wanted["key"][asked]), texts.filter(pa.array(asked)), ranks[asked])
-
-
-class Verify(Step):
-    """(block, its pairs and texts) → (0, verified pairs)."""
-
-    def process(self, element: tuple[int, Blocks]) -> Iterator[tuple[int, bytes]]:
-        edges, table = read_verification(element[1])
-        coded = table.column("text").combine_chunks()
-        assert isinstance(coded, pa.DictionaryArray), "one dictionary of all texts"
-        found = verified_edges(
-            edges,
-            table.column("key").to_numpy(),
-            shingle(normalize(coded.dictionary)),
-            texts=coded.dictionary,
-            text_of=coded.indices.to_numpy(),
-            threshold=self._plan.config.threshold,
-            containment=self._plan.config.containment,
-            ranks=np.stack(table.column("ranks").to_numpy()),
-        )
-        count("documents verified", table.num_rows)
-        task_progress.add(self._plan.workspace.output, "compared", table.num_rows)
-        yield 0, verified_block(found)
 
 
 class Resolve(Step):

@@ -10,16 +10,17 @@ Exit codes: 0 ok, 1 a fault of ours, 2 usage, 3 data over a threshold, 4 corrupt
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from corpus.errors import UsageError
 from corpus.stage.explain import INTERRUPTED
 from pipelines.cli.arguments import beam_arguments, import_beam, refuse_beam_arguments, split_command_line
+from pipelines.cli.dedup import dedup
 from pipelines.cli.fetch import fetch
 from pipelines.cli.look import account, compare, diff, inspect, rehearse, report, verify
-from pipelines.cli.messages import print_summary, report_error
+from pipelines.cli.messages import print_job, print_summary, report_error
 from pipelines.cli.models import export, generate, plan
 from pipelines.cli.options import AsJson, LookOnly, Output, Update, config_of, options_of
 from pipelines.cli.publish import publish
@@ -55,12 +56,6 @@ def corpuscle(
         typer.echo(context.get_help())
 
 
-def _print_job(manifest: Any, output: str, arguments: Sequence[str]) -> None:
-    from pipelines.beam.flags import leaves_job
-
-    print_summary(manifest, output, left=leaves_job(arguments))
-
-
 app.add_typer(fetch)
 app.add_typer(qa)
 
@@ -77,7 +72,7 @@ def extract(context: typer.Context, output: Output, update: Update = False, dry_
     if dry_run:
         typer.echo(forecast_extract(config, output=output, update=update).text())
         return
-    _print_job(extract(config, output=output, beam_args=arguments, update=update), output, arguments)
+    print_job(extract(config, output=output, beam_args=arguments, update=update), output, arguments)
 
 
 @app.command()
@@ -132,7 +127,10 @@ def assemble(
     from pipelines.assemble.pipeline import assemble
 
     manifest = assemble(config, records=records, output=output, beam_args=arguments, update=update, delta=delta)
-    _print_job(manifest, output, arguments)
+    print_job(manifest, output, arguments)
+
+
+app.command(cls=options_of("corpus.foreign.config:DedupConfig"))(dedup)
 
 
 @app.command(cls=options_of("tokenizer.config:TokenizerConfig"))
@@ -179,7 +177,7 @@ def pack(
     from pipelines.pack import pack
 
     manifest = pack(config, corpus=corpus, tokenizer=tokenizer, output=output, beam_args=arguments, update=update)
-    _print_job(manifest, output, arguments)
+    print_job(manifest, output, arguments)
 
 
 @app.command()

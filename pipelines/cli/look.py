@@ -37,10 +37,15 @@ def inspect(
     path: Annotated[str, typer.Argument(help="A stage's directory, or one of its files.")],
     document: Annotated[
         str | None,
-        typer.Option("--id", metavar="ID", help="One document: pmid:123, pmc:PMC123.1, a DOI, words of its title."),
+        typer.Option(
+            "--id",
+            metavar="ID",
+            help="One document: pmid:123, pmc:PMC123.1, a DOI, words of its title; of `dedup` its own id.",
+        ),
     ] = None,
     records: Annotated[
-        str | None, typer.Option(metavar="DIR", help="Records of a corpus, for the texts of dropped duplicates.")
+        str | None,
+        typer.Option(metavar="DIR", help="Records of a corpus, or the input of `dedup`, for the texts of duplicates."),
     ] = None,
     ids: Annotated[
         str | None,

@@ -1,6 +1,7 @@
 """Messages at the end of a command: its line of numbers, or the line of its error and the exit code."""
 
 import traceback
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import typer
@@ -12,7 +13,7 @@ from corpus.stage.explain import explain
 if TYPE_CHECKING:
     from corpus.stage.manifest import Manifest
 
-BEAM_VERBS = ("extract", "assemble", "pack", "run")
+BEAM_VERBS = ("extract", "assemble", "dedup", "pack", "run")
 
 
 def print_summary(manifest: "Manifest | None", output: str, *, left: bool = False) -> None:
@@ -24,6 +25,17 @@ def print_summary(manifest: "Manifest | None", output: str, *, left: bool = Fals
         from pipelines.assemble.summary import report_lines
 
         typer.echo("\n".join(report_lines(manifest)))
+    if manifest is not None and manifest.stage == "dedup":
+        from pipelines.dedup.summary import dedup_lines
+
+        typer.echo("\n".join(dedup_lines(manifest)))
+
+
+def print_job(manifest: "Manifest | None", output: str, arguments: Sequence[str]) -> None:
+    """Print what a stage on Beam did; arguments: what stood after `--`."""
+    from pipelines.beam.flags import leaves_job
+
+    print_summary(manifest, output, left=leaves_job(arguments))
 
 
 def report_error(error: BaseException, *, debug: bool) -> int:

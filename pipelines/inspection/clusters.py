@@ -38,7 +38,7 @@ def cluster_lines(corpus: str, document: str, records: str | None = None) -> lis
     Raises UsageError when `records` are not those that the corpus was made from.
     """
     manifest = read_manifest(corpus, "assemble")
-    members = _members(corpus, manifest, document)
+    members = cluster_members(corpus, manifest, document)
     if len(members) < 2:
         return []
     place = _records_place(corpus, manifest, records)
@@ -82,7 +82,7 @@ def _shortened(words: list[str], *, first: bool, last: bool) -> list[str]:
     return [*words[:head], middle, *words[len(words) - tail :]]
 
 
-def _members(corpus: str, manifest: Manifest, document: str) -> list[dict[str, Any]]:
+def cluster_members(corpus: str, manifest: Manifest, document: str) -> list[dict[str, Any]]:
     """Return the decisions on the documents of a cluster: the kept ones first, then by score."""
     paths = manifest.paths(corpus, "decisions")
     clusters, others = set(), {document}

@@ -190,13 +190,21 @@ def _find_document(path: str, document: str) -> tuple[list[str], str]:
 
 def _where_else(path: str) -> str:
     """Return what helps when no row is about a document: a mirror of PubMed holds none."""
-    if has_manifest(path) and read_manifest(path).stage == FETCH_PUBMED:
+    stage = read_manifest(path).stage if has_manifest(path) else ""
+    if stage == "dedup":
+        return "an id is as its corpus states it, else FILE:LINE; decisions/ has them all"
+    if stage == FETCH_PUBMED:
         return "a mirror holds PubMed's own files; `corpuscle extract` makes records of them, and --id finds those"
     return "ids look like pmid:30039426 and pmc:PMC6182404.1; a DOI or words of the title do as well"
 
 
 def _cluster_of(path: str, document: str, records: str | None) -> list[str]:
-    if not has_manifest(path) or read_manifest(path).stage != "assemble":
+    stage = read_manifest(path).stage if has_manifest(path) else ""
+    if stage == "dedup":
+        from pipelines.inspection.foreign_clusters import foreign_lines
+
+        return foreign_lines(path, document, records)
+    if stage != "assemble":
         return []
     from pipelines.inspection.clusters import cluster_lines
 

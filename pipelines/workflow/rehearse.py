@@ -31,7 +31,8 @@ from corpus.stage.workspace import WORK, open_workspace, plan_stage
 from corpus.storage import parquet
 from corpus.synthetic.rehearsal.parts import RehearsedParts
 from corpus.synthetic.rehearsal.statistics import FULL_ARTICLES, FULL_CITATIONS, FULL_UPDATES
-from pipelines.assemble.pipeline import build, num_partitions, num_shards
+from pipelines.assemble.pipeline import build, num_shards
+from pipelines.assemble.search import num_partitions
 from pipelines.assemble.steps import Plan
 from pipelines.beam.graph import graph_bytes
 from pipelines.beam.stage import run_tasks

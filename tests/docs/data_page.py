@@ -27,6 +27,7 @@ from corpus.assemble.id_conflicts import Conflict, ConflictKind
 from corpus.assemble.personal import PersonalData
 from corpus.assemble.shards import Decision
 from corpus.fetch.pmc.metadata_rows import Detail
+from corpus.foreign.rows import BadLine, LineDecision, LineReject
 from corpus.metadata import TABLES
 from corpus.ncbi.archives.article_store import IndexRow
 from corpus.pile.side_table import PileRow
@@ -134,6 +135,17 @@ VERBS: dict[str, tuple[File, ...]] = {
         File(path="contamination/part-*.parquet (with --evaluation)", rows=(Contamination,)),
         File(path="personal/part-*.parquet (with --pii)", rows=(PersonalData,)),
     ),
+    "corpuscle dedup": (
+        File(
+            path="data/<input>",
+            prose="The input without what was left out: in its form, its lines and rows as they were. With\n"
+            "`--duplicates tag` all of it, and in each document the fields `duplicate` (why it would be left out,\n"
+            'else `""`), `cluster`, `cluster_size`, `cluster_rank` and `cluster_score` (null where `duplicate` is\n'
+            '`""`), as `reason` and the others in `decisions/` say them.',
+        ),
+        File(path="decisions/<input>.parquet", rows=(LineDecision,)),
+        File(path="rejects/<input>.parquet, rejects/<input>.ids.parquet (where there are some)", rows=(BadLine,)),
+    ),
     "corpuscle tokenizer": (
         File(
             path="tokenizer.json, tokenizer_config.json, special_tokens_map.json",
@@ -225,6 +237,7 @@ WORDS: dict[str, type[StrEnum]] = {
     "Kind of a record": Kind,
     "Kind of a block": BlockKind,
     "Reason of a reject": RejectReason,
+    "Reason of a reject of `dedup`": LineReject,
     "Reason of a decision": DropReason,
     "Reason of The Pile's scripts": PileDrop,
     "Kind of an id conflict": ConflictKind,

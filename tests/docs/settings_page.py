@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 from corpus.assemble.config import AssembleConfig, WhereConfig
 from corpus.extract.config import ExtractConfig
 from corpus.fetch.config import FetchPmcConfig, FetchPubmedConfig
+from corpus.foreign.config import DedupConfig
 from pipelines.workflow.config import RunConfig, TrainSection
 from pipelines.workflow.qa_config import EvaluateSection, FinetuneSection, QaSection
 from tokenizer.config import PackConfig, TokenizerConfig
@@ -30,6 +31,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "extract": ExtractConfig,
     "assemble": AssembleConfig,
     "assemble.where": WhereConfig,
+    "dedup (options of the verb)": DedupConfig,
     "tokenizer": TokenizerConfig,
     "pack": PackConfig,
     "train": TrainSection,

@@ -8,8 +8,8 @@ import pytest
 
 from corpus.errors import CorruptError, DataError, UsageError
 from corpus.extract.config import ExtractConfig
-from corpus.extract.task import allowed_rejects
 from corpus.stage.manifest import Books, has_manifest
+from corpus.stage.reject_limit import allowed_rejects
 from corpus.storage.parquet import read_table
 from pipelines.beam.flags import WORKERS
 from pipelines.cli.app import main

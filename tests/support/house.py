@@ -17,6 +17,7 @@ ROOMS = (
     *(
         "corpus/dedup",
         "corpus/assemble",
+        "corpus/foreign",
         "corpus/publish",
         "corpus/synthetic",
         "corpus/qa",
@@ -25,8 +26,8 @@ ROOMS = (
     ),
     *("train", "train/model", "train/data", "train/checkpoint", "train/loop", "train/launch", "train/plan"),
     *("train/export", "train/generate", "train/qa"),
-    *("pipelines", "pipelines/beam", "pipelines/assemble", "pipelines/inspection", "pipelines/report"),
-    *("pipelines/workflow", "pipelines/cli"),
+    *("pipelines", "pipelines/beam", "pipelines/assemble", "pipelines/dedup", "pipelines/inspection"),
+    *("pipelines/report", "pipelines/workflow", "pipelines/cli"),
 )
 Graph = Mapping[str, frozenset[str]]
 

@@ -23,6 +23,7 @@ from corpus.dedup.verify import verified_edges
 from corpus.errors import RetryError, UsageError
 from corpus.reasons import DUPLICATE_REASONS, DropReason
 from corpus.records import are_other, doc_key, other_keys, other_places
+from corpus.storage import lines
 from tests.corpus.dedup.test_verify import jaccard, prose
 
 NO_KEYS = np.zeros(0, np.uint64)
@@ -63,7 +64,7 @@ def test_lines_give_what_was_written(rows: list[tuple[Any, str | None]], tmp_pat
     (base / "a.jsonl").write_text("\n".join(json.dumps({"key": key, "body": text}) for key, text in rows))
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(other_corpus, "BATCH_ROWS", 3)
-        patched.setattr(other_corpus, "_CHUNK", 7)
+        patched.setattr(lines, "_CHUNK", 7)
         read = documents(found(base, against_text="body", against_id="key"))
     assert read == [(f"a.jsonl:{k}" if key is None else str(key), text) for k, (key, text) in enumerate(rows)]
 
