@@ -67,6 +67,7 @@ class Checkpoint:
     tokens_fingerprint: str  # of the `pack` it was trained on
     recipe: Mapping[str, Any]  # the settings that a resumed run must share; see [train.md](train.md)
     files: Mapping[str, FileHash]  # by their name in the checkpoint
+    skipped_batches: tuple[int, ...] = ()  # left out of the order; not there when none are. See skipped.json
 
     @property
     def name(self) -> str:
@@ -154,7 +155,10 @@ def publish(
         hashes = list(pool.map(lambda name: _hash_and_sync(storage.join(temporary, name)), names))
     fields = {name: getattr(checkpoint, name) for name in checkpoint.__dataclass_fields__}
     full = Checkpoint(**{**fields, "files": dict(zip(names, hashes, strict=True))})
-    description = json.dumps(asdict(full), indent=1, sort_keys=True).encode() + b"\n"
+    content = asdict(full)
+    if not content["skipped_batches"]:
+        del content["skipped_batches"]
+    description = json.dumps(content, indent=1, sort_keys=True).encode() + b"\n"
     with storage.write_atomic(storage.join(temporary, DESCRIPTION)) as sink:
         sink.write(description)
     for folder, _, _ in os.walk(temporary):
@@ -248,7 +252,7 @@ def read_checkpoint(output: str, name: str) -> Checkpoint:
     """Return a checkpoint's description, its hashes unchecked."""
     path = storage.join(checkpoint_path(output, name), DESCRIPTION)
     try:
-        checkpoint = build(Checkpoint, read_json(path, _REMEDY))
+        checkpoint = build(Checkpoint, read_json(path, _REMEDY), optional=("skipped_batches",))
         for file in checkpoint.files:
             check_inside(file)
     except BadJsonError as error:

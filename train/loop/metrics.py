@@ -30,6 +30,7 @@ class Metrics(TypedDict, total=False):
     loss: float  # of the step's batch [nats a token]
     learning_rate: float  # of the step
     gradient_norm: float  # global norm of the gradients; where DeepSpeed tells it
+    skipped_rows: int  # left out of the order between the step before and this; see skipped.json [rows]
     validation_loss: float  # of an evaluation, over its rows [nats a token]
     validation_loss_pubmed: float  # of the tokens of citations [nats a token]
     validation_loss_pmc: float  # of the tokens of full texts [nats a token]

@@ -35,6 +35,7 @@ class RankState:
     should_stop: Callable[[], bool]
     should_save: Callable[[], bool] = lambda: False
     passed_over: tuple[ListedCheckpoint, ...] = ()
+    left_out: tuple[int, ...] = ()  # batches of the order that no step trains on, sorted
     shown_at: float = 0.0
     shown_step: int = 0
     saved_at: float = 0.0

@@ -21,6 +21,7 @@ from corpus import storage
 from corpus.errors import DiskError
 from tokenizer.arrays import TokenIds
 from train.checkpoint import store
+from train.checkpoint.skipped import batch_of, newly_left_out
 from train.data.prefetch import prefetch
 from train.loop.engine import (
     decided_by_first,
@@ -31,8 +32,10 @@ from train.loop.engine import (
     set_learning_rate,
 )
 from train.loop.evaluate import evaluate
+from train.loop.loss_watch import SpikeError
 from train.loop.metrics import Timing, model_utilization, speed_text
 from train.loop.rank_state import RankState, boundaries, shard_batch, to_device
+from train.loop.rollback import roll_back
 from train.loop.schedule import learning_rate
 from train.model.gpt import next_token_targets
 from train.plan.gpus import known_gpu
@@ -53,7 +56,12 @@ def train_steps(state: RankState) -> bool:
     state.watch.skipped = int(state.engine.skipped_steps)
     steps = range(state.job.resume_step, config.steps)
     with _collected_by_step(), closing(prefetch(lambda step: _micro_batches(state, step), steps)) as ahead:
-        return all(_do_step(state, step, ahead) for step in steps)
+        try:
+            return all(_do_step(state, step, ahead) for step in steps)
+        except SpikeError as spike:  # on all ranks, which see the same numbers
+            if config.on_spike != "skip":
+                raise
+            roll_back(state, spike)
 
 
 @contextmanager
@@ -95,7 +103,8 @@ def _do_step(state: RankState, step: int, ahead: Iterator[list[TokenIds]]) -> bo
 def _micro_batches(state: RankState, step: int) -> list[TokenIds]:
     """Return this rank's micro-batches of a step, ids (micro_batch, seq_length) each."""
     config = state.job.config
-    batch = state.order.rows_for_step(step, seed=config.seed, batch_rows=config.batch_rows)
+    number = batch_of(step, state.left_out)
+    batch = state.order.rows_for_step(number, seed=config.seed, batch_rows=config.batch_rows)
     own = shard_batch(batch, ranks=config.ranks, micro_batch=config.micro_batch)[:, state.rank]
     return [state.rows.rows(rows) for rows in own]
 
@@ -197,6 +206,7 @@ def _publish(state: RankState, done: int) -> None:
         tokens_fingerprint=job.tokens_fingerprint,
         recipe=job.recipe(),
         files={},
+        skipped_batches=state.left_out,
     )
     keep, every = job.config.keep_checkpoints, job.config.keep_every
     store.publish(job.output, checkpoint, keep=keep, keep_every=every, replaces=state.passed_over)
@@ -207,6 +217,8 @@ def _report(state: RankState, done: int, *, loss: float, rate: float, norm: floa
     config, shape = state.job.config, state.job.shape
     if state.log is not None:
         values = {"loss": loss, "learning_rate": rate} | ({} if norm is None else {"gradient_norm": norm})
+        if skipped := newly_left_out(done - 1, state.left_out):
+            values["skipped_rows"] = skipped * config.batch_rows
         state.log.record(done, values)
     if done % config.log_every and done != config.steps and done != 1:
         return
