@@ -133,6 +133,7 @@ class TrainConfig(StageConfig):
     )
     save_every: int = runtime(1000, "steps between checkpoints", ge=1)
     save_minutes: float | None = runtime(None, "minutes between checkpoints at most, whatever the steps", gt=0)
+    save_async: bool = runtime(False, "training goes on while a checkpoint is written from a copy in host memory")
     keep_checkpoints: int = runtime(3, "newest checkpoints kept", ge=1)
     keep_every: int | None = runtime(None, "checkpoints at a multiple of this many steps are kept too", ge=1)
     log_every: int = runtime(10, "steps between printed lines", ge=1)

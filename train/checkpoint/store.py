@@ -145,16 +145,17 @@ def publish(
 ) -> Checkpoint:
     """Hash the files in a checkpoint's temporary directory, publish it and drop all but the newest `keep`.
 
-    Those at a multiple of `keep_every` steps stay too. `checkpoint.files` is replaced by what is found. `replaces` are
+    Those at a multiple of `keep_every` steps stay too. Files in `checkpoint.files` were hashed and synced by who wrote
+    them; the others are here. `replaces` are
     the damaged ones that the run passed over; raises UsageError when any other of this step or a later one is listed.
     """
     temporary = temporary_path(output, checkpoint.step)
     older = _older(output, checkpoint.step, replaces)
-    names = [name for name in storage.walk_files(temporary) if name != DESCRIPTION]
+    names = [name for name in storage.walk_files(temporary) if name not in (DESCRIPTION, *checkpoint.files)]
     with ThreadPoolExecutor(_HASH_THREADS) as pool:
-        hashes = list(pool.map(lambda name: _hash_and_sync(storage.join(temporary, name)), names))
+        hashes = list(pool.map(lambda name: hash_and_sync(storage.join(temporary, name)), names))
     fields = {name: getattr(checkpoint, name) for name in checkpoint.__dataclass_fields__}
-    full = Checkpoint(**{**fields, "files": dict(zip(names, hashes, strict=True))})
+    full = Checkpoint(**{**fields, "files": {**checkpoint.files, **dict(zip(names, hashes, strict=True))}})
     content = asdict(full)
     if not content["skipped_batches"]:
         del content["skipped_batches"]
@@ -279,6 +280,7 @@ def _remove_unlisted(output: str, entries: tuple[ListedCheckpoint, ...]) -> None
             storage.remove_tree(checkpoint_path(output, name))
 
 
-def _hash_and_sync(path: str) -> FileHash:
+def hash_and_sync(path: str) -> FileHash:
+    """Make a file survive a power cut, and return its size and hash."""
     storage.sync_path(path)
     return FileHash(bytes=storage.size(path), sha256=storage.sha256_file(path))

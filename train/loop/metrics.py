@@ -45,6 +45,7 @@ class Timing(TypedDict, total=False):
     step: int  # optimizer steps done [steps]
     seconds: float  # that the step took [seconds]
     seconds_for_data: float  # before these, waiting for rows [seconds]
+    seconds_for_save: float  # that training stood still for a checkpoint: one line, or two of an asynchronous one
     tokens_per_second: float  # over all ranks [tokens a second]
     mfu: float  # of the peak of all devices, where that is known [share of 1]
     seconds_for_data_most: float  # waiting for rows since the last speed, of the rank that waited longest [seconds]
