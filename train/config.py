@@ -133,6 +133,7 @@ class TrainConfig(StageConfig):
     )
     save_every: int = runtime(1000, "steps between checkpoints", ge=1)
     save_minutes: float | None = runtime(None, "minutes between checkpoints at most, whatever the steps", gt=0)
+    save_async: bool = runtime(False, "training goes on while a checkpoint is written from a copy in host memory")
     keep_checkpoints: int = runtime(3, "newest checkpoints kept", ge=1)
     keep_every: int | None = runtime(None, "checkpoints at a multiple of this many steps are kept too", ge=1)
     log_every: int = runtime(10, "steps between printed lines", ge=1)
@@ -145,7 +146,12 @@ class TrainConfig(StageConfig):
     offload_optimizer: bool = runtime(False, "keep optimizer states in CPU memory; ZeRO-1 to 3")
     max_skipped_steps: int = runtime(0, "updates left out, for gradients not finite, before a stop", ge=0)
     spike_nats: float | None = runtime(2.0, "loss above the median of the last 100 that is a spike; null: off", gt=0)
-    on_spike: Literal["stop", "warn"] = runtime("warn", "what a spike does")
+    on_spike: Literal["stop", "warn", "skip"] = runtime(
+        "warn",
+        "what a spike does; skip: go back to a checkpoint and leave its rows out, for a loss not finite too",
+    )
+    skip_steps: int = runtime(3, "with on_spike skip: rows of so many steps are left out, the last the spike's", ge=1)
+    max_rollbacks: int = runtime(5, "with on_spike skip: times that a run goes back before it stops", ge=1)
     wandb_project: str | None = runtime(None, "also log to this project of Weights & Biases")
     wall_clock_breakdown: bool = runtime(False, "DeepSpeed's times of forward, backward and step in logs/rank-0.log")
     flops_profile_step: int | None = runtime(None, "step that DeepSpeed profiles into logs/flops.txt", ge=1)

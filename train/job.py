@@ -27,6 +27,10 @@ CONSOLE_FD = "CORPUSCLE_CONSOLE"  # environment: file descriptor of the user's t
 _ERRORS = {error.exit_code: error for error in (UsageError, DataError, CorruptError, DiskError, RetryError)}
 
 
+class RolledBackError(RetryError):
+    """Rows of a spike are left out from now on; ranks started again go on from a checkpoint before it."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
     """Training job on given tokens; `resume` names the verified checkpoint to go on from."""
@@ -107,8 +111,11 @@ def error_path(output: str, rank: int) -> str:
 
 def write_error(output: str, rank: int, error: CorpuscleError) -> None:
     """Write the error that ends a rank, for the launcher to raise."""
+    content = {"exit_code": error.exit_code, "message": str(error)}
+    if isinstance(error, RolledBackError):
+        content["rolled_back"] = True
     with storage.write_atomic(error_path(output, rank)) as sink:
-        sink.write(json.dumps({"exit_code": error.exit_code, "message": str(error)}).encode())
+        sink.write(json.dumps(content).encode())
 
 
 def read_error(output: str, rank: int) -> CorpuscleError | None:
@@ -119,4 +126,5 @@ def read_error(output: str, rank: int) -> CorpuscleError | None:
     content = read_json(path, "see the rank's log")
     if not isinstance(content, dict) or type(content.get("exit_code")) is not int:
         raise CorruptError(f"{path}: not the error of a rank; see {log_path(output, rank)}")
-    return _ERRORS.get(content["exit_code"], CorpuscleError)(str(content.get("message")))
+    kind = RolledBackError if content.get("rolled_back") else _ERRORS.get(content["exit_code"], CorpuscleError)
+    return kind(str(content.get("message")))

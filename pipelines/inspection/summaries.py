@@ -91,6 +91,9 @@ def _pack_text(summary: Mapping[str, Any]) -> str:
 def _train_text(summary: Mapping[str, Any]) -> str:
     done = f"{summary['parameters']:,} parameters, {summary['steps']:,} steps, {summary['tokens']:,} tokens"
     losses = f"loss {summary['first_loss']:.3f} → {summary['last_loss']:.3f}"
+    if skipped := summary.get("skipped"):
+        rows, steps = sum(each["rows"] for each in skipped), ", ".join(f"{each['step']:,}" for each in skipped)
+        losses += f", {rows:,} rows left out around step {steps}"
     if summary["validation_loss"] is None:
         return f"{done}, {losses}, no validation rows"
     against = f"unigram entropy {summary['unigram_entropy']:.3f}"

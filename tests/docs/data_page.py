@@ -57,6 +57,7 @@ from corpus.stage.manifest import Books, Input, Manifest, Part
 from corpus.storage.schema import schema_of
 from corpus.text.section_kinds import Section
 from tokenizer.report import Fertility, Report, WordSplit
+from train.checkpoint.skipped import SkippedRows
 from train.checkpoint.store import Checkpoint, FileHash, ListedCheckpoint
 from train.job import Job
 from train.loop.metrics import Metrics, Timing
@@ -167,6 +168,12 @@ VERBS: dict[str, tuple[File, ...]] = {
     "corpuscle train": (
         File(path="metrics.jsonl", rows=(Metrics,), parquet=False),
         File(path="timing.jsonl", rows=(Timing,), parquet=False),
+        File(
+            path="skipped.json",
+            rows=(SkippedRows,),
+            prose="Only of a run that went back (`on_spike: skip`). An object: `skipped`, a list of the rows below.",
+            parquet=False,
+        ),
         File(path="job.json", rows=(Job,), columns=_WRITTEN_JOB, parquet=False),
         File(
             path="checkpoints/latest.json",

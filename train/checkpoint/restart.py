@@ -5,6 +5,7 @@ or a person who gives the command of the ranks once more starts them from the sa
 there: those count. Rank 0 looks, and all ranks do what it found. No torch here.
 """
 
+import dataclasses
 import json
 import os
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 
 from corpus import storage
 from corpus.errors import CorruptError, UsageError
+from train.checkpoint.skipped import drop_outdated, read_skipped
 from train.checkpoint.store import (
     FOLDER,
     LATEST,
@@ -49,9 +51,13 @@ def find_start(job: Job, say: Callable[[str], None]) -> StartPoint:
     A later one is verified, every byte. Raises UsageError where the directory no longer fits the job, CorruptError when
     all that was saved since a fresh start is damaged: step 0 is never begun beside checkpoints.
     """
-    entries = read_list(job.output)
-    if entries is None:
+    if read_list(job.output) is None:
         raise UsageError(f"{job.output}: no {FOLDER}/{LATEST}, so what the ranks would save has no place; {_AGAIN}")
+    if dropped := drop_outdated(job.output):
+        say(f"{', '.join(dropped)}: of rows that are left out now")
+    entries = read_list(job.output) or ()
+    if entries and read_skipped(job.output) and job.resume not in [entry.name for entry in entries]:
+        job = dataclasses.replace(job, resume=None, resume_step=0, universal=False)  # its own was of rows left out now
     passed_over: list[ListedCheckpoint] = []
     for entry in reversed([entry for entry in entries if entry.step > job.resume_step]):
         if (damage := find_damage(job.output, entry)) is not None:

@@ -67,6 +67,7 @@ class Checkpoint:
     tokens_fingerprint: str  # of the `pack` it was trained on
     recipe: Mapping[str, Any]  # the settings that a resumed run must share; see [train.md](train.md)
     files: Mapping[str, FileHash]  # by their name in the checkpoint
+    skipped_batches: tuple[int, ...] = ()  # left out of the order; not there when none are. See skipped.json
 
     @property
     def name(self) -> str:
@@ -144,17 +145,21 @@ def publish(
 ) -> Checkpoint:
     """Hash the files in a checkpoint's temporary directory, publish it and drop all but the newest `keep`.
 
-    Those at a multiple of `keep_every` steps stay too. `checkpoint.files` is replaced by what is found. `replaces` are
+    Those at a multiple of `keep_every` steps stay too. Files in `checkpoint.files` were hashed and synced by who wrote
+    them; the others are here. `replaces` are
     the damaged ones that the run passed over; raises UsageError when any other of this step or a later one is listed.
     """
     temporary = temporary_path(output, checkpoint.step)
     older = _older(output, checkpoint.step, replaces)
-    names = [name for name in storage.walk_files(temporary) if name != DESCRIPTION]
+    names = [name for name in storage.walk_files(temporary) if name not in (DESCRIPTION, *checkpoint.files)]
     with ThreadPoolExecutor(_HASH_THREADS) as pool:
-        hashes = list(pool.map(lambda name: _hash_and_sync(storage.join(temporary, name)), names))
+        hashes = list(pool.map(lambda name: hash_and_sync(storage.join(temporary, name)), names))
     fields = {name: getattr(checkpoint, name) for name in checkpoint.__dataclass_fields__}
-    full = Checkpoint(**{**fields, "files": dict(zip(names, hashes, strict=True))})
-    description = json.dumps(asdict(full), indent=1, sort_keys=True).encode() + b"\n"
+    full = Checkpoint(**{**fields, "files": {**checkpoint.files, **dict(zip(names, hashes, strict=True))}})
+    content = asdict(full)
+    if not content["skipped_batches"]:
+        del content["skipped_batches"]
+    description = json.dumps(content, indent=1, sort_keys=True).encode() + b"\n"
     with storage.write_atomic(storage.join(temporary, DESCRIPTION)) as sink:
         sink.write(description)
     for folder, _, _ in os.walk(temporary):
@@ -248,7 +253,7 @@ def read_checkpoint(output: str, name: str) -> Checkpoint:
     """Return a checkpoint's description, its hashes unchecked."""
     path = storage.join(checkpoint_path(output, name), DESCRIPTION)
     try:
-        checkpoint = build(Checkpoint, read_json(path, _REMEDY))
+        checkpoint = build(Checkpoint, read_json(path, _REMEDY), optional=("skipped_batches",))
         for file in checkpoint.files:
             check_inside(file)
     except BadJsonError as error:
@@ -275,6 +280,7 @@ def _remove_unlisted(output: str, entries: tuple[ListedCheckpoint, ...]) -> None
             storage.remove_tree(checkpoint_path(output, name))
 
 
-def _hash_and_sync(path: str) -> FileHash:
+def hash_and_sync(path: str) -> FileHash:
+    """Make a file survive a power cut, and return its size and hash."""
     storage.sync_path(path)
     return FileHash(bytes=storage.size(path), sha256=storage.sha256_file(path))

@@ -27,7 +27,7 @@ from corpus.errors import CorpuscleError, DiskError, RetryError
 from corpus.stage.machine import usable_cores
 from corpus.stage.progress import say
 from train.checkpoint import store
-from train.job import CONSOLE_FD, LOGS, error_path, log_path, read_error
+from train.job import CONSOLE_FD, LOGS, RolledBackError, error_path, log_path, read_error
 from train.loop.hold import STOP, ask_to_save, end_holder, ranks_hold, this_launcher
 
 POLL_SECONDS = 0.1
@@ -224,6 +224,8 @@ def rank_error(output: str, codes: list[int], *, stopped: bool, log: str | None 
     """Return the error of the rank that failed first by its own doing; `log` is all ranks' when they share one."""
     for rank in range(len(codes)):
         if (error := read_error(output, rank)) is not None:
+            if stopped and isinstance(error, RolledBackError):
+                return RetryError(f"{error}; stopped by a signal: the same command with --resume goes on")
             return error
     if stopped or RetryError.exit_code in codes:
         how = "with --resume goes on" if store.read_list(output) else "again starts it: nothing was saved yet"

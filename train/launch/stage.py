@@ -22,11 +22,12 @@ from tokenizer.mixture import plan_mixture
 from tokenizer.token_rows import TokenRows
 from train.checkpoint import store
 from train.checkpoint.restart import check_same_run, needs_copy
+from train.checkpoint.skipped import SKIPPED, drop_outdated, read_skipped, skipped_books
 from train.checkpoint.store import Checkpoint
 from train.config import ModelShape, TrainConfig, checked, replaced
 from train.data.tokens import check_sources, unigram_entropy, validation_rows
 from train.export.model_input import model_input
-from train.job import INITIAL, JOB, Job, read_job, write_job
+from train.job import INITIAL, JOB, Job, RolledBackError, read_job, write_job
 from train.launch.launchers import start
 from train.launch.reshape import universal_copy
 from train.launch.room_check import check_disk, check_memory
@@ -204,6 +205,7 @@ def _new_job(config: TrainConfig, shape: ModelShape, rows: TokenRows, output: st
 
 def _resumed(job: Job) -> tuple[Job, Checkpoint]:
     """Return the job from its newest good checkpoint on, and that; raises UsageError when it is of another run."""
+    drop_outdated(job.output)
     checkpoint = store.newest_good(job.output, say)
     job = dataclasses.replace(job, resume=checkpoint.name, resume_step=checkpoint.step)
     for line in check_same_run(checkpoint, job):
@@ -225,7 +227,7 @@ def _begun(job: Job) -> Job:
         path = storage.join(job.output, INITIAL)
         write_initial(path, job.config.init, job.shape, job.tokens, resize=job.config.resize_vocabulary, say=say)
     store.start_list(job.output)
-    for name in (METRICS, TIMING, EVENTS):
+    for name in (METRICS, TIMING, EVENTS, SKIPPED):
         path = storage.join(job.output, name)
         storage.remove_tree(path) if os.path.isdir(path) else Path(path).unlink(missing_ok=True)
     copy_tokenizer(job.tokens, job.output)
@@ -234,15 +236,26 @@ def _begun(job: Job) -> Job:
 
 def _run(job: Job, checkpoint: Checkpoint | None) -> None:
     """Run the ranks; one that fails after the last checkpoint was published has lost nothing, and is only named."""
-    write_job(job)
     try:
-        with universal_copy(job.output, checkpoint, job.config):
-            start(job.output, job.config)
+        _run_ranks(job, checkpoint)
     except CorpuscleError as error:
         entries = store.read_list(job.output)
         if not entries or entries[-1].step != job.config.steps or store.find_damage(job.output, entries[-1]):
             raise
         say(f"after the last step, with its checkpoint published and intact: {error}. Nothing is lost")
+
+
+def _run_ranks(job: Job, checkpoint: Checkpoint | None) -> None:
+    """Run the ranks, again from an earlier checkpoint after each rollback; they do no more than `max_rollbacks`."""
+    while True:
+        write_job(job)
+        try:
+            with universal_copy(job.output, checkpoint, job.config):
+                return start(job.output, job.config)
+        except RolledBackError as error:
+            say(str(error))
+        if store.read_list(job.output):
+            job, checkpoint = _resumed(job)
 
 
 def _describe(job: Job, rows: TokenRows, pass_rows: int) -> None:
@@ -272,6 +285,9 @@ def _commit(workspace: Workspace, job: Job, rows: TokenRows) -> Manifest:
     parts.append(workspace.measure(METRICS, role="metrics", rows=len(metrics)))
     files = tokenizer_files(rows.separator)
     parts += [workspace.measure(name, role="tokenizer", rows=rows.vocab_size) for name in files]
+    skipped = read_skipped(job.output)
+    if skipped:
+        parts.append(workspace.measure(SKIPPED, role="skipped", rows=sum(len(each.rows) for each in skipped)))
     losses = [line["loss"] for line in metrics if "loss" in line]
     validation = [line for line in metrics if "validation_loss" in line]
     last = {name: value for name, value in validation[-1].items() if name != "step"} if validation else {}
@@ -285,6 +301,7 @@ def _commit(workspace: Workspace, job: Job, rows: TokenRows) -> Manifest:
         "validation_loss": None,
         **last,
         "unigram_entropy": unigram_entropy(rows),
+        **skipped_books(skipped),
     }
     manifest = workspace.commit([Receipt(task="train", parts=tuple(parts))], summary=summary)
     workspace.clean()

@@ -3,8 +3,6 @@
 All of DeepSpeed that the loop needs is behind these functions, so that its surprises have one place.
 """
 
-import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +11,6 @@ from typing import Any, TypeVar
 
 import deepspeed
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import distributed, nn
 
@@ -23,13 +20,13 @@ from train.checkpoint.store import TAG, WEIGHTS
 from train.checkpoint.universal import STATES, UniversalCopy
 from train.config import ModelShape, TrainConfig
 from train.loop.deepspeed_config import EngineOptions, build_optimizer, deepspeed_config
+from train.loop.rank_files import RankFiles, raise_failures
 from train.model.gpt import build_model, load_initial
 
 Decided = TypeVar("Decided")
 
-# A rank that waits this long for another has lost it. Rank 0 hashes a checkpoint meanwhile: 41 GB are 20 s.
+# A rank that waits this long for another has lost it. The slowest writes and hashes its part of a checkpoint meanwhile.
 PATIENCE = timedelta(minutes=30)
-FULL_BYTES = 1 << 20  # a disk with less is full
 UNIVERSAL_INFO = {"universal_checkpoint_version": 0.4}  # lets ds_to_universal convert ZeRO-1 and 2 checkpoints
 
 
@@ -121,45 +118,42 @@ def save_state(engine: Any, folder: str, *, step: int) -> None:
 
     Raises DiskError on all ranks when one of them could not write.
     """
+    files = write_state(engine, folder, step=step)
+    of_ranks: list[Any] = [None] * distributed.get_world_size()
+    distributed.all_gather_object(of_ranks, files.failures)
+    raise_failures(of_ranks)
+
+
+def write_state(engine: Any, folder: str, *, step: int, later: bool = False) -> RankFiles:
+    """Write the engine's whole state, and the weights alone, into a directory; return this rank's files.
+
+    On all ranks together, which go on whatever one of them could not write. With `later` it is a copy that is made,
+    and `RankFiles.finish` writes it.
+    """
+    files = RankFiles(folder, later=later, offloaded=bool(engine.zero_offload_optimizer()))
     client_state = {"step": step, "universal_checkpoint_info": UNIVERSAL_INFO}
-    with _noted_failures(engine, folder) as failures:
+    with _writing_through(engine, files):
         engine.save_checkpoint(folder, tag=TAG, client_state=client_state, save_latest=False)
     tensors = whole_weights(engine)
-    if distributed.get_rank() == 0 and not failures:
-        metadata = {"format": "pt"}  # one key: safetensors writes several in any order
-        _noting(save_file, folder, failures)(tensors, storage.join(folder, WEIGHTS), metadata=metadata)
-    of_ranks: list[Any] = [None] * distributed.get_world_size()
-    distributed.all_gather_object(of_ranks, failures)
-    if everything := [failure for own in of_ranks for failure in own]:
-        raise DiskError(everything[0])
+    if distributed.get_rank() == 0 and not files.failures:
+        path = storage.join(folder, WEIGHTS)
+        # One key of metadata: safetensors writes several in any order.
+        files.do(lambda: save_file(tensors, path, metadata={"format": "pt"}), path)
+    return files
 
 
 @contextmanager
-def _noted_failures(engine: Any, folder: str) -> Iterator[list[str]]:
-    """Collect what DeepSpeed fails to write, instead of raising it: the other ranks go on to its barriers."""
-    failures: list[str] = []
-    files = engine.checkpoint_engine
-    for place, name in ((files, "save"), (files, "makedirs"), (engine, "_copy_recovery_script")):
-        setattr(place, name, _noting(getattr(place, name), folder, failures))
+def _writing_through(engine: Any, files: RankFiles) -> Iterator[None]:
+    """Have what DeepSpeed writes go through the rank's files: one that fails goes on to the barriers of all."""
+    own = engine.checkpoint_engine
+    write, make, copy = own.save, own.makedirs, engine._copy_recovery_script
+    own.save = lambda state_dict, path: files.save(state_dict, path, write)
+    own.makedirs = lambda *arguments, **named: files.noting(lambda: make(*arguments, **named))
+    engine._copy_recovery_script = lambda path: files.noting(lambda: copy(path))
     try:
-        yield failures
+        yield
     finally:
-        for place, name in ((files, "save"), (files, "makedirs"), (engine, "_copy_recovery_script")):
-            delattr(place, name)
-
-
-def _noting(write: Callable[..., Any], folder: str, failures: list[str]) -> Callable[..., None]:
-    """Return a function that writes as `write` does, and adds to the failures why it could not."""
-
-    def noting(*arguments: Any, **named: Any) -> None:
-        try:
-            write(*arguments, **named)
-        except (OSError, RuntimeError, SafetensorError) as error:  # torch's and safetensors' own say no errno
-            full = shutil.disk_usage(os.path.dirname(folder)).free < FULL_BYTES
-            reason = "no space left on the disk" if full else (str(error).splitlines() or [repr(error)])[0][:300]
-            failures.append(f"{folder}: cannot be written: {reason}")
-
-    return noting
+        del own.save, own.makedirs, engine._copy_recovery_script
 
 
 def load_state(engine: Any, folder: str, *, step: int) -> None:

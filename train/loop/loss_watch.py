@@ -1,4 +1,4 @@
-"""Stop on non-finite loss or skipped updates; warn of loss spikes, or stop on them. No torch here.
+"""Stop on non-finite loss or skipped updates; warn of loss spikes, stop on them, or go back. No torch here.
 
 Every rank sees the same numbers, so every rank decides the same. A stop comes before the step could be saved:
 the last checkpoint is from before it.
@@ -16,9 +16,19 @@ from train.config import TrainConfig
 WINDOW = 100  # losses whose median a spike is measured against
 LEAST = 10  # as many are needed before anything is a spike
 REMEDY = (
-    "training stopped, and the last checkpoint is from before. Go on from it with a lower learning_rate or clip, or in "
-    "another precision (`--resume --set learning_rate=…`; without --resume, when nothing was saved yet)"
+    "training stopped, and the last checkpoint is from before. Go on from it without the rows around the step "
+    "(`--resume --set on_spike=skip`), with a lower learning_rate or clip, or in another precision "
+    "(`--resume --set learning_rate=…`; without --resume, when nothing was saved yet)"
 )
+
+
+class SpikeError(DataError):
+    """A step that the run must not keep; `what` is what was wrong with it, `loss` its loss."""
+
+    def __init__(self, what: str, *, advice: str, step: int, loss: float) -> None:
+        """Take what is known of the step; the message is `what` with the advice behind it."""
+        super().__init__(f"{what}{advice}")
+        self.what, self.step, self.loss = what, step, loss
 
 
 @dataclass(kw_only=True, slots=True)
@@ -40,13 +50,13 @@ class LossWatch:
     def check(self, step: int, *, loss: float, norm: float | None, skipped: int) -> list[str]:
         """Return the warnings about a step that was just done.
 
-        `skipped` is DeepSpeed's count since the run began. Raises DataError when the run must stop.
+        `skipped` is DeepSpeed's count since the run began. Raises SpikeError when the run must stop or go back.
         """
         left_out, self.skipped = skipped - self.skipped, skipped
         finite = math.isfinite(loss) and (norm is None or math.isfinite(norm))
         if not finite and not left_out:
             what = f"the loss is {loss}" if not math.isfinite(loss) else f"the gradients are not finite (norm {norm})"
-            raise DataError(f"step {step}: {what}; {REMEDY}")
+            raise SpikeError(f"step {step}: {what}", advice=f"; {REMEDY}", step=step, loss=loss)
         if left_out:
             return [self._left_out(step, loss)]
         warning = self._spike(step, loss)
@@ -57,7 +67,7 @@ class LossWatch:
         text = f"step {step}: DeepSpeed left the update out, its gradients are not finite (loss {loss})"
         counted = f"{text}; {self.skipped} so far, max_skipped_steps allows {self.config.max_skipped_steps}"
         if self.skipped > self.config.max_skipped_steps:
-            raise DataError(f"{counted}: {REMEDY}")
+            raise SpikeError(counted, advice=f": {REMEDY}", step=step, loss=loss)
         return f"warning: {counted}"
 
     def _spike(self, step: int, loss: float) -> str | None:
@@ -69,6 +79,7 @@ class LossWatch:
             return None
         self.spikes += 1
         text = f"step {step}: loss {loss:.4f} is {loss - usual:.2f} above the median of the last {len(self.losses)}"
-        if self.config.on_spike == "stop":
-            raise DataError(f"{text}, more than spike_nats {limit}; {REMEDY}, or set on_spike to warn")
+        if self.config.on_spike != "warn":
+            what = f"{text}, more than spike_nats {limit}"
+            raise SpikeError(what, advice=f"; {REMEDY}, or set on_spike to warn", step=step, loss=loss)
         return f"warning: {text}; {self.spikes} spikes in this process"

@@ -30,6 +30,7 @@ class Metrics(TypedDict, total=False):
     loss: float  # of the step's batch [nats a token]
     learning_rate: float  # of the step
     gradient_norm: float  # global norm of the gradients; where DeepSpeed tells it
+    skipped_rows: int  # left out of the order between the step before and this; see skipped.json [rows]
     validation_loss: float  # of an evaluation, over its rows [nats a token]
     validation_loss_pubmed: float  # of the tokens of citations [nats a token]
     validation_loss_pmc: float  # of the tokens of full texts [nats a token]
@@ -44,6 +45,7 @@ class Timing(TypedDict, total=False):
     step: int  # optimizer steps done [steps]
     seconds: float  # that the step took [seconds]
     seconds_for_data: float  # before these, waiting for rows [seconds]
+    seconds_for_save: float  # that training stood still for a checkpoint: one line, or two of an asynchronous one
     tokens_per_second: float  # over all ranks [tokens a second]
     mfu: float  # of the peak of all devices, where that is known [share of 1]
     seconds_for_data_most: float  # waiting for rows since the last speed, of the rank that waited longest [seconds]

@@ -24,6 +24,7 @@ from tokenizer.blocks import check_tokens
 from tokenizer.mixture import plan_mixture
 from tokenizer.token_rows import TokenRows
 from train.checkpoint.restart import StartPoint, find_start
+from train.checkpoint.skipped import batches_of, read_skipped
 from train.data.tokens import validation_rows
 from train.job import CONSOLE_FD, LOGS, Job, initial_path, read_job, write_error
 from train.loop.device import choose_device, set_defaults
@@ -107,6 +108,7 @@ def _state(job: Job, device: Any, rank: int, **fields: Any) -> "RankState":
         order=plan_mixture(rows, job.config.source_weights),
         watch=LossWatch.resumed(job.config, losses, skipped=0),
         validation=validation_rows(job.tokens),
+        left_out=batches_of(read_skipped(job.output)),
         log=MetricsLog(job.output, job.resume_step, wandb_project=job.config.wandb_project) if rank == 0 else None,
         **fields,
     )

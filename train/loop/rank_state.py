@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -16,6 +16,9 @@ from train.job import Job
 from train.loop.loss_watch import LossWatch
 from train.loop.metrics import MetricsLog
 from train.model.attention import document_numbers, positions_in_document
+
+if TYPE_CHECKING:
+    from train.loop.saving import SaveInMaking
 
 
 @dataclass(kw_only=True, slots=True)
@@ -35,6 +38,8 @@ class RankState:
     should_stop: Callable[[], bool]
     should_save: Callable[[], bool] = lambda: False
     passed_over: tuple[ListedCheckpoint, ...] = ()
+    saving: "SaveInMaking | None" = None
+    left_out: tuple[int, ...] = ()  # batches of the order that no step trains on, sorted
     shown_at: float = 0.0
     shown_step: int = 0
     saved_at: float = 0.0

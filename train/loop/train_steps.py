@@ -11,32 +11,32 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 import torch
 from torch import distributed
 
 from corpus import storage
-from corpus.errors import DiskError
 from tokenizer.arrays import TokenIds
 from train.checkpoint import store
+from train.checkpoint.skipped import batch_of, newly_left_out
 from train.data.prefetch import prefetch
 from train.loop.engine import (
-    decided_by_first,
     gradient_norm,
     load_state,
     load_universal,
-    save_state,
     set_learning_rate,
 )
 from train.loop.evaluate import evaluate
+from train.loop.loss_watch import SpikeError
 from train.loop.metrics import Timing, model_utilization, speed_text
 from train.loop.rank_state import RankState, boundaries, shard_batch, to_device
+from train.loop.rollback import roll_back
+from train.loop.saving import is_writing, save, settle
 from train.loop.schedule import learning_rate
 from train.model.gpt import next_token_targets
 from train.plan.gpus import known_gpu
-from train.plan.memory import checkpoint_bytes
 
 COLLECT_EVERY = 1000  # steps between two runs of Python's collector, on all ranks at once
 
@@ -53,7 +53,13 @@ def train_steps(state: RankState) -> bool:
     state.watch.skipped = int(state.engine.skipped_steps)
     steps = range(state.job.resume_step, config.steps)
     with _collected_by_step(), closing(prefetch(lambda step: _micro_batches(state, step), steps)) as ahead:
-        return all(_do_step(state, step, ahead) for step in steps)
+        try:
+            return all(_do_step(state, step, ahead) for step in steps)
+        except SpikeError as spike:  # on all ranks, which see the same numbers
+            settle(state)
+            if config.on_spike != "skip":
+                raise
+            roll_back(state, spike)
 
 
 @contextmanager
@@ -75,6 +81,8 @@ def _do_step(state: RankState, step: int, ahead: Iterator[list[TokenIds]]) -> bo
     batches, began = next(ahead), time.monotonic()
     state.waited += began - asked
     wishes = _train_step(state, step, batches)
+    if state.saving is not None and not wishes.writing:
+        settle(state)
     stop, last = wishes.stop, wishes.stop or done == config.steps
     if state.log is not None:
         state.log.record_timing(done, {"seconds": time.monotonic() - began, "seconds_for_data": began - asked})
@@ -82,7 +90,7 @@ def _do_step(state: RankState, step: int, ahead: Iterator[list[TokenIds]]) -> bo
         evaluate(state, done)
         state.evaluated_at = time.monotonic()
     if wishes.save or last or done % config.save_every == 0:
-        _save(state, done, last=last)
+        save(state, done, last=last)
         state.saved_at = time.monotonic()
     if done % COLLECT_EVERY == 0:
         gc.collect()
@@ -95,7 +103,8 @@ def _do_step(state: RankState, step: int, ahead: Iterator[list[TokenIds]]) -> bo
 def _micro_batches(state: RankState, step: int) -> list[TokenIds]:
     """Return this rank's micro-batches of a step, ids (micro_batch, seq_length) each."""
     config = state.job.config
-    batch = state.order.rows_for_step(step, seed=config.seed, batch_rows=config.batch_rows)
+    number = batch_of(step, state.left_out)
+    batch = state.order.rows_for_step(number, seed=config.seed, batch_rows=config.batch_rows)
     own = shard_batch(batch, ranks=config.ranks, micro_batch=config.micro_batch)[:, state.rank]
     return [state.rows.rows(rows) for rows in own]
 
@@ -107,6 +116,7 @@ class _Wishes:
     stop: bool
     save: bool
     evaluate: bool
+    writing: bool  # files of a save are not all written
 
 
 def _own_wishes(state: RankState) -> _Wishes:
@@ -120,6 +130,7 @@ def _own_wishes(state: RankState) -> _Wishes:
         stop=state.should_stop(),
         save=state.should_save() or due(config.save_minutes, state.saved_at),
         evaluate=due(config.eval_minutes, state.evaluated_at),
+        writing=is_writing(state),
     )
 
 
@@ -144,7 +155,7 @@ def _train_step(state: RankState, step: int, batches: list[TokenIds]) -> _Wishes
         engine.step()
         total += loss.detach()
     own = _own_wishes(state)
-    sums = torch.cat([total[None], total.new_tensor([float(own.stop), float(own.save), float(own.evaluate)])])
+    sums = torch.cat([total[None], total.new_tensor([float(wish) for wish in astuple(own)])])
     distributed.all_reduce(sums)
     together, *wishes = sums.tolist()  # the one moment of a step in which the host waits for the device
     mean = together / (config.accumulation() * config.ranks)
@@ -152,54 +163,7 @@ def _train_step(state: RankState, step: int, batches: list[TokenIds]) -> _Wishes
     for warning in state.watch.check(step + 1, loss=mean, norm=norm, skipped=int(engine.skipped_steps)):
         state.say(warning)
     _report(state, step + 1, loss=mean, rate=rate, norm=norm)
-    return _Wishes(stop=wishes[0] > 0, save=wishes[1] > 0, evaluate=wishes[2] > 0)
-
-
-def _save(state: RankState, done: int, *, last: bool) -> None:
-    """Write and publish a checkpoint, on all ranks together; when the disk refuses it, training goes on without.
-
-    Raises DiskError, on all ranks, when no later save can make up for it.
-    """
-    try:
-        _try_to_save(state, done)
-    except DiskError as error:
-        if state.log is not None:
-            store.discard_unlisted(state.job.output)
-        every = state.job.config.save_every
-        if last:
-            raise DiskError(f"{error}. Step {done:,} is lost, {store.what_is_left(state.job.output)}") from error
-        next_try = min((done // every + 1) * every, state.job.config.steps)
-        state.say(
-            f"warning: step {done:,} is not saved. {error}. Training goes on, and tries again at step {next_try:,}"
-        )
-    state.shown_at, state.shown_step = time.monotonic(), done
-
-
-def _try_to_save(state: RankState, done: int) -> None:
-    """Write and publish a checkpoint; raises DiskError on all ranks when one of them cannot."""
-    job, output = state.job, state.job.output
-    needed = checkpoint_bytes(job.shape, job.config.precision, job.config.zero_stage)
-    decided_by_first(lambda: store.make_temporary(output, done, needed))
-    save_state(state.engine, store.temporary_path(output, done), step=done)
-    decided_by_first(lambda: _publish(state, done))
-
-
-def _publish(state: RankState, done: int) -> None:
-    """Make what the ranks wrote a checkpoint; of rank 0 alone."""
-    job = state.job
-    assert state.log is not None, "rank 0 has the logs"
-    state.log.sync()
-    checkpoint = store.Checkpoint(
-        step=done,
-        tokens=done * job.tokens_per_step,
-        ranks=job.config.ranks,
-        zero_stage=job.config.zero_stage,
-        tokens_fingerprint=job.tokens_fingerprint,
-        recipe=job.recipe(),
-        files={},
-    )
-    keep, every = job.config.keep_checkpoints, job.config.keep_every
-    store.publish(job.output, checkpoint, keep=keep, keep_every=every, replaces=state.passed_over)
+    return _Wishes(**{name: wish > 0 for name, wish in zip(_Wishes.__slots__, wishes, strict=True)})
 
 
 def _report(state: RankState, done: int, *, loss: float, rate: float, norm: float | None) -> None:
@@ -207,6 +171,8 @@ def _report(state: RankState, done: int, *, loss: float, rate: float, norm: floa
     config, shape = state.job.config, state.job.shape
     if state.log is not None:
         values = {"loss": loss, "learning_rate": rate} | ({} if norm is None else {"gradient_norm": norm})
+        if skipped := newly_left_out(done - 1, state.left_out):
+            values["skipped_rows"] = skipped * config.batch_rows
         state.log.record(done, values)
     if done % config.log_every and done != config.steps and done != 1:
         return

@@ -35,14 +35,30 @@ TRAINING = (
 SAVING = (
     "train.checkpoint.store:make_temporary:before:2",
     "train.checkpoint.store:make_temporary:after:2",
-    "train.loop.train_steps:save_state:before:2",
+    "train.loop.saving:write_state:before:2",
     "train.loop.engine:whole_weights:before:2",
     "train.loop.engine:save_file:before:2",
-    "train.loop.train_steps:save_state:after:2",
-    "train.checkpoint.store:_hash_and_sync:after:5",
+    "train.loop.saving:write_state:after:2",
+    "train.checkpoint.store:hash_and_sync:after:5",
     "corpus.storage:sync_path:before:9",
     "os:rename:before:2",
     "os:rename:after:2",
+    "train.checkpoint.store:write_list:before:2",
+    "train.checkpoint.store:_remove_unlisted:before:2",
+)
+# Of asynchronous saves: in the copy, in the thread that writes and hashes, before and behind the step that publishes.
+LATER = (
+    "train.loop.rank_files:record:before:1",
+    "train.loop.rank_files:record:after:2",
+    "train.loop.rank_files:RankFiles.start:before:2",
+    "train.loop.rank_files:write_records:before:2",
+    "train.loop.rank_files:write_records:after:2",
+    "train.loop.engine:save_file:before:2",
+    "train.checkpoint.store:hash_and_sync:after:2",
+    "train.loop.rank_files:RankFiles.finish:after:2",
+    "train.loop.train_steps:settle:before:2",
+    "train.loop.saving:_publish_together:before:2",
+    "os:rename:before:2",
     "train.checkpoint.store:write_list:before:2",
     "train.checkpoint.store:_remove_unlisted:before:2",
 )
@@ -128,6 +144,24 @@ def test_an_error_is_not_hidden_by_an_abort(tmp_path: Path, killer: pytest.Monke
 def test_three_kills_change_nothing(tokens: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     points = (TRAINING[3], SAVING[4], SAVING[9])
     killed_and_whole(tokens, tmp_path, points, monkeypatch, steps=28)
+
+
+@pytest.mark.slow
+def test_kills_while_a_save_is_written_beside_training_change_nothing(
+    tokens: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    points = (LATER[1], LATER[4], LATER[8])
+    killed_and_whole(tokens, tmp_path, points, monkeypatch, steps=30, save_async=True, ranks=2)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("stage", range(4))
+def test_all_kills_of_asynchronous_saves_change_nothing(
+    tokens: str, tmp_path: Path, stage: int, ranks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    points = TRAINING + LATER
+    killed_and_whole(tokens, tmp_path, points, monkeypatch, save_async=True, zero_stage=stage, ranks=ranks)
 
 
 @pytest.mark.exhaustive

@@ -76,7 +76,7 @@ def test_ranks_started_again_go_on_and_end_as_if_undisturbed(tokens: str, tmp_pa
     # Once more by hand; killed behind the save of step 6, and started again by torchrun itself.
     place = command.index("-m", command.index("torch.distributed.run"))
     supervised = [*command[:place], "--max-restarts=1", *command[place:]]
-    done = start(supervised, CORPUSCLE_KILL="train.loop.train_steps:_save:after:1")
+    done = start(supervised, CORPUSCLE_KILL="train.loop.train_steps:save:after:1")
     assert done.returncode in (0, 1), done.stderr
     assert "going on from step-00000003, saved since this job was written" in done.stderr
     assert "going on from step-00000006, saved since this job was written" in done.stderr

@@ -19,9 +19,9 @@ from train.checkpoint.store import checkpoint_path, newest_good, start_list
 from train.config import TrainConfig
 from train.launch.processes import rank_error
 from train.launch.stage import train
-from train.loop.engine import _noting
 from train.loop.hold import ranks_hold
 from train.loop.metrics import _Lines
+from train.loop.rank_files import RankFiles, raise_failures
 from train.plan.memory import checkpoint_bytes
 
 SETTINGS = {
@@ -75,14 +75,22 @@ def test_lines_wait_for_room_on_a_full_disk(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not FULL.exists(), reason="the system has no /dev/full")
 @pytest.mark.parametrize("write", ["torch", "safetensors"])
-def test_what_cannot_be_written_is_noted_on_all_ranks_not_raised_on_one(tmp_path: Path, write: str) -> None:
-    failures: list[str] = []
+@pytest.mark.parametrize("later", [False, True])
+def test_what_cannot_be_written_is_noted_on_all_ranks_not_raised_on_one(
+    tmp_path: Path, write: str, later: bool
+) -> None:
+    files = RankFiles(str(tmp_path / "step"), later=later)
+    tensors = {"a": torch.zeros(9)}
     if write == "torch":
-        _noting(torch.save, str(tmp_path / "step"), failures)({"a": torch.zeros(9)}, str(FULL))
+        files.save(tensors, str(FULL), torch.save)
     else:
-        _noting(save_file, str(tmp_path / "step"), failures)({"a": torch.zeros(9)}, str(tmp_path / "none" / "file"))
-    assert len(failures) == 1
-    assert failures[0].startswith(f"{tmp_path}/step: cannot be written: ")
+        files.do(lambda: save_file(tensors, str(tmp_path / "none" / "file")), str(tmp_path / "step" / "file"))
+    files.start() if later else files.finish()
+    files.wait()
+    assert len(files.failures) == 1
+    assert files.failures[0].startswith(f"{tmp_path}/step: cannot be written: ")
+    with pytest.raises(DiskError, match="cannot be written"):
+        raise_failures([[], files.failures])
 
 
 def test_a_disk_without_room_for_the_error_is_told_with_what_helps(tmp_path: Path) -> None:
@@ -107,12 +115,15 @@ def fill(place: Path, run: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("ranks", "stage"), [(1, 1), (2, 2)])
+@pytest.mark.parametrize(
+    ("ranks", "stage", "later"),
+    [(1, 1, False), (2, 2, True), pytest.param(2, 2, False, marks=pytest.mark.exhaustive)],
+)
 def test_a_disk_that_fills_up_while_saving_ends_in_exit_code_5_and_loses_nothing(
-    ranks: int, stage: int, tokens: str, tmp_path: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+    ranks: int, stage: int, later: bool, tokens: str, tmp_path: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, whole = small_disk / "run", tmp_path / "whole"
-    settings = TrainConfig.model_validate(SETTINGS | {"ranks": ranks, "zero_stage": stage})
+    settings = TrainConfig.model_validate(SETTINGS | {"ranks": ranks, "zero_stage": stage, "save_async": later})
     fork_ranks(monkeypatch)
     threading.Thread(target=fill, args=(small_disk, run), daemon=True).start()
     with pytest.raises(
