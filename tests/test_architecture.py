@@ -47,13 +47,13 @@ MAY_IMPORT = {
     "train/model": "corpus train",
     "train/data": "corpus tokenizer",
     "train/checkpoint": "corpus corpus/storage corpus/stage train train/model",
-    "train/plan": "corpus corpus/stage tokenizer train",
+    "train/plan": "corpus corpus/stage tokenizer train train/model",
     "train/loop": (
         "corpus corpus/storage corpus/stage tokenizer train train/model train/data train/checkpoint train/plan"
     ),
     "train/launch": (
-        "corpus corpus/arrays corpus/storage corpus/stage tokenizer train train/data train/checkpoint train/loop "
-        "train/plan train/export"
+        "corpus corpus/arrays corpus/storage corpus/stage tokenizer train train/model train/data train/checkpoint "
+        "train/loop train/plan train/export"
     ),
     "train/export": "corpus corpus/storage corpus/stage tokenizer train train/model train/checkpoint",
     "train/generate": (

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from corpus.config import GivenPath, StageConfig, runtime
 from corpus.errors import UsageError, list_problems
 from corpus.storage.yaml_source import YamlSource, parse_yaml, read_yaml
+from train.foreign import PREFIX, ForeignConfig, ForeignShape
 
 LENGTHS: dict[str, Any] = {"steps": 0, "epochs": None}  # the two ways to state how long to train, each when left out
 PADDING = 128  # embedding rows are padded to a multiple: 28,896 is no multiple of 64, which costs GEMM speed
@@ -52,6 +53,9 @@ class ModelShape:
         """Floating-point operations of one trained token: 6N + 12·L·d·T, N without position embeddings."""
         weights = self.num_parameters - self.seq_length * self.hidden
         return 6 * weights + 12 * self.layers * self.hidden * self.seq_length
+
+
+AnyShape = ModelShape | ForeignShape
 
 
 class ModelConfig(BaseModel):
@@ -96,7 +100,8 @@ class ModelConfig(BaseModel):
 class TrainConfig(StageConfig):
     """Configuration of `train`: tokens to checkpoints."""
 
-    model: ModelConfig
+    model: ModelConfig | None = Field(None, description="sizes of a GPT-2 of ours; left out with `foreign`")
+    foreign: ForeignConfig | None = Field(None, description="a model of transformers' library instead; null: ours")
     steps: int = Field(0, ge=0, description="optimizer steps; also the horizon of the cosine; 0: from `epochs`")
     epochs: float | None = runtime(None, "passes over the training rows, 8.67 say, instead of `steps`", gt=0)
     batch_rows: int = Field(ge=1, description="rows in the global batch of one step")
@@ -159,6 +164,7 @@ class TrainConfig(StageConfig):
 
     @model_validator(mode="after")
     def _options_fit(self) -> Self:
+        self._check_model()
         if bool(self.steps) == (self.epochs is not None):
             given = f"both are given ({self.steps:,} and {self.epochs:g})" if self.epochs else "neither is given"
             raise ValueError(f"the length is `steps` or `epochs`, exactly one of them; {given}")
@@ -171,11 +177,28 @@ class TrainConfig(StageConfig):
             raise ValueError("compile does not go with zero_stage 3, whose gathering cuts the graphs; use 1 or 2")
         if self.precision == "bf16" and self.zero_stage == 0:
             raise ValueError("DeepSpeed has no bf16 with fp32 gradient sums in zero_stage 0; use 1, 2 or 3")
-        if self.resize_vocabulary and self.init is None:
+        if self.resize_vocabulary and self.init is None and self.foreign is None:
             raise ValueError("resize_vocabulary is about the model to start from; give `init`, or leave it out")
         if self.offload_optimizer and self.zero_stage == 0:
             raise ValueError("offload_optimizer needs zero_stage 1, 2 or 3")
         return self
+
+    def _check_model(self) -> None:
+        """Raise ValueError unless there is one model: sizes of ours, or a directory of transformers' form."""
+        if self.model is None and self.foreign is None:
+            raise ValueError(
+                "no model: name its sizes (`model: {layers, heads, hidden}`), or give --model hf:DIR, a directory of "
+                "transformers' form"
+            )
+        if self.foreign is None:
+            return
+        if self.model is not None:
+            raise ValueError(
+                f"the model's sizes are those of {self.foreign.path}, and `model` names others: with --model hf:DIR a "
+                "configuration holds the recipe alone; take `model` out of it"
+            )
+        if self.init is not None:
+            raise ValueError("init is of a GPT-2 of ours; with --model hf:DIR the weights are that directory's")
 
     def with_steps(self, pass_rows: float) -> "TrainConfig":
         """Return the configuration with `epochs` turned into steps, the nearest number and at least one.
@@ -203,6 +226,10 @@ class TrainConfig(StageConfig):
         fields = super().identity()
         if self.decay_steps is None:
             del fields["decay_steps"]
+        if self.foreign is None:
+            del fields["foreign"]
+        else:
+            del fields["model"], fields["foreign"]["path"]  # where it lies; what it is stands among the inputs
         return fields
 
     def recipe(self) -> dict[str, Any]:
@@ -226,21 +253,35 @@ def preset_names() -> tuple[str, ...]:
     return tuple(sorted(Path(file.name).stem for file in files if file.name.endswith(".yaml")))
 
 
-def load_preset(name_or_path: str) -> TrainConfig:
+def load_preset(name_or_path: str, *, model: str | None = None) -> TrainConfig:
     """Return a preset by name, or the configuration of a YAML file of the same form.
 
-    Raises UsageError, listing every mistake with its place, when there is none or it is not valid.
+    `model`, `hf:DIR`, is trained instead of sizes, of which the configuration then has none. Raises UsageError, listing
+    every mistake with its place, when there is none or it is not valid.
     """
     if name_or_path in preset_names():
         preset = resources.files("train").joinpath("presets", f"{name_or_path}.yaml")
-        return _valid(parse_yaml(preset.read_text(encoding="utf-8"), name_or_path))
+        return _with_model(parse_yaml(preset.read_text(encoding="utf-8"), name_or_path), model)
     path = os.path.expanduser(name_or_path)
     if not os.path.exists(path):  # which a NUL or a name too long is no error for
         raise UsageError(
             f"{name_or_path}: neither a file nor a preset; presets are {', '.join(preset_names())}, "
             "and a file has the form of train/presets/tiny.yaml"
         )
-    return _valid(read_yaml(path))
+    return _with_model(read_yaml(path), model)
+
+
+def _with_model(source: YamlSource, model: str | None) -> TrainConfig:
+    """Return the configuration of a source with the model of `--model hf:DIR`, if one is given."""
+    if model is not None:
+        if not model.startswith(PREFIX) or model == PREFIX:
+            raise UsageError(
+                f"--model {model}: it is hf:DIR, a directory of transformers' form; sizes stand in --config"
+            )
+        stated = source.data.get("foreign")
+        own = {**stated} if isinstance(stated, dict) else {}
+        source.data["foreign"] = own | {"path": model.removeprefix(PREFIX)}
+    return _valid(source)
 
 
 def with_settings(config: TrainConfig, assignments: Iterable[str]) -> TrainConfig:

@@ -14,7 +14,8 @@ from corpus import storage
 from corpus.errors import CorpuscleError, CorruptError, DataError, DiskError, RetryError, UsageError
 from corpus.stage.workspace import WORK
 from corpus.storage.json_files import BadJsonError, build, check_inside, read_json
-from train.config import ModelShape, TrainConfig, checked
+from train.config import AnyShape, ModelShape, TrainConfig, checked
+from train.foreign import ForeignShape
 
 JOB = "job.json"  # written by the launcher, read by every rank
 INITIAL = f"{WORK}/initial.safetensors"  # weights of step 0 that a model was asked for; until the commit
@@ -36,14 +37,14 @@ class Job:
     """Training job on given tokens; `resume` names the verified checkpoint to go on from."""
 
     config: TrainConfig  # the whole configuration; see [train.md](train.md)
-    shape: ModelShape  # sizes of the model
+    shape: AnyShape  # sizes of the model
     tokens: str  # directory of the `pack`
     tokens_fingerprint: str  # of that `pack`
     output: str  # directory of the run; not in the file
     resume: str | None  # name of the checkpoint to go on from
     resume_step: int  # its step; 0 without one [steps]
     universal: bool = False  # load the universal copy made of it, for other ranks or another ZeRO stage
-    init: str | None = None  # fingerprint of the model that the weights of step 0 are of; None: random ones
+    init: str | None = None  # fingerprint of the model that the run starts from; None: sizes of ours, random weights
 
     @property
     def tokens_per_step(self) -> int:
@@ -61,7 +62,7 @@ class _StatedJob:
     """The file of a job, its configuration yet unchecked."""
 
     config: Mapping[str, Any]
-    shape: ModelShape
+    shape: Mapping[str, Any]
     tokens: str
     tokens_fingerprint: str
     resume: str | None
@@ -87,16 +88,26 @@ def read_job(output: str) -> Job:
         stated = build(_StatedJob, content, optional=("universal", "init"))
         if stated.resume is not None:
             check_inside(stated.resume)
-        config = checked(dict(stated.config), path)
+        config, shape = checked(dict(stated.config), path), read_shape(stated.shape)
     except (BadJsonError, UsageError) as error:
         raise CorruptError(f"{path}: not a job of this version ({error}); {remedy}") from error
     fields = {name: getattr(stated, name) for name in content}
-    return Job(**{**fields, "config": config, "output": output})
+    return Job(**{**fields, "config": config, "shape": shape, "output": output})
+
+
+def read_shape(content: Mapping[str, Any]) -> AnyShape:
+    """Return the sizes of a model, ours or of transformers' library, from plain values; raises BadJsonError."""
+    kind: type[AnyShape] = ForeignShape if "model_type" in content else ModelShape
+    try:
+        return build(kind, dict(content))
+    except BadJsonError as error:
+        raise BadJsonError(f"shape.{error}") from error
 
 
 def initial_path(job: Job) -> str | None:
     """Return the file of the weights that a job starts from; None when they are random, or those of a checkpoint."""
-    return storage.join(job.output, INITIAL) if job.init is not None and job.resume is None else None
+    fresh = job.config.foreign is not None and job.config.foreign.weights == "fresh"
+    return storage.join(job.output, INITIAL) if job.init is not None and job.resume is None and not fresh else None
 
 
 def log_path(output: str, rank: int) -> str:

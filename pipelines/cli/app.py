@@ -21,7 +21,7 @@ from pipelines.cli.dedup import dedup
 from pipelines.cli.fetch import fetch
 from pipelines.cli.look import account, compare, diff, inspect, rehearse, report, verify
 from pipelines.cli.messages import print_job, print_summary, report_error
-from pipelines.cli.models import export, generate, plan
+from pipelines.cli.models import HfModel, export, generate, plan
 from pipelines.cli.options import AsJson, LookOnly, Output, Update, config_of, options_of
 from pipelines.cli.publish import publish
 from pipelines.cli.qa import qa
@@ -191,6 +191,7 @@ def train(
     init: Annotated[
         str | None, typer.Option(metavar="MODEL", help="Start from this model's weights: a run, an export, or a GPT-2.")
     ] = None,
+    model: HfModel = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps to train, instead of the configuration's.")] = None,
     ranks: Annotated[int | None, typer.Option(min=1, help="Processes: one for each GPU, or CPU ranks.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last good checkpoint.")] = False,
@@ -200,11 +201,11 @@ def train(
     ] = None,
     dry_run: LookOnly = False,
 ) -> None:
-    """Train a GPT on the token shards with DeepSpeed ZeRO."""
+    """Train a GPT, or any causal model of transformers, on the token shards with DeepSpeed ZeRO."""
     refuse_beam_arguments(context)
     from train.config import checked, load_preset, with_settings
 
-    preset = load_preset(config)
+    preset = load_preset(config, model=model)
     if init is not None:
         preset = checked(preset.model_dump() | {"init": init}, "train")
     settings = with_settings(preset, overrides or ())

@@ -16,6 +16,26 @@ from pipelines.cli.options import AsJson, Output, config_of
 GpuName = Annotated[
     str, typer.Option(help="A100-40, A100-80, H100, H100-PCIe, H100-NVL, H200, H200-NVL, B200, L40S or MI300X.")
 ]
+Mfu = Annotated[float, typer.Option(help="Percent of the peak that is reached; an assumption of yours.")]
+Price = Annotated[float | None, typer.Option(min=0, help="Price of a GPU-hour, for the cost.")]
+HfModel = Annotated[
+    str | None, typer.Option(metavar="hf:DIR", help="A model of transformers' form; --config is its recipe.")
+]
+Watts = Annotated[
+    float | None, typer.Option(min=1, help="Power of one GPU, for the energy; default: its maker's most.")
+]
+Grid = Annotated[float | None, typer.Option(min=0, metavar="GRAMS", help="CO2 of a kWh of your grid, for the CO2.")]
+Finetune = Annotated[
+    str | None,
+    typer.Option(metavar="FILE|PRESET", help="Plan a fine-tuning of the model: medqa, pubmedqa, … or a YAML file."),
+]
+HowManyQuestions = Annotated[
+    str | None,
+    typer.Option(metavar="DIR|NUMBER", help="With --finetune: its questions; default: as many as published."),
+]
+RowTokens = Annotated[
+    int | None, typer.Option(min=1, help="With --finetune: mean tokens of a row; default: the most allowed.")
+]
 
 
 def export(
@@ -120,19 +140,14 @@ def plan(
     ] = None,
     gpu: GpuName = "H200",
     gpus: Annotated[int, typer.Option(min=1, help="How many of them.")] = 8,
-    mfu: Annotated[float, typer.Option(help="Percent of the peak that is reached; an assumption of yours.")] = 40.0,
-    price: Annotated[float | None, typer.Option(min=0, help="Price of a GPU-hour, for the cost.")] = None,
-    finetune: Annotated[
-        str | None,
-        typer.Option(metavar="FILE|PRESET", help="Plan a fine-tuning of the model: medqa, pubmedqa, … or a YAML file."),
-    ] = None,
-    questions: Annotated[
-        str | None,
-        typer.Option(metavar="DIR|NUMBER", help="With --finetune: its questions; default: as many as published."),
-    ] = None,
-    row_tokens: Annotated[
-        int | None, typer.Option(min=1, help="With --finetune: mean tokens of a row; default: the most allowed.")
-    ] = None,
+    mfu: Mfu = 40.0,
+    price: Price = None,
+    model: HfModel = None,
+    watts: Watts = None,
+    grid: Grid = None,
+    finetune: Finetune = None,
+    questions: HowManyQuestions = None,
+    row_tokens: RowTokens = None,
     as_json: AsJson = False,
 ) -> None:
     """Print what a training run takes: steps, passes, FLOPs, memory by ZeRO stage, days, cost, sizes on disk.
@@ -140,6 +155,8 @@ def plan(
     With --finetune, what fine-tuning the model takes, of all its weights and by LoRA, on GPUs of 24, 40 and 80 GB.
     """
     refuse_beam_arguments(context)
+    if finetune is not None and (model or watts or grid):
+        raise UsageError("plan: --model, --watts and --grid are of a training; leave them out, or --finetune")
     if finetune is not None:
         asked = {"settings": finetune, "questions": questions, "row_tokens": row_tokens, "tokens": tokens}
         typer.echo(_finetune_plan(config, as_json, **asked, gpu=gpu, gpus=gpus, mfu_percent=mfu, price=price))
@@ -149,7 +166,10 @@ def plan(
     from train.plan.forecast import make_plan, plan_text
     from train.plan.numbers import plan_json
 
-    planned = make_plan(config, tokens=tokens, gpu=gpu, gpus=gpus, mfu_percent=mfu, price=price)
+    planned = make_plan(
+        config, tokens=tokens, gpu=gpu, gpus=gpus, mfu_percent=mfu, price=price, model=model,
+        watts=watts, grams_per_kwh=grid,
+    )  # fmt: skip
     typer.echo(plan_json(planned) if as_json else plan_text(planned))
 
 

@@ -23,6 +23,7 @@ from corpus.storage.yaml_source import YamlSource, merge, read_yaml
 from pipelines.workflow.qa_config import FolderName, QaSection, fill_in_qa, qa_misfits
 from tokenizer.config import PackConfig, TokenizerConfig
 from train.config import LENGTHS, TrainConfig, load_preset, other_length, replaced
+from train.foreign import PREFIX
 
 SECTIONS_WITH_WORKERS = ("extract", "assemble", "pack")
 
@@ -127,7 +128,7 @@ def _fill_in(source: YamlSource) -> None:
         return
     chosen, settings = train.get("config", "tiny"), train.get("settings") or {}
     try:
-        preset = load_preset(str(chosen)).model_dump(mode="json")
+        preset = load_preset(str(chosen), model=_foreign_model(settings)).model_dump(mode="json")
     except UsageError as error:
         source.problems.append(f"{source.place(('train', 'config'))}: {error}")
         preset = load_preset("tiny").model_dump(mode="json")
@@ -136,6 +137,13 @@ def _fill_in(source: YamlSource) -> None:
             if settings.get(name):
                 preset |= other_length(name)
         train["settings"] = merge(preset, settings)
+
+
+def _foreign_model(settings: Any) -> str | None:
+    """Return the model of transformers' library that settings name, as `--model` has it: the file is its recipe."""
+    foreign = settings.get("foreign") if isinstance(settings, Mapping) else None
+    path = foreign.get("path") if isinstance(foreign, Mapping) else None
+    return f"{PREFIX}{path}" if path else None
 
 
 def _misfits(source: YamlSource, config: RunConfig) -> Iterator[str]:
@@ -153,7 +161,8 @@ def _misfits(source: YamlSource, config: RunConfig) -> Iterator[str]:
         settings = config.train.effective()
         try:
             settings.accumulation()
-            settings.model.shape(seq_length=config.pack.seq_length, vocab_size=config.tokenizer.vocab_size)
+            if settings.model is not None:  # of another model its directory tells, when it is there
+                settings.model.shape(seq_length=config.pack.seq_length, vocab_size=config.tokenizer.vocab_size)
         except UsageError as error:
             yield f"{source.place(('train', 'settings'))}: train: {error}"
 

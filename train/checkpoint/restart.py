@@ -8,8 +8,9 @@ there: those count. Rank 0 looks, and all ranks do what it found. No torch here.
 import dataclasses
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from corpus import storage
 from corpus.errors import CorruptError, UsageError
@@ -25,7 +26,7 @@ from train.checkpoint.store import (
     read_list,
 )
 from train.config import TrainConfig
-from train.job import INITIAL, Job
+from train.job import Job, initial_path
 
 # Settings that were added to recipes later, with the values that earlier checkpoints were trained with.
 DEFAULTS = {"document_mask": False, "reset_positions": False, "source_weights": None, "init": None, "decay_steps": None}
@@ -72,7 +73,7 @@ def find_start(job: Job, say: Callable[[str], None]) -> StartPoint:
         )
     if job.resume is not None and job.resume not in [entry.name for entry in entries]:
         raise UsageError(f"{job.output}: its job goes on from {job.resume}, which is not listed any more; {_AGAIN}")
-    if job.resume is None and job.init is not None and not os.path.exists(storage.join(job.output, INITIAL)):
+    if (initial := initial_path(job)) is not None and not os.path.exists(initial):
         raise UsageError(f"{job.output}: the weights that its first step starts from are gone; {_AGAIN_WHOLE}")
     if job.universal and not os.path.isdir(storage.join(job.output, UNIVERSAL)):
         raise UsageError(f"{job.output}: the copy of {job.resume} for {job.config.ranks} ranks is gone; {_AGAIN}")
@@ -96,7 +97,7 @@ def check_same_run(checkpoint: Checkpoint, job: Job) -> list[str]:
             f"{job.tokens}: other tokens (corpus or tokenizer) than the checkpoint was trained on: "
             f"{job.tokens_fingerprint[:12]}, not {checkpoint.tokens_fingerprint[:12]}; give those, or another --output"
         )
-    asked, stored = json.loads(json.dumps(job.recipe())), {**DEFAULTS, **checkpoint.recipe}
+    asked, stored = (_comparable(recipe) for recipe in (job.recipe(), {**DEFAULTS, **checkpoint.recipe}))
     changed = [name for name in sorted({*asked, *stored}) if stored.get(name) != asked.get(name)]
     lines = [
         f"  {name}: {stored.get(name)} in it, {asked.get(name)} asked for" for name in changed if name not in REMEDIES
@@ -110,6 +111,16 @@ def check_same_run(checkpoint: Checkpoint, job: Job) -> list[str]:
             f"{job.output}: is at step {checkpoint.step:,} already, beyond {job.config.steps:,}; ask for more steps"
         )
     return [f"from step {checkpoint.step:,} on {name} is {asked[name]}, it was {stored.get(name)}" for name in changed]
+
+
+def _comparable(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a recipe as JSON has it; of a model of transformers' library without what its hash in `init` says already.
+
+    A newer version of transformers writes keys into a configuration that an older one did not.
+    """
+    plain: dict[str, Any] = json.loads(json.dumps(recipe))
+    plain["model"].pop("config", None)
+    return plain
 
 
 def _check_fits(checkpoint: Checkpoint, job: Job) -> None:

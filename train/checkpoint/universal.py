@@ -22,7 +22,10 @@ from torch import Tensor
 from corpus import storage
 from corpus.errors import CorpuscleError, CorruptError
 from train.checkpoint.store import TAG, UNIVERSAL, WEIGHTS, checkpoint_path, read_checkpoint
-from train.config import ModelShape
+from train.config import AnyShape
+from train.foreign import ForeignShape
+from train.job import read_shape
+from train.model.foreign import ForeignLM, empty_model
 from train.model.gpt import GPT
 
 STATES = ("fp32", "exp_avg", "exp_avg_sq")
@@ -71,7 +74,7 @@ def make_universal(output: str, name: str) -> None:
     weights = load_file(storage.join(source, WEIGHTS))
     shards = storage.join(source, TAG)
     if description.zero_stage == 0:
-        _from_plain(shards, copy, ModelShape(**description.recipe["model"]))
+        _from_plain(shards, copy, read_shape(description.recipe["model"]))
     else:
         _from_shards(shards, copy, weights)
     _describe(shards, copy)
@@ -107,11 +110,12 @@ def _from_shards(shards: str, copy: UniversalCopy, weights: dict[str, Tensor]) -
         copy.write(name, "step", torch.as_tensor(step, dtype=torch.float32).cpu())
 
 
-def _from_plain(shards: str, copy: UniversalCopy, shape: ModelShape) -> None:
+def _from_plain(shards: str, copy: UniversalCopy, shape: AnyShape) -> None:
     """Take ZeRO-0's whole tensors apart: torch numbers the optimizer's states in the order of the parameters."""
     state = torch.load(storage.join(shards, DESCRIPTIONS[0]), map_location="cpu", weights_only=False)
     with torch.device("meta"):
-        names = [name for name, _ in GPT(shape).named_parameters()]
+        model = ForeignLM(empty_model(shape.config), shape) if isinstance(shape, ForeignShape) else GPT(shape)
+        names = [name for name, _ in model.named_parameters()]
     moments, groups = state["optimizer"]["state"], state["optimizer"]["param_groups"]
     for number, name in enumerate(names):
         copy.write(name, "fp32", state["module"][name])

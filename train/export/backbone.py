@@ -15,9 +15,12 @@ from tokenizer.hf_json import TOKENIZER, stated_separator
 from train.checkpoint import store
 from train.config import ModelShape
 from train.export.config import FORMATS
+from train.export.foreign_files import foreign_model
 from train.export.transformers_files import end_of_text_id, model_config
 from train.export.weight_names import transformers_weights
-from train.export.weights import read_weights
+from train.export.weights import Weights, read_weights
+from train.foreign import ForeignShape
+from train.job import read_shape
 from train.model.backbone import (
     Backbone,
     LoadedFacts,
@@ -26,6 +29,8 @@ from train.model.backbone import (
     set_dropout,
     text_of,
 )
+from train.model.foreign import transformers_config
+from train.model.foreign_shape import plain_config
 
 _PREFIX = "transformer."
 
@@ -65,15 +70,48 @@ def _of_export(path: str, manifest: Manifest) -> str:
 
 
 def _of_run(path: str, say: Callable[[str], None], *, language_model: bool, dropout: float | None) -> Backbone:
-    from transformers import GPT2Config, GPT2LMHeadModel, GPT2Model, PreTrainedTokenizerFast
+    from transformers import PreTrainedTokenizerFast
 
     checkpoint = store.newest_good(path, say)
-    shape = ModelShape(**checkpoint.recipe["model"])
-    tensors = transformers_weights(read_weights(path, checkpoint, shape))
+    shape = read_shape(checkpoint.recipe["model"])
+    weights = read_weights(path, checkpoint, shape)
     with storage.open_read(storage.join(path, TOKENIZER)) as source:
         tokenizer = source.read().decode()
     separator = stated_separator(storage.join(path, TOKENIZER)) or END_OF_TEXT
-    end = end_of_text_id(tokenizer, separator)
+    text = text_of(PreTrainedTokenizerFast(tokenizer_object=_read_tokenizer(tokenizer), eos_token=separator))
+    if isinstance(shape, ForeignShape):
+        model = _foreign_body(weights, shape, language_model=language_model, dropout=dropout)
+    else:
+        end = end_of_text_id(tokenizer, separator)
+        model = _gpt2_body(weights, shape, end, language_model=language_model, dropout=dropout)
+    files = json.dumps([checkpoint.step, sorted((name, file.sha256) for name, file in checkpoint.files.items())])
+    kind = shape.model_type if isinstance(shape, ForeignShape) else "gpt2"
+    facts = LoadedFacts(source=path, fingerprint=hashlib.sha256(files.encode()).hexdigest(), model_type=kind)
+    backbone = checked_backbone(model, text, facts)
+    say(f"{path}: {checkpoint.name}, as transformers' {type(model).__name__}")
+    return backbone
+
+
+def _foreign_body(
+    weights: Weights, shape: ForeignShape, *, language_model: bool, dropout: float | None
+) -> torch.nn.Module:
+    """Return transformers' own model of a run of one, whole or without the head that predicts tokens."""
+    if dropout is not None:
+        theirs = transformers_config(shape.config)
+        set_dropout(theirs, dropout)
+        fields = {name: getattr(shape, name) for name in shape.__dataclass_fields__}
+        shape = ForeignShape(**{**fields, "config": plain_config(theirs)})
+    model = foreign_model(weights, shape)
+    return model if language_model else cast(torch.nn.Module, cast(Any, model).base_model)
+
+
+def _gpt2_body(
+    weights: Weights, shape: ModelShape, end: int, *, language_model: bool, dropout: float | None
+) -> torch.nn.Module:
+    """Return our model as transformers' GPT-2, whole or without the head that predicts tokens."""
+    from transformers import GPT2Config, GPT2LMHeadModel, GPT2Model
+
+    tensors = transformers_weights(weights)
     stated = model_config(shape, {"bos_token_id": end, "eos_token_id": end, "pad_token_id": end}, "float32")
     config = GPT2Config(**{key: value for key, value in stated.items() if key != "torch_dtype"})
     config._attn_implementation = "eager" if shape.scale_attn_by_inverse_layer_idx else "sdpa"
@@ -86,14 +124,7 @@ def _of_run(path: str, say: Callable[[str], None], *, language_model: bool, drop
         model = GPT2Model(config)
         tensors = {name.removeprefix(_PREFIX): tensor for name, tensor in tensors.items()}
     model.load_state_dict(tensors, strict=True)
-    text = text_of(PreTrainedTokenizerFast(tokenizer_object=_read_tokenizer(tokenizer), eos_token=separator))
-    files = json.dumps([checkpoint.step, sorted((name, file.sha256) for name, file in checkpoint.files.items())])
-    facts = LoadedFacts(
-        source=path, fingerprint=hashlib.sha256(files.encode()).hexdigest(), model_type="gpt2", unused=()
-    )
-    backbone = checked_backbone(model, text, facts)
-    say(f"{path}: {checkpoint.name}, as transformers' {type(model).__name__}")
-    return backbone
+    return model
 
 
 def _read_tokenizer(content: str) -> Any:

@@ -10,24 +10,25 @@ import yaml
 
 from corpus.stage.manifest import Manifest
 from train.checkpoint.store import Checkpoint
-from train.config import ModelShape
+from train.config import AnyShape
 from train.export.config import FORMATS
 from train.export.lineage import Lineage
+from train.foreign import ForeignShape
 
 CARD = "README.md"
 LICENSES_SHOWN = 12
 
 
-def model_card(summary: Mapping[str, Any], checkpoint: Checkpoint, shape: ModelShape, lineage: Lineage) -> str:
+def model_card(summary: Mapping[str, Any], checkpoint: Checkpoint, shape: AnyShape, lineage: Lineage) -> str:
     """Return the card's text; `summary` is that of the export's manifest."""
     header = {
         "language": "en",
         "library_name": "transformers",
         "pipeline_tag": "text-generation",
-        "tags": ["biomedical", "gpt2", "corpuscle"],
+        "tags": ["biomedical", getattr(shape, "model_type", "gpt2"), "corpuscle"],
     }
     sections = [
-        f"# {summary['name']}\n\nA GPT-2 style language model of {shape.num_parameters:,} parameters, trained for "
+        f"# {summary['name']}\n\n{_begun(checkpoint, shape)} of {shape.num_parameters:,} parameters, trained for "
         f"{checkpoint.step:,} steps on {checkpoint.tokens:,} tokens.",
         _table("Files", ("format", "place", "bytes", "for"), _files(summary)),
         _table("Model", ("size", "value"), _sizes(shape)),
@@ -42,10 +43,25 @@ def model_card(summary: Mapping[str, Any], checkpoint: Checkpoint, shape: ModelS
 
 def _files(summary: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     for kind, num_bytes in summary["format_bytes"].items():
-        yield f"`{kind}`", f"`{FORMATS[kind].path}`", f"{num_bytes:,}", FORMATS[kind].used_by
+        used_by = FORMATS[kind].used_by if "architecture" not in summary else "transformers, as what it was trained"
+        yield f"`{kind}`", f"`{FORMATS[kind].path}`", f"{num_bytes:,}", used_by
 
 
-def _sizes(shape: ModelShape) -> Iterator[tuple[str, ...]]:
+def _begun(checkpoint: Checkpoint, shape: AnyShape) -> str:
+    """Say what kind of model it is, and whose weights it began with."""
+    if not isinstance(shape, ForeignShape):
+        return "A GPT-2 style language model"
+    fresh = checkpoint.recipe["foreign"]["weights"] == "fresh"
+    whose = "weights drawn anew" if fresh else f"the weights of the model `{checkpoint.recipe['init'][:12]}`"
+    return f"A {shape.architecture} of transformers, begun with {whose},"
+
+
+def _sizes(shape: AnyShape) -> Iterator[tuple[str, ...]]:
+    if isinstance(shape, ForeignShape):
+        yield "layers × width", f"{shape.layers} × {shape.hidden:,}"
+        yield "trained on rows of tokens", f"{shape.seq_length:,}"
+        yield "vocabulary, rows of the embedding", f"{shape.vocab_size:,}, {shape.rows:,}"
+        return
     yield "layers × heads × width", f"{shape.layers} × {shape.heads} × {shape.hidden:,}"
     yield "context, tokens", f"{shape.seq_length:,}"
     yield "vocabulary", f"{shape.vocab_size:,}"

@@ -28,6 +28,8 @@ from train.config import ModelShape
 from train.export.backbone import load_backbone
 from train.export.weight_names import folded, from_transformers, unfolded
 from train.export.weights import EMBEDDING, Weights
+from train.foreign import ForeignShape
+from train.job import Job
 
 _OURS = {  # of transformers' GPT2Config: what our model is, and nothing else
     "model_type": ("gpt2",),
@@ -49,6 +51,50 @@ class _TokenizerEntries:
     file: Tokenizer
 
 
+def write_start(path: str, job: Job, say: Callable[[str], None]) -> None:
+    """Write the file that the ranks of a job start from; raises what the two kinds of it do."""
+    if isinstance(job.shape, ForeignShape):
+        assert job.config.foreign is not None
+        write_foreign_start(
+            path, job.config.foreign.path, job.shape, job.tokens, resize=job.config.resize_vocabulary, say=say
+        )
+    else:
+        assert job.config.init is not None
+        write_initial(path, job.config.init, job.shape, job.tokens, resize=job.config.resize_vocabulary, say=say)
+
+
+def write_foreign_start(
+    path: str, model: str, shape: ForeignShape, tokens: str, *, resize: bool, say: Callable[[str], None]
+) -> None:
+    """Write the weights of a model of transformers' library, by its own names, for tokens of a `pack` directory.
+
+    With `resize` its embedding and its head get the tokens' vocabulary as `write_initial` does it. Raises UsageError
+    when the vocabulary is another and that was not asked for, and what `load_backbone` raises.
+    """
+    backbone = load_backbone(model, say, language_model=True)
+    module = cast(Any, backbone.model)
+    with storage.open_read(storage.join(tokens, TOKENIZER)) as source:
+        wanted = _vocabulary(Tokenizer.from_str(source.read().decode()))
+    file = Path(model, TOKENIZER)
+    own = _vocabulary(Tokenizer.from_file(str(file)) if file.exists() else backbone.text.tokenizer.backend_tokenizer)
+    weights = {name: parameter.detach() for name, parameter in module.named_parameters()}
+    if (own.entries, own.merges) != (wanted.entries, wanted.merges):
+        _check_resize(model, own, wanted, resize=resize, source=model)
+        for number, name in enumerate(_vocabulary_weights(module)):
+            weights[name] = _other_rows(weights[name], own, wanted, say if number == 0 else lambda line: None)
+    for name in _vocabulary_weights(module):
+        weights[name] = weights[name][: shape.rows]
+    _write(path, weights)
+    say(f"{model}: the {shape.num_parameters:,} weights of {shape.architecture} are where this run starts")
+
+
+def _vocabulary_weights(module: Any) -> list[str]:
+    """Return the names of the parameters that have a row for each token: the embedding, a head of its own."""
+    parts = [module.get_input_embeddings(), module.get_output_embeddings()]
+    held = {id(one) for part in parts if part is not None for one in part.parameters()}
+    return [name for name, parameter in module.named_parameters() if id(parameter) in held]
+
+
 def write_initial(
     path: str, model: str, shape: ModelShape, tokens: str, *, resize: bool, say: Callable[[str], None]
 ) -> None:
@@ -67,7 +113,7 @@ def write_initial(
         wanted = _vocabulary(Tokenizer.from_str(source.read().decode()))
     own = _vocabulary(backbone.text.tokenizer.backend_tokenizer)
     if (own.entries, own.merges) != (wanted.entries, wanted.merges):
-        _check_resize(model, own, wanted, resize=resize)
+        _check_resize(model, own, wanted, resize=resize, source=str(Path(model) / TOKENIZER))
         weights[EMBEDDING] = _other_rows(weights[EMBEDDING], own, wanted, say)
     elif (spare := weights[EMBEDDING].shape[0] - shape.vocab_size) > 0:
         weights[EMBEDDING] = weights[EMBEDDING][: shape.vocab_size]
@@ -130,15 +176,18 @@ def _vocabulary(file: Tokenizer) -> _TokenizerEntries:
     )
 
 
-def _check_resize(model: str, own: _TokenizerEntries, wanted: _TokenizerEntries, *, resize: bool) -> None:
-    """Raise UsageError when the tokens are of another tokenizer than the model and nobody has asked for that."""
+def _check_resize(model: str, own: _TokenizerEntries, wanted: _TokenizerEntries, *, resize: bool, source: str) -> None:
+    """Raise UsageError when the tokens are of another tokenizer than the model and nobody has asked for that.
+
+    `source` is what `pack` takes the model's own from.
+    """
     if resize:
         return
     alike = sum(own.entries.get(token) == number for token, number in wanted.entries.items())
     raise UsageError(
         f"{model}: the tokens are of another tokenizer: {alike:,} of their {len(wanted.entries):,} entries are those "
         f"of the model, {'with' if own.merges == wanted.merges else 'and not with'} its merges. Pack them with the "
-        f"model's own, `corpuscle pack --tokenizer {Path(model) / TOKENIZER}`, or add --set resize_vocabulary=true: "
+        f"model's own, `corpuscle pack --tokenizer {source}`, or add --set resize_vocabulary=true: "
         "entries that both have keep their weights"
     )
 
@@ -148,7 +197,7 @@ def _other_rows(
 ) -> Tensor:
     """Return the embedding for another vocabulary."""
     mean_C = old_VC[: len(own.entries)].mean(dim=0)
-    new_VC = torch.empty(len(wanted.entries), old_VC.shape[1])
+    new_VC = torch.empty(len(wanted.entries), *old_VC.shape[1:])
     kept = 0
     for token, row in wanted.entries.items():
         if token in own.entries:

@@ -19,13 +19,16 @@ from tokenizer.config import END_OF_TEXT
 from tokenizer.hf_json import TOKENIZER, stated_separator, token_lengths
 from train.checkpoint import store
 from train.checkpoint.store import Checkpoint
-from train.config import ModelShape
+from train.config import AnyShape
 from train.export.card import CARD, model_card
 from train.export.config import FORMATS, ExportConfig, ExportFormat
+from train.export.foreign_files import check_foreign_formats, write_foreign
 from train.export.lineage import Lineage, find_lineage
 from train.export.transformers_files import end_of_text_id, write_transformers
 from train.export.weight_names import folded
 from train.export.weights import Weights, read_weights
+from train.foreign import ForeignShape
+from train.job import read_shape
 
 STAGE = "export"
 REVISION = 3  # raise it when the same input gives other bytes
@@ -64,7 +67,9 @@ def export(config: ExportConfig, *, run: str, output: str, tokens: str | None = 
 def _write_all(
     workspace: Workspace, config: ExportConfig, *, run: str, checkpoint: Checkpoint, lineage: Lineage
 ) -> Manifest:
-    shape = ModelShape(**checkpoint.recipe["model"])
+    shape = read_shape(checkpoint.recipe["model"])
+    if isinstance(shape, ForeignShape):
+        check_foreign_formats(run, shape, config.formats)
     tokenizer, separator = _tokenizer(run, shape, config.formats)
     receipts = {kind: workspace.finished(f"export/{kind}") for kind in config.formats}
     missing = [kind for kind in config.formats if receipts[kind] is None]
@@ -84,6 +89,7 @@ def _write_all(
         "step": checkpoint.step,
         "tokens_trained": checkpoint.tokens,
         "parameters": shape.num_parameters,
+        **({"architecture": shape.architecture} if isinstance(shape, ForeignShape) else {}),
         "format_bytes": {kind: receipt.facts["bytes"] for kind, receipt in receipts.items() if receipt is not None},
     }
     card = model_card(summary, checkpoint, shape, lineage)
@@ -104,7 +110,7 @@ def _write_format(
     config: ExportConfig,
     *,
     weights: Weights,
-    shape: ModelShape,
+    shape: AnyShape,
     tokenizer: str,
     separator: str = END_OF_TEXT,
 ) -> None:
@@ -112,6 +118,9 @@ def _write_format(
     form = FORMATS[kind]
     path = workspace.path(form.path)
     storage.remove_tree(path)
+    if isinstance(shape, ForeignShape):
+        write_foreign(path, weights, shape, tokenizer=tokenizer, separator=separator, dtype=config.dtype)
+        return
     if kind != "faithful":
         weights, shape = folded(weights, shape)
     if form.family == "transformers":
@@ -146,7 +155,7 @@ def _checkpoint_inputs(run: str, checkpoint: Checkpoint) -> list[Input]:
     return [Input(name="checkpoint", fingerprint=entry.sha256) for entry in entries if entry.name == checkpoint.name]
 
 
-def _tokenizer(run: str, shape: ModelShape, formats: Sequence[ExportFormat]) -> tuple[str, str]:
+def _tokenizer(run: str, shape: AnyShape, formats: Sequence[ExportFormat]) -> tuple[str, str]:
     """Return the text of a run's tokenizer and the token that ends documents, once they fit model and formats."""
     path = storage.join(run, TOKENIZER)
     if not storage.exists(path):

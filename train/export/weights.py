@@ -23,14 +23,17 @@ from torch import Tensor
 from corpus import storage
 from corpus.errors import CorruptError
 from train.checkpoint.store import TAG, WEIGHTS, Checkpoint, checkpoint_path
-from train.config import ModelShape
+from train.config import AnyShape
+from train.foreign import ForeignShape
 
 EMBEDDING = "tokens.weight"
 Weights = dict[str, Tensor]
 
 
-def read_weights(run: str, checkpoint: Checkpoint, shape: ModelShape) -> Weights:
+def read_weights(run: str, checkpoint: Checkpoint, shape: AnyShape) -> Weights:
     """Return the fp32 weights by name; the embedding is (vocab_size, hidden), its padding rows are gone.
+
+    Of a model of transformers' library all its rows stay, for they are its own.
 
     The checkpoint's hashes must have been verified. Raises CorruptError when its files contradict each other.
     """
@@ -40,6 +43,8 @@ def read_weights(run: str, checkpoint: Checkpoint, shape: ModelShape) -> Weights
         masters = _masters(Path(folder) / TAG, checkpoint.zero_stage)
         _check_rounded(weights, masters, folder)
         weights = {name: masters[name].contiguous().detach().view(tensor.shape) for name, tensor in weights.items()}
+    if isinstance(shape, ForeignShape):
+        return weights
     if weights[EMBEDDING].shape[0] < shape.vocab_size:
         raise CorruptError(f"{folder}: {weights[EMBEDDING].shape[0]:,} embedding rows for {shape.vocab_size:,} tokens")
     weights[EMBEDDING] = weights[EMBEDDING][: shape.vocab_size].clone()

@@ -17,13 +17,18 @@ from corpus.storage.json_files import read_json
 from tokenizer.config import END_OF_TEXT
 from tokenizer.hf_json import TOKENIZER, stated_separator
 from train.checkpoint import store
-from train.config import ModelShape
+from train.config import AnyShape, ModelShape
 from train.export.config import FORMATS, SAFE_INT8_REVISION, ExportFormat
+from train.export.foreign_files import foreign_model
 from train.export.transformers_files import CONFIG, MODEL
 from train.export.weight_names import from_transformers
 from train.export.weights import Weights
+from train.foreign import ForeignShape
+from train.generate.foreign_text import ForeignText
 from train.generate.kv_cache import Decoder
 from train.generate.sampling import Sampling
+from train.job import read_shape
+from train.model.backbone import load_directory
 from train.model.gpt import GPT, next_token_targets
 from train.model.sampling import sample_token
 
@@ -146,15 +151,24 @@ def open_text_model(path: str, say: Callable[[str], None], *, kind: str | None =
         raise UsageError(f"{path}: neither a run (result of `corpuscle train`) nor an export; check the path")
     checkpoint = store.newest_good(path, say)
     tokenizer, end = _tokenizer(storage.join(path, TOKENIZER))
-    model = load_model(path, checkpoint)
-    return OpenedModel(model=TorchText(model, end), tokenizer=tokenizer, source=f"{checkpoint.name}, fp32")
+    weights = load_file(storage.join(store.checkpoint_path(path, checkpoint.name), store.WEIGHTS))
+    model = checkpoint_text(weights, read_shape(checkpoint.recipe["model"]), end)
+    return OpenedModel(model=model, tokenizer=tokenizer, source=f"{checkpoint.name}, fp32")
 
 
 def load_model(run: str, checkpoint: store.Checkpoint) -> GPT:
-    """Return a checkpoint's model in fp32, for inference."""
+    """Return the model of ours that a checkpoint holds, in fp32, for inference."""
     folder = store.checkpoint_path(run, checkpoint.name)
     weights = load_file(storage.join(folder, store.WEIGHTS))
     return inference_model(weights, ModelShape(**checkpoint.recipe["model"]))
+
+
+def checkpoint_text(weights: Weights, shape: AnyShape, end: int) -> TextModel:
+    """Return the model of a checkpoint's weights in fp32, for inference."""
+    if isinstance(shape, ForeignShape):
+        model = foreign_model(weights, shape)
+        return ForeignText(model, end=end, seq_length=shape.seq_length, vocab_size=shape.vocab_size)
+    return TorchText(inference_model(weights, shape), end)
 
 
 def inference_model(weights: Weights, shape: ModelShape) -> GPT:
@@ -193,6 +207,8 @@ def _open_export(path: str, manifest: Manifest, chosen: ExportFormat, threads: i
     if family == "ct2":
         seq_length = _sizes(storage.join(base, "tokenizer_config.json"), "model_max_length")[0]
         model: TextModel = CT2Text(base, tokenizer, end, seq_length, threads)
+    elif family == "transformers" and "architecture" in manifest.summary:
+        model = _foreign_export(base, end, tokenizer.get_vocab_size())
     elif family == "transformers":
         shape = _shape(storage.join(base, CONFIG))
         weights = from_transformers(load_file(storage.join(base, MODEL)), shape)
@@ -200,6 +216,13 @@ def _open_export(path: str, manifest: Manifest, chosen: ExportFormat, threads: i
     else:
         assert_never(family)
     return OpenedModel(model=model, tokenizer=tokenizer, source=chosen)
+
+
+def _foreign_export(path: str, end: int, vocab_size: int) -> ForeignText:
+    """Return the model of an export of transformers' own architecture."""
+    backbone = load_directory(path, language_model=True)
+    seq_length = min(_sizes(storage.join(path, "tokenizer_config.json"), "model_max_length")[0], backbone.max_length)
+    return ForeignText(backbone.model, end=end, seq_length=seq_length, vocab_size=vocab_size)
 
 
 def _open_gguf(path: str, kind: str) -> OpenedModel:

@@ -20,13 +20,12 @@ from corpus.stage.manifest import Manifest
 from corpus.stage.progress import progress, say
 from tokenizer.hf_json import TOKENIZER, token_lengths
 from train.checkpoint.store import checkpoint_name, read_checkpoint
-from train.config import ModelShape
 from train.data.tokens import evenly_spaced_rows, validation_rows
 from train.export.config import FORMATS, ExportConfig
 from train.export.lineage import check_tokens, find_tokens
 from train.export.weights import read_weights
-from train.generate.backends import TorchText, inference_model, open_text_model
-from train.job import read_job
+from train.generate.backends import checkpoint_text, open_text_model
+from train.job import read_job, read_shape
 
 HALF_TOLERANCE = 0.02  # of safetensors in bfloat16 or float16, as of `train.export.config.FORMATS`
 
@@ -50,13 +49,13 @@ def check_export(
     Raises UsageError without held-out rows of the run's own tokens, CorruptError when a file's hash does not hold.
     """
     checkpoint = read_checkpoint(run, checkpoint_name(manifest.summary["step"]))
-    shape = ModelShape(**checkpoint.recipe["model"])
+    shape = read_shape(checkpoint.recipe["model"])
     place = find_tokens(run, checkpoint.tokens_fingerprint, given=tokens) or read_job(run).tokens
     rows = _held_out(place, checkpoint.tokens_fingerprint, num_tokens)
     with storage.open_read(storage.join(run, TOKENIZER)) as source:
         lengths = torch.tensor(token_lengths(source.read().decode()), dtype=torch.float64)
     num_bytes = float(lengths[rows[:, 1:]].sum())
-    trained = TorchText(inference_model(read_weights(run, checkpoint, shape), shape), end=0)
+    trained = checkpoint_text(read_weights(run, checkpoint, shape), shape, end=0)
     say(f"checking on {rows[:, 1:].numel():,} held-out tokens in {len(rows):,} rows")
     with progress("check", len(config.formats) + 1) as shown:
         wanted = trained.losses(rows)

@@ -6,14 +6,15 @@ from tokenizer.mixture import plan_mixture
 from tokenizer.token_rows import TokenRows
 from train.checkpoint import store
 from train.config import TrainConfig
-from train.launch.stage import REVISION, STAGE, initial_input, run_inputs
+from train.launch.foreign_run import initial_input, run_shape
+from train.launch.stage import REVISION, STAGE, run_inputs
 from train.plan.memory import checkpoint_bytes
 
 
 def forecast_train(config: TrainConfig, *, tokens: str, output: str, resume: bool = False) -> Forecast:
     """Return what `train` would do, from a run's last checkpoint if one is there; writes nothing, raises as it does."""
     rows = TokenRows(tokens, "train")
-    shape = config.model.shape(seq_length=rows.seq_length, vocab_size=rows.vocab_size)
+    shape = run_shape(config, rows, output)
     if config.epochs is not None:
         config = config.with_steps(plan_mixture(rows, config.source_weights).pass_rows)
     stored = config if not (resume and has_manifest(output)) else _stored(output)

@@ -10,12 +10,12 @@ from corpus.errors import DiskError, UsageError
 from corpus.stage.machine import memory_bytes
 from corpus.stage.progress import say
 from train.checkpoint.store import read_list
-from train.config import ModelShape, TrainConfig
+from train.config import AnyShape, TrainConfig
 from train.loop.device import has_driver
 from train.plan.memory import checkpoint_bytes, model_memory
 
 
-def check_memory(config: TrainConfig, shape: ModelShape) -> None:
+def check_memory(config: TrainConfig, shape: AnyShape) -> None:
     """Raise UsageError when the states of the model alone are more than this machine's memory holds on CPU ranks.
 
     Activations, buckets and libraries come on top, so what passes may still be too much. Swap does not count: a step
@@ -23,9 +23,8 @@ def check_memory(config: TrainConfig, shape: ModelShape) -> None:
     """
     if (has_driver() and config.device != "cpu") or config.launcher == "print" or config.hostfile is not None:
         return
-    memory = model_memory(
-        shape, stage=config.zero_stage, ranks=config.ranks, precision=config.precision, micro_batch=config.micro_batch
-    )
+    stage, ranks = config.zero_stage, config.ranks
+    memory = model_memory(shape, stage=stage, ranks=ranks, precision=config.precision, micro_batch=1, activations=0)
     available = memory_bytes()
     if memory is None or available is None:
         return
@@ -39,7 +38,7 @@ def check_memory(config: TrainConfig, shape: ModelShape) -> None:
         )
 
 
-def check_disk(output: str, config: TrainConfig, shape: ModelShape) -> None:
+def check_disk(output: str, config: TrainConfig, shape: AnyShape) -> None:
     """Raise DiskError when not even one checkpoint fits beside what is there; warn when those to be kept do not.
 
     A new one is written whole before the oldest is removed.

@@ -24,10 +24,10 @@ from train.checkpoint import store
 from train.checkpoint.restart import check_same_run, needs_copy
 from train.checkpoint.skipped import SKIPPED, drop_outdated, read_skipped, skipped_books
 from train.checkpoint.store import Checkpoint
-from train.config import ModelShape, TrainConfig, checked, replaced
+from train.config import AnyShape, TrainConfig, checked, replaced
 from train.data.tokens import check_sources, unigram_entropy, validation_rows
-from train.export.model_input import model_input
-from train.job import INITIAL, JOB, Job, RolledBackError, read_job, write_job
+from train.job import INITIAL, Job, RolledBackError, initial_path, write_job
+from train.launch.foreign_run import initial_input, run_shape
 from train.launch.launchers import start
 from train.launch.reshape import universal_copy
 from train.launch.room_check import check_disk, check_memory
@@ -36,7 +36,6 @@ from train.loop.hold import check_no_ranks
 from train.loop.metrics import EVENTS, METRICS, TIMING, check_wandb, read_metrics
 
 STAGE = "train"
-INIT = "init"  # name of the input that the weights of step 0 are of
 _SHOWN = 5  # damaged files that a message names
 REVISION = 1  # raise it when the same input gives other bytes
 
@@ -60,7 +59,7 @@ def train(
     config = checked(config.model_dump() | replaced(steps=steps, ranks=ranks), "train")
     _check_options(config, output, resume=resume, trust=trust)
     rows = TokenRows(tokens, "train")
-    shape = config.model.shape(seq_length=rows.seq_length, vocab_size=rows.vocab_size)
+    shape = run_shape(config, rows, output)
     if not len(rows):
         raise UsageError(f"{tokens}: the training split has no full row; give more text, or pack shorter rows")
     pass_rows = plan_mixture(rows, config.source_weights).pass_rows
@@ -83,7 +82,7 @@ def train(
         return _commit(workspace, job, rows)
 
 
-def _check_room_and_tokens(config: TrainConfig, shape: ModelShape, *, tokens: str, output: str) -> None:
+def _check_room_and_tokens(config: TrainConfig, shape: AnyShape, *, tokens: str, output: str) -> None:
     """Raise UsageError or DiskError for what does not fit here, CorruptError for tokens that are not as packed."""
     check_memory(config, shape)
     check_disk(output, config, shape)
@@ -94,17 +93,6 @@ def _check_room_and_tokens(config: TrainConfig, shape: ModelShape, *, tokens: st
 def run_inputs(rows: TokenRows, start_from: Input | None) -> list[Input]:
     """Return the inputs of a run: its tokens, and the model that it starts from, if any."""
     return [Input(name="pack", fingerprint=rows.fingerprint), *([start_from] if start_from else [])]
-
-
-def initial_input(config: TrainConfig, output: str) -> Input | None:
-    """Return the model that the run starts from; of one that is gone, what the run's own job says of it."""
-    if config.init is None:
-        return None
-    if not os.path.isdir(config.init) and storage.exists(storage.join(output, JOB)):
-        job = read_job(output)
-        if job.init is not None and job.config.init == config.init:
-            return Input(name=INIT, fingerprint=job.init)
-    return Input(name=INIT, fingerprint=model_input(config.init).fingerprint)
 
 
 def _planned(
@@ -189,7 +177,7 @@ def _reopen(output: str, config: TrainConfig, *, trust: bool) -> None:
         os.unlink(storage.join(output, MANIFEST))
 
 
-def _new_job(config: TrainConfig, shape: ModelShape, rows: TokenRows, output: str, start_from: Input | None) -> Job:
+def _new_job(config: TrainConfig, shape: AnyShape, rows: TokenRows, output: str, start_from: Input | None) -> Job:
     """Return the job from step 0 on."""
     return Job(
         config=config,
@@ -221,11 +209,10 @@ def _begun(job: Job) -> Job:
             f"{job.output}: holds an unfinished run, saved at step {entries[-1].step:,}; go on with --resume, "
             "choose another --output, or remove that directory"
         )
-    if job.config.init is not None:
-        from train.export.initial import write_initial  # torch and transformers: 5 s to import
+    if initial_path(job) is not None:
+        from train.export.initial import write_start  # torch and transformers: 5 s to import
 
-        path = storage.join(job.output, INITIAL)
-        write_initial(path, job.config.init, job.shape, job.tokens, resize=job.config.resize_vocabulary, say=say)
+        write_start(storage.join(job.output, INITIAL), job, say)
     store.start_list(job.output)
     for name in (METRICS, TIMING, EVENTS, SKIPPED):
         path = storage.join(job.output, name)

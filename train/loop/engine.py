@@ -18,10 +18,12 @@ from corpus import storage
 from corpus.errors import CorpuscleError, DiskError
 from train.checkpoint.store import TAG, WEIGHTS
 from train.checkpoint.universal import STATES, UniversalCopy
-from train.config import ModelShape, TrainConfig
+from train.config import AnyShape, TrainConfig
+from train.foreign import ForeignShape
 from train.loop.deepspeed_config import EngineOptions, build_optimizer, deepspeed_config
 from train.loop.rank_files import RankFiles, raise_failures
-from train.model.gpt import build_model, load_initial
+from train.model.foreign import ForeignLM, build_foreign, check_masks
+from train.model.gpt import GPT, build_model, load_initial
 
 Decided = TypeVar("Decided")
 
@@ -71,7 +73,7 @@ def finish_distributed() -> None:
 
 def build_engine(
     config: TrainConfig,
-    shape: ModelShape,
+    shape: AnyShape,
     device: torch.device,
     *,
     universal: bool = False,
@@ -82,16 +84,27 @@ def build_engine(
 
     `universal` as in `load_universal`.
     """
-    model = build_model(shape, config.seed)
-    if initial is not None:
-        load_initial(model, initial)
+    model = _foreign(shape, config, initial) if isinstance(shape, ForeignShape) else build_model(shape, config.seed)
+    if isinstance(model, GPT):
+        model.activation_checkpointing = config.activation_checkpointing
+        if initial is not None:
+            load_initial(model, initial)
     model = model.to(device)
-    model.activation_checkpointing = config.activation_checkpointing
     if config.compile:
         torch._dynamo.config.fail_on_recompile_limit_hit = True  # else the layers above run uncompiled, unsaid
-        for block in model.blocks:
+        for block in model.blocks if isinstance(model, GPT) else model.layers():
             block.compile()
     return wrap_model(model, config, universal=universal, logs=logs)
+
+
+def _foreign(shape: ForeignShape, config: TrainConfig, initial: str | None) -> ForeignLM:
+    """Return a model of transformers' library with what the configuration asks of it."""
+    model = build_foreign(shape, seed=config.seed, initial=initial)
+    if config.document_mask:
+        check_masks(model)
+    if config.activation_checkpointing:
+        model.checkpoint_activations()
+    return model
 
 
 def wrap_model(model: nn.Module, config: EngineOptions, *, universal: bool = False, logs: str = ".") -> Any:

@@ -156,7 +156,7 @@ def load_directory(path: str, *, language_model: bool = False, dropout: float | 
 
     gguf = gguf_file(path)
     named = {"gguf_file": gguf} if gguf else {}
-    with _offline():
+    with offline():
         try:
             config = AutoConfig.from_pretrained(path, local_files_only=True, **named)
             text = _tokenizer(path, named)
@@ -254,7 +254,7 @@ def _first_line(error: Exception) -> str:
 
 
 @contextmanager
-def _offline() -> Iterator[None]:
+def offline() -> Iterator[None]:
     """Keep transformers from the network, and from its own report of what it loaded, which ours replaces."""
     from transformers.utils import logging
 

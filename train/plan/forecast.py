@@ -4,36 +4,20 @@ Steps, tokens, FLOPs and passes over each source come from the preset and the to
 stated MFU (6N + 12·L·d·T floating-point operations a token over the peak, as `corpuscle train` prints it).
 """
 
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from corpus.errors import UsageError
-from corpus.stage.manifest import read_manifest
-from tokenizer.config import PackConfig, TokenizerConfig
-from train.config import ModelConfig, ModelShape, TrainConfig, load_preset
+from train.config import AnyShape, TrainConfig, load_preset
+from train.energy import Energy
+from train.foreign import ForeignShape
 from train.plan.gpus import Gpu, load_gpus
-from train.plan.memory import RankMemory, checkpoint_bytes, export_bytes, model_memory
+from train.plan.memory import RankMemory, checkpoint_bytes, export_bytes, head_bytes, model_memory
 from train.plan.roofline import best_tokens_per_second, step_parts
+from train.plan.sizes import Tokens, planned_model, read_tokens
 
 USABLE = 0.92  # of a device's memory: the rest is the CUDA context, NCCL and what the allocator loses
 SECONDS_A_DAY = 86_400
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Tokens:
-    """Tokens of the training split, by source where a manifest says so."""
-
-    total: int
-    by_source: Mapping[str, int]
-    seq_length: int | None
-    vocab_size: int | None
-
-    def pass_rows(self, seq_length: int, weights: Mapping[str, float] | None) -> int:
-        """Return the rows of one pass, each source counted as often as its weight says."""
-        if not weights or not self.by_source:
-            return self.total // seq_length
-        return int(sum(weights.get(name, 1.0) * count for name, count in self.by_source.items())) // seq_length
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,12 +25,15 @@ class TrainingPlan:
     """Plan of a training run on GPUs of one kind; `days` at the stated MFU."""
 
     config: TrainConfig
-    shape: ModelShape
+    shape: AnyShape
     tokens: Tokens | None
     gpu: Gpu
     gpus: int
     mfu: float
     price: float | None
+    watts: float | None = None  # of one GPU; None: the most that its maker states
+    grams_per_kwh: float | None = None  # CO2 equivalents, of the grid
+    row_bytes: int | None = None  # activations of one row, of a model of transformers' library
 
     @property
     def trained_tokens(self) -> int:
@@ -69,6 +56,12 @@ class TrainingPlan:
         return self.trained_tokens / self.tokens_per_second / SECONDS_A_DAY
 
     @property
+    def energy(self) -> Energy:
+        """Return the energy of the GPUs in that time."""
+        watts = self.gpu.watts if self.watts is None else self.watts
+        return Energy(devices=self.gpus, watts=watts, hours=24 * self.days, grams_per_kwh=self.grams_per_kwh)
+
+    @property
     def epochs(self) -> float | None:
         """Return the passes over the rows of the training split."""
         if self.tokens is None:
@@ -85,7 +78,14 @@ class TrainingPlan:
             precision=self.config.precision,
             micro_batch=micro_batch,
             recompute=self.config.activation_checkpointing,
+            activations=self._activations(micro_batch),
         )
+
+    def _activations(self, micro_batch: int) -> int | None:
+        """Return the counted activations of a model of transformers' library; None of ours, which has a formula."""
+        if self.row_bytes is None or not isinstance(self.shape, ForeignShape):
+            return None
+        return self.row_bytes * micro_batch + head_bytes(self.shape.rows, self.shape.hidden)
 
     def read_by_source(self) -> dict[str, float]:
         """Return the tokens read of each source in all steps; `source_weights` say how often a pass has each."""
@@ -108,47 +108,29 @@ class TrainingPlan:
         return max(fitting)
 
 
-def read_tokens(tokens: str | None) -> Tokens | None:
-    """Return the tokens of a finished `pack`, or a plain number of them (34.6e9); raises UsageError, for none too."""
-    if tokens is None:
-        return None
-    if not os.path.isdir(tokens):
-        try:
-            total = int(float(tokens.replace(",", "").replace("_", "")))
-        except (ValueError, OverflowError):
-            raise UsageError(f"{tokens}: neither a tokens directory nor a number such as 34.6e9") from None
-        if total < 1:
-            raise UsageError(f"{tokens}: the number of tokens must be positive")
-        return Tokens(total=total, by_source={}, seq_length=None, vocab_size=None)
-    summary = read_manifest(tokens, "pack").summary
-    split = summary["splits"].get("train", {"tokens": 0})
-    if not split["tokens"]:
-        raise UsageError(f"{tokens}: no training token; pack a corpus that has training documents")
-    return Tokens(
-        total=split["tokens"],
-        by_source=dict(split.get("tokens_by_source", {})),
-        seq_length=int(summary["seq_length"]),
-        vocab_size=int(summary["vocab_size"]),
-    )
-
-
 def make_plan(
-    preset: str, *, tokens: str | None, gpu: str, gpus: int, mfu_percent: float, price: float | None
+    preset: str,
+    *,
+    tokens: str | None,
+    gpu: str,
+    gpus: int,
+    mfu_percent: float,
+    price: float | None,
+    model: str | None = None,
+    watts: float | None = None,
+    grams_per_kwh: float | None = None,
 ) -> TrainingPlan:
-    """Return the plan; raises UsageError for an unknown GPU, preset or tokens, and for what cannot be laid out."""
-    known = load_gpus()
-    if gpu not in known:
-        raise UsageError(f"no GPU {gpu} in the table; it has {', '.join(known)}")
-    if not 0 < mfu_percent <= 100:
-        raise UsageError(f"--mfu {mfu_percent:g}: a percentage above 0 and up to 100; 23.0 is the paper's")
-    config, found = load_preset(preset), read_tokens(tokens)
+    """Return the plan; `model` is `hf:DIR`.
+
+    Raises UsageError for an unknown GPU, preset or tokens, and for what cannot be laid out.
+    """
+    known = _checked_gpu(gpu, mfu_percent)
+    config, found = load_preset(preset, model=model), read_tokens(tokens)
     if config.batch_rows % gpus:
-        near = min(
-            (count for count in range(1, config.batch_rows + 1) if config.batch_rows % count == 0),
-            key=lambda count: (abs(count - gpus), count),
-        )
+        divisors = [count for count in range(1, config.batch_rows + 1) if config.batch_rows % count == 0]
+        near = min(divisors, key=lambda count: (abs(count - gpus), count))
         raise UsageError(f"{gpus} GPUs: batch_rows {config.batch_rows} is not a multiple; try --gpus {near}")
-    shape = planned_shape(preset, config.model, found)
+    shape, row_bytes = planned_model(preset, config, found)
     if config.epochs is not None:
         if found is None:
             raise UsageError(f"{preset}: states epochs, of which tokens? give --tokens, a directory or a number")
@@ -157,25 +139,24 @@ def make_plan(
         config=config,
         shape=shape,
         tokens=found,
-        gpu=known[gpu],
+        gpu=known,
         gpus=gpus,
         mfu=mfu_percent / 100,
         price=price,
+        row_bytes=row_bytes,
+        watts=watts,
+        grams_per_kwh=grams_per_kwh,
     )
 
 
-def planned_shape(preset: str, model: ModelConfig, tokens: Tokens | None) -> ModelShape:
-    """Return the sizes of a model on tokens; on a mere number of them, those that `pack` and `tokenizer` have unasked.
-
-    Raises UsageError when neither configuration nor tokens say them.
-    """
-    if tokens is None and None in (model.seq_length, model.vocab_size):
-        raise UsageError(
-            f"{preset}: its row length and vocabulary follow the tokens; give --tokens, a directory or a number"
-        )
-    unasked = {"seq_length": PackConfig().seq_length, "vocab_size": TokenizerConfig().vocab_size}
-    sizes = {name: getattr(tokens, name, None) or getattr(model, name) or size for name, size in unasked.items()}
-    return model.shape(**sizes)
+def _checked_gpu(gpu: str, mfu_percent: float) -> Gpu:
+    """Return a GPU of the table; raises UsageError for another one, and for a share of its peak that cannot be."""
+    known = load_gpus()
+    if gpu not in known:
+        raise UsageError(f"no GPU {gpu} in the table; it has {', '.join(known)}")
+    if not 0 < mfu_percent <= 100:
+        raise UsageError(f"--mfu {mfu_percent:g}: a percentage above 0 and up to 100; 23.0 is the paper's")
+    return known[gpu]
 
 
 def plan_text(plan: TrainingPlan) -> str:
@@ -188,8 +169,11 @@ def plan_text(plan: TrainingPlan) -> str:
 def _work_lines(plan: TrainingPlan) -> Iterator[str]:
     config, shape = plan.config, plan.shape
     sizes = f"{shape.layers} layers of {shape.hidden:,}, {config.precision}"
+    if isinstance(shape, ForeignShape):
+        sizes = f"{shape.architecture} of {sizes}"
     yield f"model       {shape.num_parameters:,} parameters, {sizes}"
-    if None in (config.model.vocab_size, config.model.seq_length) and getattr(plan.tokens, "vocab_size", None) is None:
+    stated = () if config.model is None else (config.model.vocab_size, config.model.seq_length)
+    if (isinstance(shape, ForeignShape) or None in stated) and getattr(plan.tokens, "vocab_size", None) is None:
         yield (
             f"            with {shape.vocab_size:,} entries and rows of {shape.seq_length:,}, for no --tokens DIR says "
             "others"
@@ -215,15 +199,16 @@ def _time_lines(plan: TrainingPlan) -> Iterator[str]:
     cost = "" if plan.price is None else f", cost {hours * plan.price:,.0f} at {plan.price:g} a GPU-hour"
     if plan.days < 1:  # of a small model
         yield f"time        {24 * plan.days:,.1f} hours on {plan.gpus} {gpu.name}, {hours:,.1f} GPU-hours{cost}"
-        return
-    yield f"time        {plan.days:,.1f} days on {plan.gpus} {gpu.name}, {hours / 24:,.1f} GPU-days{cost}"
+    else:
+        yield f"time        {plan.days:,.1f} days on {plan.gpus} {gpu.name}, {hours / 24:,.1f} GPU-days{cost}"
+    yield f"energy      {plan.energy.text()}, of the GPUs alone"
 
 
 def _roofline_lines(plan: TrainingPlan) -> Iterator[str]:
     """Yield the least time of each part of a step, and the throughput that no setting can pass."""
-    if plan.config.precision != "bf16":
-        return
     config, shape, gpu = plan.config, plan.shape, plan.gpu
+    if config.precision != "bf16" or isinstance(shape, ForeignShape):  # the parts counted are those of our own model
+        return
     rows = min(config.micro_batch, config.batch_rows // plan.gpus)
     accumulation = config.batch_rows // plan.gpus // rows
     parts = step_parts(shape, micro_batch=rows, accumulation=accumulation, tflops=gpu.bf16_tflops, tb_s=gpu.memory_tb_s)

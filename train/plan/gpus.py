@@ -9,12 +9,16 @@ import yaml
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gpu:
-    """Kind of GPU; `bf16_tflops` is its dense peak, `memory_tb_s` its memory's speed in 10^12 bytes a second."""
+    """Kind of GPU; `bf16_tflops` is its dense peak, `memory_tb_s` its memory's speed in 10^12 bytes a second.
+
+    `watts` is the most power that it is rated for.
+    """
 
     name: str
     memory_gb: float
     memory_tb_s: float
     bf16_tflops: float
+    watts: float
     device: tuple[str, ...]  # how the driver's name of one begins
     source: str
 

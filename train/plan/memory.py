@@ -18,7 +18,8 @@ s × s matrix), 66·s·b·h in fp32; the head holds a block of logits and its we
 
 from dataclasses import dataclass
 
-from train.config import ModelShape
+from train.config import AnyShape, ModelShape
+from train.foreign import ForeignShape
 
 BUCKET_BYTES = 500_000_000 * 4
 PERSISTENT = 100_000  # DeepSpeed's stage3_param_persistence_threshold, in numbers
@@ -44,19 +45,32 @@ class RankMemory:
         return self.weights + self.gradients + self.optimizer + self.buckets + self.activations
 
 
-def padded_parameters(shape: ModelShape) -> int:
+def padded_parameters(shape: AnyShape) -> int:
     """Return the parameters with padding rows: what is really kept and trained."""
+    if isinstance(shape, ForeignShape):
+        return shape.num_parameters
     return shape.num_parameters + (shape.padded_vocab_size - shape.vocab_size) * shape.hidden
 
 
 def model_memory(
-    shape: ModelShape, *, stage: int, ranks: int, precision: str, micro_batch: int, recompute: bool = False
+    shape: AnyShape,
+    *,
+    stage: int,
+    ranks: int,
+    precision: str,
+    micro_batch: int,
+    recompute: bool = False,
+    activations: int | None = None,
 ) -> RankMemory | None:
     """Return the memory of one rank; None where DeepSpeed refuses: ZeRO-0 in bf16 with fp32 sums of gradients.
 
-    `recompute` is activation checkpointing of the layers.
+    `recompute` is activation checkpointing of the layers. `activations` are bytes that are known otherwise: of a model
+    of transformers' library there is no formula here.
     """
     n, w = padded_parameters(shape), 2 if precision == "bf16" else 4
+    if activations is None:
+        assert isinstance(shape, ModelShape), "activations of another model are counted, not computed"
+        activations = activation_bytes(shape, rows=micro_batch, precision=precision, recompute=recompute)
     if stage == 0 and precision == "bf16":
         return None
     shared = {0: 1, 1: ranks, 2: ranks, 3: ranks}[stage]
@@ -68,12 +82,14 @@ def model_memory(
         gradients=gradients,
         optimizer=8 * n if stage == 0 else 12 * n // shared,
         buckets=BUCKET_BYTES if has_buckets else 0,
-        activations=activation_bytes(shape, rows=micro_batch, precision=precision, recompute=recompute),
+        activations=activations,
     )
 
 
-def persistent_parameters(shape: ModelShape) -> int:
+def persistent_parameters(shape: AnyShape) -> int:
     """Return the parameters of tensors so small that ZeRO-3 keeps them whole on every rank."""
+    if isinstance(shape, ForeignShape):
+        return shape.persistent_parameters
     c = shape.hidden
     layer = {"qkv": 3 * c * c, "project": c * c, "up": 4 * c * c, "down": 4 * c * c}
     vectors = 13 * c  # four of LayerNorms, biases of 3C, C, 4C and C; each far below the threshold
@@ -90,10 +106,15 @@ def activation_bytes(shape: ModelShape, *, rows: int, precision: str, recompute:
     numbers = shape.seq_length * rows * shape.hidden
     kept, width = _ACTIVATION[precision], 2 if precision == "bf16" else 4
     layers = numbers * (kept + width * shape.layers if recompute else kept * shape.layers)
-    return layers + HEAD_BLOCK_BYTES + 4 * shape.padded_vocab_size * shape.hidden
+    return layers + head_bytes(shape.padded_vocab_size, shape.hidden)
 
 
-def checkpoint_bytes(shape: ModelShape, precision: str, stage: int = 1) -> int:
+def head_bytes(rows: int, hidden: int) -> int:
+    """Return the working memory of the head: a block of logits, and its weight's gradient in fp32."""
+    return HEAD_BLOCK_BYTES + 4 * rows * hidden
+
+
+def checkpoint_bytes(shape: AnyShape, precision: str, stage: int = 1) -> int:
     """Return the size of a training checkpoint: masters and moments, and the weights twice (DeepSpeed's and ours).
 
     16 bytes a parameter in bf16, 20 in fp32; 16 with ZeRO-0, whose weights are their own masters; with ZeRO-3, where
@@ -103,9 +124,11 @@ def checkpoint_bytes(shape: ModelShape, precision: str, stage: int = 1) -> int:
     return n * ((12 if stage else 8) + (1 if stage == 3 else 2) * (2 if precision == "bf16" else 4))
 
 
-def export_bytes(shape: ModelShape) -> dict[str, int]:
+def export_bytes(shape: AnyShape) -> dict[str, int]:
     """Return the size of the model file of each format, without headers, tokenizer and configuration."""
     n, c = shape.num_parameters, shape.hidden
+    if isinstance(shape, ForeignShape):
+        return {"safetensors float32": 4 * n, "safetensors bfloat16": 2 * n}
     matrices = shape.layers * 12 * c * c + shape.vocab_size * c
     positions = shape.seq_length * c
     vectors = n - matrices - positions

@@ -25,6 +25,8 @@ def plan_json(plan: TrainingPlan) -> str:
         "days": plan.days,
         "gpu_hours": gpu_hours,
         "cost": None if plan.price is None else gpu_hours * plan.price,
+        "kwh": plan.energy.kwh,
+        "kg_co2": plan.energy.kg_co2,
         "micro_batch": rows,
         "zero_stage": config.zero_stage,
         "memory_bytes_by_zero_stage": {

@@ -21,8 +21,9 @@ from corpus.qa.published import published_counts
 from corpus.qa.store import read_questions
 from corpus.stage.manifest import has_manifest
 from train.config import ModelShape, load_preset
-from train.plan.forecast import USABLE, planned_shape, read_tokens
+from train.plan.forecast import USABLE
 from train.plan.gpus import Gpu, load_gpus
+from train.plan.sizes import planned_shape, read_tokens
 from train.qa.config import FinetuneConfig, finetune_config, preset_names
 
 Mode = Literal["full", "lora"]
@@ -141,6 +142,8 @@ def plan_finetune(
         raise UsageError(f"--mfu {mfu_percent:g}: a percentage above 0 and up to 100")
     preset, found = load_preset(model), read_tokens(tokens)
     config = finetune_config(settings, {"task": settings} if settings in preset_names() else {})
+    if preset.model is None:
+        raise UsageError(f"{model}: plan --finetune knows sizes of our own models alone; give one that names `model`")
     shape = planned_shape(model, preset.model, found)
     count, labels = _asked(config, questions)
     return FinetunePlan(
