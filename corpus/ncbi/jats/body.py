@@ -27,7 +27,8 @@ _LAYOUT = re.compile(
     r"(?<=[(\[]) (?![)\]\s])|(?<=[^\s(\[,;]) (?=[)\]](?:[\s.,;:)\]]|$))|(?<=[\w)\]]) (?=,\s|\.(?:\s[A-Z]|$))"
 )
 # The signs beside such a space, each looked for alone: one letter is found faster than any class of letters.
-_COMMA, _STOP, _ROUND, _SQUARE = (re.compile(rf"\{sign}(?<= .)").search for sign in ",.)]")
+_COMMA, _STOP = (re.compile(rf"\{sign}(?<= .)").search for sign in ",.")
+_ROUND, _SQUARE = (re.compile(rf"\{sign}(?<= .)").search for sign in ")]")
 _ROUND_OPEN, _SQUARE_OPEN = (re.compile(rf"\{sign}(?= )").search for sign in "([")
 _TYPED_BULLETS = frozenset("•▪●■◦‣⁃")
 
