@@ -26,8 +26,20 @@ _SECTIONS = frozenset(
 _LAYOUT = re.compile(
     r"(?<=[(\[]) (?![)\]\s])|(?<=[^\s(\[,;]) (?=[)\]](?:[\s.,;:)\]]|$))|(?<=[\w)\]]) (?=,\s|\.(?:\s[A-Z]|$))"
 )
-_MAY_BE_LAYOUT = ("( ", " )", "[ ", " ]", " ,", " .")
+# The signs beside such a space, each looked for alone: one letter is found faster than any class of letters.
+_COMMA, _STOP = (re.compile(rf"\{sign}(?<= .)").search for sign in ",.")
+_ROUND, _SQUARE = (re.compile(rf"\{sign}(?<= .)").search for sign in ")]")
+_ROUND_OPEN, _SQUARE_OPEN = (re.compile(rf"\{sign}(?= )").search for sign in "([")
 _TYPED_BULLETS = frozenset("•▪●■◦‣⁃")
+
+
+def _may_hold_layout(text: str) -> bool:
+    """Say whether a text holds a space that may be layout: behind a bracket that opens, before other punctuation."""
+    if ("," in text and _COMMA(text)) or ("." in text and _STOP(text)):
+        return True
+    if (")" in text and _ROUND(text)) or ("(" in text and _ROUND_OPEN(text)):
+        return True
+    return bool(("]" in text and _SQUARE(text)) or ("[" in text and _SQUARE_OPEN(text)))
 
 
 class BodyReader(InlineReader):
@@ -119,13 +131,14 @@ class BodyReader(InlineReader):
 
     def _put(self, text: str, kind: BlockKind | None) -> None:
         """Add a text as a block, without layout at its punctuation; a paragraph with a bullet typed in is an item."""
-        for gap in _MAY_BE_LAYOUT:
-            if gap in text:
-                text = _LAYOUT.sub("", text)
-                break
-        if text[0] in _TYPED_BULLETS and text[1:2] == " " and not kind and not self.in_cell:
-            kind = BlockKind.LIST_ITEM
-        self._add(text, kind or self._kind)
+        if _may_hold_layout(text):
+            text = _LAYOUT.sub("", text)
+        kind, own = kind or self._kind, kind
+        if kind is not BlockKind.LIST_ITEM and not self._label and text[0] not in _TYPED_BULLETS:  # as nearly all
+            self.blocks.append(Block(kind=kind, depth=self._depth, text=text))
+        else:
+            typed = text[0] in _TYPED_BULLETS and text[1:2] == " " and not own and not self.in_cell
+            self._add(text, BlockKind.LIST_ITEM if typed else kind)
         if self._kind is BlockKind.LIST_ITEM:
             self._kind = BlockKind.PARAGRAPH  # what follows within the item
 
@@ -157,11 +170,14 @@ class BodyReader(InlineReader):
         if self.in_body:
             self.paragraphs.append(element)
             self.num_blocks.append(len(self.blocks))
-        if self.doc.nexts[element] > element + 1:
+        doc = self.doc
+        if doc.nexts[element] > element + 1:
             self._content(element)
             if self._buffer:
                 self._close(kind)
-        elif text := self._leaf(element):
+            return
+        text = doc.text[doc.starts[element] : doc.ends[element]]
+        if text := decide(text, self.accounts, in_cell=self.in_cell) if doc.marks[element] else text.strip():
             self._put(text, kind)
 
     def _title(self, element: int) -> None:

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from corpus.ncbi.jats import citation_words as words
+from corpus.ncbi.jats.citation_needs import is_needed, may_be_needed
 from corpus.ncbi.jats.citation_words import CLOSE, GONE, OPEN, SEPARATORS
 
 __all__ = ["CLOSE", "GONE", "OPEN", "lower_needed", "mark", "num_marks", "tidy", "without_numbers"]
@@ -28,7 +29,7 @@ _MARKS = str.maketrans("", "", OPEN + CLOSE)
 _ITEM = re.compile(words.ITEM)
 _LEFT_WORDS = (*words.LEFT_OVER, "e.g", "cf")
 _COMMAS, _STOPS = (",", ";"), (",", ";", ".", ")", "]")
-_AFTER_WORD = (*_STOPS, ":", "!", "?", "}")
+_AFTER_WORD = frozenset([*_STOPS, ":", "!", "?", "}"])
 # A pair of brackets, with whole pairs inside it; then one without; then numbers without brackets.
 _TEXT = r"[^()\[\]]*"
 _INNER = rf"\({_TEXT}\)|\[{_TEXT}\]"
@@ -105,7 +106,7 @@ def tidy(line: str) -> tuple[str, int]:
 def tidy_alone(line: str) -> tuple[str, int] | None:
     """Return what `tidy` does of a line whose citations stand alone in their brackets, as most do; None for others."""
     pieces, lost = _pieces_alone(line) if OPEN in line else (line.split(GONE), 0)
-    if not pieces or (any(map(_may_close, pieces[1:])) and _INSIDE.search(GONE.join(pieces))):
+    if not pieces or stands_inside(pieces):
         return None
     if len(pieces) > 2:
         lost += _drop_joints(pieces)
@@ -132,20 +133,23 @@ def _pieces_alone(line: str) -> tuple[list[str], int]:
     pieces: list[str] = []
     pos = lost = 0
     for found in _ALONE.finditer(line):
-        opening = found.start() - 1
-        if line[opening] == " ":
-            opening -= 1
-        end = found.end()
-        if _is_needed(line, opening, end):
+        start, end = found.span()
+        opening = start - 1 if line[start - 1] != " " else start - 2
+        before = line[pos:opening]
+        if may_be_needed(before) and is_needed(line, opening, end):
             return [], 0
-        pieces.append(line[pos:opening])
+        pieces.append(before)
         cited, pos = line[opening:end], end
         lost += len(cited) - cited.count(" ") - num_marks(cited)
     pieces.append(line[pos:])
-    text = GONE.join(pieces)
-    if OPEN in text:
+    if OPEN in "".join(pieces):
         return [], 0
-    return text.split(GONE) if GONE in line else pieces, lost
+    return GONE.join(pieces).split(GONE) if GONE in line else pieces, lost
+
+
+def stands_inside(pieces: Sequence[str]) -> bool:
+    """Say of what is left around citations that went whether one stood in a wider pair: "(see others [5], too)"."""
+    return any(map(_may_close, pieces[1:])) and _INSIDE.search(GONE.join(pieces)) is not None
 
 
 def _drop_joints(pieces: list[str]) -> int:
@@ -163,39 +167,6 @@ def _may_close(piece: str) -> bool:
         if place >= 0 and piece.find("(", 0, place) < 0 and piece.find("[", 0, place) < 0:
             return True
     return False
-
-
-def _is_needed(line: str, start: int, end: int, *, bare: bool = False) -> bool:
-    """Say whether the words around a citation cannot do without it: "as described in [5]"."""
-    before = line[start - 16 if start > 16 else 0 : start].split()
-    if before:
-        word = before[-1].lstrip("([")
-        if word[-1:] not in words.CLAUSE_ENDS and word not in words.TELLING and word.lower() not in words.CLAUSE_WORDS:
-            return False  # nearly all
-        if word in words.LEAD_INS and words.STOP.match(line, end):
-            return False
-        if word in words.NEEDING or (bare and word in words.NUMBERED):
-            return _has_need(line, start, end, word)
-        if word in words.NEEDING_FIRST:
-            return words.SENTENCE_START.search(line, max(start - 16, 0), start) is not None
-        if word.endswith(",") and word[:-1] in words.BEFORE_COMMA:
-            return True
-        if word in words.PHRASE_ENDS and words.NEEDING_PHRASE.search(line, max(start - 32, 0), start) is not None:
-            return words.STOP.match(line, end) is None or not word.endswith("y")
-        if word[-1:] not in words.CLAUSE_ENDS and word.lower() not in words.CLAUSE_WORDS:  # nearly all
-            return False
-    return words.SUBJECT.match(line, end) is not None and (
-        words.BEFORE_SUBJECT.search(line[max(start - 60, 0) : start]) is not None
-    )
-
-
-def _has_need(line: str, start: int, end: int, word: str) -> bool:
-    """Say of a citation behind a word that needs one whether it does so here."""
-    if word in words.JOINING:
-        return words.STOP.match(line, end) is not None or words.SUBJECT.match(line, end) is not None
-    if word == "with" and words.WITHOUT.match(line, end):
-        return False
-    return words.NOT_NEEDED.search(line, max(start - 32, 0), start) is None
 
 
 class _LineDecisions:
@@ -217,7 +188,7 @@ class _LineDecisions:
         if self._end >= 0 and words.JOINED.fullmatch(match.string, self._end, match.start()):
             kept = self._kept
         else:
-            kept = GONE not in piece and _is_needed(match.string, match.start(), match.end(), bare=bare)
+            kept = GONE not in piece and is_needed(match.string, match.start(), match.end(), bare=bare)
         kept = kept or (bare and (match.start() == 0 or not piece[1].isdigit()))
         self._end, self._kept = match.end(), kept
         return piece.translate(_MARKS) if kept and GONE not in piece else GONE

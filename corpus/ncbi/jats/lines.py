@@ -9,7 +9,8 @@ goes is counted in the accounts.
 import re
 
 from corpus.ncbi.jats.accounts import Accounts, solid
-from corpus.ncbi.jats.citations import GONE, OPEN, lower_needed, mark, num_marks, tidy, without_numbers
+from corpus.ncbi.jats.citations import CLOSE, GONE, OPEN, lower_needed, mark, num_marks, tidy, without_numbers
+from corpus.ncbi.jats.usual_citations import names_authors, tidy_usual
 from corpus.ncbi.markup.scripts import NEIGHBOUR, script_in_text, stands_off
 
 _NOTE = re.compile("\x0e([^\x0e\x0f]*)\x0f")
@@ -52,6 +53,12 @@ def decide(line: str, accounts: Accounts, *, in_cell: bool = False) -> str:
 def _decided(line: str, accounts: Accounts, *, in_cell: bool) -> str:
     if "\x0e" in line:
         line = _Notes(accounts, in_cell).decide(line)
+    if OPEN in line and "\x04" not in line:  # as most
+        if names_authors(line):
+            line = line.replace(OPEN, "").replace(CLOSE, "")
+        elif not (in_cell or "\x06" in line or GONE in line) and (usual := tidy_usual(line)):
+            accounts.move("citation_marks", usual[1])
+            return usual[0]
     brackets = 0  # that the source does not have
     if OPEN in line and "\x04" in line and not in_cell:
         line, brackets = lower_needed(line)
@@ -149,13 +156,20 @@ def _write_scripts(line: str, accounts: Accounts) -> str:
     pos = 0
     pattern = _RAISED if "\x06" not in line else _LOWERED if "\x04" not in line else _SCRIPT
     for found in pattern.finditer(line):
-        done.append(line[pos : found.start()])
-        written, pos = _write_script(found, done, accounts), found.end()
-        if written[-1:] == " " and line[pos : pos + 1] in _CLOSING:
+        start, end = found.span()
+        before, run, following = line[pos:start], found[2], line[end : end + 1]
+        done.append(before)
+        if before[-1:].isalnum() and run.isprintable():  # as most: behind a word, and no citation
+            raised = line[start] == "\x04"
+            written = script_in_text(run, raised=raised, before=before, after=line[end : end + NEIGHBOUR])
+        else:
+            written = _write_script(found, done, accounts)
+        if written[-1:] == " " and following in _CLOSING:
             written = written.rstrip(" ")
         done.append(written)
-        if line[pos + 1 : pos + 2] in _CLOSING and written != GONE and _STRAY_SPACE.match(line, pos):
-            pos += 1
+        pos = end
+        if following == " " and line[end + 1 : end + 2] in _CLOSING:
+            pos += written != GONE and _STRAY_SPACE.match(line, end) is not None
     if not done:  # a mark without its partner: no document that was scanned has one
         return _SCRIPT_MARKS.sub("", line)
     done.append(line[pos:])

@@ -50,13 +50,19 @@ def _first_citations(reader: BodyReader, body: int, elements: list[int]) -> dict
     for element in (outer for inner in elements for outer in _floats_around(reader, inner)):
         if stated := doc.attributes(element).get("id"):
             wanted.setdefault(stated.encode(), element)
-    raw, first, last = doc.raw, int(doc.rows[7, body]), int(doc.rows[8, body])
-    for begin, end, row in zip(*doc.links.tolist(), strict=True):  # most of the elements that link have no row
-        if not first <= begin < last:
-            continue
-        value = raw[begin:end]
-        if value not in wanted and not (b" " in value or b"\n" in value or b"\t" in value):
-            continue
+    begins, ends, rows = doc.links.tolist()
+    first = bisect_left(begins, int(doc.rows[7, body]))
+    last = bisect_left(begins, int(doc.rows[8, body]))
+    values = list(map(doc.raw.__getitem__, map(slice, begins[first:last], ends[first:last])))
+    joined = b"".join(values)
+    spaced = joined.split() != [joined]  # whether a value may name several
+    # Most of the elements that link have no row, and link to no float.
+    links = [
+        (value, row)
+        for value, row in zip(values, rows[first:last], strict=True)
+        if value in wanted or (spaced and value.split() != [value])
+    ]
+    for value, row in links:
         for name in value.split():
             if name in wanted and (place := _end_of_paragraph(reader, body, row)) >= 0:
                 places[wanted.pop(name)] = place

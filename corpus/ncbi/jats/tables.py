@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from itertools import pairwise, repeat
 
+import numpy as np
+
 from corpus.ncbi.jats.accounts import UNREAD
 from corpus.ncbi.jats.body import BodyReader
 from corpus.ncbi.jats.table_cells import find_cells
@@ -23,25 +25,23 @@ def read_rows(reader: BodyReader, table: int, *, beside: int = 0) -> tuple[tuple
     """
     doc = reader.doc
     found = find_cells(doc, table)
-    starts, ends, elements = found.places[:3].tolist()
-    marked, spanning = found.places[3:].tolist()
+    starts, ends = found.places[:2].tolist()
     text = doc.text
     texts = [text[start:end].strip() for start, end in zip(starts, ends, strict=True)]
-    if any(marked):
+    marked, elements = _special(found.places, 3)
+    if marked:
         outer, reader.in_cell = reader.in_cell, True
-        for index, special in enumerate(marked):
-            if special:
-                texts[index] = reader.line(elements[index])
+        for index, element in zip(marked, elements, strict=True):
+            texts[index] = reader.line(element)
         reader.in_cell = outer
     rowspans: Iterable[int] = repeat(1)
     colspans: Iterable[int] = repeat(1)
-    if any(spanning):
+    spanning, elements = _special(found.places, 4)
+    if spanning:
         columns = tuple(str(doc.attributes(spec).get("colname")) for spec in doc.descendants(table, "colspec"))
-        spans = [
-            _spans(doc.start_tag(element), columns) if special else (1, 1)
-            for element, special in zip(elements, spanning, strict=True)
-        ]
-        rowspans, colspans = zip(*spans, strict=True)
+        rowspans, colspans = [1] * len(texts), [1] * len(texts)
+        for index, element in zip(spanning, elements, strict=True):
+            rowspans[index], colspans[index] = _spans(doc.start_tag(element), columns)
     cells = list(map(Cell, texts, rowspans, colspans, found.heads.tolist()))
     if unread := doc.solid(table) - found.solid - beside:
         reader.accounts.move(UNREAD, unread)
@@ -52,6 +52,12 @@ def read_rows(reader: BodyReader, table: int, *, beside: int = 0) -> tuple[tuple
         if groups == sorted(groups)
         else [rows[place] for place in sorted(range(len(rows)), key=groups.__getitem__)]
     )
+
+
+def _special(places: np.ndarray, row: int) -> tuple[list[int], list[int]]:
+    """Return which cells have something that a row of `Cells.places` tells of, by index, and their elements."""
+    found = np.flatnonzero(places[row])
+    return found.tolist(), places[2, found].tolist()
 
 
 @lru_cache(maxsize=1 << 12)

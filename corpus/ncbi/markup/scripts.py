@@ -22,6 +22,7 @@ MARKS: Final = "\u0300-\u036f\u20d0-\u20f0"  # accents that combine with the let
 _SIGN = r"[+\-−–‐‑‒]"
 _UP_RUN = re.compile(rf"{_SIGN}*\d*{_SIGN}*|n|n{_SIGN}\d+|\(\d*{_SIGN}\)")
 _DOWN_RUN = re.compile(rf"{_SIGN}?\d+|{_SIGN}|\(\d+\)")
+_SIGNED, _CHARGE = re.compile(rf"{_SIGN}\s?\d+"), re.compile(rf"\d?{_SIGN}{{1,2}}")
 _METASTABLE = re.compile(r"(\d{2,3}) ?m")
 _INNER_GAP = re.compile(rf"({_SIGN}) (\d+)|(\d+) ({_SIGN})")
 _ORDINAL = re.compile(r"st|nd|rd|th|er|[eè]re|i?[eè]me", re.IGNORECASE)
@@ -178,6 +179,6 @@ def stands_off(run: str, *, raised: bool, before: str, after: str) -> bool:
         return True
     if core.isdecimal():
         return _BASE_OF_POWER.search(base) is not None
-    if re.fullmatch(rf"{_SIGN}\s?\d+", core):
+    if _SIGNED.fullmatch(core):
         return _BASE_OF_UNIT.search(base) is not None
-    return re.fullmatch(rf"\d?{_SIGN}{{1,2}}", core) is not None and _BASE_OF_CHARGE.search(base) is not None
+    return _CHARGE.fullmatch(core) is not None and _BASE_OF_CHARGE.search(base) is not None
