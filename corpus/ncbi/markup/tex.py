@@ -175,8 +175,9 @@ class _TexReader(TexCursor):
         return node
 
     def _words(self, name: str, rules: tuple[str, ...], depth: int) -> MathNode:
-        raw, parts, text, accent = self._raw(), list[MathNode](), "", ""
-        pieces = iter(raw)
+        parts: list[MathNode] = []
+        text = accent = ""
+        pieces = iter(self._raw())
         for token in pieces:
             if token == "$":
                 parts += _spoken(text)
