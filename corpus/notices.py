@@ -14,7 +14,30 @@ _MOST: Final = 400  # characters of one notice at most
 # One of these is in every notice, the digit that ends a citation apart; in few other abstracts, for it is asked of all.
 _HINTS: Final = (
     *("copyright", "©", "(c)", "reserved", "abstract", "special", "theme", "suppl", "supporting", "cite", "doi"),
-    *("http", "@", "published", "psyc", "article is", "guest ed", "[video", "other articles"),
+    *(
+        "http",
+        "@",
+        "published",
+        "psyc",
+        "article is",
+        "guest ed",
+        ": see text]",
+        "other articles",
+        "keyword",
+        "key word",
+    ),
+    *(
+        "open access",
+        "open-access",
+        "[references",
+        " ref)",
+        " refs)",
+        " ref.)",
+        "in this issue",
+        "editorial",
+        "on page",
+    ),
+    *("commentary", "related article", "publication date", "editors", "this corrects", "this retracts", "permission"),
 )
 _NEAR: Final = 250  # characters from the end in which a hint stands
 # What the kinds below write in angle brackets.
@@ -23,19 +46,26 @@ _PARTS: Final = {
     "<holder>": (
         r"\b(?:Inc|Ltd|LLC|GmbH|B\.V|AG|Elsevier|Wiley|Springer|Karger|Thieme|Lippincott|Press|Society|Authors?)\b"
     ),
-    "<files>": r"(?:data|information|materials?|files?|figures?|tables?|movies?|videos?|contents?|documents?|appendix)",
+    "<files>": (
+        r"(?:data|information|materials?|files?|figures?|tables?|movies?|videos?|(?:[Dd]igital )?[Cc]ontents?"
+        r"|documents?|appendix)"
+    ),
     "<rest>": r"(?:(?!\.\s+[A-Z]).){,300}",  # of the sentence
 }
 _COPYRIGHT: Final = (
     r"(?i:(?:Crown )?Copyright\s*(?:(?:©|\(c\)).|(?:of )?the authors?\b|[,:]?\s*<year>)).{,200}",
     r"[\[(]?©\s*(?:Copyright,?\s*)?(?:<year>|[A-Z]).{,200}",
-    r"\(c\)\s*<year>(?=.*<holder>).{,200}",  # a bare "(c) 2004" may be an item of a list
+    r"<year>\s?©.{,200}",
+    r"\(c\)\s*<year>(?=.*(?:<holder>|rights reserved)).{,200}",  # a bare "(c) 2004" may be an item of a list
     r"(?:This (?:article|work) is )?[Pp]rotected by copyright\.?(?:\s*All rights reserved\.?)?",
     r"Published (?:\w+ )?(?:<year>[.,]?\s*)?(?:by|on behalf of)\b.{,120}(?:<holder>|rights reserved).{,80}",
     r"(?:Published <year>\.\s*)?This article is a U\.?S\.? Government work.{,120}",
     r"(?i:all rights reserved)\.?",
     r"[\[(]?\s*(?i:Psyc\s?(?:INFO|ARTICLES) Database Record\b).{,100}",
-    r"\(\s*ABSTRACT TRUNCATED\b[^()]{,60}\)\.?",
+    r"This is an open[ -]access (?:article|paper)\b.{,350}",
+    r"For permissions?\b.{,80}(?i:contact|e-?mail).{,120}",
+    r"[\[(]\s*(?i:ABSTRACT TRUNCATED)\b[^()\[\]]{,60}[\])]\.?",
+    r"[\[(](?:(?i:references?):?\s*\d+|\d+\s+(?i:refs?|references?)\.?)[\])]\.?",
 )
 # What belongs to the paper and stands elsewhere.
 _VIDEO: Final = (
@@ -43,7 +73,7 @@ _VIDEO: Final = (
     r"(?:(?:the|a|our|this|accompanying)\s)*(?i:(?:video|graphical|visual)[ -]abstract)\b<rest>",
     r"(?:(?:The|A|This)\s)?(?i:(?:video|graphical|visual)[ -]abstract)s?"
     r"(?:\s*[.:]|\s+(?i:of this article|for this article|is available|available|can be|at http)|\s*\Z)<rest>",
-    r"\[(?i:video): see text\]\.?",
+    r"\[(?i:video|figure|graphic|image|table): see text\]\.?",
 )
 _ISSUE: Final = (
     r"(?:This (?:article|paper|review|contribution|work) is (?:also )?)?"
@@ -54,22 +84,31 @@ _ISSUE: Final = (
     r"To view (?:the|all) other articles in this (?:section|issue)\b<rest>",
     r"This article is categorized under:<rest>",
     r"Guest [Ee]ditors?:.{,120}",
+    r"\(?[Ss]ee (?:also )?(?:(?:the|an?|related|accompanying) )*"
+    r"(?i:editorial|commentary|comment|article|perspective|viewpoint|review)s?\b"
+    r"(?=.{,80}(?:\bpages?\s|\bpp?\.?\s*\d|in this issue))<rest>",
+    r"(?:Expected )?[Ff]inal online publication date for\b<rest>(?:\. Please see .{,150})?",
+    r"Please see later in the article for the Editors['’] Summary\.?",
+    r"\[?This (?:corrects|retracts|amends) the article\b<rest>",
 )
 _SUPPLEMENT: Final = (
     r"(?:(?i:supplement(?:ary|al) <files>|electronic supplementary material|supporting information)\s*[:.]\s*)?"
     r"(?:The )?[Oo]nline version (?:of this article )?(?:\([^()]{,80}\) )?"
     r"(?:is available with|contains) .{,30}suppl?ementary<rest>",
-    r"(?:(?i:supplement(?:ary|al) <files>)\s*:\s*)?(?:Additional |Further )?"
-    r"(?i:supplement(?:ary|al)|supporting|additional supporting) <files>(?: for this (?:article|paper))?,? "
+    r"(?:(?i:supplement(?:ary|al) <files>)\s*:\s*)?(?:Additional |Further |Online |Electronic )?"
+    r"(?i:supplement(?:ary|al)|supporting|additional supporting|electronic supplementary) <files>"
+    r"(?: for this (?:article|paper))?,? "
     r"(?i:are|is|may be|can be) (?i:also )?(?i:available|found|accessed|accessible|provided)<rest>",
 )
 _OWN: Final = (
     r"(?:Please cite (?:this|the) (?:article|paper)|(?:How to c|C|To c)ite this (?:article|paper)).{,10}:? .{,300}",
     r"\(?(?:[A-Z][\w.&:-]*,? ){1,9}(?:<year>(?: [A-Z][a-z]{2}(?: \d+)?)?;\s?\d+(?:\s?\([^()]{,12}\))?:\s?[A-Za-z]?\d+"
     r"(?:[-–][A-Za-z]?\d+)?|\d+(?:\s?\([^()]{,12}\))?:\s?[A-Za-z]?\d+[-–][A-Za-z]?\d+,? \(?<year>\)?)\)?\.?",
+    r"(?:[A-Z][\w.&:-]* ){,5}[A-Z][\w.&-]*; \d+\s?\(\d+\);? \d+[-–]\d+\.?",
+    r"(?:KEY ?WORDS?|Key[ -]?words?)\s?[:.—–-]\s<rest>",
     r"(?i:doi)\s*:?\s*(?:https?://(?:dx\.)?doi\.org/)?10\.\d{4,9}/\S+",
     r"https?://(?:dx\.)?doi\.org/10\.\d{4,9}/\S+",
-    r"(?i:contact|correspond(?:ence|ing author)(?: to| address)?|e-?mails?(?: address(?:es)?)?)"
+    r"(?i:contacts?|correspond(?:ence|ing author)(?: to| address)?|e-?mails?(?: address(?:es)?)?)"
     r"\s?:?\s.{,120}\S@\S+\.\w+\.?",
 )
 _DOI_LINE = re.compile(r"\s*(?i:doi)?\s*:?\s*(?:https?://(?:dx\.)?doi\.org/)?10\.\d{4,9}/\S+\s*")
@@ -85,8 +124,8 @@ def _pattern() -> str:
 
 _NOTICE = re.compile(_pattern(), re.DOTALL)
 _NONE = re.compile(
-    r"[\[(]?\s*(?:(?:no|an)?\s*abstracts?\s*(?:is|was)?\s*(?:not\s*available|unavailable|available)?"
-    r"|not available|none|n/?a)\s*[\])]?\s*\.?",
+    r"[\[(]?\s*(?:(?:this (?:article|paper) has )?(?:no|an)?\s*abstracts?\s*(?:is|was)?"
+    r"\s*(?:not\s*available|unavailable|available)?|not available|unavailable|none|n/?a)\s*\.?\s*[\])]?\s*\.?",
     re.IGNORECASE,
 )
 

@@ -27,6 +27,7 @@ CAPS: Final = {
     "references": 300_000,
     "declarations": 8_000,
     "ethics": 2_000,
+    "keywords": 1_000,
     "registration": 1_500,
     "abbreviations": 10_000,
 }
@@ -51,7 +52,7 @@ _INTERESTS: Final = _words(
 conflict conflicts conflicting competing compete duality dual interest interests interests' disclosure
 disclosures declaration declarations declare potential possible financial nonfinancial non non-financial
 relationship relationships commercial personal relevant icmje form forms industry no none nothing statement
-report reported disclose affiliation affiliations support funding
+report reported declared disclose dualities affiliation affiliations support funding
     """
 )
 _FUNDING: Final = _words(
@@ -59,7 +60,7 @@ _FUNDING: Final = _words(
 funding fundings funder funders funder's fund funds sponsor sponsors sponsorship sponsoring grant grants
 financial support source sources role acknowledgement acknowledgements acknowledgment acknowledgments body
 bodies agency agencies number numbers disclosure disclosures organisation organization external statement
-primary study received supporting declaration
+primary study received supporting declaration open access
     """
 )
 _DATA: Final = _words(
@@ -76,14 +77,14 @@ committee clearance review board boards standard standards compliance consent co
 participation publish informed human animal animals rights right permission permissions guideline guidelines
 welfare use institutional irb iacuc patient patients participant participants subjects subject
 declaration declarations helsinki registration waiver approved oversight protection regulatory governance
-dissemination experiments experimentation involving written
+dissemination experiments experimentation involving written disclosure disclosures
     """
 )
 _FILES: Final = _words(
     """
 supplement supplementary supplemental supplements supporting additional electronic online web extended only
 data file files material materials content contents figure figures table tables appendix appendices video
-videos movie movies available digital resource resources legends legend link links s1 file1
+videos movie movies available digital extra resource resources legends legend link links s1 file1
     """
 )
 _MEMBERS: Final = _words(
@@ -130,6 +131,7 @@ _RULES: Final[tuple[_HeadingRule, ...]] = (
         (_words("credit"), _AUTHOR | _words("authorship")),
         _words("contribution contributions roles taxonomy"),
     ),
+    ("contributions", (_words("credit"), _words("taxonomy")), _words("roles")),
     ("contributions", (_words("guarantor guarantors"),), _AUTHOR | _words("contributors")),
     (
         "conflicts of interest",
@@ -137,11 +139,16 @@ _RULES: Final[tuple[_HeadingRule, ...]] = (
             _words("interest interests"),
             _words(
                 "conflict conflicts conflicting competing compete declaration declarations disclosure "
-                "disclosures duality dual "
-                "financial potential statement"
+                "disclosures duality dualities dual "
+                "financial non-financial nonfinancial commercial potential statement"
             ),
         ),
         _INTERESTS | _AUTHOR | _PAPER,
+    ),
+    (
+        "conflicts of interest",
+        (_words("industry commercial"), _words("affiliation affiliations relationship relationships")),
+        _INTERESTS,
     ),
     ("conflicts of interest", (_words("coi"),), _INTERESTS | _AUTHOR),
     ("conflicts of interest", (_words("disclosure disclosures"),), _INTERESTS | _AUTHOR | _PAPER),
@@ -156,6 +163,8 @@ _RULES: Final[tuple[_HeadingRule, ...]] = (
         _FUNDING | _words("assistance") | _AUTHOR | _PAPER,
     ),
     ("funding", (_words("source sources"), _words("support")), _FUNDING | _PAPER),
+    ("funding", (_words("grant grants"),), _words("numbers disclosures funders")),
+    ("funding", (_words("support"), _words("statement")), frozenset()),
     (
         "data availability",
         (
@@ -169,15 +178,19 @@ _RULES: Final[tuple[_HeadingRule, ...]] = (
             "repository requirements"
         ),
     ),
+    ("data availability", (_words("transparency"),), _words("data declaration declarations policy guidelines")),
+    (
+        "data availability",
+        (_words("open"), _words("practices badges badge data science")),
+        _words("research materials scholarship access declaration"),
+    ),
+    ("data availability", (_words("data"), _words("statement")), _words("research")),
+    ("data availability", (_words("research"), _words("data"), _words("article")), frozenset()),
     ("data availability", (_words("lead"), _words("contact")), _words("materials availability")),
     ("data availability", (_words("reporting"), _words("summary")), _words("research nature")),
     (
         "acknowledgements",
-        (
-            _words(
-                "acknowledgement acknowledgements acknowledgment acknowledgments acknowledgemnts aknowledgements thanks"
-            ),
-        ),
+        (_words("acknowledgement acknowledgements acknowledgment acknowledgments thanks"),),
         _AUTHOR | _FUNDING | _INTERESTS | _PAPER,
     ),
     (
@@ -194,6 +207,7 @@ _RULES: Final[tuple[_HeadingRule, ...]] = (
         (_words("correspondence corresponding"),),
         _AUTHOR | _words("address email e-mail requests reprints"),
     ),
+    ("correspondence", (_words("contact contacts"),), frozenset()),
     ("correspondence", (_words("contact"), _words("information details address email e-mail")), _AUTHOR),
     ("correspondence", (_words("email e-mail emails"),), _AUTHOR | _words("address addresses contact")),
     ("correspondence", (_words("reprints reprint"),), _words("requests request address")),
@@ -204,11 +218,12 @@ _RULES: Final[tuple[_HeadingRule, ...]] = (
             _words(
                 "data file files material materials content contents information figure figures table "
                 "tables appendix appendices "
-                "video videos movie movies resource resources"
+                "video videos movie movies resource resources extra"
             ),
         ),
         _FILES | _PAPER,
     ),
+    ("supplement", (_words("multimedia"), _words("appendix appendices")), frozenset()),
     (
         "review",
         (_words("review reviewing reviewed"), _words("peer")),
@@ -219,7 +234,14 @@ _RULES: Final[tuple[_HeadingRule, ...]] = (
         (_words("history"), _words("publication pre-publication prepublication review article")),
         _words("peer"),
     ),
+    ("review", (_words("reviewer reviewers"), _words("peer information disclosure disclosures")), frozenset()),
+    ("review", (_words("preprint preprints"),), _words("server servers")),
     ("publisher", (_words("publisher's publishers publisher"),), _words("disclaimer")),
+    ("publisher", (_words("disclaimer disclaimers"),), _PAPER | _AUTHOR | _words("legal")),
+    ("publisher", (_words("rights"), _words("permission permissions")), frozenset()),
+    ("publisher", (_words("article"), _words("information about")), frozenset()),
+    ("publisher", (_words("prior"), _words("publication publications")), frozenset()),
+    ("publisher", (_words("presented"),), _words("meeting conference part")),
     ("publisher", (_words("cite citing"),), _PAPER | _words("how please")),
     (
         "publisher",
@@ -236,6 +258,11 @@ _RULES: Final[tuple[_HeadingRule, ...]] = (
         (_words("presentation presentations presented"), _words("previous prior meeting conference")),
         _words("at"),
     ),
+    ("publisher", (_words("citation"),), frozenset()),
+    ("supplement", (_words("abstract"), _words("video")), frozenset()),
+    ("keywords", (_words("keywords keyword key-words"),), _words("mesh terms index")),
+    ("keywords", (_words("key"), _words("words word")), frozenset()),
+    ("keywords", (_words("index"), _words("terms")), frozenset()),
     (
         "members",
         (
@@ -247,9 +274,10 @@ _RULES: Final[tuple[_HeadingRule, ...]] = (
     ("members", (_words("participating"), _words("centers centres investigators hospitals institutions")), _MEMBERS),
     (
         "references",
-        (_words("references bibliography"),),
+        (_words("references reference bibliography"),),
         _words("cited literature further reading list additional web"),
     ),
+    ("references", (_words("further suggested recommended"), _words("reading readings")), _words("additional")),
     ("references", (_words("literature works references reference"), _words("cited list")), _words("references")),
     (
         "registration",
@@ -265,7 +293,7 @@ _RULES: Final[tuple[_HeadingRule, ...]] = (
     ("ethics", (_words("ethics ethic ethical irb iacuc"),), _ETHICS | _PAPER),
     ("ethics", (_words("consent consents"),), _ETHICS | _PAPER | _words("publication")),
     ("ethics", (_words("institutional"), _words("review"), _words("board")), _ETHICS | _PAPER),
-    ("ethics", (_words("human animal"), _words("rights welfare")), _ETHICS),
+    ("ethics", (_words("human animal humans animals"), _words("rights welfare")), _ETHICS | _words("humans animals")),
     (
         "abbreviations",
         (_words("abbreviation abbreviations acronyms"),),
@@ -285,6 +313,9 @@ _TEAM: Final = re.compile(
     r"|(?!focus).*\b(?:group|consortium|network|trial|study|team) (?:members|investigators|collaborators)"
     r"|collaborators|consortia"
 )
+_SLIP: Final = re.compile(
+    r"\ba(?:c|k|ck|kc)n[ow]{0,2}l+[ed]{0,2}ge?m[a-z]{1,5}\b"
+)  # "acknowlegements", "aknowledgemnts"
 _SPLIT: Final = re.compile(r"[\s,;:()\[\]•*]+")
 
 
@@ -302,6 +333,8 @@ def kind_of(heading: str) -> str:
     if len(heading) > 120:
         return ""
     plain = plain_heading(heading)
+    if plain.startswith(("ac", "ak")):
+        plain = _SLIP.sub("acknowledgements", plain, 1)
     if _TEAM.fullmatch(plain) is not None:
         return "members"
     found = frozenset(word.strip(".'\"") if word not in _AUTHOR else word for word in _SPLIT.split(plain) if word)

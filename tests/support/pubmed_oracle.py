@@ -21,7 +21,8 @@ from corpus.records import AbstractPart, Kind, Record, Reject
 _MATHML = "{http://www.w3.org/1998/Math/MathML}math"
 _NO_TITLE = ("[Not Available].", "[Not Available]")
 _NOTICE = re.compile(
-    r"©|copyright\b|\(c\)|\(ABSTRACT TRUNC|doi|https?://|the online version|this article is (?:part|protected)|suppl",
+    r"©|copyright\b|\(c\)|\(ABSTRACT TRUNC|doi|https?://|the online version|this article is (?:part|protected)|suppl"
+    r"|key[ -]?words?\s?[:.—–-]|this is an open.access|this (?:corrects|retracts|amends) the article|for permission",
     re.IGNORECASE,
 )
 _CLOSING = " .:;–—"  # of a label; whether the full stop of an abbreviation stays is not asked

@@ -68,6 +68,8 @@ def _main(abstracts: Sequence[_Abstract], wanted: str) -> set[int]:
     if own:
         return own
     others = [index for index, one in enumerate(abstracts) if index not in untyped and _may_stand(one, wanted)]
+    if not others and not untyped:  # of a text in another language that has no abstract but an English one
+        others = [index for index, one in enumerate(abstracts) if _may_stand(one, "en")]
     longest = max(
         others, key=lambda index: (not _LAY.search(abstracts[index].type), abstracts[index].size), default=None
     )

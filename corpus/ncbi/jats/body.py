@@ -153,6 +153,8 @@ class BodyReader(InlineReader):
         if not mark and text[1:2] == " " and is_bullet(text[0]):  # typed into the text
             text = text[2:].lstrip()
             self.accounts.move("drawn_marks", 1)
+        if mark and text.startswith((f"({mark[:-1]}) ", f"{mark[:-1]}) ")):  # the number is typed, as "(1)" or "1)"
+            mark = text.partition(" ")[0]
         self.blocks.append(Block(kind=kind, depth=self._depth, text=text, mark=mark, level=max(self._level, 0)))
         self._mark, self._is_mark = "", False
 

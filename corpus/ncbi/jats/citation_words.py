@@ -12,9 +12,11 @@ SEPARATORS = r"\s,;:.–—‒‐‑−\-\[\]()"
 _UNSEEN = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"  # marks of direction and joining
 
 _PLAIN_NUMBER = r"\d{1,3}[a-z]?"
-# "5", "5a", "S5", "1024" (years begin with 1500), and a letter for a number.
-_NUMBER = r"(?:[A-Za-z]?\d{1,3}[a-z]?|1[0-4]\d\d|[A-Za-z])"
+# "5", "5a", "S5", "1024" (years begin with 1500), a letter or a Roman numeral for a number; reviews mark what is of
+# interest: "5••".
+_NUMBER = r"(?:(?:[A-Za-z]?\d{1,3}[a-z]?|1[0-4]\d\d|[A-Za-z]|[IVX]{2,5})(?:[•●∙]{1,3}|\*{1,3})?)"
 NUMBERS = re.compile(rf"[\[(]?\s*{_NUMBER}(?:[{SEPARATORS}]+{_NUMBER})*[{SEPARATORS}]*")
+NAMED_NUMBER = re.compile(r"((?:[Rr]efs?\.?|[Rr]eferences?) ?)(\d[^A-Za-z]*)")  # "ref. 5" within the link
 ITEM = rf"{OPEN}[^{CLOSE}]*{CLOSE}|{GONE}"
 # A place in the work that is cited: "p12", "pp. 15,35–40", "ch. 7".
 _PLACE = (
@@ -26,10 +28,13 @@ VALUE = re.compile(r"\d")
 DECIMAL = re.compile(r"\d\.\d")  # beside a citation: a measurement, no reference
 # A range whose first thousands a publisher took for a citation: "[<23>,326–262,348]".
 THOUSANDS = re.compile(rf"[\[(]{OPEN}\d{{1,3}}{CLOSE},(\d{{3}})\s?[{DASHES}]\s?(\d{{1,3}}),\d{{3}}[\])]")
-RAISED_FILLER = re.compile(rf"(?:(?i:{_PLACE})|[{SEPARATORS}*†]|\d++[a-z]?)*")
+RAISED_FILLER = re.compile(
+    rf"(?:(?i:{_PLACE})|[{SEPARATORS}*†•●∙&]|\d++[a-z]?|\b(?i:and|or|to|refs?|references?|see|also|e\.g|cf)\b)*"
+)
 PLAIN_FILLER = re.compile(rf"[{SEPARATORS}{_UNSEEN}]*")
 _FILLER_PARTS = (
-    rf"{_PLACE}|\b(?:for|on)\b[^,;()\[\]]{{1,70}},?\s(?:please )?(?:also )?see\b|[{SEPARATORS}{_UNSEEN}&/*†]++|"
+    rf"{_PLACE}|\b(?:for|on)\b[^,;()\[\]]{{1,70}},?\s(?:please )?(?:also )?see\b|[{SEPARATORS}{_UNSEEN}&/*†•●∙]++|"
+    r"\breference numbers?\b|"
     r"\b(?:and|to|or|but|although|though|please|e\.g|i\.e|see|also|cf|eg|refs?|references?|citations?|"
     r"for|an?|reviews?|reviewed|in|examples?|instance|therein|compare|details)\b|"
     r"\b(?:adapted|modified|reproduced|reprinted|retrieved|redrawn|taken)(?: with (?:kind |the )*permission)? from\b"
@@ -55,7 +60,9 @@ _PREPOSITIONS = frozenset(
 _REFERENCE = frozenset(["ref", "refs", "ref.", "refs.", "reference", "references", "citation", "citations"])
 JOINING = frozenset({"and", "or", "&"})
 NEEDING = _PREPOSITIONS | JOINING | _REFERENCE | frozenset(word.title() for word in _REFERENCE)
-NEEDING_FIRST = frozenset(word.title() for word in _PREPOSITIONS)  # at the start of a sentence; else In is indium
+NEEDING_FIRST = frozenset(
+    [*map(str.title, _PREPOSITIONS), "Following", "Both"]
+)  # at the start of a sentence; else In is indium
 # These go with a number that ends a clause: "in some settings, e.g. [5]."
 LEAD_INS = ("e.g.", "e.g", "cf.", "cf", "e.g.,", "e.g,", "cf.,", "cf,")
 LEAD_IN = re.compile(r"[\s,;(]+(?:\(?see,? (?:also )?)?(?:e\.g|cf)\.?,?\Z")

@@ -52,6 +52,8 @@ def mark(text: str) -> str | None:
 
     Brackets of its own stand outside the marks.
     """
+    if text[:1] in ("r", "R") and (found := words.NAMED_NUMBER.fullmatch(text)):
+        return f"{found[1]}{mark(found[2])}"
     if not words.NUMBERS.fullmatch(text):
         return None
     bare = text.translate(_BRACKETS).strip()
@@ -263,6 +265,8 @@ def _without_remains(left: str, right: str) -> tuple[str, str]:
     """Return the texts before and behind a removed citation without the punctuation and words that went with it."""
     if left.endswith(words.LEAD_INS) and (not right or right[0] in _STOPS):
         left = words.LEAD_IN.sub("", left)
+    if left[-1:] == ":" and right[:1] in _STOPS:  # "(in men: [5]; in women: [6])"
+        left = left.rstrip(": ")
     if left[-1:] in _COMMAS and right[:1] in _STOPS:  # "word,[5], next"; slices may be empty
         left = left.rstrip(",;")
     if left[-1:] == right[:1] == "." and right[1:2] != ".":  # "et al.[5]."

@@ -182,7 +182,8 @@ class InlineReader:
     def _mark_of_picture(self, element: int) -> str:
         """Return what stands for a formula without text: nothing, unless there is a picture of it and no TeX."""
         names = self.doc.tag_names[element + 1 : self.doc.nexts[element]]
-        mark = PICTURE if _PICTURES.intersection(names) and "tex-math" not in names else ""
+        has_tex = "tex-math" in names and any(map(self.doc.solid, self.doc.descendants(element, "tex-math")))
+        mark = PICTURE if _PICTURES.intersection(names) and not has_tex else ""
         self.accounts.write(solid(mark))
         return mark
 

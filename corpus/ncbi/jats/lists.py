@@ -9,9 +9,9 @@ from collections.abc import Sequence
 # The ways to number, by what `list-type` says in articles (JATS, NLM, and the words of HTML and word processors).
 _STYLES = {
     **dict.fromkeys(("order", "ordered", "number", "numbered", "arabic", "decimal", "1"), "number"),
-    **dict.fromkeys(("alpha-lower", "lower-alpha", "alphalower", "loweralpha", "a"), "letter"),
+    **dict.fromkeys(("alpha-lower", "lower-alpha", "alphalower", "loweralpha", "alpha", "alphabetic", "a"), "letter"),
     **dict.fromkeys(("alpha-upper", "upper-alpha", "alphaupper", "upperalpha", "A"), "LETTER"),
-    **dict.fromkeys(("roman-lower", "lower-roman", "romanlower", "lowerroman", "i"), "roman"),
+    **dict.fromkeys(("roman-lower", "lower-roman", "romanlower", "lowerroman", "roman", "i"), "roman"),
     **dict.fromkeys(("roman-upper", "upper-roman", "romanupper", "upperroman", "I"), "ROMAN"),
 }
 _ROMAN = {1000: "M", 900: "CM", 500: "D", 400: "CD", 100: "C", 90: "XC", 50: "L", 40: "XL", 10: "X", 9: "IX"}

@@ -38,6 +38,8 @@ class SectionReader(BodyReader):
         """Put a section where its `sec-type` says that it belongs; False when that is where it stands."""
         kind = kind_of(self.doc, section)
         decision = _DECISIONS.get(kind, "")
+        if decision == "once" and not self._is_repeated(section):
+            return False
         if decision == "keywords":
             self._keywords(section)
         elif decision in DROPPED:

@@ -29,6 +29,11 @@ _RAISED: Final = re.compile(f"[{SUPERSCRIPTS}]+ᵐ?")
 _INVISIBLE: Final = frozenset("\u2061\u2062\u2063\u2064")
 _THIN: Final = "thin"  # a small gap between two pieces
 _TIGHT: Final = frozenset("([{=<>≤≥≈≠∼≡∝→+−-±∓×·⋅∕/*∗√^_ ")
+_FACTORS: Final = tuple("([{√∑∏∫")
+# A divisor of several factors, which a reader would take for the first alone: 1/(2π), a/(x₁x₂).
+_FACTORS_BELOW: Final = re.compile(
+    rf"\d[\d.,]*[^\W\d_].*|[^\W\d_][{MARKS}]*(?:[{SUPERSCRIPTS}{SUBSCRIPTS}]+|[_^]\([^()]*\))[^\W\d_].*"
+)
 _SHOWN_EMPTY: Final = frozenset(["mspace", "mglyph", "ms"])
 
 
@@ -139,11 +144,11 @@ def _joined(pieces: Sequence[LinePiece]) -> str:
             continue
         if kind in (PieceKind.GAP, PieceKind.THIN, PieceKind.INVISIBLE):
             between = piece if kind is PieceKind.INVISIBLE else _THIN if kind is PieceKind.THIN else ""
-            if kind is PieceKind.GAP and text and text[-1] not in " ([{":
+            if kind is PieceKind.GAP and text[-1:] not in tuple(" ([{"):
                 text += " "
             continue
-        follower = shown[index + 1].text[:1] if index + 1 < len(shown) else ""
-        if kind is PieceKind.FRACTION and (_is_word(last) or follower.isalnum() or follower in tuple("([{√∑∏∫")):
+        follower = next((other.text[:1] for other in shown[index + 1 :] if other.kind is not PieceKind.INVISIBLE), "")
+        if kind is PieceKind.FRACTION and (_is_word(last) or follower.isalnum() or follower in _FACTORS):
             piece, kind = f"({piece})", PieceKind.PLAIN
         text += _gap(text, last, piece, kind, between) + (piece.lstrip() if text[-1:] == " " else piece)
         last, between = piece, ""
@@ -188,7 +193,9 @@ def _fraction(node: MathNode) -> LinePiece:
     thickness = node.attributes.get("linethickness", "")
     if re.match(r"0*\.?0*(?:[a-z%]|$)", thickness.strip()) and thickness.strip():
         return LinePiece("; ".join(filter(None, [upper.strip(), lower.strip()])), PieceKind.STACK)
-    return LinePiece(f"{_bracketed(upper)}/{_bracketed(lower)}", PieceKind.FRACTION)
+    lower = lower.strip()
+    below = f"({lower})" if _FACTORS_BELOW.fullmatch(lower) else _bracketed(lower)
+    return LinePiece(f"{_bracketed(upper)}/{below}", PieceKind.FRACTION)
 
 
 def _bracketed(text: str) -> str:
@@ -201,7 +208,7 @@ def _root(node: MathNode) -> LinePiece:
     if node.name == "mroot" and len(node.children) == 2:
         base, degree = map(_text, node.children)
         return LinePiece(f"√[{degree}]({base})")
-    return LinePiece(f"√({_row(MathNode('mrow', children=node.children)).text})")
+    return LinePiece(f"√({_row(MathNode('mrow', children=node.children)).text.strip()})")
 
 
 def _enclosed(node: MathNode) -> LinePiece:
@@ -234,6 +241,9 @@ def _scripts(node: MathNode) -> LinePiece:
         return LinePiece(_joined(list(map(_piece, children))))
     base, runs = _piece(children[0]), [_text(child).strip() for child in children[1:]]
     text = base.text
+    if len(runs) == 2 and not text.strip() and all(map(str.isdecimal, runs)):  # of a nucleus behind it: ²³⁸₉₂U
+        lower = script(runs[0], raised=False)
+        return LinePiece(script(runs[1], raised=True, after=lower) + lower)
     for run, kind in zip(runs, kinds, strict=True):
         marks = OVER if kind == "sup" and is_accent(node.name, run) else UNDER if node.name.startswith("mu") else {}
         if run in BRACES:

@@ -7,13 +7,13 @@ from corpus.ncbi.markup.scripts import MARKS, SUBSCRIPTS, SUPERSCRIPTS, script
 
 # Accents by the character that stands above a letter, for several letters by a word.
 OVER: Final = {
-    **dict.fromkeys("^ˆ\u0302", ("\u0302", "hat")),
+    **dict.fromkeys("^ˆ∧⌃\u0302", ("\u0302", "hat")),
     **dict.fromkeys("~˜∼\u0303", ("\u0303", "tilde")),
-    **dict.fromkeys("¯‾-−–—_―\u0304\u0305", ("\u0304", "bar")),
+    **dict.fromkeys("¯ˉ‾-−–—_―\u0304\u0305", ("\u0304", "bar")),
     **dict.fromkeys("→⃗⇀\u20d7", ("\u20d7", "vec")),
     **dict.fromkeys("←↼\u20d6", ("\u20d6", "vec")),
     **dict.fromkeys("↔\u20e1", ("\u20e1", "vec")),
-    **dict.fromkeys("˙.·⋅\u0307", ("\u0307", "dot")),
+    **dict.fromkeys("˙.·⋅•∙\u0307", ("\u0307", "dot")),
     **dict.fromkeys(("¨", "..", "\u0308"), ("\u0308", "ddot")),
     **dict.fromkeys(("...", "⃛"), ("\u20db", "dddot")),
     **dict.fromkeys("ˇ\u030c", ("\u030c", "check")),

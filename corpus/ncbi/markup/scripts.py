@@ -25,6 +25,7 @@ _DOWN_RUN = re.compile(rf"{_SIGN}?\d+|{_SIGN}|\(\d+\)")
 _SIGNED, _CHARGE = re.compile(rf"{_SIGN}\s?\d+"), re.compile(rf"\d?{_SIGN}{{1,2}}")
 _METASTABLE = re.compile(r"(\d{2,3}) ?m")
 _INNER_GAP = re.compile(rf"({_SIGN}) (\d+)|(\d+) ({_SIGN})")
+_RADICAL = re.compile(rf"[•∙·]{_SIGN}|{_SIGN}[•∙·]")  # O₂•⁻
 _ORDINAL = re.compile(r"st|nd|rd|th|er|[eè]re|i?[eè]me", re.IGNORECASE)
 _DEGREE = re.compile(r"[oOº˚∘◦○]")
 _OF_DEGREES = re.compile(r"\s?[CF](?![A-Za-z])")
@@ -55,7 +56,7 @@ _BASE_BELOW = re.compile(r"(?:^|[\s(\[/,×·])(?!(?:a|an|as|at|by|in|is|it|of|on
                          r"(?:[^\W\d_]{1,3}|\S*[A-ZΑ-Ω][^\W_]*|\S*[)\]])$")  # fmt: skip
 _BASE_OF_POWER = re.compile(r"(?:^|[\s(\[/,×·])(?:10|[kcdmµμn]?m|[a-zα-ωRI])$|_\w+$")
 _BASE_OF_UNIT = re.compile(r"(?:^|[\s(\[/,×·.\d])(?:10|e|[^\W\d_]{1,4})$")
-_BASE_OF_CHARGE = re.compile(r"(?:^|[\s(\[/,×·])(?:[A-Z][a-z]?|[A-Z]\S{0,5})$")
+_BASE_OF_CHARGE = re.compile(r"(?:^|[\s(\[/,×·])(?:[A-Z][a-z]?|[A-Z]\S{0,5})$|[₀-₉]$")
 # Levels of a marker on cells, and endings of numbers.
 _LEVEL: Final = re.compile(r"(?:hi|high|lo|low|int|dim|bright|med|neg|pos)\+?")
 _SIGNS: Final = {"TM": "™", "(TM)": "™", "SM": "℠", "(R)": "®", "(r)": "®", "(C)": "©"}
@@ -144,7 +145,9 @@ def _raised_sign(core: str, before: str, after: str) -> str | None:
     if core in _SIGNS:
         return _SIGNS[core]
     if not any(letter.isalnum() for letter in core):
-        return core  # p53-/-, ®, *
+        if _RADICAL.fullmatch(core):
+            return core.translate(_UP)
+        return "^∞" if core == "∞" and before[-1:].strip("^") else core  # p53-/-, ®, *
     if _ORDINAL.fullmatch(core) and before[-1:].isdigit():
         return core
     if (found := _METASTABLE.fullmatch(core)) and after[:1].isupper():

@@ -23,6 +23,10 @@ _THIN: Final = frozenset(",;:>/")
 _SETTING: Final = frozenset("!-()[]'\"`=.^")  # of `\!`, `\(` and their like: nothing to be seen
 _OPERATORS: Final = frozenset("=<>+−±×÷≤≥≈≠∼≡→←⇒∈∝∓⋅")
 _SIGNS: Final = {"-": "−", "*": "∗", "'": "′"}
+_ACCENTS: Final = {
+    **{"'": "\u0301", "`": "\u0300", "^": "\u0302", '"': "\u0308", "~": "\u0303", "=": "\u0304", ".": "\u0307"},
+    **{"c": "\u0327", "v": "\u030c", "u": "\u0306", "H": "\u030b", "r": "\u030a", "k": "\u0328"},
+}  # on the letter of a text that follows: caf\'e
 _PER_EM: Final = {"mu": 18, "pt": 10, "px": 16, "ex": 2.3, "mm": 3.5, "cm": 0.35, "in": 0.14}
 _MAX_DEPTH: Final = 40  # of groups and arguments: each takes several calls
 _STOPS: Final = frozenset(["}", "&", "\\\\", "\\cr", "\\end", "\\tabularnewline"])
@@ -171,8 +175,9 @@ class _TexReader(TexCursor):
         return node
 
     def _words(self, name: str, rules: tuple[str, ...], depth: int) -> MathNode:
-        raw, parts, text = self._raw(), list[MathNode](), ""
-        pieces = iter(raw)
+        parts: list[MathNode] = []
+        text = accent = ""
+        pieces = iter(self._raw())
         for token in pieces:
             if token == "$":
                 parts += _spoken(text)
@@ -182,11 +187,12 @@ class _TexReader(TexCursor):
                         break
                     inner.append(token)
                 parts.append(_TexReader(inner).grid(depth + 1))
-            elif token.startswith("\\") and len(token) > 1:
-                name = token[1:].rstrip("*") or token[1:]
-                text += symbols().get(name, _ESCAPED.get(name, " " if name in _GAPS else ""))
+            elif token.startswith("\\") and (name := token[1:].rstrip("*") or token[1:]) in _ACCENTS:
+                accent = _ACCENTS[name]
+            elif token.startswith("\\") and name:
+                text += symbols().get(name, _ESCAPED.get(name, " " if name in _GAPS or name in _THIN else ""))
             elif token not in ("{", "}"):
-                text += " " if token == "~" else token
+                text, accent = text + (" " if token == "~" else token) + (accent if token.isalpha() else ""), ""
         parts += _spoken(text)
         return parts[0] if len(parts) == 1 else MathNode("mrow", children=parts)
 
@@ -312,7 +318,7 @@ _READERS: Final = {
     "end": _TexReader._end,
     "bmod": lambda reader, name, rules, depth: MathNode("mtext", "mod"),
     "pmod": lambda reader, name, rules, depth: MathNode(
-        "mrow", children=[MathNode("mtext", "mod"), reader._argument(depth)]
+        "mfenced", children=[MathNode("mrow", children=[MathNode("mtext", "mod"), reader._argument(depth)])]
     ),
 }
 
@@ -331,7 +337,8 @@ def _merged(node: MathNode) -> MathNode:
         return node
     parts: list[MathNode] = []
     for child in node.children:
-        if parts and child.name == parts[-1].name == "mi" and not child.children:
+        before = parts[-1] if parts and parts[-1].name == "mi" and not child.children else None
+        if before is not None and (child.name == "mi" or (child.name == "mn" and before.text.isupper())):  # CD4
             parts[-1] = MathNode("mi", parts[-1].text + child.text)
         else:
             parts.append(child)

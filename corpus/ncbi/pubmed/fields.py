@@ -22,7 +22,9 @@ from corpus.reasons import RejectReason
 from corpus.records import MAIN, AbstractPart, BackPart, Kind, Link, Record, Source, pubmed_doc_id
 
 _YEAR = re.compile(r"(?<!\d)(1[5-9]\d\d|20\d\d)(?!\d)")
-_NO_TITLE = re.compile(r"\[?\s*not available\s*\]?\s*\.?", re.IGNORECASE)  # NLM's stand-in for an untranslated title
+_NO_TITLE = re.compile(
+    r"\[?\s*(?:not available|in process citation)\s*\.?\s*\]?\s*\.?", re.IGNORECASE
+)  # NLM's stand-ins for a title that is not translated yet
 _RETRACTED = frozenset({"RetractionIn", "RetractedandRepublishedIn"})  # links that only a retracted record has
 
 

@@ -8,11 +8,19 @@ from corpus.storage.schema import to_table
 from corpus.text.abstracts import are_printed, printed_parts
 from corpus.text.render import render
 
+ENGLISH = (
+    "We weighed forty kids twice in winter and found that they had lost a tenth of their weight by spring, "
+    "and that those in the sheds had lost less."
+)
+SPANISH = (
+    "Se estudiaron cuarenta pacientes con diabetes durante dos años; la presión arterial disminuyó en el grupo tratado "
+    "y no hubo diferencias entre los hombres y las mujeres."
+)
 PARTS = st.builds(
     AbstractPart,
     type=st.sampled_from(["main", "PIP", "KIE", "plain-language-summary"]),
     language=st.sampled_from(["", "eng", "fre"]),
-    text=st.sampled_from(["", "Rates fell.", "They rose."]),
+    text=st.sampled_from(["", "Rates fell.", "They rose.", ENGLISH, SPANISH]),
     label=st.sampled_from(["", "AIM"]),
 )
 
@@ -30,6 +38,13 @@ def test_an_english_other_abstract_is_printed_where_there_is_no_main_one() -> No
     assert render(record(other, AbstractPart(type="KIE", language="eng", text="Again."), other)) == (
         "Rates fell.\n\nRates fell."
     )
+
+
+def test_of_two_languages_the_english_half_is_printed() -> None:
+    english, spanish = AbstractPart(text=ENGLISH), AbstractPart(label="RESUMEN", text=SPANISH)
+    assert render(record(english, spanish)) == render(record(spanish, english)) == ENGLISH
+    assert render(record(AbstractPart(text=SPANISH), AbstractPart(text=SPANISH))) == f"{SPANISH}\n\n{SPANISH}"
+    assert render(record(AbstractPart(text="Rates fell."), spanish)) == f"Rates fell.\n\nRESUMEN: {SPANISH}"
 
 
 @settings(max_examples=300, deadline=None)

@@ -43,7 +43,7 @@ def test_every_group_has_a_rule_and_every_dropped_name_an_account() -> None:
         assert set(names) <= Reader.RULES.keys()
     accounts = {"keywords", "references", "article_metadata", "author_metadata"}
     assert accounts <= KEPT | DROPPED.keys()
-    assert DECISIONS["sec_types"].keys() - accounts == {"footnotes", "back"}
+    assert DECISIONS["sec_types"].keys() - accounts == {"footnotes", "back", "once"}
 
 
 def test_unknown_elements_are_blocks_among_blocks_and_words_in_a_sentence() -> None:
