@@ -17,6 +17,7 @@ pytest's. Linux only.
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -207,7 +208,9 @@ def main(words: Sequence[str]) -> int:
         print(f"hostile: {' '.join(names)}", flush=True)
         subprocess.run([*start, "-c", machine.show], cwd=machine.folder, env=environment, check=True)
         command = [*start, *PYTEST, *machine.words, *rest]
-        return subprocess.run(command, cwd=machine.folder, env=environment, check=False).returncode
+        with subprocess.Popen(command, cwd=machine.folder, env=environment) as tests:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is pytest's, which then says what failed so far
+            return tests.wait()
 
 
 if __name__ == "__main__":
