@@ -44,6 +44,11 @@ _KINDS: Final[tuple[tuple[re.Pattern[str], type[CorpuscleError], str], ...]] = (
         "the store does not answer ({found}); check the network and the address (AWS_ENDPOINT_URL, "
         "STORAGE_EMULATOR_HOST), then run the same command again",
     ),
+    (
+        re.compile(r"[^\n]*\bPath [^\n]* is not valid UTF-8[^\n]*"),
+        UsageError,
+        "a library of others opens no path that is no UTF-8 ({found}); rename the folder, or give it by a link",
+    ),
 )
 _AGAIN: Final = "then run the same command again"
 _BROKEN = (DiskError, f"the disk or the network drive fails; look at it (`dmesg`, the mount), {_AGAIN}")
