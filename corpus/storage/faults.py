@@ -45,6 +45,11 @@ _KINDS: Final[tuple[tuple[re.Pattern[str], type[CorpuscleError], str], ...]] = (
         "STORAGE_EMULATOR_HOST), then run the same command again",
     ),
     (
+        re.compile(r"[^\n]*(?:failed to map segment from shared object|Could not find/load shared object)[^\n]*"),
+        RetryError,
+        "a library cannot be loaded ({found}); raise `ulimit -v`, or install again if there is memory enough",
+    ),
+    (
         re.compile(r"[^\n]*\bPath [^\n]* is not valid UTF-8[^\n]*"),
         UsageError,
         "a library of others opens no path that is no UTF-8 ({found}); rename the folder, or give it by a link",

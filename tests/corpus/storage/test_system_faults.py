@@ -52,6 +52,12 @@ def test_what_is_ours_stays_ours() -> None:
     assert explain(RuntimeError("can't start new thread"))[1] == 75
 
 
+def test_a_library_that_finds_no_memory_to_be_loaded_into_is_named() -> None:
+    for text in ("x.so: failed to map segment from shared object", "Could not find/load shared object file 'x.so'"):
+        message, code = explain(OSError(text))
+        assert (code, "ulimit -v" in message) == (75, True)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the limits of Linux")
 def test_a_limit_of_the_shell_is_named_and_without_it_the_same_command_goes_on(
