@@ -230,6 +230,12 @@ def test_nothing_is_left_undone() -> None:
     assert not [name_of(path) for path in FILES if marks.search(path.read_text())]
 
 
+def test_text_files_are_read_and_written_in_an_encoding_that_no_locale_chooses() -> None:
+    calls = re.compile(r"\b(?:read_text|write_text)\((?![^\n]*utf-8)(?![^\n]*ascii)")
+    shells = [(path, calls.findall(path.read_text(encoding="utf-8"))) for path in MODULES]
+    assert not [name_of(path) for path, found in shells if found]
+
+
 @pytest.mark.parametrize("room", ROOMS)
 def test_rooms_are_this_repositorys(room: str) -> None:
     spec = importlib.util.find_spec(room)

@@ -83,7 +83,7 @@ def read_job(output: str) -> Job:
     """Read the job of an output directory; raises CorruptError for what is no job of this version."""
     path = storage.join(output, JOB)
     remedy = "give the command that started the run again, with --resume"
-    content = read_json(path, remedy)
+    content = read_json(path, remedy, paths=True)
     try:
         stated = build(_StatedJob, content, optional=("universal", "init"))
         if stated.resume is not None:
@@ -134,7 +134,7 @@ def read_error(output: str, rank: int) -> CorpuscleError | None:
     path = error_path(output, rank)
     if not storage.exists(path):
         return None
-    content = read_json(path, "see the rank's log")
+    content = read_json(path, "see the rank's log", paths=True)
     if not isinstance(content, dict) or type(content.get("exit_code")) is not int:
         raise CorruptError(f"{path}: not the error of a rank; see {log_path(output, rank)}")
     kind = RolledBackError if content.get("rolled_back") else _ERRORS.get(content["exit_code"], CorpuscleError)

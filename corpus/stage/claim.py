@@ -45,8 +45,9 @@ def check_claim(output: str, *, also: Forms = NO_FORMS) -> None:
 
     Raises UsageError that names some of what is there.
     """
-    if not storage.is_remote(output) and os.path.exists(output) and not os.path.isdir(output):
-        raise UsageError(f"{output}: is a file, so no output can go there; choose another --output")
+    if not storage.is_remote(output) and os.path.lexists(output) and not os.path.isdir(output):
+        what = "a file" if os.path.exists(output) else "a link to nowhere"
+        raise UsageError(f"{output}: is {what}, so no output can go there; choose another --output")
     names = storage.list_names(output)
     foreign = sorted(set(names) - _OF_THE_SYSTEM)
     if not foreign or _is_ours(output, names, {**_FORMS, **also}):

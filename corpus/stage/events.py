@@ -32,7 +32,8 @@ def logs_are_json() -> bool:
 
 def emit(event: str, **facts: Any) -> None:
     """Tell an event: to the log of the stage that runs, and to standard error where that takes events."""
-    told: Event = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **facts}
+    told: Event = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event}
+    told |= {name: storage.readable(fact) if isinstance(fact, str) else fact for name, fact in facts.items()}
     for listener in tuple(_listeners):
         listener(told)
     if logs_are_json():

@@ -12,12 +12,12 @@ from typing import Any
 
 from corpus import errors
 from corpus.errors import describe_error, list_problems
-from corpus.storage.faults import store_fault
+from corpus.storage.faults import store_fault, system_fault
 
 INTERRUPTED = 130
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _DISK_FULL_TEXT = (f"[Errno {errno.ENOSPC}]", f"[Errno {errno.EDQUOT}]", "No space left on device")
-_PATH_ERRORS = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+_PATH_ERRORS = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError, NotADirectoryError)
 
 
 def explain(error: BaseException) -> tuple[str, int]:
@@ -38,7 +38,8 @@ def explain(error: BaseException) -> tuple[str, int]:
         return f"{error}; {advice}", errors.UsageError.exit_code
     if isinstance(error, MemoryError):
         return "out of memory; use fewer --workers and run the same command again", errors.RetryError.exit_code
-    if (fault := store_fault(f"{type(error).__name__}: {error}")) is not None:
+    found = (system_fault(str(link)) for link in _causes(error))
+    if fault := store_fault(f"{type(error).__name__}: {error}") or next(filter(None, found), None):
         return str(fault), fault.exit_code
     return f"{type(error).__name__}: {error} (a fault of corpuscle's own; --debug shows where)", 1
 
@@ -71,6 +72,13 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         seen.append(link)
         yield link
         link = link.__cause__ or link.__context__
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and what it was raised from; what was merely being handled meanwhile says nothing of it."""
+    while error is not None:
+        yield error
+        error = error.__cause__
 
 
 def _is_disk_full(error: BaseException) -> bool:

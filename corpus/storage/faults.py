@@ -1,13 +1,15 @@
-"""Faults of object stores: what their clients raise, as the error of ours that says what to do.
+"""Faults of object stores and of the system: what is raised then, as the error of ours that says what to do.
 
 botocore, aiohttp, s3fs and gcsfs raise classes of their own, and a worker's come as text: so the text decides, which
-holds the class's name.
+holds the class's name, or the number of the system's error.
 """
 
+import errno
 import re
+from collections.abc import Mapping
 from typing import Final
 
-from corpus.errors import CorpuscleError, RetryError, UsageError
+from corpus.errors import CorpuscleError, DiskError, RetryError, UsageError
 
 # (what the text holds, the error, what to say); `{found}` is the line that matched.
 _KINDS: Final[tuple[tuple[re.Pattern[str], type[CorpuscleError], str], ...]] = (
@@ -42,7 +44,38 @@ _KINDS: Final[tuple[tuple[re.Pattern[str], type[CorpuscleError], str], ...]] = (
         "the store does not answer ({found}); check the network and the address (AWS_ENDPOINT_URL, "
         "STORAGE_EMULATOR_HOST), then run the same command again",
     ),
+    (
+        re.compile(r"[^\n]*(?:failed to map segment from shared object|Could not find/load shared object)[^\n]*"),
+        RetryError,
+        "a library cannot be loaded ({found}); raise `ulimit -v`, or install again if there is memory enough",
+    ),
+    (
+        re.compile(r"[^\n]*\bPath [^\n]* is not valid UTF-8[^\n]*"),
+        UsageError,
+        "a library of others opens no path that is no UTF-8 ({found}); rename the folder, or give it by a link",
+    ),
 )
+_AGAIN: Final = "then run the same command again"
+_BROKEN = (DiskError, f"the disk or the network drive fails; look at it (`dmesg`, the mount), {_AGAIN}")
+_NO_MEMORY = (
+    RetryError,
+    f"the system has no memory or process left; raise `ulimit -u`, or use fewer --workers, {_AGAIN}",
+)
+_NO_FILES = (
+    RetryError,
+    f"raise the number of files that may be open (`ulimit -n 4096`) or use fewer --workers, {_AGAIN}",
+)
+_BAD_PATH = (UsageError, "check the path")
+# What a system says by number that no program can help.
+_SYSTEM: Final[Mapping[int, tuple[type[CorpuscleError], str]]] = {
+    errno.EFBIG: (DiskError, f"raise the size that a file may have (`ulimit -f`, the file system's), {_AGAIN}"),
+    errno.EROFS: (DiskError, "nothing can be written there; choose another place"),
+    **dict.fromkeys((errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOTCONN), _BROKEN),
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), _NO_FILES),
+    **dict.fromkeys((errno.ENOMEM, errno.EAGAIN), _NO_MEMORY),
+    **dict.fromkeys((errno.ENAMETOOLONG, errno.ELOOP), _BAD_PATH),
+}
+_NUMBERED = re.compile(r"\[Errno (\d+)\] ([^\n]*)|can't start new thread")
 SHOWN: Final = 300  # characters of a store's words
 
 
@@ -52,4 +85,14 @@ def store_fault(text: str) -> CorpuscleError | None:
         if found := list(pattern.finditer(text)):  # the last is the error; the first may be a line of its traceback
             told = " ".join(found[-1][0].partition(" [while running")[0].split())
             return kind(words.format(found=told if len(told) <= SHOWN else told[: SHOWN - 1] + "…"))
+    return None
+
+
+def system_fault(text: str) -> CorpuscleError | None:
+    """Return the error for what the system refused, by the number in the text of an OSError; None where it is ours."""
+    for found in reversed([*_NUMBERED.finditer(text)]):
+        number = int(found[1]) if found[1] else errno.EAGAIN
+        if number in _SYSTEM:
+            kind, advice = _SYSTEM[number]
+            return kind(f"{(found[2] or found[0])[:SHOWN]}; {advice}")
     return None

@@ -65,7 +65,7 @@ def _open_regular(path: str, flags: int) -> int:
     mode = os.fstat(descriptor).st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # `open` refuses a folder itself
         os.close(descriptor)
-        raise UsageError(f"{path}: {kind_of_special(mode)}, not a regular file")
+        raise UsageError(f"{path}: {kind_of_special(mode)}, not a regular file; save what it gives, and name that file")
     return descriptor
 
 
@@ -237,6 +237,10 @@ def write_atomic(path: str) -> Iterator[IO[bytes]]:
         if error.filename != temporary:
             raise  # of something that the block reads
         raise RetryError(f"{path}: its directory vanished while it was written; run the same command again") from error
+    except IsADirectoryError as error:
+        raise UsageError(
+            f"{path}: a folder is where this file goes; move it away, and run the command again"
+        ) from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
             raise DiskError(f"cannot write {path}: {error.strerror}; free space or choose another --output") from error

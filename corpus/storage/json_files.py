@@ -36,8 +36,11 @@ class BadJsonError(ValueError):
     """Text that is no JSON, or JSON that is not what was expected; the text says what and where."""
 
 
-def parse_json(raw: bytes, *, nan: bool = False) -> Any:
-    """Return the value of a JSON text in UTF-8; `nan` allows the numbers that JSON has not. Raises BadJsonError."""
+def parse_json(raw: bytes, *, nan: bool = False, paths: bool = False) -> Any:
+    """Return the value of a JSON text in UTF-8; raises BadJsonError.
+
+    `nan` allows the numbers that JSON has not, `paths` what Python makes of the bytes of a path that are no UTF-8.
+    """
     try:
         text = raw.decode("utf-8-sig")
         value = json.loads(
@@ -49,7 +52,7 @@ def parse_json(raw: bytes, *, nan: bool = False) -> Any:
         )
         _check_depth(value)
         if _HALF_PAIR.search(text):
-            json.dumps(value, ensure_ascii=False).encode()
+            json.dumps(value, ensure_ascii=False).encode(errors="surrogateescape" if paths else "strict")
     except UnicodeDecodeError as error:
         raise BadJsonError(f"byte {error.start} is not UTF-8") from error
     except UnicodeEncodeError as error:
@@ -62,14 +65,16 @@ def parse_json(raw: bytes, *, nan: bool = False) -> Any:
     return value
 
 
-def read_json(path: str, remedy: str, *, error: type[CorpuscleError] = CorruptError, nan: bool = False) -> Any:
-    """Return the value of a JSON file; raises `error` with path, what is wrong and the `remedy`."""
+def read_json(
+    path: str, remedy: str, *, error: type[CorpuscleError] = CorruptError, nan: bool = False, paths: bool = False
+) -> Any:
+    """Return the value of a JSON file, read as by `parse_json`; raises `error` with path, fault and the `remedy`."""
     if not is_remote(path) and exists(path) and not os.path.isfile(path):
         raise error(f"{path}: not a regular file, where JSON is expected; {remedy}")
     with open_read(path) as source:
         raw = source.read()
     try:
-        return parse_json(raw, nan=nan)
+        return parse_json(raw, nan=nan, paths=paths)
     except BadJsonError as bad:
         raise error(f"{path}: not JSON ({bad}); {remedy}") from bad
 

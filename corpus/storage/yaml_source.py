@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from corpus.config import known_keys
 from corpus.errors import UsageError, describe_error
+from corpus.storage.files import open_read
 
 KeyPath = tuple[str | int, ...]
 Key = tuple[KeyPath, yaml.Mark, bool]  # path, mark, whether it is a repetition
@@ -69,8 +70,13 @@ class YamlSource:
 def read_yaml(path: str) -> YamlSource:
     """Read a YAML file of one mapping; raises UsageError, with the place, when it is not that."""
     try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read(MOST_CHARACTERS + 1)
+        with open_read(path) as file:
+            raw = file.read(4 * MOST_CHARACTERS + 1)  # of UTF-8 no character is longer
+        if len(raw) > 4 * MOST_CHARACTERS:
+            raise ValueError(f"longer than {MOST_CHARACTERS:,} characters")
+        text = raw.decode("utf-8-sig")
+    except UsageError:  # which is a ValueError
+        raise
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: cannot be read ({error}); check the path") from error
     return parse_yaml(text, path)

@@ -28,8 +28,11 @@ def main(owner: int) -> None:
     _reach_the_owner_directly()
     os.environ[COMMAND] = str(owner)
     root = str(Path(__file__).resolve().parents[2])
-    if root not in sys.path:
-        sys.path.append(root)
+    sys.path.insert(0, root)
+    from pipelines.beam.own_rooms import find_own_rooms
+
+    find_own_rooms()
+    sys.path.remove(root)
     from pipelines.beam.lean_import import beam_import
 
     with beam_import(connectors=False):

@@ -60,7 +60,12 @@ def usage_message(error: TyperException) -> str:
     unknown = getattr(error, "option_name", None)
     if unknown and hasattr(error, "possibilities"):
         known = [name for option in context.command.params for name in option.opts] if context is not None else []
-        message = f"{path}: no option {unknown}{did_you_mean(unknown, [*known, '--help'])}"
+        options = ["--help", *(name for name in known if name.startswith("-"))]
+        plain = unknown.lstrip("-")  # of `--corpus x` where the command takes `x` alone
+        hint = (
+            f"; its value is given alone: {path} {plain.upper()}" if plain in known else did_you_mean(unknown, options)
+        )
+        message = f"{path}: no option {unknown}{hint}"
         if context is not None and context.command.name in BEAM_VERBS and not message.endswith("?"):
             message += "; Beam's own flags go after --"
     else:

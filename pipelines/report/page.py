@@ -44,14 +44,14 @@ def write_report(base: str, output: str | None = None) -> str:
     at = {found.fingerprint: _place(base, folder) for folder, found in stages}
     sections = [_section(_place(base, folder), folder, found, at) for folder, found in stages]
     template = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
-        TEMPLATE.read_text()
+        TEMPLATE.read_text(encoding="utf-8")
     )
-    page = template.render(sections=sections, title=storage.base_name(base.rstrip("/")) or base).encode()
+    page = template.render(sections=sections, title=storage.readable_name(base.rstrip("/")) or base)
     path = output or storage.join(base, PAGE)
     with storage.write_atomic(path) as sink:
-        sink.write(page)
+        sink.write(storage.readable(page).encode())
     num_figures = sum(len(section.figures) for section in sections)
-    return f"report: {len(sections)} stages, {num_figures} figures, {decimal(len(page))} in {path}"
+    return f"report: {len(sections)} stages, {num_figures} figures, {decimal(storage.size(path))} in {path}"
 
 
 def _place(base: str, folder: str) -> str:

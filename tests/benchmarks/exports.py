@@ -90,7 +90,7 @@ def transformers_rows(models: Sequence[Exported], variables: Environment, versio
     words = [str(one.folder / name) for one, dtype, kind in asked for name in (f"{dtype}/{kind}", QUERIES, LOGITS)]
     command = [sys.executable, "-m", "tests.support.transformers_reader", *words]
     with (
-        tempfile.TemporaryFile("w+") as said,
+        tempfile.TemporaryFile("w+", encoding="utf-8") as said,
         subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=said, text=True) as reader,
     ):
         assert reader.stdout is not None

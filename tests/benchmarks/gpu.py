@@ -159,7 +159,7 @@ def measure(
 
 def run_variant(name: str, asked: dict[str, Any], micro_batch: int, timeout: float) -> Outcome:
     """Run one process and return what it printed."""
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".json") as file:
         json.dump(asked, file)
         file.flush()
         command = [sys.executable, "-W", "ignore", "-m", "tests.benchmarks.gpu_variant", file.name]

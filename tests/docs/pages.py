@@ -22,12 +22,12 @@ def name_of(page: Path) -> str:
 
 def blocks(page: Path, language: str) -> list[str]:
     """Return the code blocks of a language."""
-    return [found[2] for found in _BLOCK.finditer(page.read_text()) if found[1] == language]
+    return [found[2] for found in _BLOCK.finditer(page.read_text(encoding="utf-8")) if found[1] == language]
 
 
 def prose(page: Path) -> str:
     """Return a page without its code blocks."""
-    return _BLOCK.sub("", page.read_text())
+    return _BLOCK.sub("", page.read_text(encoding="utf-8"))
 
 
 def links(page: Path) -> list[str]:

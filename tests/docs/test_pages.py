@@ -64,7 +64,7 @@ def test_files_that_a_page_names_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_lines_can_be_read(page: Path) -> None:
-    lines = [line for line in page.read_text().splitlines() if not line.startswith(("|", "$ "))]
+    lines = [line for line in page.read_text(encoding="utf-8").splitlines() if not line.startswith(("|", "$ "))]
     assert not [line for line in lines if len(line) > 200 and "](" not in line]
 
 

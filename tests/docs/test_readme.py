@@ -34,7 +34,9 @@ def with_pmid_1(path: str) -> None:
     assert found is not None
     Path(path).write_bytes(gzip.compress(text.replace(f">{found[1]}<", ">1<").encode()))
     name = Path(path).name
-    Path(f"{path}.md5").write_text(f"MD5({name})= {hashlib.md5(Path(path).read_bytes()).hexdigest()}\n")
+    Path(f"{path}.md5").write_text(
+        f"MD5({name})= {hashlib.md5(Path(path).read_bytes()).hexdigest()}\n", encoding="utf-8"
+    )
 
 
 @pytest.mark.slow

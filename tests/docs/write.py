@@ -26,7 +26,7 @@ def pages() -> dict[Path, str]:
 
 def _with_section(page: Path, section: str) -> str:
     """Return a page with the text between its two marks replaced."""
-    text = page.read_text()
+    text = page.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     assert end, f"{page.name}: holds no section between {BEGIN} and {END}"

@@ -1,4 +1,4 @@
-"""The tests as a stranger's machine would run them: `python -m tests.machines.hostile MODE [what pytest takes]`.
+"""The tests as a stranger's machine would run them: `python -m tests.machines.hostile MODE... [what pytest takes]`.
 
     one-core      all on one core, beside three processes that never rest
     avx2          on a CPU whose AVX-512 is hidden from every library that has a switch for it
@@ -7,20 +7,24 @@
     odd-locale    in Turkish with an encoding of one byte a character, and a clock 12:45 h off
 
     .venv/bin/python -m tests.machines.hostile avx2 tests/train/export
+    .venv-3.13/bin/python -m tests.machines.hostile unprivileged odd-locale
 
-Each says first what the libraries see, so that nothing is called hidden that is not. One process runs the tests; the
-exit code is pytest's. Linux only.
+Modes can be joined, and each Python that the project allows runs them from an environment of its own. Each says first
+what the libraries see, so that nothing is called hidden that is not. One process runs the tests; the exit code is
+pytest's. Linux only.
 """
 
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -174,18 +178,39 @@ def _install(checkout: Path, scratch: Path) -> str:
 MODES = {"one-core": one_core, "avx2": avx2, "unprivileged": unprivileged, "odd-locale": odd_locale}
 
 
+@contextmanager
+def joined(names: Sequence[str]) -> Iterator[Machine]:
+    """Several modes as one machine; of what only one can say (the folder, Python), the one that says it is heard."""
+    plain = Machine()
+    with ExitStack() as stack:
+        machines = [stack.enter_context(MODES[name]()) for name in names]
+        yield Machine(
+            before=tuple(word for one in machines for word in one.before),
+            python=next((one.python for one in machines if one.python != plain.python), plain.python),
+            words=tuple(word for one in machines for word in one.words),
+            environment={key: value for one in machines for key, value in one.environment.items()},
+            folder=next((one.folder for one in machines if one.folder != plain.folder), plain.folder),
+            show=max((one.show for one in machines), key=len),
+        )
+
+
 def main(words: Sequence[str]) -> int:
-    """Run the tests in a mode; return pytest's exit code."""
+    """Run the tests in one mode or several; return pytest's exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.machines.hostile", description=(__doc__ or "").split(":")[0])
-    parser.add_argument("mode", choices=MODES)
-    asked, rest = parser.parse_known_args(words)
-    with MODES[asked.mode]() as machine:
+    parser.add_argument("mode", choices=MODES, help="more modes may follow, then what pytest takes")
+    asked = parser.parse_known_args(words)[0].mode
+    at = words.index(asked)
+    chosen = [*takewhile(MODES.__contains__, words[at:])]
+    names, rest = [*dict.fromkeys(chosen)], [*words[:at], *words[at + len(chosen) :]]
+    with joined(names) as machine:
         environment = {**os.environ, **machine.environment}
         start = [*machine.before, machine.python]
-        print(f"hostile: {asked.mode}", flush=True)
+        print(f"hostile: {' '.join(names)}", flush=True)
         subprocess.run([*start, "-c", machine.show], cwd=machine.folder, env=environment, check=True)
         command = [*start, *PYTEST, *machine.words, *rest]
-        return subprocess.run(command, cwd=machine.folder, env=environment, check=False).returncode
+        with subprocess.Popen(command, cwd=machine.folder, env=environment) as tests:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is pytest's, which then says what failed so far
+            return tests.wait()
 
 
 if __name__ == "__main__":

@@ -35,3 +35,15 @@ def test_a_mode_is_what_it_says(mode: str, repository: Path, tmp_path: Path) -> 
 
 def test_every_mode_is_tested_but_the_one_that_wants_root_and_pip() -> None:
     assert {*hostile.MODES} == {*FOUND, "unprivileged"}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the modes are of Linux")
+def test_modes_can_be_joined(repository: Path, tmp_path: Path) -> None:
+    text = "".join(f"def test_{name.replace('-', '_')}() -> None:\n    {found}\n\n\n" for name, found in FOUND.items())
+    (tmp_path / "test_around.py").write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "tests.machines.hostile", *FOUND, str(tmp_path), "--rootdir", str(tmp_path)]
+    done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith(f"hostile: {' '.join(FOUND)}\n")
+    assert f"{len(FOUND)} passed" in done.stdout

@@ -184,7 +184,7 @@ def _serve() -> None:
         list(_pubmed(str(path)))
         path.write_bytes(article(1, b"<b>x</b>&#65;"))
         list(_jats(str(path)))
-    with open("/proc/self/statm") as statm:
+    with open("/proc/self/statm", encoding="utf-8") as statm:
         base = int(statm.read().split()[1]) * resource.getpagesize()
     for line in sys.stdin:
         order = json.loads(line)

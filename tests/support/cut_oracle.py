@@ -113,7 +113,7 @@ class RecordsInDuckDb:
         return f" OR {_among('pmcid', speak)}"
 
     def _list_table(self, name: str, files: tuple[str, ...]) -> None:
-        lines = [line for file in files for line in Path(file).read_text().split()]
+        lines = [line for file in files for line in Path(file).read_text(encoding="utf-8").split()]
         self.database.execute(f"CREATE OR REPLACE TABLE {name}_lines AS SELECT unnest(?) AS id", [lines])
         self.database.execute(
             f"CREATE OR REPLACE TABLE {name} AS SELECT pmid, pmcid FROM live WHERE pmid::VARCHAR IN "

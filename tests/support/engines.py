@@ -47,7 +47,7 @@ def _program(module: str) -> Path:
         pytest.skip(f"Go is not installed: it builds Beam's {name} (https://go.dev/dl)")
     try:
         program.parent.mkdir(parents=True, exist_ok=True)
-        lock = open(program.parent / ".lock", "w")  # noqa: SIM115 - held while Go builds; other test processes wait
+        lock = open(program.parent / ".lock", "w", encoding="utf-8")  # noqa: SIM115 - held while Go builds; other test processes wait
     except OSError as error:
         pytest.skip(f"Beam's {name} cannot be kept in {CACHE}: {error}")
     with lock:

@@ -159,7 +159,7 @@ def numbered(paths: Sequence[str]) -> dict[str, Path | bytes]:
     files: dict[str, Path | bytes] = {}
     for number, path in enumerate(map(Path, paths), 1):
         name = f"{path.parent.name}/pubmed26n{number:04d}.xml.gz"
-        sidecar = Path(f"{path}.md5").read_text().replace(path.name, Path(name).name)
+        sidecar = Path(f"{path}.md5").read_text(encoding="utf-8").replace(path.name, Path(name).name)
         files |= {name: path, f"{name}.md5": sidecar.encode()}
     return files
 

@@ -17,7 +17,7 @@ from corpus.qa.reading import LETTERS
 
 def json_lines(rows: Sequence[dict[str, Any]], path: Path) -> Path:
     """Write an object a line."""
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path
 
 
@@ -65,7 +65,7 @@ def mmlu_csv(questions: Sequence[Question], path: Path, *, header: bool) -> Path
     if header:
         writer.writerow(["question", "A", "B", "C", "D", "answer"])
     writer.writerows([one.text, *one.options, LETTERS[one.label or 0]] for one in questions)
-    path.write_text(sink.getvalue())
+    path.write_text(sink.getvalue(), encoding="utf-8")
     return path
 
 
@@ -92,7 +92,7 @@ def mirage(sets: dict[str, Sequence[Question]], path: Path) -> Path:
         }
         for name, questions in sets.items()
     }
-    path.write_text(json.dumps(content, indent=1))
+    path.write_text(json.dumps(content, indent=1), encoding="utf-8")
     return path
 
 
@@ -109,7 +109,7 @@ def pubmedqa_original(questions: Sequence[Question], path: Path) -> Path:
         }
         for one in questions
     }
-    path.write_text(json.dumps(content, indent=1))
+    path.write_text(json.dumps(content, indent=1), encoding="utf-8")
     return path
 
 
@@ -123,7 +123,7 @@ def pubmedqa_row(one: Question) -> dict[str, Any]:
 def blurb(questions: Sequence[Question], path: Path) -> Path:
     """BioASQ in BLURB's form."""
     rows = [[one.id, one.text, one.context, one.options[one.label or 0]] for one in questions]
-    path.write_text("".join("\t".join(row) + "\n" for row in rows))
+    path.write_text("".join("\t".join(row) + "\n" for row in rows), encoding="utf-8")
     return path
 
 
@@ -144,7 +144,7 @@ def bioasq_official(questions: Sequence[Question], path: Path, spellings: Sequen
                 "ideal_answer": ["…"],
             }
         )
-    path.write_text(json.dumps({"questions": items}))
+    path.write_text(json.dumps({"questions": items}), encoding="utf-8")
     return path
 
 

@@ -154,4 +154,4 @@ def _wait_idle(cluster: SlurmCluster) -> None:
 
 
 def _tail(log: Path) -> str:
-    return log.read_text()[-500:] if log.is_file() else "no log"
+    return log.read_text(encoding="utf-8")[-500:] if log.is_file() else "no log"

@@ -68,6 +68,6 @@ def test_a_list_that_names_a_checkpoint_elsewhere(tmp_path: Path) -> None:
 def test_an_error_that_is_none(tmp_path: Path, raw: str) -> None:
     path = Path(error_path(str(tmp_path), 0))
     path.parent.mkdir(parents=True)
-    path.write_text(raw)
+    path.write_text(raw, encoding="utf-8")
     with pytest.raises(CorruptError, match=r"error-0\.json: not .*log"):
         read_error(str(tmp_path), 0)

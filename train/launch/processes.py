@@ -23,7 +23,7 @@ import psutil
 
 from corpus import storage
 from corpus.arrays.cache_folder import cache_folder, without_home
-from corpus.errors import CorpuscleError, DiskError, RetryError
+from corpus.errors import CorpuscleError, DiskError, RetryError, UsageError
 from corpus.stage.machine import usable_cores
 from corpus.stage.progress import say
 from train.checkpoint import store
@@ -50,7 +50,16 @@ def run_ranks(output: str, ranks: int, *, module: str = "train.loop.rank") -> No
 
 
 def prepare(output: str, ranks: int) -> None:
-    """Remove what an earlier start left, errors and a request to stop, and make the folder of logs."""
+    """Remove what an earlier start left, errors and a request to stop, and make the folder of logs.
+
+    Raises UsageError when the current folder is gone, without which oneMKL ends a process that looks for its libraries.
+    """
+    try:
+        os.getcwd()
+    except FileNotFoundError as error:
+        raise UsageError(
+            "the current folder was removed; cd to one that is there, and run the command again"
+        ) from error
     storage.remove_file(storage.join(output, STOP))
     for rank in range(ranks):
         Path(error_path(output, rank)).unlink(missing_ok=True)
@@ -103,6 +112,8 @@ def environment(ranks: int) -> dict[str, str]:
         "PET_SHUTDOWN_TIMEOUT": "600",  # seconds that torchrun leaves ranks to save; 30 by itself
         "PYTHONSAFEPATH": "1",  # a user's `train.py` in the current folder is not the package
     }
+    if "error" in os.environ.get("PYTHONWARNINGS", ""):  # which a user may want of code of his own, not of libraries
+        added["PYTHONWARNINGS"] = "default"
     # Threads that spin while they wait for a core make a step 30 times slower on a busy machine.
     return {"OMP_WAIT_POLICY": "PASSIVE", **given, **added}
 

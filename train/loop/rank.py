@@ -16,7 +16,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from corpus import storage
 from corpus.errors import CorpuscleError, DiskError, RetryError, UsageError
@@ -142,7 +142,9 @@ def _check_ranks(job: Job) -> None:
 
 def _console() -> Callable[[str], None]:
     """Return the function that prints a line for the user."""
-    stream = os.fdopen(int(os.environ[CONSOLE_FD]), "w") if CONSOLE_FD in os.environ else sys.stderr
+    stream: IO[str] = sys.stderr
+    if CONSOLE_FD in os.environ:  # as standard error is: what the locale's encoding has not is escaped
+        stream = os.fdopen(int(os.environ[CONSOLE_FD]), "w", errors="backslashreplace")
 
     def say(line: str) -> None:
         print(line, file=stream, flush=True)

@@ -194,5 +194,5 @@ def preset_settings(preset: str | None, task: str) -> YamlSource:
     if preset is None:
         return parse_yaml("{}", "qa finetune")
     if preset in preset_names():
-        return parse_yaml(resources.files("train.qa").joinpath("presets", f"{preset}.yaml").read_text(), preset)
+        return parse_yaml(resources.files("train.qa").joinpath("presets", f"{preset}.yaml").read_text("utf-8"), preset)
     return read_yaml(preset)

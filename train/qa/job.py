@@ -86,7 +86,7 @@ def write_job(job: FinetuneJob) -> None:
 def read_job(work: str) -> FinetuneJob:
     """Read the job of a work folder; raises CorruptError for what is none."""
     path = storage.join(work, JOB)
-    content: Any = read_json(path, "run the same command again")
+    content: Any = read_json(path, "run the same command again", paths=True)
     try:
         config, setting = FinetuneConfig(**content.pop("config")), Setting(**content.pop("setting"))
         return FinetuneJob(config=config, setting=setting, **content)

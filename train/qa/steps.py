@@ -314,5 +314,5 @@ def _read_metrics(work: str, step: int) -> list[dict[str, Any]]:
     path = Path(storage.join(work, METRICS))
     if not step or not os.path.exists(path):
         return []
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     return [line for line in lines if line["step"] <= step]

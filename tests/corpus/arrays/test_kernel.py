@@ -87,7 +87,7 @@ def test_a_damaged_cache_is_no_reason_to_stop(start: Start, tmp_path: Path) -> N
 def test_of_two_processes_one_compiles_and_says_so(start: Start, tmp_path: Path) -> None:
     code = f"import kernels; print('ready', flush=True); input(); {ASK}"
     (tmp_path / "cache").mkdir()
-    with open(tmp_path / "cache" / "compiling.lock", "w") as lock:
+    with open(tmp_path / "cache" / "compiling.lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         both = [start(code, **{COMMAND: "7"}) for _ in range(2)]
         for process in both:

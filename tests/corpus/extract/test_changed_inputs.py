@@ -21,11 +21,11 @@ ARTICLE = '<article><front><article-meta><article-id pub-id-type="pmcid">PMC5</a
 
 
 def citations(path: Path, pmid: int) -> None:
-    path.write_text(f"<PubmedArticleSet>{CITATION.format(pmid)}</PubmedArticleSet>")
+    path.write_text(f"<PubmedArticleSet>{CITATION.format(pmid)}</PubmedArticleSet>", encoding="utf-8")
 
 
 def article(path: Path, number: int) -> None:
-    path.write_text(ARTICLE.format(number))
+    path.write_text(ARTICLE.format(number), encoding="utf-8")
 
 
 def tar(path: Path, number: int) -> None:
@@ -37,12 +37,12 @@ def tar(path: Path, number: int) -> None:
 
 def metadata(path: Path, number: int) -> None:
     article(path.with_suffix(".nxml"), 1)
-    path.write_text(f'{{"pmcid": "PMC5", "version": 1, "pmid": {number}}}')
+    path.write_text(f'{{"pmcid": "PMC5", "version": 1, "pmid": {number}}}', encoding="utf-8")
 
 
 def file_list(path: Path, number: int) -> None:
     article(path.with_name("PMC5.nxml"), 1)
-    path.write_text(f"Article File,Accession ID,PMID,License\na,PMC5,{number},CC BY\n")
+    path.write_text(f"Article File,Accession ID,PMID,License\na,PMC5,{number},CC BY\n", encoding="utf-8")
 
 
 KINDS: dict[str, Callable[[Path, int], None]] = {

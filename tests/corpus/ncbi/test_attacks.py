@@ -200,7 +200,7 @@ def test_the_traps_spring_for_a_careless_parser(tmp_path: Path, trap: Trap, conf
 
 def calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
     """Yield (name, call) for every call in a module."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call):
             function = node.func
             yield function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", ""), node
@@ -233,7 +233,7 @@ def options_of(call: ast.Call, path: Path) -> dict[str, object]:
         if item.arg is not None:
             given[item.arg] = getattr(item.value, "value", None)
             continue
-        for node in ast.parse(path.read_text()).body:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
             targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
             if getattr(targets[0], "id", "") == getattr(item.value, "id", None):
                 given |= ast.literal_eval(node.value)  # type: ignore[attr-defined]

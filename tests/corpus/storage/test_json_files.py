@@ -1,11 +1,13 @@
 """JSON of strangers: what no two programs agree on is refused in one line, and what is good is taken as it is."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from corpus.errors import CorruptError, UsageError
+from corpus.storage.files import write_atomic
 from corpus.storage.json_files import (
     BadJsonError,
     build,
@@ -131,3 +133,19 @@ def test_lines_of_numbers() -> None:
     for line in (b"[]", b'{"loss": 1}', b'{"step": 1, "loss": "a"}', b'{"step": 1.5}', b"{"):
         with pytest.raises(CorruptError, match=r"m:2: .*; look"):
             parse_numbers([b'{"step": 1}', line], "m", "look")
+
+
+def test_bytes_of_a_path_are_read_where_paths_are_expected() -> None:
+    path = "d\udce9r"  # as a path of the bytes `d\xe9r` is read where names are UTF-8
+    raw = json.dumps({"tokens": path}).encode()
+    assert parse_json(raw, paths=True) == {"tokens": path}
+    for text, more in ((raw, {}), (b'"\\ud800"', {"paths": True}), (b'"\\udc7f"', {"paths": True})):
+        with pytest.raises(BadJsonError, match="half of a surrogate pair"):
+            parse_json(text, **more)
+
+
+def test_a_folder_where_a_file_goes_is_named(tmp_path: Path) -> None:
+    (tmp_path / "part" / "inner").mkdir(parents=True)
+    with pytest.raises(UsageError, match="part: a folder is where this file goes"), write_atomic(f"{tmp_path}/part"):
+        pass
+    assert [one.name for one in tmp_path.iterdir()] == ["part"]

@@ -1,9 +1,12 @@
 """YAML of strangers: values that cannot be converted, deep nesting and bombs of aliases are mistakes with a place."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from corpus.errors import UsageError
-from corpus.storage.yaml_source import parse_yaml, read_assignment
+from corpus.storage.yaml_source import MOST_CHARACTERS, parse_yaml, read_assignment, read_yaml
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{chr(98 + n)}: &{chr(98 + n)} [{', '.join(['*' + chr(97 + n)] * 9)}]\n" for n in range(9)
@@ -40,3 +43,25 @@ def test_aliases_that_stay_small_are_read() -> None:
 def test_an_assignment_has_the_same_bounds() -> None:
     with pytest.raises(UsageError, match="--set a: not valid YAML: month must"):
         read_assignment("a=2026-13-45", "b=1")
+
+
+def test_a_pipe_is_refused_before_anybody_waits_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "run.yaml")
+    with pytest.raises(UsageError, match=r"run\.yaml: a pipe, not a regular file"):
+        read_yaml(str(tmp_path / "run.yaml"))
+
+
+@pytest.mark.parametrize("start", ["", "\ufeff"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_what_editors_of_windows_write_is_read(tmp_path: Path, start: str, end: str) -> None:
+    (tmp_path / "run.yaml").write_bytes(f"{start}work: w{end}assemble:{end}  seed: 3{end}".encode())
+    read = read_yaml(str(tmp_path / "run.yaml"))
+    assert read.data == {"work": "w", "assemble": {"seed": 3}}
+    assert read.place(("assemble", "seed")).endswith("run.yaml:3:3")
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfea\0", b"a: \xe4", "é".encode() * (2 * MOST_CHARACTERS + 1)])
+def test_what_is_no_text_or_too_long_is_no_yaml(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "run.yaml").write_bytes(content)
+    with pytest.raises(UsageError, match=r"run\.yaml: cannot be read \(.+\); check the path"):
+        read_yaml(str(tmp_path / "run.yaml"))

@@ -44,7 +44,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
 
 @pytest.fixture(scope="module")
 def truth(sample: Sample) -> dict:
-    return json.loads(Path(sample.planted).read_text())
+    return json.loads(Path(sample.planted).read_text(encoding="utf-8"))
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -72,7 +72,10 @@ def test_files_are_sound(sample: Sample) -> None:
     """Every XML parses with plain lxml, every checksum is right, and the counts are what the sample says."""
     roots = []
     for path in map(Path, sample.pubmed):
-        assert Path(f"{path}.md5").read_text() == f"MD5({path.name})= {hashlib.md5(path.read_bytes()).hexdigest()}\n"
+        assert (
+            Path(f"{path}.md5").read_text(encoding="utf-8")
+            == f"MD5({path.name})= {hashlib.md5(path.read_bytes()).hexdigest()}\n"
+        )
         roots.append(etree.fromstring(gzip.decompress(path.read_bytes())))
     assert sum(len(root.findall("PubmedArticle")) + len(root.findall("PubmedBookArticle")) for root in roots) == (
         sample.num_citations

@@ -32,7 +32,7 @@ class WriteSquare(beam.DoFn):
         self._folder = folder
 
     def process(self, element: int) -> None:
-        Path(self._folder, str(element)).write_text(str(element**2))
+        Path(self._folder, str(element)).write_text(str(element**2), encoding="utf-8")
 
 
 class Fail(beam.DoFn):
@@ -47,7 +47,7 @@ class Wait(beam.DoFn):
         self._path = path
 
     def process(self, element: int) -> None:
-        Path(self._path).write_text(str(os.getpid()))
+        Path(self._path).write_text(str(os.getpid()), encoding="utf-8")
         time.sleep(3_600)
 
 
@@ -86,9 +86,9 @@ def test_workers_of_a_pool_run_it_and_their_loss_is_a_retry(tmp_path: Path) -> N
 
 def kill_once(sign: Path, process: "subprocess.Popen[bytes]") -> None:
     """Kill a server and its children as soon as a worker has left its sign."""
-    while not (sign.exists() and sign.read_text()):
+    while not (sign.exists() and sign.read_text(encoding="utf-8")):
         time.sleep(0.05)
-    with_worker = int(sign.read_text())
+    with_worker = int(sign.read_text(encoding="utf-8"))
     kill_group(process)
     try:
         os.kill(with_worker, signal.SIGKILL)  # where it is none of the group

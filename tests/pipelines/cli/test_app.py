@@ -60,6 +60,7 @@ def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> N
     [
         ("extrct --output x", "no such command 'extrct'. Did you mean 'extract'"),
         ("extract --ouput x", "no option --ouput; did you mean --output?"),
+        ("qa silver --corpus x", "no option --corpus; its value is given alone: corpuscle qa silver CORPUS"),
         ("pack --vocab_size 3", "no option --vocab_size"),
         ("extract --runner=x", "Beam's own flags go after --"),
         ("assemble --records a", "missing option '--output'"),
@@ -178,6 +179,8 @@ def test_a_full_disk_is_found_behind_another_error() -> None:
     footer.__cause__ = OSError(errno.ENOSPC, "No space left on device")
     assert explain(footer)[1] == 5
     footer.__cause__ = OSError(errno.EIO, "Input/output error")
+    assert explain(footer)[1] == 5
+    footer.__cause__ = OSError(errno.EINVAL, "Invalid argument")
     assert explain(footer)[1] == 1
 
 

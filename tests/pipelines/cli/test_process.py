@@ -45,9 +45,27 @@ def test_a_closed_output_is_no_fault() -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_stage_runs_whatever_streams_are_closed(closed: str, tmp_path: Path) -> None:
+    text = "<PubmedArticle><MedlineCitation><PMID>1</PMID></MedlineCitation></PubmedArticle>"
+    (tmp_path / "a.xml").write_text(f"<PubmedArticleSet>{text}</PubmedArticleSet>", encoding="utf-8")
+    words = f"extract --pubmed {tmp_path}/a.xml --output {tmp_path}/out"
+    done = subprocess.run(f"{' '.join(COMMAND)} {words} {closed}", shell=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert run("verify", str(tmp_path / "out")).returncode == 0
+
+
+def test_no_file_gets_the_number_of_a_closed_stream() -> None:
+    program = "import pipelines.cli.process as process, pipelines.cli.app as app, os; "
+    program += "app.main = lambda: os.open(os.devnull, os.O_RDONLY) if os.get_inheritable(2) else 0; process.command()"
+    command = f'{sys.executable} -c "{program}" <&- >&- 2>&-'
+    assert subprocess.run(command, shell=True, check=False).returncode > 2
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs Linux's /dev/full")
 def test_output_that_cannot_be_written_is_a_fault() -> None:
-    with open("/dev/full", "w") as full:
+    with open("/dev/full", "w", encoding="utf-8") as full:
         done = subprocess.run([*COMMAND, "--version"], stdout=full, stderr=subprocess.PIPE, check=False, timeout=120)
     assert done.returncode == 5
     assert b"No space left" in done.stderr
@@ -55,6 +73,6 @@ def test_output_that_cannot_be_written_is_a_fault() -> None:
 
 def test_functions_registered_for_the_exit_run() -> None:
     program = "import atexit, pipelines.cli.process as process; atexit.register(print, 'at the exit')"
-    program += "; process.main = lambda: print('a') or 7; process.command()"
+    program += "; import pipelines.cli.app as app; app.main = lambda: print('a') or 7; process.command()"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=120)
     assert (done.stdout, done.returncode) == ("a\nat the exit\n", 7)

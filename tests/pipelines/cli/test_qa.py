@@ -47,7 +47,7 @@ def test_results_say_what_was_written(tmp_path: Path, capsys: pytest.CaptureFixt
     assert capsys.readouterr().out == f"8 tables, 1 rows of 1 runs and 76 recorded ones: {output}, {figure}\n"
     assert run("qa", "results", str(tmp_path / "runs"), "--output", output, "--references", "none") == 0
     assert capsys.readouterr().out == f"1 tables, 1 rows of 1 runs and 0 recorded ones: {output}\n"
-    assert "GPT-4" not in Path(output).read_text()
+    assert "GPT-4" not in Path(output).read_text(encoding="utf-8")
     assert run("qa", "results", str(tmp_path), "--output", str(tmp_path / "x.pdf")) == 2
 
 

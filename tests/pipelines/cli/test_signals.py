@@ -123,7 +123,7 @@ def test_a_verb_that_runs_torch_says_that_it_was_stopped(verb: str, tmp_path: Pa
 
 
 def has_loaded_torch(pid: int) -> bool:
-    return "libtorch_cpu" in Path(f"/proc/{pid}/maps").read_text()
+    return "libtorch_cpu" in Path(f"/proc/{pid}/maps").read_text(encoding="utf-8")
 
 
 LONG_CALL = """

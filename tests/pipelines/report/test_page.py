@@ -49,7 +49,9 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     lines.append({"step": STEPS, "validation_loss": 6.125, "validation_loss_pubmed": 6.25})
     (folder / "work" / "run").mkdir(exist_ok=True)
-    Path(workspace.path("metrics.jsonl")).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    Path(workspace.path("metrics.jsonl")).write_text(
+        "".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8"
+    )
     part = workspace.measure("metrics.jsonl", role="metrics", rows=len(lines))
     known = {
         "parameters": 5,

@@ -103,6 +103,6 @@ def test_sigusr1_saves_and_training_goes_on(tokens: str, launcher: str, tmp_path
 def wait_for(there: Any, process: "subprocess.Popen[bytes]", log: Path) -> None:
     until = time.monotonic() + PATIENCE
     while not there():
-        assert process.poll() is None, log.read_text()
-        assert time.monotonic() < until, log.read_text()
+        assert process.poll() is None, log.read_text(encoding="utf-8")
+        assert time.monotonic() < until, log.read_text(encoding="utf-8")
         time.sleep(0.05)

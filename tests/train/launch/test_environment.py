@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from corpus.arrays.cache_folder import LIBRARIES
-from train.launch.processes import environment
+from corpus.errors import UsageError
+from train.launch.processes import environment, prepare
 
 EXTENSIONS = "TORCH_EXTENSIONS_DIR"
 
@@ -31,3 +32,22 @@ def test_what_the_user_chose_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRITON_CACHE_DIR", "/chosen too")
     found = environment(1)
     assert (found[EXTENSIONS], found["TRITON_CACHE_DIR"]) == ("/chosen", "/chosen too")
+
+
+@pytest.mark.parametrize(
+    ("given", "found"), [("error", "default"), ("error::UserWarning,ignore", "default"), ("ignore", "ignore")]
+)
+def test_a_warning_of_a_library_is_no_error_of_a_rank(given: str, found: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONWARNINGS", given)
+    assert environment(1)["PYTHONWARNINGS"] == found
+
+
+def test_a_current_folder_that_is_gone_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(UsageError, match="the current folder was removed; cd to one that is there"):
+        prepare(str(tmp_path / "run"), 1)
+    monkeypatch.chdir(tmp_path)
+    prepare(str(tmp_path / "run"), 1)
+    assert (tmp_path / "run" / "logs").is_dir()

@@ -373,7 +373,7 @@ def test_a_dead_rank_ends_the_run(tokens: str, tmp_path: Path) -> None:
     command = [sys.executable, "-c", RUNNER, str(file), tokens, str(output)]
     process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE)
     wait_for_step(output, 2)
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="utf-8").split()
     os.kill(int(children[1]), signal.SIGKILL)
     said = process.communicate(timeout=180)[0].decode()
     assert process.returncode in (1, 75), said

@@ -118,10 +118,10 @@ def test_md5_sidecars(tmp_path: Path) -> None:
     digest = "95b699a910c2a5e949fc899886616500"
     assert md5_sidecar(path) is None
     for text in (f"MD5(a.xml.gz)= {digest}\n", f"MD5 (a) = {digest.upper()}", f"{digest}  a.xml.gz\n", digest):
-        Path(path + ".md5").write_text(text)
+        Path(path + ".md5").write_text(text, encoding="utf-8")
         assert md5_sidecar(path) == digest
     for text in ("", "<html>503</html>", digest[:-1], f"MD5(a)= {digest}0"):
-        Path(path + ".md5").write_text(text)
+        Path(path + ".md5").write_text(text, encoding="utf-8")
         with pytest.raises(CorruptError, match=r"a\.xml\.gz\.md5"):
             md5_sidecar(path)
 
