@@ -141,11 +141,15 @@ class TrainConfig(StageConfig):
     save_async: bool = runtime(False, "training goes on while a checkpoint is written from a copy in host memory")
     keep_checkpoints: int = runtime(3, "newest checkpoints kept", ge=1)
     keep_every: int | None = runtime(None, "checkpoints at a multiple of this many steps are kept too", ge=1)
+    stall_seconds: float = runtime(60, "a step that takes longer is told, with the rank that the others wait for", gt=0)
     log_every: int = runtime(10, "steps between printed lines", ge=1)
     ranks: int = runtime(1, "processes, one for each GPU", ge=1, le=1024)
     device: Literal["auto", "cpu", "cuda"] = runtime("auto", "auto: a GPU where there is one, and never silently none")
     launcher: Literal["own", "torchrun", "deepspeed", "print"] = runtime("own", "who starts the ranks")
     hostfile: GivenPath | None = runtime(None, "machines for launcher deepspeed: `NAME slots=GPUS` a line")
+    deterministic: bool = runtime(
+        False, "torch's deterministic algorithms alone: slower on a GPU, the same bits each time"
+    )
     compile: bool = runtime(False, "torch.compile of the blocks; not with ZeRO-3")
     activation_checkpointing: bool = runtime(False, "compute activations again in the backward pass: less memory")
     offload_optimizer: bool = runtime(False, "keep optimizer states in CPU memory; ZeRO-1 to 3")

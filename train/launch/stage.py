@@ -213,12 +213,24 @@ def _begun(job: Job) -> Job:
         from train.export.initial import write_start  # torch and transformers: 5 s to import
 
         write_start(storage.join(job.output, INITIAL), job, say)
+    again = _began_before(job)
     store.start_list(job.output)
-    for name in (METRICS, TIMING, EVENTS, SKIPPED):
+    for name in (METRICS, TIMING, EVENTS, *([] if again else [SKIPPED])):
         path = storage.join(job.output, name)
         storage.remove_tree(path) if os.path.isdir(path) else Path(path).unlink(missing_ok=True)
     copy_tokenizer(job.tokens, job.output)
     return job
+
+
+def _began_before(job: Job) -> bool:
+    """Say whether the same run began here before and saved nothing: rows that it left out stay left out."""
+    if not storage.exists(storage.join(job.output, JOB)):
+        return False
+    try:
+        earlier = read_job(job.output)
+    except CorruptError:
+        return False
+    return (earlier.recipe(), earlier.tokens_fingerprint) == (job.recipe(), job.tokens_fingerprint)
 
 
 def _run(job: Job, checkpoint: Checkpoint | None) -> None:

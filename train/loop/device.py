@@ -25,10 +25,12 @@ def has_driver() -> bool:
     return any(map(os.path.exists, _DRIVER)) and os.environ.get("CUDA_VISIBLE_DEVICES") != ""
 
 
-def set_defaults(output: str) -> None:
+def set_defaults(output: str, *, deterministic: bool = False) -> None:
     """Set what CUDA's allocator, NCCL's flight recorder and the compiler are to do, where the user has not said it."""
     per_rank = max(1, usable_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+    same_bits = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"} if deterministic else {}  # torch refuses to go on without it
     for name, value in {
+        **same_bits,
         # Blocks grow instead of leaving holes; at the edge of a GPU's memory that decides.
         "PYTORCH_ALLOC_CONF": "expandable_segments:True",
         # What each rank waited for, written when a collective times out: a hang leaves a trace.

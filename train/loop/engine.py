@@ -3,6 +3,7 @@
 All of DeepSpeed that the loop needs is behind these functions, so that its surprises have one place.
 """
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from train.checkpoint.universal import STATES, UniversalCopy
 from train.config import AnyShape, TrainConfig
 from train.foreign import ForeignShape
 from train.loop.deepspeed_config import EngineOptions, build_optimizer, deepspeed_config
+from train.loop.meeting import meet
 from train.loop.rank_files import RankFiles, raise_failures
 from train.model.foreign import ForeignLM, build_foreign, check_masks
 from train.model.gpt import GPT, build_model, load_initial
@@ -32,16 +34,22 @@ PATIENCE = timedelta(minutes=30)
 UNIVERSAL_INFO = {"universal_checkpoint_version": 0.4}  # lets ds_to_universal convert ZeRO-1 and 2 checkpoints
 
 
-def start_distributed(device: torch.device) -> None:
-    """Join the other ranks, named by RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT, with this rank's device."""
+def start_distributed(device: torch.device, say: Callable[[str], None] = lambda line: None) -> None:
+    """Join the other ranks, named by RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT, with this rank's device.
+
+    Raises CorpuscleError when some do not come; `say` tells meanwhile who is missing.
+    """
+    backend = "nccl" if device.type == "cuda" else "gloo"
     if device.type == "cuda":
         torch.cuda.set_device(device)
-        deepspeed.init_distributed("nccl", timeout=PATIENCE, verbose=False)
-        return
+    if (store := meet(say, patience=PATIENCE)) is not None:  # DeepSpeed takes up what is there
+        rank, ranks = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+        distributed.init_process_group(backend, store=store, rank=rank, world_size=ranks, timeout=PATIENCE)
     # DeepSpeed would first compile its shared-memory collectives, for minutes, and a kill meanwhile leaves a
     # lock that hangs every later start. gloo does the same sums.
-    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
-    deepspeed.init_distributed("gloo", timeout=PATIENCE, verbose=False)
+    if device.type == "cpu":
+        deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+    deepspeed.init_distributed(backend, timeout=PATIENCE, verbose=False)
 
 
 def decided_by_first(decide: Callable[[], Decided]) -> Decided:
@@ -69,6 +77,12 @@ def finish_distributed() -> None:
     distributed.barrier()
     if distributed.get_backend() == "nccl":  # it wants to be told; gloo's groups race with the other rank's
         distributed.destroy_process_group()
+
+
+def ask_for_same_bits() -> None:
+    """Have torch refuse what gives other bits each time; where there is another way, it takes that."""
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
 
 
 def build_engine(

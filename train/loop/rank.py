@@ -28,6 +28,7 @@ from train.checkpoint.skipped import batches_of, read_skipped
 from train.data.tokens import validation_rows
 from train.job import CONSOLE_FD, LOGS, Job, initial_path, read_job, write_error
 from train.loop.device import choose_device, set_defaults
+from train.loop.heartbeat import Heartbeat
 from train.loop.hold import RanksBusyError, hold_ranks
 from train.loop.loss_watch import LossWatch
 from train.loop.metrics import MetricsLog, read_metrics
@@ -56,14 +57,15 @@ def main(output: str, launcher: str | None = None) -> int:
 
 
 def _train(job: Job, rank: int, stop: StopRequest) -> bool:
-    set_defaults(job.output)
+    set_defaults(job.output, deterministic=job.config.deterministic)
     device = choose_device(job.config.device)  # before DeepSpeed is imported
     from train.loop.engine import decided_by_first, finish_distributed, start_distributed  # torch and DeepSpeed: 5 s
     from train.loop.train_steps import train_steps
 
     _check_ranks(job)
-    start_distributed(device)
-    say = _console() if rank == 0 else lambda line: None
+    console = _console()
+    start_distributed(device, console)
+    say = console if rank == 0 else lambda line: None
     begin = decided_by_first(lambda: _held_start(job, say, prove=stop.launcher is None))
     job = _started_at(job, begin, say)
     finished = True
@@ -89,9 +91,11 @@ def _train(job: Job, rank: int, stop: StopRequest) -> bool:
 
 def _state(job: Job, device: Any, rank: int, **fields: Any) -> "RankState":
     """Return the state of a rank before its first step, its engine with fresh weights."""
-    from train.loop.engine import build_engine
+    from train.loop.engine import ask_for_same_bits, build_engine
     from train.loop.rank_state import RankState
 
+    if job.config.deterministic:
+        ask_for_same_bits()
     rows = TokenRows(job.tokens, "train")
     if rows.fingerprint != job.tokens_fingerprint:
         raise UsageError(f"{job.tokens}: the tokens changed while training started; run the command again")
@@ -110,6 +114,13 @@ def _state(job: Job, device: Any, rank: int, **fields: Any) -> "RankState":
         validation=validation_rows(job.tokens),
         left_out=batches_of(read_skipped(job.output)),
         log=MetricsLog(job.output, job.resume_step, wandb_project=job.config.wandb_project) if rank == 0 else None,
+        heartbeat=Heartbeat(
+            output=job.output,
+            rank=rank,
+            ranks=job.config.ranks,
+            stall_seconds=job.config.stall_seconds,
+            say=fields["say"],
+        ),
         **fields,
     )
 

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
@@ -27,7 +28,7 @@ FULL_BYTES = 1 << 20  # a disk with less is full
 _HASH_THREADS = 4
 _PROTOCOL = 2  # of pickle, as torch.save has it
 
-Record = tuple[str, Any, int]  # of a zip file: name, bytes or storage, size
+ZipRecord = tuple[str, Any, int]  # of a zip file: name, bytes or storage, size
 
 
 class RankFiles:
@@ -109,13 +110,21 @@ class RankFiles:
             self._error = error
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SaveInMaking:
+    """A save whose files are not published yet."""
+
+    done: int  # its step [steps]
+    files: RankFiles  # of this rank
+
+
 def raise_failures(of_ranks: list[list[str]]) -> None:
     """Raise DiskError with the first failure of any rank."""
     if everything := [failure for own in of_ranks for failure in own]:
         raise DiskError(everything[0])
 
 
-def record(state: Any, *, offloaded: bool = False) -> list[Record]:
+def record(state: Any, *, offloaded: bool = False) -> list[ZipRecord]:
     """Return the records that torch.save would write of an object, none of which shares memory with it."""
     recorder = _Recorder(keep_pinned=not offloaded)
     with _pinned_copies() if on_gpu() else nullcontext():
@@ -123,7 +132,7 @@ def record(state: Any, *, offloaded: bool = False) -> list[Record]:
     return recorder.records
 
 
-def write_records(records: list[Record], path: str) -> None:
+def write_records(records: list[ZipRecord], path: str) -> None:
     """Write the file that torch.save writes of such records."""
     with torch.serialization._open_zipfile_writer(path) as writer:
         for name, data, size in records:
@@ -136,14 +145,15 @@ def _pinned_copies() -> AbstractContextManager[Any]:
         from torch.utils.serialization import config
     except ImportError:
         return nullcontext()
-    return cast(AbstractContextManager[Any], config.patch({"save.use_pinned_memory_for_d2h": True}))
+    patch = cast(Any, config).patch
+    return cast(AbstractContextManager[Any], patch({"save.use_pinned_memory_for_d2h": True}))
 
 
 class _Recorder:
     """What torch's pickler takes for the writer of a zip file."""
 
     def __init__(self, *, keep_pinned: bool) -> None:
-        self.records: list[Record] = []
+        self.records: list[ZipRecord] = []
         self._keep_pinned = keep_pinned
 
     def write_record(self, name: str, data: Any, size: int) -> None:

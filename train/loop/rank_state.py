@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,12 +13,11 @@ from tokenizer.mixture import Mixture
 from tokenizer.token_rows import TokenRows
 from train.checkpoint.store import ListedCheckpoint
 from train.job import Job
+from train.loop.heartbeat import Heartbeat
 from train.loop.loss_watch import LossWatch
 from train.loop.metrics import MetricsLog
+from train.loop.rank_files import SaveInMaking
 from train.model.attention import document_numbers, positions_in_document
-
-if TYPE_CHECKING:
-    from train.loop.saving import SaveInMaking
 
 
 @dataclass(kw_only=True, slots=True)
@@ -34,11 +33,12 @@ class RankState:
     watch: LossWatch
     validation: TokenRows | None
     log: MetricsLog | None
+    heartbeat: Heartbeat
     say: Callable[[str], None]
     should_stop: Callable[[], bool]
     should_save: Callable[[], bool] = lambda: False
     passed_over: tuple[ListedCheckpoint, ...] = ()
-    saving: "SaveInMaking | None" = None
+    saving: SaveInMaking | None = None  # one at a time
     left_out: tuple[int, ...] = ()  # batches of the order that no step trains on, sorted
     shown_at: float = 0.0
     shown_step: int = 0

@@ -6,7 +6,6 @@ them, as it does at once without it. One save is in the making at a time. Whatev
 """
 
 import time
-from dataclasses import dataclass
 from typing import Any
 
 from torch import distributed
@@ -15,17 +14,9 @@ from corpus.errors import DiskError
 from train.checkpoint import store
 from train.checkpoint.store import FileHash
 from train.loop.engine import decided_by_first, write_state
-from train.loop.rank_files import RankFiles, raise_failures
+from train.loop.rank_files import SaveInMaking, raise_failures
 from train.loop.rank_state import RankState
 from train.plan.memory import checkpoint_bytes
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SaveInMaking:
-    """A save whose files are not published yet."""
-
-    done: int  # its step [steps]
-    files: RankFiles  # of this rank
 
 
 def save(state: RankState, done: int, *, last: bool) -> None:

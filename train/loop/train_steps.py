@@ -53,6 +53,7 @@ def train_steps(state: RankState) -> bool:
     state.watch.skipped = int(state.engine.skipped_steps)
     steps = range(state.job.resume_step, config.steps)
     with _collected_by_step(), closing(prefetch(lambda step: _micro_batches(state, step), steps)) as ahead:
+        state.heartbeat.start()
         try:
             return all(_do_step(state, step, ahead) for step in steps)
         except SpikeError as spike:  # on all ranks, which see the same numbers
@@ -60,6 +61,8 @@ def train_steps(state: RankState) -> bool:
             if config.on_spike != "skip":
                 raise
             roll_back(state, spike)
+        finally:
+            state.heartbeat.stop()
 
 
 @contextmanager
@@ -78,6 +81,7 @@ def _collected_by_step() -> Iterator[None]:
 def _do_step(state: RankState, step: int, ahead: Iterator[list[TokenIds]]) -> bool:
     """Train, evaluate and save as one step asks for; return False when a signal stopped the run, after saving."""
     config, done, asked = state.job.config, step + 1, time.monotonic()
+    state.heartbeat.begin(done)
     batches, began = next(ahead), time.monotonic()
     state.waited += began - asked
     wishes = _train_step(state, step, batches)
@@ -87,9 +91,11 @@ def _do_step(state: RankState, step: int, ahead: Iterator[list[TokenIds]]) -> bo
     if state.log is not None:
         state.log.record_timing(done, {"seconds": time.monotonic() - began, "seconds_for_data": began - asked})
     if state.validation is not None and (wishes.evaluate or done % config.eval_every == 0 or done == config.steps):
+        state.heartbeat.enter("in an evaluation")
         evaluate(state, done)
         state.evaluated_at = time.monotonic()
     if wishes.save or last or done % config.save_every == 0:
+        state.heartbeat.enter("in a save")
         save(state, done, last=last)
         state.saved_at = time.monotonic()
     if done % COLLECT_EVERY == 0:
@@ -148,12 +154,14 @@ def _train_step(state: RankState, step: int, batches: list[TokenIds]) -> _Wishes
     set_learning_rate(engine, rate)
     _seed_dropout(state, step)
     total = torch.zeros((), device=state.device)
-    for rows in batches:
+    for number, rows in enumerate(batches):
+        state.heartbeat.enter(f"in micro-step {number + 1} of {len(batches)}")
         ids = to_device(state, rows)
         loss = engine(ids, next_token_targets(ids), **boundaries(state, ids))
         engine.backward(loss)
         engine.step()
         total += loss.detach()
+    state.heartbeat.enter("at the end of the step")
     own = _own_wishes(state)
     sums = torch.cat([total[None], total.new_tensor([float(wish) for wish in astuple(own)])])
     distributed.all_reduce(sums)

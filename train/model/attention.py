@@ -7,6 +7,7 @@ Shapes: B rows, T positions, H heads, K channels of a head.
 """
 # ruff: noqa: N803, N806 — capital letters in names are shapes
 
+import math
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -54,11 +55,27 @@ def attend(
     """Return attention's output, (B, H, T, K); without a mask it is causal."""
     if isinstance(mask, BlockMask):
         assert not dropout, "FlexAttention has no dropout: a dense mask is made where it is on"
-        out: Tensor = _flex(q_BHTK.device.type)(q_BHTK, k_BHTK, v_BHTK, block_mask=mask, scale=scale)
+        usual = 1.0 / math.sqrt(q_BHTK.shape[-1])
+        by_layer = torch.full((), scale / usual, dtype=torch.float32, device=q_BHTK.device)
+        out: Tensor = _flex(q_BHTK.device.type)(
+            q_BHTK, k_BHTK, v_BHTK, score_mod=_times(by_layer), block_mask=mask, scale=usual
+        )
         return out
     return functional.scaled_dot_product_attention(
         q_BHTK, k_BHTK, v_BHTK, attn_mask=mask, dropout_p=dropout, is_causal=mask is None, scale=scale
     )
+
+
+def _times(factor: Tensor) -> Callable[..., Tensor]:
+    """Return the change of a score by a layer's factor: in a tensor, so that all layers share one compiled kernel.
+
+    As a number it would be compiled into it, and behind the eighth layer FlexAttention runs unfused.
+    """
+
+    def scaled(score: Tensor, row: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        return score * factor
+
+    return scaled
 
 
 @cache

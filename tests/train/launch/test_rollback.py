@@ -15,7 +15,7 @@ from tests.support.forked_ranks import fork_ranks
 from tests.support.small_tokens import write_tokens
 from tokenizer.mixture import plan_mixture
 from tokenizer.token_rows import TokenRows
-from train.checkpoint.skipped import read_skipped
+from train.checkpoint.skipped import SkippedRows, read_skipped, write_skipped
 from train.checkpoint.store import read_list
 from train.config import TrainConfig
 from train.job import RolledBackError, read_error, write_error
@@ -185,6 +185,23 @@ def test_a_run_that_went_back_too_often_stops_and_may_be_allowed_more(
     assert len(manifest.summary["skipped"]) > 1
     train(config(**often, max_rollbacks=30), tokens=tokens, output=str(tmp_path / "at-once"))
     same(tmp_path / "run", tmp_path / "at-once")
+
+
+def test_rows_left_out_before_the_first_save_stay_left_out_in_the_same_run_alone(tokens: str, tmp_path: Path) -> None:
+    """Slurm's script starts it again without --resume then; else it would spike, and start again, for ever."""
+    output = tmp_path / "run"
+
+    def begin(**changes: Any) -> None:
+        with pytest.raises(RetryError, match="the job is written"):
+            train(config(launcher="print", **changes), tokens=tokens, output=str(output))
+
+    begin()
+    skipped = SkippedRows(step=3, loss=None, reason="the loss is nan", back_to=0, batches=(1, 2), rows=(5, 6))
+    write_skipped(str(output), (skipped,))
+    begin(max_rollbacks=7)
+    assert read_skipped(str(output)) == (skipped,)
+    begin(learning_rate=1e-3)
+    assert read_skipped(str(output)) == ()
 
 
 def test_a_signal_counts_more_than_a_rollback(tmp_path: Path) -> None:

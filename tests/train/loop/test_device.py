@@ -104,3 +104,14 @@ def test_a_run_that_asks_for_a_gpu_ends_before_its_first_step(tmp_path: Path) ->
     )
     with pytest.raises(UsageError, match="cannot use a GPU here"):
         train(config, tokens=tokens, output=str(tmp_path / "run"))
+
+
+def test_deterministic_mode_sets_what_cublas_needs_and_not_over_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    set_defaults("run")
+    assert "CUBLAS_WORKSPACE_CONFIG" not in os.environ
+    set_defaults("run", deterministic=True)
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":16:8")
+    set_defaults("run", deterministic=True)
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":16:8"

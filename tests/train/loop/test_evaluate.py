@@ -22,6 +22,7 @@ from train.config import TrainConfig
 from train.data.tokens import check_sources, evenly_spaced_rows
 from train.job import Job
 from train.loop.evaluate import evaluate, sample
+from train.loop.heartbeat import Heartbeat
 from train.loop.loss_watch import LossWatch
 from train.loop.rank_state import RankState
 from train.model.gpt import GPT, build_model
@@ -80,6 +81,7 @@ def run_on(tokens: Path, model: GPT, log: Log, **changes: Any) -> RankState:
         job=job, engine=model, device=torch.device("cpu"), rank=0, rows=rows,
         order=plan_mixture(rows, None), watch=LossWatch(config=config),
         validation=TokenRows(str(tokens), "validation"), log=log, say=lines.append, should_stop=lambda: False,
+        heartbeat=Heartbeat(output=str(tokens), rank=0, ranks=1, stall_seconds=60, say=lines.append),
     )  # type: ignore[arg-type]  # fmt: skip
 
 

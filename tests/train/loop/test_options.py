@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 import torch
+from torch._dynamo.testing import CompileCounter
 from torch.distributed.run import get_args_parser
-from torch.nn.attention.flex_attention import BlockMask
+from torch.nn.attention.flex_attention import BlockMask, flex_attention
 
 from corpus.errors import RetryError, UsageError
 from tests.support.small_tokens import made_up_texts, write_tokens
@@ -82,6 +83,23 @@ def test_flex_attention_is_the_dense_mask() -> None:
     assert isinstance(flexible, BlockMask)
     outs = [attend(q, k, v, mask, scale=0.3, dropout=0.0) for mask in (flexible, document_mask(documents, dense=True))]
     torch.testing.assert_close(*outs, atol=2e-6, rtol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
+def test_all_layers_share_one_graph_of_flex_attention(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each layer has another scale; behind the recompile limit it would run unfused, without a word."""
+    generator = torch.Generator().manual_seed(0)
+    q, k, v = (torch.randn(2, 2, 16, 16, generator=generator) for _ in range(3))
+    documents = document_numbers(ids(), END)
+    mask, graphs = document_mask(documents, dense=False), CompileCounter()
+    compiled = torch.compile(flex_attention, backend=graphs)
+    monkeypatch.setattr("train.model.attention._flex", lambda device: compiled)
+    for layer in range(12):
+        scale = 0.25 / (layer + 1)
+        ours = attend(q, k, v, mask, scale=scale, dropout=0.0)
+        dense = attend(q, k, v, document_mask(documents, dense=True), scale=scale, dropout=0.0)
+        torch.testing.assert_close(ours, dense, atol=2e-6, rtol=1e-5)
+    assert graphs.frame_count == 1
 
 
 def loss_and_gradients(model: Any) -> tuple[torch.Tensor, list[torch.Tensor]]:

@@ -143,3 +143,18 @@ def test_a_thread_writes_and_what_goes_wrong_in_it_is_raised_where_it_is_waited_
 
 def test_presets_for_gpus_save_while_they_train() -> None:
     assert [load_preset(name).save_async for name in ("tiny", "125m", "biomedlm-2.7b")] == [False, True, True]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "changes", [{"ranks": 2, "precision": "bf16"}, {"document_mask": True, "reset_positions": True}]
+)
+def test_deterministic_algorithms_are_all_that_training_uses(
+    changes: dict[str, Any], tokens: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torch raises at an operation that has none; on a CPU the numbers are those without."""
+    fork_ranks(monkeypatch)
+    for name, on in (("as-ever", False), ("same-bits", True)):
+        config = TrainConfig.model_validate(SETTINGS | {"steps": 4} | changes | {"deterministic": on})
+        train(config, tokens=tokens, output=str(tmp_path / name))
+    assert (tmp_path / "as-ever/metrics.jsonl").read_bytes() == (tmp_path / "same-bits/metrics.jsonl").read_bytes()
