@@ -154,6 +154,11 @@ class TrainConfig(StageConfig):
     wandb_project: str | None = runtime(None, "also log to this project of Weights & Biases")
     wall_clock_breakdown: bool = runtime(False, "DeepSpeed's times of forward, backward and step in logs/rank-0.log")
     flops_profile_step: int | None = runtime(None, "step that DeepSpeed profiles into logs/flops.txt", ge=1)
+    questions: GivenPath | None = runtime(None, "result of `qa questions` that the model is asked in the loop")
+    questions_split: Literal["dev", "val", "train", "test"] = runtime("dev", "which of its questions")
+    questions_every: int = runtime(1000, "steps between two times", ge=1)
+    questions_limit: int = runtime(200, "first questions of each task", ge=1)
+    memory_snapshot: bool = runtime(False, "record what a GPU's memory holds, into logs/ when it runs out of it")
     device_watts: float | None = runtime(None, "power of one device; null: the most of this GPU by its maker", gt=0)
     grid_grams_per_kwh: float | None = runtime(None, "CO2 of a kWh of your grid, for the CO2 in the log", ge=0)
     profile_steps: tuple[int, int] | None = runtime(

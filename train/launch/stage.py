@@ -25,6 +25,7 @@ from train.checkpoint.restart import check_same_run, needs_copy
 from train.checkpoint.store import Checkpoint
 from train.config import AnyShape, TrainConfig, checked, replaced
 from train.data.tokens import check_sources, unigram_entropy, validation_rows
+from train.energy import TIMING
 from train.job import INITIAL, Job, initial_path, write_job
 from train.launch.foreign_run import initial_input, run_shape
 from train.launch.launchers import start
@@ -32,7 +33,7 @@ from train.launch.reshape import universal_copy
 from train.launch.room_check import check_disk, check_memory
 from train.launch.tokenizer_copy import copy_tokenizer, tokenizer_files
 from train.loop.hold import check_no_ranks
-from train.loop.metrics import EVENTS, METRICS, TIMING, check_wandb, read_metrics
+from train.loop.metrics import EVENTS, METRICS, check_wandb, read_metrics
 
 STAGE = "train"
 _SHOWN = 5  # damaged files that a message names

@@ -17,10 +17,9 @@ from typing import Any, TypedDict, cast
 from corpus import storage
 from corpus.errors import DiskError, UsageError
 from corpus.storage.json_files import parse_numbers
-from train.energy import SECONDS_AN_HOUR
+from train.energy import SECONDS_AN_HOUR, TIMING
 
 METRICS = "metrics.jsonl"
-TIMING = "timing.jsonl"
 EVENTS = "tensorboard"
 
 
@@ -31,6 +30,7 @@ class Metrics(TypedDict, total=False):
     loss: float  # of the step's batch [nats a token]
     learning_rate: float  # of the step
     gradient_norm: float  # global norm of the gradients; where DeepSpeed tells it
+    accuracy: float  # of the questions that are asked in the loop; `accuracy_TASK` of those of a task [share of 1]
     validation_loss: float  # of an evaluation, over its rows [nats a token]
     validation_loss_pubmed: float  # of the tokens of citations [nats a token]
     validation_loss_pmc: float  # of the tokens of full texts [nats a token]

@@ -254,7 +254,7 @@ def test_questions_are_scored_by_a_run_as_by_its_export(made: Made, finished: Pa
     export(ExportConfig(), run=str(finished), output=str(out))
     results = []
     for name, model in (("run", finished), ("export", out)):
-        config = EvaluateConfig(method="likelihood", formats=("letters",), split="test")
+        config = EvaluateConfig(task="planted", method="likelihood", format="letters")
         results.append(evaluate(config, model=str(model), questions=questions, output=str(tmp_path / name)))
     assert results[0].summary == results[1].summary
     body = load_backbone(str(finished), print, dropout=0.1)
