@@ -34,7 +34,7 @@ class AskedEnd:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class AskedQuestions:
+class LoopQuestions:
     """Questions with a known answer, and the rows of their ends."""
 
     questions: tuple[Question, ...]
@@ -57,7 +57,7 @@ def ask_questions(state: RankState, done: int) -> None:
     state.say(f"step {done:>6,}/{state.job.config.steps:,}  questions answered right: {shown}")
 
 
-def _asked(state: RankState) -> AskedQuestions:
+def _asked(state: RankState) -> LoopQuestions:
     config = state.job.config
     assert config.questions is not None
     return _read(
@@ -66,7 +66,7 @@ def _asked(state: RankState) -> AskedQuestions:
 
 
 @cache
-def _read(directory: str, output: str, split: str, limit: int, seq_length: int) -> AskedQuestions:
+def _read(directory: str, output: str, split: str, limit: int, seq_length: int) -> LoopQuestions:
     """Return the first `limit` questions of each task of a split whose answer is known; raises UsageError for none."""
     tokenizer = Tokenizer.from_file(storage.join(output, TOKENIZER))
     tokenizer.encode_special_tokens = True  # what a text spells out is text
@@ -85,7 +85,7 @@ def _read(directory: str, output: str, split: str, limit: int, seq_length: int) 
         questions.append(question)
     if not questions:
         raise UsageError(f"{directory}: no {split} question with options and a known answer; give another result")
-    return AskedQuestions(questions=tuple(questions), ends=tuple(ends))
+    return LoopQuestions(questions=tuple(questions), ends=tuple(ends))
 
 
 def _rows(
@@ -99,7 +99,7 @@ def _rows(
         yield AskedEnd(question=number, option=option, ids=tuple(ids), begin=len(text) - cut - 1)
 
 
-def _scores(state: RankState, asked: AskedQuestions) -> Tensor:
+def _scores(state: RankState, asked: LoopQuestions) -> Tensor:
     """Return the log-likelihood of each option of each question, (questions, most options); -inf where there is none.
 
     All ranks run as many batches; those beyond the ends of one rank count nothing.
@@ -125,7 +125,7 @@ def _scores(state: RankState, asked: AskedQuestions) -> Tensor:
     return found
 
 
-def start_length(asked: AskedQuestions, start: int, count: int) -> int:
+def start_length(asked: LoopQuestions, start: int, count: int) -> int:
     """Return the width of the batches of all ranks at a place: the longest of their rows without its last id."""
     return max(len(end.ids) - 1 for end in asked.ends[start : start + count])
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from corpus.errors import RetryError, UsageError
 from corpus.qa.store import write_questions
@@ -17,7 +17,10 @@ from corpus.stage.manifest import read_manifest
 from pipelines.cli.app import main
 from tests.support.foreign_models import RECIPE, recipe, write_model
 from tests.support.forked_ranks import fork_ranks
+from tests.support.kept_tokenizers import folder_of, ids_of, truth
+from tests.support.small_corpus import mixed_corpus
 from tests.support.small_tokens import made_up_texts, write_tokens
+from tests.tokenizer.test_given import pack
 from tests.train.qa.models import planted_choice
 from tokenizer.mixture import plan_mixture
 from tokenizer.token_rows import TokenRows
@@ -32,8 +35,9 @@ from train.job import read_job, read_shape
 from train.launch.forecast import forecast_train
 from train.launch.stage import train
 from train.loop.metrics import read_metrics
-from train.qa.config import EvaluateConfig
+from train.qa.config import EvaluateConfig, finetune_config
 from train.qa.evaluation import evaluate
+from train.qa.stage import finetune
 
 STEADY = {"learning_rate": 3e-3, "warmup_steps": 0, "final_lr_fraction": 1.0, "eval_every": 100, "sample_tokens": 0}
 
@@ -259,6 +263,39 @@ def test_questions_are_scored_by_a_run_as_by_its_export(made: Made, finished: Pa
     assert results[0].summary == results[1].summary
     body = load_backbone(str(finished), print, dropout=0.1)
     assert (body.facts.model_type, type(body.model).__name__) == ("llama", "LlamaModel")
+
+
+def test_the_documented_road_of_a_model_with_its_own_tokenizer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Tokens packed by the model's directory, ids of four bytes; continued, exported, checked, fine-tuned."""
+    corpus, tokens, run, out = (str(tmp_path / name) for name in ("corpus", "tokens", "run", "out"))
+    mixed_corpus(Path(corpus))
+    model = folder_of(tmp_path / "model", "llama")
+    pack(corpus, model, Path(tokens))
+    rows = TokenRows(tokens, "train")
+    assert rows.vocab_size > 65_536
+    write_model(Path(model), "llama", None, vocab_size=rows.vocab_size + 6, hidden_size=16, intermediate_size=32)
+    lines = [f"{name}: {json.dumps(value)}" for name, value in (RECIPE | {"document_mask": True}).items()]
+    (tmp_path / "recipe.yaml").write_text("\n".join(lines) + "\n")
+    places = ["--tokens", tokens, "--config", str(tmp_path / "recipe.yaml")]
+    assert main(["train", "--model", f"hf:{model}", *places, "--output", run]) == 0
+    found = losses(Path(run))
+    assert found[-1] < found[0]
+    assert main(["export", run, "--output", out, "--check", "64"]) == 0
+    assert "each token off by 0.000000 nats" in capsys.readouterr().out
+    again = AutoTokenizer.from_pretrained(Path(out) / "folded")
+    assert again("TNF-α", add_special_tokens=False).input_ids == ids_of(truth("llama"), "TNF-α")
+    questions = [*planted_choice(8, "train", seed=1), *planted_choice(4, "dev", seed=1)]
+    write_questions(questions, str(tmp_path / "questions"))
+    settings = {"task": "planted", "epochs": 1, "batch_rows": 4, "micro_batch": 2, "max_tokens": 48}
+    tuned = finetune(
+        finetune_config(None, settings),
+        model=run,
+        questions=str(tmp_path / "questions"),
+        output=str(tmp_path / "tuned"),
+    )
+    assert tuned.summary["runs"]
 
 
 def test_another_vocabulary_is_refused_and_taken_by_request(made: Made, tmp_path: Path) -> None:

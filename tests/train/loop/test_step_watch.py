@@ -110,8 +110,12 @@ def test_energy_is_power_times_hours_and_goes_into_log_and_card(tokens: str, tmp
 def test_what_is_watched_is_no_part_of_a_run() -> None:
     """The manifest's settings, and so the run's fingerprint, are the same with and without."""
     watched = {
-        "device_watts": 500.0, "profile_steps": [2, 3], "questions": "/q", "questions_every": 5, "memory_snapshot": True,
-    }  # fmt: skip
+        "device_watts": 500.0,
+        "profile_steps": [2, 3],
+        "questions": "/q",
+        "questions_every": 5,
+        "memory_snapshot": True,
+    }
     assert TrainConfig.model_validate(SETTINGS | watched).identity() == TrainConfig.model_validate(SETTINGS).identity()
 
 
