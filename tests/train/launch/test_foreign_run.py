@@ -17,7 +17,7 @@ from corpus.stage.manifest import read_manifest
 from pipelines.cli.app import main
 from tests.support.foreign_models import RECIPE, recipe, write_model
 from tests.support.forked_ranks import fork_ranks
-from tests.support.kept_tokenizers import folder_of, ids_of, truth
+from tests.support.kept_tokenizers import END, folder_of, ids_of, truth
 from tests.support.small_corpus import mixed_corpus
 from tests.support.small_tokens import made_up_texts, write_tokens
 from tests.tokenizer.test_given import pack
@@ -269,9 +269,10 @@ def test_the_documented_road_of_a_model_with_its_own_tokenizer(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Tokens packed by the model's directory, ids of four bytes; continued, exported, checked, fine-tuned."""
-    corpus, tokens, run, out = (str(tmp_path / name) for name in ("corpus", "tokens", "run", "out"))
+    corpus, tokens = str(tmp_path / "corpus"), str(tmp_path / "tokens")
+    run, out = str(tmp_path / "run"), str(tmp_path / "out")
     mixed_corpus(Path(corpus))
-    model = folder_of(tmp_path / "model", "llama")
+    model = folder_of(tmp_path / "model", "llama", eos=END)
     pack(corpus, model, Path(tokens))
     rows = TokenRows(tokens, "train")
     assert rows.vocab_size > 65_536
@@ -288,7 +289,7 @@ def test_the_documented_road_of_a_model_with_its_own_tokenizer(
     assert again("TNF-α", add_special_tokens=False).input_ids == ids_of(truth("llama"), "TNF-α")
     questions = [*planted_choice(8, "train", seed=1), *planted_choice(4, "dev", seed=1)]
     write_questions(questions, str(tmp_path / "questions"))
-    settings = {"task": "planted", "epochs": 1, "batch_rows": 4, "micro_batch": 2, "max_tokens": 48}
+    settings = {"task": "planted", "epochs": 1, "batch_questions": 4, "micro_batch": 2, "max_tokens": 48}
     tuned = finetune(
         finetune_config(None, settings),
         model=run,
@@ -296,6 +297,9 @@ def test_the_documented_road_of_a_model_with_its_own_tokenizer(
         output=str(tmp_path / "tuned"),
     )
     assert tuned.summary["runs"]
+    (Path(model) / "tokenizer_config.json").write_text('{"eos_token": {"content": "no token of transformers"}}')
+    with pytest.raises(UsageError, match="model: transformers cannot read it: Special token eos_token"):
+        load_backbone(model, print)
 
 
 def test_another_vocabulary_is_refused_and_taken_by_request(made: Made, tmp_path: Path) -> None:
