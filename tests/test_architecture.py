@@ -49,7 +49,8 @@ MAY_IMPORT = {
     "train/checkpoint": "corpus corpus/storage corpus/stage train train/model",
     "train/plan": "corpus corpus/stage tokenizer train train/model",
     "train/loop": (
-        "corpus corpus/storage corpus/stage tokenizer train train/model train/data train/checkpoint train/plan"
+        "corpus corpus/qa corpus/storage corpus/stage tokenizer train train/model train/data train/checkpoint "
+        "train/plan"
     ),
     "train/launch": (
         "corpus corpus/arrays corpus/storage corpus/stage tokenizer train train/model train/data train/checkpoint "

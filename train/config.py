@@ -164,6 +164,16 @@ class TrainConfig(StageConfig):
     wandb_project: str | None = runtime(None, "also log to this project of Weights & Biases")
     wall_clock_breakdown: bool = runtime(False, "DeepSpeed's times of forward, backward and step in logs/rank-0.log")
     flops_profile_step: int | None = runtime(None, "step that DeepSpeed profiles into logs/flops.txt", ge=1)
+    questions: GivenPath | None = runtime(None, "result of `qa questions` that the model is asked in the loop")
+    questions_split: Literal["dev", "val", "train", "test"] = runtime("dev", "which of its questions")
+    questions_every: int = runtime(1000, "steps between two times", ge=1)
+    questions_limit: int = runtime(200, "first questions of each task", ge=1)
+    memory_snapshot: bool = runtime(False, "record what a GPU's memory holds, into logs/ when it runs out of it")
+    device_watts: float | None = runtime(None, "power of one device; null: the most of this GPU by its maker", gt=0)
+    grid_grams_per_kwh: float | None = runtime(None, "CO2 of a kWh of your grid, for the CO2 in the log", ge=0)
+    profile_steps: tuple[int, int] | None = runtime(
+        None, "first and last step that torch's profiler traces into logs/trace-rank-N.json"
+    )
     peak_tflops: float | None = runtime(None, "peak of one device for MFU; null: from the GPU's name", gt=0)
 
     @model_validator(mode="after")
@@ -183,6 +193,8 @@ class TrainConfig(StageConfig):
             raise ValueError("DeepSpeed has no bf16 with fp32 gradient sums in zero_stage 0; use 1, 2 or 3")
         if self.resize_vocabulary and self.init is None and self.foreign is None:
             raise ValueError("resize_vocabulary is about the model to start from; give `init`, or leave it out")
+        if self.profile_steps and not 1 <= self.profile_steps[0] <= self.profile_steps[1]:
+            raise ValueError(f"profile_steps {list(self.profile_steps)}: a first step and one not before it, from 1 on")
         if self.offload_optimizer and self.zero_stage == 0:
             raise ValueError("offload_optimizer needs zero_stage 1, 2 or 3")
         return self

@@ -6,6 +6,10 @@ when it is busy. No grid's factor stands here, for it is of a place and a year: 
 
 from dataclasses import dataclass
 
+from corpus import storage
+from corpus.storage.json_files import parse_numbers
+
+TIMING = "timing.jsonl"  # of a run: seconds and what follows from them
 SECONDS_AN_HOUR = 3600
 
 
@@ -37,3 +41,18 @@ class Energy:
             return found
         amount = f"{self.kg_co2:,.0f}" if self.kg_co2 >= 1000 else f"{self.kg_co2:,.3g}"
         return f"{found}; {amount} kg CO2 at {self.grams_per_kwh:g} g a kWh"
+
+
+def energy_of_run(run: str, step: int) -> str | None:
+    """Return what a run's steps took until one of them, as its log says it; None where it does not."""
+    path = storage.join(run, TIMING)
+    if not storage.exists(path):
+        return None
+    with storage.open_read(path) as source:
+        whole = [line for line in source if line.endswith(b"\n")]
+    lines = [line for line in parse_numbers(whole, path, "remove this line") if "kwh" in line and line["step"] <= step]
+    if not lines:
+        return None
+    found = f"{lines[-1]['kwh']:,.3g} kWh of the devices alone, at the power and for the hours of the steps in {TIMING}"
+    co2 = lines[-1].get("kg_co2")
+    return found if co2 is None else f"{found}; {co2:,.3g} kg CO2 by the grid's factor that was stated"

@@ -50,7 +50,7 @@ class ForeignConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    path: GivenPath = Field(description="directory of transformers' form: config.json, weights, tokenizer")
+    path: GivenPath = Field("", description="directory of transformers' form: config.json, weights, tokenizer")
     weights: Literal["files", "fresh"] = Field(
         "files", description="files: those of the directory; fresh: drawn anew, by transformers' own rule and the seed"
     )

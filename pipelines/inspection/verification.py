@@ -28,8 +28,9 @@ from corpus.stage.workspace import RECEIPTS, WORK
 from pipelines.inspection.qa_faults import qa_faults
 from pipelines.inspection.summaries import PAGE, books_text, road_order
 from train.checkpoint import store
+from train.energy import TIMING
 from train.job import JOB, LOGS, RANKS_LOCK
-from train.loop.metrics import EVENTS, TIMING
+from train.loop.metrics import EVENTS
 
 # What a stage's directory holds beside its parts: the commit, facts of the run, a lock, a page; for training also logs.
 KNOWN_FILES = (MANIFEST, RUN_FACTS, EVENTS_LOG, LOCK, WITHDRAWN, JOB, RANKS_LOCK, TIMING, FETCH_LOG, PAGE)

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from corpus.qa.prompts import PromptFormat, prompt_of
 from corpus.qa.question import Question
 from corpus.qa.store import read_questions
 from train.export.backbone import load_backbone
 from train.qa.data import task_shape
 from train.qa.likelihood import ScoredEnds, score_prompts
-from train.qa.prompts import PromptFormat, prompt_of
 
 TASK = """\
 task: corpuscle_parity

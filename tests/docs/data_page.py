@@ -349,7 +349,7 @@ def _json_type(hint: Any) -> tuple[str, str]:
         return f"list<{_json_type(arguments[0])[0]}>", ""
     if origin is not None:
         return f"map<{_json_type(arguments[1])[0]}>", ""
-    return names.get(hint, getattr(hint, "__name__", str(hint))), ""
+    return names.get(hint, getattr(hint, "__name__", re.sub(r"\w+\.", "", str(hint)))), ""
 
 
 def _linked(kind: str, file: File) -> str:

@@ -19,8 +19,14 @@ CARD = "README.md"
 LICENSES_SHOWN = 12
 
 
-def model_card(summary: Mapping[str, Any], checkpoint: Checkpoint, shape: AnyShape, lineage: Lineage) -> str:
-    """Return the card's text; `summary` is that of the export's manifest."""
+def model_card(
+    summary: Mapping[str, Any],
+    checkpoint: Checkpoint,
+    shape: AnyShape,
+    lineage: Lineage,
+    energy: str | None = None,
+) -> str:
+    """Return the card's text; `summary` is that of the export's manifest, `energy` what the run's steps took."""
     header = {
         "language": "en",
         "library_name": "transformers",
@@ -34,6 +40,7 @@ def model_card(summary: Mapping[str, Any], checkpoint: Checkpoint, shape: AnySha
         _table("Model", ("size", "value"), _sizes(shape)),
         _table("Training", ("setting", "value"), _recipe(checkpoint)),
         _results(lineage.manifests.get("train")),
+        *([f"## Energy\n\n{energy}"] if energy else []),
         _data(lineage),
         _provenance(checkpoint, lineage),
     ]

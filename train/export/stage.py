@@ -20,6 +20,7 @@ from tokenizer.hf_json import TOKENIZER, stated_separator, token_lengths
 from train.checkpoint import store
 from train.checkpoint.store import Checkpoint
 from train.config import AnyShape
+from train.energy import energy_of_run
 from train.export.card import CARD, model_card
 from train.export.config import FORMATS, ExportConfig, ExportFormat
 from train.export.foreign_files import check_foreign_formats, write_foreign
@@ -92,7 +93,7 @@ def _write_all(
         **({"architecture": shape.architecture} if isinstance(shape, ForeignShape) else {}),
         "format_bytes": {kind: receipt.facts["bytes"] for kind, receipt in receipts.items() if receipt is not None},
     }
-    card = model_card(summary, checkpoint, shape, lineage)
+    card = model_card(summary, checkpoint, shape, lineage, energy_of_run(run, checkpoint.step))
     forms = [FORMATS[kind] for kind in config.formats]
     names = [CARD, *(f"{form.path}/{CARD}" for form in forms if form.family == "transformers")]
     for name in names:

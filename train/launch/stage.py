@@ -26,14 +26,15 @@ from train.checkpoint.skipped import SKIPPED, drop_outdated, read_skipped, skipp
 from train.checkpoint.store import Checkpoint
 from train.config import AnyShape, TrainConfig, checked, replaced
 from train.data.tokens import check_sources, unigram_entropy, validation_rows
-from train.job import INITIAL, Job, RolledBackError, initial_path, write_job
+from train.energy import TIMING
+from train.job import INITIAL, JOB, Job, RolledBackError, initial_path, read_job, write_job
 from train.launch.foreign_run import initial_input, run_shape
 from train.launch.launchers import start
 from train.launch.reshape import universal_copy
 from train.launch.room_check import check_disk, check_memory
 from train.launch.tokenizer_copy import copy_tokenizer, tokenizer_files
 from train.loop.hold import check_no_ranks
-from train.loop.metrics import EVENTS, METRICS, TIMING, check_wandb, read_metrics
+from train.loop.metrics import EVENTS, METRICS, check_wandb, read_metrics
 
 STAGE = "train"
 _SHOWN = 5  # damaged files that a message names

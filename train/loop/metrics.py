@@ -17,9 +17,9 @@ from typing import Any, TypedDict, cast
 from corpus import storage
 from corpus.errors import DiskError, UsageError
 from corpus.storage.json_files import parse_numbers
+from train.energy import SECONDS_AN_HOUR, TIMING
 
 METRICS = "metrics.jsonl"
-TIMING = "timing.jsonl"
 EVENTS = "tensorboard"
 
 
@@ -31,6 +31,7 @@ class Metrics(TypedDict, total=False):
     learning_rate: float  # of the step
     gradient_norm: float  # global norm of the gradients; where DeepSpeed tells it
     skipped_rows: int  # left out of the order between the step before and this; see skipped.json [rows]
+    accuracy: float  # of the questions that are asked in the loop; `accuracy_TASK` of those of a task [share of 1]
     validation_loss: float  # of an evaluation, over its rows [nats a token]
     validation_loss_pubmed: float  # of the tokens of citations [nats a token]
     validation_loss_pmc: float  # of the tokens of full texts [nats a token]
@@ -49,6 +50,8 @@ class Timing(TypedDict, total=False):
     tokens_per_second: float  # over all ranks [tokens a second]
     mfu: float  # of the peak of all devices, where that is known [share of 1]
     seconds_for_data_most: float  # waiting for rows since the last speed, of the rank that waited longest [seconds]
+    kwh: float  # of all devices in all steps so far, where their power is known [kilowatt hours]
+    kg_co2: float  # of these, where `grid_grams_per_kwh` states the grid's [kilograms]
     memory_gb_most: float  # most memory of a rank so far: of its GPU, or of the process on a CPU [10^9 bytes]
 
 
@@ -75,6 +78,20 @@ def read_metrics(output: str, until_step: int | None = None) -> list[Metrics]:
     return [line for line in lines if until_step is None or line["step"] <= until_step]
 
 
+def read_timing(output: str) -> list[Timing]:
+    """Return the lines of timing.jsonl, of all tries of a run; a last line cut by a kill is left out."""
+    path = storage.join(output, TIMING)
+    if not storage.exists(path):
+        return []
+    with storage.open_read(path) as source:
+        whole = [line for line in source if line.endswith(b"\n")]
+    return cast(list[Timing], parse_numbers(whole, path, "remove this line"))
+
+
+def _seconds(line: Timing) -> float:
+    return line.get("seconds", 0.0) + line.get("seconds_for_data", 0.0)
+
+
 class MetricsLog:
     """Open logs of rank 0; `step` is where the run (re)starts, later lines of an earlier try are cut."""
 
@@ -88,6 +105,7 @@ class MetricsLog:
         self._timing = _Lines(storage.join(output, TIMING))
         self._events: SummaryWriter | None = SummaryWriter(storage.join(output, EVENTS), purge_step=step + 1)
         self._wandb = _open_wandb(output, wandb_project) if wandb_project else None
+        self.device_hours = sum(map(_seconds, read_timing(output))) / SECONDS_AN_HOUR  # of one device, tries before too
 
     def record(self, step: int, values: Mapping[str, float]) -> None:
         """Log exact values of a step (counted from 1: steps done)."""
@@ -96,6 +114,7 @@ class MetricsLog:
 
     def record_timing(self, step: int, values: Timing) -> None:
         """Log values that differ from run to run: seconds and what follows from them."""
+        self.device_hours += _seconds(values) / SECONDS_AN_HOUR
         self._timing.add(_line({"step": step, **values}))
         self._show(step, values)
 

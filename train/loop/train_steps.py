@@ -31,10 +31,12 @@ from train.loop.engine import (
 from train.loop.evaluate import evaluate
 from train.loop.loss_watch import SpikeError
 from train.loop.metrics import Timing, model_utilization, speed_text
+from train.loop.questions import ask_questions
 from train.loop.rank_state import RankState, boundaries, shard_batch, to_device
 from train.loop.rollback import roll_back
 from train.loop.saving import is_writing, save, settle
 from train.loop.schedule import learning_rate
+from train.loop.step_watch import energy_figures, energy_so_far, memory_watched, profiled
 from train.model.gpt import next_token_targets
 from train.plan.gpus import known_gpu
 
@@ -52,10 +54,11 @@ def train_steps(state: RankState) -> bool:
     state.saved_at = state.evaluated_at = state.shown_at
     state.watch.skipped = int(state.engine.skipped_steps)
     steps = range(state.job.resume_step, config.steps)
-    with _collected_by_step(), closing(prefetch(lambda step: _micro_batches(state, step), steps)) as ahead:
+    ahead = prefetch(lambda step: _micro_batches(state, step), steps)
+    with _collected_by_step(), memory_watched(state), closing(ahead), closing(profiled(state, steps)) as watched:
         state.heartbeat.start()
         try:
-            return all(_do_step(state, step, ahead) for step in steps)
+            return all(_do_step(state, step, ahead) for step in watched)
         except SpikeError as spike:  # on all ranks, which see the same numbers
             settle(state)
             if config.on_spike != "skip":
@@ -94,6 +97,9 @@ def _do_step(state: RankState, step: int, ahead: Iterator[list[TokenIds]]) -> bo
         state.heartbeat.enter("in an evaluation")
         evaluate(state, done)
         state.evaluated_at = time.monotonic()
+    if config.questions is not None and (done % config.questions_every == 0 or done == config.steps):
+        state.heartbeat.enter("in an evaluation")
+        ask_questions(state, done)
     if wishes.save or last or done % config.save_every == 0:
         state.heartbeat.enter("in a save")
         save(state, done, last=last)
@@ -193,10 +199,14 @@ def _report(state: RankState, done: int, *, loss: float, rate: float, norm: floa
     peak = _peak(state)
     mfu = model_utilization(tokens_per_second, shape.flops_per_token, peak)
     timing: Timing = {"tokens_per_second": tokens_per_second, "seconds_for_data_most": waited, "memory_gb_most": memory}
+    energy = energy_so_far(state)
+    timing |= energy_figures(energy)
     state.log.record_timing(done, timing if mfu is None else {**timing, "mfu": mfu})
     speed = speed_text(tokens_per_second, shape.flops_per_token, peak)
     shown_norm = "" if norm is None else f"  grad {norm:.2f}"
     state.say(f"step {done:>6,}/{config.steps:,}  loss {loss:.4f}  lr {rate:.2e}{shown_norm}  {speed}")
+    if energy is not None and done == config.steps:
+        state.say(f"energy of all steps: {energy.text()}, of the devices alone")
     state.shown_at, state.shown_step = time.monotonic(), done
 
 

@@ -160,7 +160,7 @@ def load_directory(path: str, *, language_model: bool = False, dropout: float | 
         try:
             config = AutoConfig.from_pretrained(path, local_files_only=True, **named)
             text = _tokenizer(path, named)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise UsageError(f"{path}: transformers cannot read it: {_first_line(error)}") from error
         if getattr(config, "is_encoder_decoder", False):
             raise UsageError(f"{path}: an encoder–decoder ({config.model_type}); give an encoder or a decoder")

@@ -17,6 +17,7 @@ from train.foreign import ForeignConfig, ForeignShape
 from train.model.backbone import set_dropout
 from train.model.foreign import empty_model, takes, transformers_config
 
+DEFAULT_LENGTH = 2048  # of rows, where neither tokens nor model say one
 PERSISTENT = 100_000  # DeepSpeed's stage3_param_persistence_threshold, in numbers
 _EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts")
 _FULL = "full_attention"
@@ -120,10 +121,10 @@ def _check_kind(path: str, theirs: Any) -> None:
 
 def _checked_length(path: str, theirs: Any, seq_length: int | None) -> int:
     """Return the length of rows; raises UsageError when the model has not so many positions."""
-    most = getattr(theirs, "max_position_embeddings", None)
+    most = getattr(theirs, "max_position_embeddings", None) or -1  # XLNet says -1, BLOOM nothing: no limit
     if seq_length is None:
-        return int(most or 2048)
-    if most is not None and seq_length > most:
+        return int(most) if most > 0 else DEFAULT_LENGTH
+    if most > 0 and seq_length > most:
         raise UsageError(
             f"{path}: it has {most:,} positions, the tokens rows of {seq_length:,}: pack them with --seq-length {most}"
             " or less"

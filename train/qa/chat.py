@@ -8,8 +8,8 @@ where it is stated beyond doubt: the answer is nothing but a letter, an option's
 import re
 from collections.abc import Sequence
 
+from corpus.qa.prompts import LETTERS, asked_text
 from corpus.qa.question import Question
-from train.qa.prompts import LETTERS, asked_text
 
 _CUE = re.compile(
     r"\b(?i:answer|choice|option)\b[*_\s]*(?i:(?:is|would be|must be|should be)\b|[:=])[\s*_:]*"

@@ -14,6 +14,7 @@ import torch
 from tokenizers import Tokenizer
 
 from corpus.errors import UsageError
+from corpus.qa.prompts import Prompt
 from corpus.qa.question import Question
 from corpus.stage.machine import usable_cores
 from corpus.stage.manifest import has_manifest, read_manifest
@@ -22,7 +23,6 @@ from train.generate.backends import CT2Text, open_text_model
 from train.qa.answered import Answered
 from train.qa.likelihood import EncodedPrompt, ScoredEnds, encode_prompts, scored_ends
 from train.qa.local_answers import likelihood_answers, likelihood_prompts
-from train.qa.prompts import Prompt
 
 CT2Format = Literal["ct2-int8", "ct2-float32"]
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from corpus import storage
 from corpus.errors import UsageError
+from corpus.qa.prompts import choose_examples
 from corpus.qa.question import Question
 from corpus.qa.store import STAGE as QUESTIONS_STAGE
 from corpus.qa.store import read_questions
@@ -38,7 +39,6 @@ from train.qa.kept_answers import (
     kept_answers,
 )
 from train.qa.local_answers import answer_by_heads, answer_by_likelihood, open_language_model
-from train.qa.prompts import choose_examples
 from train.qa.served_answers import CHAT, ServedTask, answer_by_server
 from train.qa.stage import STAGE as FINETUNE_STAGE
 

@@ -19,8 +19,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from corpus.qa.prompts import Prompt, encode_ends
 from train.model.backbone import Backbone, pad_rows
-from train.qa.prompts import Prompt
 
 NORMED = "-norm"  # of a format, when an end's likelihood is divided by its characters
 CLOSE = 1e-4  # nats: what batches, kernels and processors may differ by, with room
@@ -47,12 +47,6 @@ class EncodedPrompt:
     ends: list[list[int]]
     letters: tuple[int, ...]  # of each end, without its first space
     cut: int  # ids taken from the beginning of the text
-
-
-def encode_ends(prompt: Prompt, encode: Callable[[str], list[int]]) -> tuple[list[int], list[list[int]]]:
-    """Return the ids of a prompt's text, and those that each end adds to them."""
-    text = encode(prompt.text)
-    return text, [encode(prompt.text + end)[len(text) :] for end in prompt.ends]
 
 
 def encode_prompts(

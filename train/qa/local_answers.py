@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 
 from corpus.errors import UsageError
+from corpus.qa.prompts import Prompt, prompt_format, prompt_of
 from corpus.qa.question import Question
 from corpus.stage.progress import progress, say
 from train.export.backbone import load_backbone
@@ -14,7 +15,6 @@ from train.qa.answered import Answered, scored_prediction
 from train.qa.answerer import AnswererCard, open_answerer
 from train.qa.data import task_shape
 from train.qa.likelihood import NORMED, ScoredEnds, score_prompts
-from train.qa.prompts import Prompt, prompt_format, prompt_of
 from train.qa.scoring import formatted, predictions, score_questions
 
 

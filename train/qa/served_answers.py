@@ -16,6 +16,7 @@ from typing import Any
 from msgspec import Struct
 
 from corpus.qa.predictions import Prediction
+from corpus.qa.prompts import Prompt, prompt_format, prompt_of
 from corpus.qa.question import Question
 from corpus.stage.progress import progress, say
 from train.qa.answered import Answered, chosen_prediction, scored_prediction
@@ -26,7 +27,6 @@ from train.qa.data import task_shape
 from train.qa.endpoint import Endpoint, EndpointReply, GarbledError
 from train.qa.likelihood import NORMED
 from train.qa.logprobs import echoed_sum, next_logprobs, pick_next
-from train.qa.prompts import Prompt, prompt_format, prompt_of
 
 CHAT = "chat"
 

@@ -7,6 +7,7 @@ import pytest
 
 from corpus.errors import UsageError
 from corpus.qa.predictions import read_predictions
+from corpus.qa.prompts import Prompt
 from corpus.qa.store import write_questions
 from tests.support.small_run import SHAPE, loud_model, write_run
 from tests.train.qa.models import planted_choice
@@ -18,7 +19,6 @@ from train.qa.config import EvaluateConfig
 from train.qa.ct2_likelihood import open_ct2_scorer
 from train.qa.evaluation import evaluate
 from train.qa.likelihood import score_prompts
-from train.qa.prompts import Prompt
 from train.qa.result_lines import result_lines
 
 PROMPTS = (

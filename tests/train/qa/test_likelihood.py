@@ -11,6 +11,7 @@ from transformers import GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, Mistral
 
 from corpus.errors import CorruptError, UsageError
 from corpus.qa.predictions import read_predictions
+from corpus.qa.prompts import Prompt, choose_examples, prompt_of
 from corpus.qa.question import Question
 from corpus.qa.store import write_questions
 from tests.train.qa.models import WORDS, gpt2, loud, planted_choice, planted_labels, word_tokenizer, write_bert
@@ -20,7 +21,6 @@ from train.qa import likelihood
 from train.qa.config import EvaluateConfig
 from train.qa.evaluation import evaluate
 from train.qa.likelihood import score_ends, score_prompts
-from train.qa.prompts import Prompt, choose_examples, prompt_of
 from train.qa.result_lines import result_lines
 
 

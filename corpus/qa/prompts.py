@@ -8,7 +8,7 @@ These are the prompts of lm-evaluation-harness's tasks for MedQA and PubMedQA. W
 its right end, parted by an empty line.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Literal
@@ -34,6 +34,12 @@ def prompt_of(
     worked = [_worked(example, form, labels) for example in examples]
     text, ends = _asked(question, form, labels)
     return Prompt(text="\n\n".join([*worked, text]), ends=ends)
+
+
+def encode_ends(prompt: Prompt, encode: Callable[[str], list[int]]) -> tuple[list[int], list[list[int]]]:
+    """Return the ids of a prompt's text, and those that each end adds to them."""
+    text = encode(prompt.text)
+    return text, [encode(prompt.text + end)[len(text) :] for end in prompt.ends]
 
 
 def prompt_format(name: str) -> PromptFormat:
