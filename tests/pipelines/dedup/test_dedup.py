@@ -136,6 +136,20 @@ def test_survivors_follow_the_order_asked_for(keep: tuple[str, ...], stays: str,
     assert next(row["cluster_rank"] for row in found if row["doc_id"] == stays) == 0
 
 
+def test_twins_and_notices_stay_apart_unless_they_are_to_merge(tmp_path: Path) -> None:
+    text = prose(3)
+    rows = [
+        {"id": gene, "text": f"{text} Mutations of {gene} were found in this family."} for gene in ("BRCA1", "BRCA2")
+    ]
+    notices = [{"id": f"n{k}", "text": f"Retraction: {prose(4)} number {k}"} for k in "ab"]
+    write_rows(tmp_path / "in" / "x.jsonl", [*rows, *notices])
+    apart = run(tmp_path, DedupConfig(), "apart")
+    assert (apart.books.kept, apart.summary["twins_kept_apart"]) == (4, 1)
+    merged = run(tmp_path, DedupConfig(twins="merge"), "merged")
+    assert [row["doc_id"] for row in decisions(tmp_path / "merged") if row["kept"]] == ["BRCA1", "na"]
+    assert merged.summary["twins_kept_apart"] == 0
+
+
 def test_numbers_beside_dates_are_refused_by_name(tmp_path: Path) -> None:
     write_rows(tmp_path / "in" / "x.jsonl", [{"text": "a", "when": 2001}, {"text": "b", "when": "2001"}])
     with pytest.raises(DataError, match="--keep newest:when: when holds numbers in some documents and dates in others"):
