@@ -64,7 +64,7 @@ class FieldReader:
         kind = msgspec.defstruct("Line", made, rename={slot: top for top, slot in slots.items()}, gc=False)
         self._decode = msgspec.json.Decoder(kind).decode
         self._slots = slots
-        self._id_slot = slots.get(names.id, "f0")
+        self._text_slot, self._id_slot = slots[names.text], slots.get(names.id, "")
         self._are_plain = bool(names.id) and not any(names.more) and not names.free
 
     def read(self, line: bytes | memoryview, *, first: bool = False) -> LineFields:
@@ -80,7 +80,7 @@ class FieldReader:
             raise LineFaultError(LineReject.BAD_JSON, f"no JSON object: {error}") from error
         names = self._names
         if self._are_plain:  # most lines of most corpora
-            text, own = found.f0, getattr(found, self._id_slot)
+            text, own = getattr(found, self._text_slot), getattr(found, self._id_slot)
             if type(text) is str and type(own) is str and own:
                 return LineFields(text, own, _NOTHING[: len(names.more)])
         for name in names.free:

@@ -30,6 +30,7 @@ from corpus.assemble.other_corpus import NO_OTHER, OtherCorpus
 from corpus.assemble.other_ids import save_survivor_ids
 from corpus.assemble.retractions import retracted_entities
 from corpus.assemble.splits import Shards, plan_shards
+from corpus.assemble.tags import places_in_clusters
 from corpus.assemble.text_store import read_texts
 from corpus.assemble.updates import KEY, VERDICT, fold
 from corpus.dedup.survivor_rank import RANK_COLUMNS
@@ -219,6 +220,8 @@ class Resolve(Step):
         fates.outcome.save(plan.workspace.path(OUTCOME))
         if plan.other.files:
             save_survivor_ids(fates.outcome, plan.workspace)
+        if plan.config.duplicates == "tag":
+            places_in_clusters(fates, paths).save(plan.workspace)
         conflicts = find_conflicts(paths)
         parquet.write_table(plan.workspace.path(CONFLICTS), to_table(conflicts, Conflict))
         file = plan.workspace.measure(CONFLICTS, role="id_conflicts", rows=len(conflicts))

@@ -4,17 +4,17 @@ Made-up abstracts (`tests.benchmarks.assemble`) go into some `.jsonl.zst` files 
 fields; `corpuscle dedup` runs on them as a command, with start and all. What counts is the CPU seconds of its process
 tree; peak memory is that of the largest process, and what is written is what lies there at the end. With `--peer
 PYTHON`, an environment of its own with text-dedup 0.4, that tool gets the texts as one Parquet file, as in the other
-benchmark; it searches and filters, does not verify, and writes Arrow. The work of each document is told apart from the start by a run
-on next to no documents.
+benchmark; it searches and filters, does not verify, and writes Arrow. The work of each document is told apart from the
+start by a run on next to no documents.
 """
 
 import argparse
 import json
 import os
-import resource
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from multiprocessing import Process
 from pathlib import Path
 
 import pyarrow as pa
@@ -38,6 +38,7 @@ class Cost:
     seconds: float
     written: int  # bytes that lie there at the end
     left: int | None  # documents kept
+    peak: int | None  # memory of the largest process [10^6 bytes]
 
 
 def write_lines(texts: pa.ChunkedArray, folder: Path) -> int:
@@ -61,39 +62,48 @@ def write_lines(texts: pa.ChunkedArray, folder: Path) -> int:
     return whole
 
 
-def measure(num_texts: int, folder: Path, settings: dict[str, tuple[str, ...]], peer: str | None) -> dict[str, Cost]:
-    """Return what each way takes on so many texts."""
+def make(num_texts: int, folder: Path) -> None:
+    """Write the input of all ways."""
     texts = rehearsed(num_texts, "same").texts()
     size = write_lines(texts, folder / "in")
+    pq.write_table(pa.table({"text": texts}), folder / "texts.parquet")
     print(f"{len(texts):,} texts, {size / 1e6:,.0f} MB of JSON lines in {FILES} files", flush=True)
+
+
+def measure(num_texts: int, folder: Path, settings: dict[str, tuple[str, ...]], peer: str | None) -> dict[str, Cost]:
+    """Return what each way takes on so many texts."""
+    making = Process(target=make, args=(num_texts, folder))  # whose memory a command started here does not inherit
+    making.start()
+    making.join()
     costs: dict[str, Cost] = {}
     for number, (name, options) in enumerate(settings.items()):
         output = folder / f"out-{number}"
         command = [*PROGRAM, "dedup", str(folder / "in"), "--output", str(output), *options]
         seconds = cpu_seconds(command)
         written = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
-        costs[name] = Cost(seconds=seconds, written=written, left=read_manifest(str(output), "dedup").books.kept)
+        peak = json.loads((output / "run.json").read_text())["peak_memory_mb"]
+        left = read_manifest(str(output), "dedup").books.kept
+        costs[name] = Cost(seconds=seconds, written=written, left=left, peak=peak)
     if peer:
-        pq.write_table(pa.table({"text": texts}), folder / "texts.parquet")
         places = ["--data_files", str(folder / "texts.parquet"), "--output", str(folder / "peer")]
         seconds = cpu_seconds([peer, *PEER, *PEER_SETTINGS, *places, "--cache_dir", str(folder / "cache")])
         written = sum(path.stat().st_size for path in (folder / "peer").rglob("*") if path.is_file())
-        costs["text-dedup"] = Cost(seconds=seconds, written=written, left=None)
+        costs["text-dedup"] = Cost(seconds=seconds, written=written, left=None, peak=None)
     return costs
 
 
 def report(num_texts: int, few: dict[str, Cost], many: dict[str, Cost]) -> None:
     """Print a line for each way."""
-    print(f"{'CPU seconds':20}{'start':>8}{'whole':>9}{'µs a text':>11}{'ratio':>8}{'written MB':>12}{'kept':>11}")
+    print(f"{'CPU seconds':20}{'start':>8}{'whole':>9}{'µs a text':>11}{'ratio':>8}", end="")
+    print(f"{'written MB':>12}{'kept':>11}{'peak MB':>9}")
     first = next(iter(many.values()))
     for name, cost in many.items():
         work = (cost.seconds - few[name].seconds) / max(1, num_texts - FEW) * 1e6
         kept = "-" if cost.left is None else f"{cost.left:,}"
         ratio = cost.seconds / first.seconds
         print(f"{name:20}{few[name].seconds:8.1f}{cost.seconds:9.1f}{work:11.1f}{ratio:8.1f}", end="")
-        print(f"{cost.written / 1e6:12,.0f}{kept:>11}")
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e3
-    print(f"peak memory of the largest process of all: {peak:,.0f} MB; load {os.getloadavg()[0]:.1f}")
+        print(f"{cost.written / 1e6:12,.0f}{kept:>11}{cost.peak or '-':>9}")
+    print(f"load {os.getloadavg()[0]:.1f}")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
