@@ -5,7 +5,7 @@ a document resembles and how much.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -14,8 +14,7 @@ import pyarrow.compute as pc
 from corpus.arrays.columns import doc_keys
 from corpus.arrays.lookup import index_in_sorted
 from corpus.arrays.types import Numbers
-from corpus.assemble.fates import DecidedFates
-from corpus.assemble.full_text_join import ranks_of
+from corpus.assemble.full_text_join import IdJoin, ranks_of
 from corpus.dedup.cluster_places import cluster_places
 from corpus.dedup.resolve import Outcome
 from corpus.dedup.survivor_rank import RANK_COLUMNS, other_ranks
@@ -32,7 +31,7 @@ class Tag:
     """What a shard says of a document among its duplicates."""
 
     duplicate: str  # why it would be left out, a reason of duplicates; "" for none
-    cluster: str  # smallest id of the documents that resemble each other; its own id when alone
+    cluster: str  # smallest id of the documents that resemble each other, or its full text's; its own id when alone
     cluster_size: int  # documents of the cluster, those of another corpus too
     cluster_rank: int  # place in the cluster by the survivor policy, 0 the best
     cluster_score: float | None  # exact Jaccard similarity with the document it would be left out for
@@ -58,14 +57,28 @@ class ClusterPlaces:
         return cls(**load_arrays(workspace.path(_PATH)))
 
 
-def places_in_clusters(fates: DecidedFates, paths: Sequence[str]) -> ClusterPlaces:
+def beside_survivors(outcome: Outcome) -> Outcome:
+    """Return an outcome in which every document that would go is in the cluster of its survivor.
+
+    An abstract resembles nothing but its full text, and is in no cluster else: kept, it has to be in that one's split.
+    """
+    alone = outcome.are_alone(outcome.dropped)
+    survivors = outcome.survivor[alone]
+    new = np.unique(survivors[outcome.are_alone(survivors)])
+    members = np.concatenate([outcome.member, outcome.dropped[alone], new])
+    clusters = np.concatenate([outcome.cluster, outcome.clusters_of(survivors), new])
+    order = np.argsort(members)
+    return replace(outcome, member=members[order], cluster=clusters[order])
+
+
+def places_in_clusters(outcome: Outcome, join: IdJoin, paths: Sequence[str]) -> ClusterPlaces:
     """Return the place of every member of a cluster; paths: of all documents parts."""
-    keys = fates.outcome.member
+    keys = outcome.member
     other = are_other(keys)  # the last of them
     ranks = np.zeros((len(keys), len(RANK_COLUMNS)), np.int64)
     if len(keys):
-        ranks = np.concatenate([ranks_of(keys[~other], paths, fates.join), other_ranks(keys[other])])
-    sizes, places = cluster_places(fates.outcome.cluster, ranks)
+        ranks = np.concatenate([ranks_of(keys[~other], paths, join), other_ranks(keys[other])])
+    sizes, places = cluster_places(outcome.cluster, ranks)
     return ClusterPlaces(sizes=sizes, places=places)
 
 
