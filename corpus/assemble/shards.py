@@ -33,7 +33,7 @@ from corpus.reasons import DUPLICATE_REASONS
 from corpus.records import doc_id
 from corpus.stage import task_progress
 from corpus.stage.license_table import count_licenses
-from corpus.stage.manifest import SPLITS, Books
+from corpus.stage.manifest import SPLITS, Books, Part
 from corpus.stage.workspace import Receipt, Workspace
 from corpus.storage import parquet
 from corpus.storage.files import is_remote
@@ -93,12 +93,7 @@ def place(
     parquet.write_table(workspace.path(path), decisions.combine_chunks())
     parts = [workspace.measure(path, role="decisions", rows=decisions.num_rows)]
     counts = {facts.ABSTRACTS_THE_PILE_RULE_DROPS: pc.sum(table.filter(kept).column("pmc_id_anywhere")).as_py() or 0}
-    if config.evaluation:
-        report, found = place_report(part, stem, workspace)
-        parts.append(report)
-        counts |= found
-    if config.pii != "off":
-        report, found = place_personal_data(part, stem, workspace)
+    for report, found in _reports(part, stem, workspace, config):
         parts.append(report)
         counts |= found
     receipt = Receipt(task=f"decisions/{part:05d}", parts=tuple(parts), books=_books(decisions), facts=counts)
@@ -107,6 +102,16 @@ def place(
     placed = table.append_column("order", pa.array(order))
     placed = placed.append_column("shard", pa.array(shards.numbers(order, split))).filter(kept)
     return workspace.finish(receipt), _with_texts(placed, part, workspace.path(work_path("texts", stem)))
+
+
+def _reports(
+    part: int, stem: str, workspace: Workspace, config: AssembleConfig
+) -> Iterator[tuple[Part, Mapping[str, int]]]:
+    """Yield (file, numbers) of the reports asked for: of evaluation items, of personal data."""
+    if config.evaluation:
+        yield place_report(part, stem, workspace)
+    if config.pii != "off":
+        yield place_personal_data(part, stem, workspace)
 
 
 def _are_kept(keys: Keys, outcome: Outcome, config: AssembleConfig) -> Mask:
