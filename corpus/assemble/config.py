@@ -104,6 +104,12 @@ class AssembleConfig(StageConfig):
         gt=0,
         le=1,
     )
+    duplicates: Literal["drop", "tag"] = setting(
+        "drop",
+        "leave them out, or keep all, abstracts whose full text is kept too, and add to the shards the columns "
+        "duplicate (why it would be left out), cluster, cluster_size, cluster_rank, cluster_score",
+        group="duplicates",
+    )
     against: tuple[GivenPath, ...] = runtime(
         (),
         "another corpus (Parquet, JSON lines, .gz, .zst): near and exact duplicates of its texts are dropped; "
@@ -196,7 +202,10 @@ class AssembleConfig(StageConfig):
 
     def identity(self) -> dict[str, Any]:
         """Return the fields that decide the bytes of the output; lists of ids and other corpora are inputs."""
-        return super().identity() | {"where": self.where.identity()}
+        found = super().identity() | {"where": self.where.identity()}
+        if self.duplicates == "drop":  # a setting that came later leaves no trace where it is off
+            del found["duplicates"]
+        return found
 
     @property
     def kept_sections(self) -> frozenset[str]:

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from corpus.arrays.columns import doc_keys
 from corpus.arrays.lookup import index_in_sorted, stable_group_order
+from corpus.arrays.types import Keys, Mask
 from corpus.assemble import facts
 from corpus.assemble.config import AssembleConfig
 from corpus.assemble.contamination import place_report
@@ -25,13 +26,14 @@ from corpus.assemble.documents import work_path
 from corpus.assemble.other_ids import named
 from corpus.assemble.personal import place_personal_data
 from corpus.assemble.splits import Shards, order_of, split_of
+from corpus.assemble.tags import TAGS, ClusterPlaces, Tag, all_kept, with_tags
 from corpus.assemble.text_store import gather_texts, read_texts
 from corpus.dedup.resolve import Outcome
 from corpus.reasons import DUPLICATE_REASONS
 from corpus.records import doc_id
 from corpus.stage import task_progress
 from corpus.stage.license_table import count_licenses
-from corpus.stage.manifest import SPLITS, Books
+from corpus.stage.manifest import SPLITS, Books, Part
 from corpus.stage.workspace import Receipt, Workspace
 from corpus.storage import parquet
 from corpus.storage.files import is_remote
@@ -68,29 +70,30 @@ def place(
     workspace: Workspace,
     config: AssembleConfig,
     other_ids: Mapping[int, str] = MappingProxyType({}),
+    clusters: ClusterPlaces | None = None,
 ) -> tuple[Receipt, pa.Table]:
     """Write the decisions on one records part; return their receipt and its kept documents.
 
     The table holds `SHARD_COLUMNS`, the hash by which a shard is ordered (`order`) and the number of the shard
     (`shard`). In a local directory, which all workers see, it says where each text lies (`part`, `text_start`,
-    `length`) instead of holding it. other_ids: of `corpus.assemble.other_ids`.
+    `length`) instead of holding it. other_ids: of `corpus.assemble.other_ids`. With `clusters` all documents are kept,
+    with `corpus.assemble.tags.TAGS` beside.
     """
     table = parquet.read_table(workspace.path(work_path("documents", stem)))
     early = parquet.read_table(workspace.path(work_path("early", stem)))
     keys = doc_keys(table)
-    kept, split = pa.array(outcome.index_of(keys) < 0), split_of(keys, outcome, config)
-    rows = pa.concat_tables([_document_decisions(table, outcome, split, other_ids), _early_decisions(early)])
+    kept, split = pa.array(_are_kept(keys, outcome, config)), split_of(keys, outcome, config)
+    decided = _document_decisions(table, outcome, split, other_ids)
+    if clusters is not None:
+        table = with_tags(table, decided, clusters, outcome)
+        decided = all_kept(decided, pa.array(SPLITS).take(pa.array(split)))
+    rows = pa.concat_tables([decided, _early_decisions(early)])
     decisions = rows.take(pa.array(np.argsort(rows.column("row").to_numpy()))).select(DECISION_COLUMNS)
     path = f"decisions/part-{part:05d}.parquet"
     parquet.write_table(workspace.path(path), decisions.combine_chunks())
     parts = [workspace.measure(path, role="decisions", rows=decisions.num_rows)]
     counts = {facts.ABSTRACTS_THE_PILE_RULE_DROPS: pc.sum(table.filter(kept).column("pmc_id_anywhere")).as_py() or 0}
-    if config.evaluation:
-        report, found = place_report(part, stem, workspace)
-        parts.append(report)
-        counts |= found
-    if config.pii != "off":
-        report, found = place_personal_data(part, stem, workspace)
+    for report, found in _reports(part, stem, workspace, config):
         parts.append(report)
         counts |= found
     receipt = Receipt(task=f"decisions/{part:05d}", parts=tuple(parts), books=_books(decisions), facts=counts)
@@ -101,9 +104,25 @@ def place(
     return workspace.finish(receipt), _with_texts(placed, part, workspace.path(work_path("texts", stem)))
 
 
+def _reports(
+    part: int, stem: str, workspace: Workspace, config: AssembleConfig
+) -> Iterator[tuple[Part, Mapping[str, int]]]:
+    """Yield (file, numbers) of the reports asked for: of evaluation items, of personal data."""
+    if config.evaluation:
+        yield place_report(part, stem, workspace)
+    if config.pii != "off":
+        yield place_personal_data(part, stem, workspace)
+
+
+def _are_kept(keys: Keys, outcome: Outcome, config: AssembleConfig) -> Mask:
+    """Say of each document whether it goes to a shard."""
+    return np.ones(len(keys), np.bool_) if config.duplicates == "tag" else outcome.index_of(keys) < 0
+
+
 def _with_texts(kept: pa.Table, part: int, path: str) -> pa.Table:
     """Return what crosses the shuffle of kept documents: with their texts only where a shard cannot read them."""
-    columns = ["order", "shard", *(name for name in SHARD_COLUMNS if name != "text")]
+    tags = [name for name in TAGS if name in kept.column_names]
+    columns = ["order", "shard", *(name for name in SHARD_COLUMNS if name != "text"), *tags]
     if is_remote(path):
         starts, lengths = (kept.column(name).to_numpy() for name in ("text_start", "length"))
         return kept.select(columns).append_column(_TEXT, read_texts(path, starts, lengths))
@@ -126,24 +145,31 @@ def shard_blocks(tables: Sequence[pa.Table]) -> Iterator[tuple[int, bytes]]:
 
 
 def write_shard(
-    number: int, blocks: Iterable[bytes], *, shards: Shards, workspace: Workspace, stems: Sequence[str]
+    number: int,
+    blocks: Iterable[bytes],
+    *,
+    shards: Shards,
+    workspace: Workspace,
+    stems: Sequence[str],
+    tags: bool = False,
 ) -> Receipt:
     """Write one corpus shard from the blocks that came for it, in the order of the hash of (seed, id).
 
-    stems: of all records parts. Raises CorruptError for a file of texts that ends before one of them.
+    stems: of all records parts; tags: whether the documents have some. Raises CorruptError for a file of texts that
+    ends before one of them.
     """
     split, path = shards.name(number)
     task = f"shard/{path}"
     if done := workspace.finished(task):
         return done
     tables = [table for block in blocks if (table := from_block(block)).num_rows]
-    table = pa.concat_tables(tables) if tables else _empty_shard()
+    table = pa.concat_tables(tables) if tables else _empty_shard(tags=tags)
     table = table.take(pa.array(np.argsort(table.column("order").to_numpy())))
     if "text" not in table.column_names:
         paths = [workspace.path(work_path("texts", stem)) for stem in stems]
         places = (table.column(name).to_numpy() for name in ("part", "text_start", "length"))
         table = table.append_column(_TEXT, gather_texts(paths, *places))
-    table = table.select(SHARD_COLUMNS)
+    table = table.select([*SHARD_COLUMNS, *(TAGS if tags else ())])
     parquet.write_table(workspace.path(path), table)
     task_progress.add(workspace.output, "in shards", table.num_rows)
     counts: dict[str, Any] = {facts.documents(split): table.num_rows, facts.text_bytes(split): _num_bytes(table)}
@@ -210,8 +236,11 @@ def _decision_table(table: pa.Table, **columns: pa.Array | pa.ChunkedArray) -> p
     return pa.Table.from_arrays([known[name] for name in schema.names], schema=schema)
 
 
-def _empty_shard() -> pa.Table:
-    return to_table([], Document).append_column("order", pa.array([], pa.uint64()))
+def _empty_shard(*, tags: bool) -> pa.Table:
+    table = to_table([], Document).append_column("order", pa.array([], pa.uint64()))
+    for one in schema_of(Tag) if tags else ():
+        table = table.append_column(one, pa.array([], one.type))
+    return table
 
 
 def _books(decisions: pa.Table) -> Books:

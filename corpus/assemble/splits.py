@@ -109,8 +109,9 @@ class Scales:
 
     def add(self, keys: Keys, lengths: Numbers, outcome: Outcome) -> None:
         """Add documents, dropped ones too; lengths: of their texts in UTF-8 bytes."""
-        kept = outcome.index_of(keys) < 0
-        keys, lengths = keys[kept], lengths[kept]
+        if self._config.duplicates == "drop":
+            kept = outcome.index_of(keys) < 0
+            keys, lengths = keys[kept], lengths[kept]
         split = split_of(keys, outcome, self._config).astype(np.int64)
         bins = (order_of(keys, self._config.seed) >> _BIN_SHIFT).astype(np.int64)
         np.add.at(self._bytes, split << BIN_BITS | bins, lengths)

@@ -15,6 +15,7 @@ from corpus.foreign.rows import LineReject
 ABSENT: Final = msgspec.UNSET
 _BOM: Final = b"\xef\xbb\xbf"
 _WORDS: Final = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
+_NOTHING: Final = (None,) * 64  # values of rules that read no key
 _SHOWN: Final = 12  # keys of a line that has not the one asked for
 
 
@@ -63,6 +64,8 @@ class FieldReader:
         kind = msgspec.defstruct("Line", made, rename={slot: top for top, slot in slots.items()}, gc=False)
         self._decode = msgspec.json.Decoder(kind).decode
         self._slots = slots
+        self._text_slot, self._id_slot = slots[names.text], slots.get(names.id, "")
+        self._are_plain = bool(names.id) and not any(names.more) and not names.free
 
     def read(self, line: bytes | memoryview, *, first: bool = False) -> LineFields:
         """Return the fields of a line; `first`: of its file, which a byte order mark may precede.
@@ -76,6 +79,10 @@ class FieldReader:
         except (msgspec.DecodeError, RecursionError) as error:
             raise LineFaultError(LineReject.BAD_JSON, f"no JSON object: {error}") from error
         names = self._names
+        if self._are_plain:  # most lines of most corpora
+            text, own = getattr(found, self._text_slot), getattr(found, self._id_slot)
+            if type(text) is str and type(own) is str and own:
+                return LineFields(text, own, _NOTHING[: len(names.more)])
         for name in names.free:
             if getattr(found, self._slots[name]) is not ABSENT:
                 raise TakenNameError(name)

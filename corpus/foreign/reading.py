@@ -80,7 +80,7 @@ def _line_documents(file: ForeignFile, names: FieldNames) -> Iterator[DocumentBa
             except TakenNameError as taken:
                 raise name_taken(f"{file.path}:{number + 1}", str(taken)) from taken
             batch.places.append(number)
-            batch.texts.append(found.text)  # type: ignore[union-attr]
+            batch.texts.append(found.text)
             batch.ids.append(found.id)
             batch.more.append(found.more)
         offset += len(block.data)

@@ -13,6 +13,7 @@ from corpus.assemble import facts
 from corpus.assemble.change_feed import leave_feed
 from corpus.assemble.other_ids import load_survivor_ids
 from corpus.assemble.shards import place, shard_blocks, write_shard
+from corpus.assemble.tags import ClusterPlaces
 from corpus.dedup.resolve import Outcome
 from corpus.stage.manifest import SPLITS, has_manifest, read_manifest
 from corpus.stage.workspace import Receipt
@@ -33,6 +34,7 @@ class Place(PartStep):
 
     _outcome: Outcome | None = None
     _other_ids: Mapping[int, str] = MappingProxyType({})
+    _clusters: ClusterPlaces | None = None
 
     def start_bundle(self) -> None:
         self._waiting: list[pa.Table] = []
@@ -44,6 +46,8 @@ class Place(PartStep):
             self._outcome = Outcome.load(plan.workspace.path(OUTCOME))
             if plan.other.files:
                 self._other_ids = load_survivor_ids(plan.workspace)
+            if plan.config.duplicates == "tag":
+                self._clusters = ClusterPlaces.load(plan.workspace)
         receipt, kept = place(
             part=element,
             stem=plan.records.names[element],
@@ -52,6 +56,7 @@ class Place(PartStep):
             workspace=plan.workspace,
             config=plan.config,
             other_ids=self._other_ids,
+            clusters=self._clusters,
         )
         yield 0, count_books(receipt)
         self._waiting.append(kept)
@@ -81,7 +86,14 @@ class WriteShard(Step):
         number, blocks = element
         full = (block for block in read_blocks(blocks) if block)
         plan = self._plan
-        receipt = write_shard(number, full, shards=resolved.shards, workspace=plan.workspace, stems=plan.records.names)
+        receipt = write_shard(
+            number,
+            full,
+            shards=resolved.shards,
+            workspace=plan.workspace,
+            stems=plan.records.names,
+            tags=plan.config.duplicates == "tag",
+        )
         names = map(facts.text_bytes, SPLITS)
         count("text bytes in shards", sum(receipt.facts.get(name, 0) for name in names))
         if not self._plan.keep_shards:

@@ -30,6 +30,7 @@ from corpus.assemble.other_corpus import NO_OTHER, OtherCorpus
 from corpus.assemble.other_ids import save_survivor_ids
 from corpus.assemble.retractions import retracted_entities
 from corpus.assemble.splits import Shards, plan_shards
+from corpus.assemble.tags import beside_survivors, places_in_clusters
 from corpus.assemble.text_store import read_texts
 from corpus.assemble.updates import KEY, VERDICT, fold
 from corpus.dedup.survivor_rank import RANK_COLUMNS
@@ -216,14 +217,18 @@ class Resolve(Step):
         plan = self._plan
         paths = plan.document_paths()
         fates = decide_fates(read_verified(element[1]), plan.text_paths(), by_id=plan.config.profile != "pile")
-        fates.outcome.save(plan.workspace.path(OUTCOME))
+        outcome = fates.outcome
+        if plan.config.duplicates == "tag":
+            outcome = beside_survivors(outcome)
+            places_in_clusters(outcome, fates.join, paths).save(plan.workspace)
+        outcome.save(plan.workspace.path(OUTCOME))
         if plan.other.files:
-            save_survivor_ids(fates.outcome, plan.workspace)
+            save_survivor_ids(outcome, plan.workspace)
         conflicts = find_conflicts(paths)
         parquet.write_table(plan.workspace.path(CONFLICTS), to_table(conflicts, Conflict))
         file = plan.workspace.measure(CONFLICTS, role="id_conflicts", rows=len(conflicts))
         plan.workspace.finish(Receipt(task=CONFLICTS, parts=(file,)))
-        shards = plan_shards(paths, fates.outcome, plan.config)
+        shards = plan_shards(paths, outcome, plan.config)
         counts = {
             **conflict_counts(conflicts),
             **evaluation_facts(stated_index(plan.config, plan.workspace)),

@@ -26,6 +26,7 @@ from corpus.assemble.decide import SHARD_COLUMNS, Document
 from corpus.assemble.id_conflicts import Conflict, ConflictKind
 from corpus.assemble.personal import PersonalData
 from corpus.assemble.shards import Decision
+from corpus.assemble.tags import Tag
 from corpus.fetch.pmc.metadata_rows import Detail
 from corpus.foreign.rows import BadLine, LineDecision, LineReject
 from corpus.metadata import TABLES
@@ -127,6 +128,7 @@ VERBS: dict[str, tuple[File, ...]] = {
             rows=(Document, Section),
             columns=SHARD_COLUMNS,
         ),
+        File(path="the same with --duplicates tag: columns behind those", rows=(Tag,)),
         File(path="decisions/part-*.parquet", rows=(Decision,)),
         File(path="id_conflicts.parquet", rows=(Conflict,)),
         File(

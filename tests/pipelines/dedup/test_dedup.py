@@ -21,6 +21,7 @@ from pipelines.dedup.pipeline import dedup
 from pipelines.inspection.stages import inspect_path
 from pipelines.inspection.verification import verify_directory
 from tests.pipelines.dedup.test_truth import decisions, hashes
+from tests.support.engines import prism_server
 from tests.support.foreign_corpus import FORMS, read_lines, write_corpus_files, write_rows
 from tests.support.small_corpus import sentences
 
@@ -66,6 +67,13 @@ def test_files_come_out_in_their_form_with_the_bytes_of_their_lines(forms: Path)
             lines = [line for number, line in enumerate(read_lines(before), 1) if (form, number) in kept]
             assert read_lines(after) == lines
     assert {path.name for path in (forms / "out").iterdir() if path.is_dir()} == {"data", "decisions"}
+
+
+def test_an_engine_of_beam_gives_the_same_bytes(forms: Path) -> None:
+    with prism_server() as (jobs, _):
+        flags = ["--runner=PortableRunner", f"--job_endpoint=localhost:{jobs}", "--environment_type=LOOPBACK"]
+        run(forms, output="prism", beam_args=flags)
+    assert hashes(forms / "prism") == hashes(forms / "out")
 
 
 def test_a_file_of_which_all_is_kept_is_copied_byte_by_byte(forms: Path) -> None:
@@ -134,6 +142,20 @@ def test_survivors_follow_the_order_asked_for(keep: tuple[str, ...], stays: str,
     found = decisions(tmp_path / "out")
     assert [row["doc_id"] for row in found if row["kept"]] == [stays]
     assert next(row["cluster_rank"] for row in found if row["doc_id"] == stays) == 0
+
+
+def test_twins_and_notices_stay_apart_unless_they_are_to_merge(tmp_path: Path) -> None:
+    text = prose(3)
+    rows = [
+        {"id": gene, "text": f"{text} Mutations of {gene} were found in this family."} for gene in ("BRCA1", "BRCA2")
+    ]
+    notices = [{"id": f"n{k}", "text": f"Retraction: {prose(4)} number {k}"} for k in "ab"]
+    write_rows(tmp_path / "in" / "x.jsonl", [*rows, *notices])
+    apart = run(tmp_path, DedupConfig(), "apart")
+    assert (apart.books.kept, apart.summary["twins_kept_apart"]) == (4, 1)
+    merged = run(tmp_path, DedupConfig(twins="merge"), "merged")
+    assert [row["doc_id"] for row in decisions(tmp_path / "merged") if row["kept"]] == ["BRCA1", "na"]
+    assert merged.summary["twins_kept_apart"] == 0
 
 
 def test_numbers_beside_dates_are_refused_by_name(tmp_path: Path) -> None:

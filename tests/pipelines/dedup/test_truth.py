@@ -118,15 +118,6 @@ def test_every_pair_that_datasketch_finds_is_in_one_cluster(texts: list[str], re
     assert found > 300
 
 
-def test_twins_stay_apart_unless_they_are_to_merge(result: Path) -> None:
-    output = result.with_name("apart")
-    apart = dedup(DedupConfig(), given=[str(result.with_name("in"))], output=str(output))
-    merged = read_manifest(str(result), "dedup")
-    assert apart is not None
-    assert apart.summary["twins_kept_apart"] > 0
-    assert apart.summary["verified_pairs"] + apart.summary["twins_kept_apart"] <= merged.summary["verified_pairs"]
-
-
 @pytest.mark.parametrize("workers", [2, 4])
 def test_the_bytes_are_the_same_for_any_order_of_inputs_and_any_number_of_workers(result: Path, workers: int) -> None:
     base, output = result.with_name("in"), result.with_name(f"workers-{workers}")
