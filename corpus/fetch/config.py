@@ -2,12 +2,12 @@
 
 import hashlib
 import io
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from corpus import storage
-from corpus.config import GivenPath, StageConfig, expanded, runtime, setting
+from corpus.config import GivenPath, MachineShare, StageConfig, expanded, runtime, setting
 from corpus.errors import UsageError
 from corpus.ids import parse_number, parse_pmcid
 from corpus.licenses import Use
@@ -133,13 +133,7 @@ class FetchPmcConfig(FetchConfig):
         group="filters",
     )
     limit: int | None = setting(None, "so many articles, drawn evenly over all ids", group="filters", ge=1)
-    shard: str | None = setting(
-        None,
-        "part i/n of all ids, one a machine",
-        group="filters",
-        metavar="I/N",
-        pattern=r"^[1-9]\d*/[1-9]\d*$",
-    )
+    shard: MachineShare | None = setting(None, "part i/n of all ids, one a machine", group="filters", metavar="I/N")
     articles_per_shard: int = setting(4096, "articles in one file", group="output", ge=1, le=100_000)
     metadata_per_part: int = setting(8192, "JSON files in one Parquet file", group="output", ge=1, le=1_000_000)
     max_missing_rate: float = runtime(
@@ -151,10 +145,14 @@ class FetchPmcConfig(FetchConfig):
         listed = hashlib.sha256("\n".join(self.ids).encode()).hexdigest()
         return super().identity() | {"ids": f"{len(self.ids)} ids, {listed[:16]}" if self.ids else "all"}
 
-    @model_validator(mode="after")
-    def _shard_is_one_of_n(self) -> "FetchPmcConfig":
-        if self.shard is not None:
-            part, count = map(int, self.shard.split("/"))
-            if part > count:
-                raise ValueError(f"shard {self.shard}: the part is above the number of parts")
-        return self
+
+# Of NCBI's hosts, said when a mirror is begun.
+TERMS: Final[dict[type[FetchConfig], str]] = {
+    FetchPubmedConfig: (
+        "courtesy of the U.S. National Library of Medicine; who passes PubMed on names NLM and keeps it current, or "
+        "says that it is not; some abstracts are under copyright (https://pubmed.ncbi.nlm.nih.gov/download)"
+    ),
+    FetchPmcConfig: (
+        "each article is under its own licence, which the store keeps with it; --license fetches what allows a use"
+    ),
+}

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from corpus.config import share_of
 from corpus.fetch.config import VERSIONS, FetchPmcConfig
 from corpus.fetch.pmc.catalog import Catalog, CatalogWriter, partition_by_id
 from corpus.fetch.pmc.inventory_rows import Listing, PmcIds, scatter
@@ -134,5 +135,5 @@ def is_in(values: PmcIds, among: PmcIds) -> npt.NDArray[np.bool_]:
 
 
 def _of_machine(listing: Listing, shard: str) -> Listing:
-    part, count = map(int, shard.split("/"))
+    part, count = share_of(shard)
     return listing.take(scatter(listing.pmcids) % np.uint64(count) == np.uint64(part - 1))

@@ -232,3 +232,12 @@ def test_an_inventory_is_chosen_by_date_and_archived(changing: Bucket, tmp_path:
     assert archived[0].startswith(wanted)
     with pytest.raises(UsageError, match="there are 2026-11-23T01-00Z to 2026-11-24T01-00Z"):
         run(changing.base, tmp_path / "other", inventory="2026-01-01")
+
+
+def test_the_terms_of_the_host_are_said_once(
+    server: Bucket, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(server.base, tmp_path, ids=("1000",))
+    assert capsys.readouterr().err.count(f"{server.base}: each article is under its own licence") == 1
+    run(server.base, tmp_path, ids=("1000",))
+    assert "licence" not in capsys.readouterr().err
