@@ -123,6 +123,11 @@ class FetchPmcConfig(FetchConfig):
         None, "date of the S3 Inventory, as 2026-11-23; the newest without it", group="server", metavar="DATE"
     )
     license: Use = setting("any", "what the licence must allow: commercial, open (any CC), or any", group="filters")
+    article_version: Literal["newest", "newest-allowed"] = setting(
+        "newest",
+        "which version of an article counts: the newest, or the newest whose licence allows the use",
+        group="filters",
+    )
     article_types: tuple[ArticleKind, ...] = setting(
         (), "kinds of articles; all of them when empty", group="filters", option="--article-type"
     )
@@ -143,7 +148,10 @@ class FetchPmcConfig(FetchConfig):
     def identity(self) -> dict[str, Any]:
         """Return what decides the bytes; a list of ids by its hash, for it can be long."""
         listed = hashlib.sha256("\n".join(self.ids).encode()).hexdigest()
-        return super().identity() | {"ids": f"{len(self.ids)} ids, {listed[:16]}" if self.ids else "all"}
+        found = super().identity() | {"ids": f"{len(self.ids)} ids, {listed[:16]}" if self.ids else "all"}
+        if self.article_version == "newest":  # a setting that came later leaves no trace where it is off
+            del found["article_version"]
+        return found
 
 
 # Of NCBI's hosts, said when a mirror is begun.

@@ -1,6 +1,7 @@
 """Section of a report about an assembled corpus: manifest and files to figures, tables and texts."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rich.filesize import decimal
@@ -13,10 +14,18 @@ from pipelines.report import corpus_plots as plots
 from pipelines.report.elements import ReportFigure, ReportTable, ReportTile
 from pipelines.report.measure import DecisionCounts, SampledShards, read_decisions, sample_shards
 
-Contents = tuple[list[ReportTile], list[ReportFigure], dict[str, ReportTable], list[tuple[str, str]]]
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CorpusContents:
+    """What a page shows of a corpus."""
+
+    tiles: Sequence[ReportTile]
+    figures: Sequence[ReportFigure]
+    tables: Mapping[str, ReportTable]
+    texts: Sequence[tuple[str, str]]
 
 
-def corpus_contents(base: str, manifest: Manifest) -> Contents:
+def corpus_contents(base: str, manifest: Manifest) -> CorpusContents:
     """Return the tiles, the figures, the tables and the texts to read of a corpus."""
     decided, sampled = read_decisions(base, manifest), sample_shards(base, manifest)
     tables = {
@@ -28,7 +37,12 @@ def corpus_contents(base: str, manifest: Manifest) -> Contents:
         (_heading(row), row["text"] + (" …" if row["characters"] > len(row["text"]) else ""))
         for row in sampled.examples
     ]
-    return list(_tiles(manifest, sampled)), list(_figures(decided, sampled, manifest)), tables, texts
+    return CorpusContents(
+        tiles=list(_tiles(manifest, sampled)),
+        figures=list(_figures(decided, sampled, manifest)),
+        tables=tables,
+        texts=texts,
+    )
 
 
 def _tiles(manifest: Manifest, sampled: SampledShards) -> Iterator[ReportTile]:

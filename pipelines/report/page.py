@@ -23,7 +23,7 @@ from pipelines.inspection.qa_faults import EVALUATE, FINETUNE
 from pipelines.inspection.stages import stages_below
 from pipelines.inspection.summaries import PAGE, books_text, number, stage_text
 from pipelines.report import plots
-from pipelines.report.corpus_section import corpus_contents
+from pipelines.report.corpus_section import CorpusContents, corpus_contents
 from pipelines.report.elements import ReportFigure, ReportSection, ReportTable
 from pipelines.report.legend import legend
 from pipelines.report.qa_section import answer_contents, question_tables, questions_of
@@ -72,12 +72,13 @@ def _section(base: str, folder: str, manifest: Manifest, places: Mapping[str, st
     figures: Sequence[ReportFigure] = ()
     texts: Sequence[tuple[str, str]] = ()
     timings = _timings(base) if manifest.stage == "train" else []
-    tiles = stage_tiles(manifest, timings)
+    contents: CorpusContents | None = None
     if manifest.stage == "extract":
         tables |= _dead_letters(base, manifest)
     elif manifest.stage == "assemble":
-        tiles, figures, own, texts = corpus_contents(base, manifest)
-        tables = own | tables
+        contents = corpus_contents(base, manifest)
+        figures, texts = contents.figures, contents.texts
+        tables = {**contents.tables, **tables}
     elif manifest.stage == "train":
         figures = _training_figures(base, manifest, timings)
     elif manifest.stage in (FINETUNE, EVALUATE):
@@ -93,7 +94,7 @@ def _section(base: str, folder: str, manifest: Manifest, places: Mapping[str, st
         stage=manifest.stage,
         folder=folder,
         fingerprint=manifest.fingerprint[:16],
-        tiles=tiles,
+        tiles=contents.tiles if contents else stage_tiles(manifest, timings),
         line=books_text(manifest.books) if manifest.stage == "extract" else stage_text(manifest),
         figures=figures,
         tables=tables | {"numbers": _numbers(manifest)},
