@@ -87,5 +87,20 @@ def known_keys(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
     return list(model.model_fields)
 
 
+def share_of(text: str) -> tuple[int, int]:
+    """Return which part of how many `I/N` says; raises ValueError where there is no such part."""
+    part, _, count = text.partition("/")
+    if int(part) > int(count):
+        raise ValueError(f"shard {text}: there is no part {part} of {count}")
+    return int(part), int(count)
+
+
+def _is_share(text: str) -> str:
+    share_of(text)
+    return text
+
+
 GivenPath = Annotated[str, AfterValidator(expanded)]
 Workers = Annotated[int, Field(ge=1, le=1024)]
+# Part i of n of a stage's work, one a machine.
+MachineShare = Annotated[str, Field(pattern=r"^[1-9]\d{0,5}/[1-9]\d{0,5}$"), AfterValidator(_is_share)]

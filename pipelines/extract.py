@@ -10,7 +10,7 @@ from corpus.extract.config import REVISION, ExtractConfig
 from corpus.extract.inputs import InputTask, StorePiece, find_shard
 from corpus.extract.join import SHARD_STAGE, STAGE
 from corpus.extract.task import conclude, extract_task, reuse_extracted
-from corpus.stage.forecast import Forecast, cpu_seconds, free_note, look_ahead, result_bytes, why
+from corpus.stage.forecast import Forecast, finished_forecast, forecast_by_rate, look_ahead, result_bytes
 from corpus.stage.lock import running_stage
 from corpus.stage.manifest import Input, Manifest
 from corpus.stage.workspace import Receipt, Workspace, plan_stage
@@ -72,27 +72,22 @@ def forecast_extract(config: ExtractConfig, *, output: str, update: bool = False
     stage = SHARD_STAGE if config.shard else STAGE
     ahead = look_ahead(output, stage=stage, revision=REVISION, config=identity, inputs=inputs, update=update)
     if ahead.state == "done":
-        return Forecast(stage=stage, output=output, why=why(ahead), reused=len(tasks), unit="inputs")
+        return finished_forecast(ahead, len(tasks), "inputs")
     left = _left(tasks, ahead.workspace)
     if ahead.manifest and ahead.state != "code":
         before = {(item.name, item.fingerprint) for item in ahead.manifest.inputs}
         left = [task for task in tasks if (task.name, task.fingerprint) not in before]
     size, all_of_it = sum(task.bytes for task in left), sum(task.bytes for task in tasks)
     made = round(OUT_PER_BYTE * size)
-    seconds, measured = cpu_seconds(output, size, COMPRESSED_RATE)
-    return Forecast(
-        stage=stage,
-        output=output,
-        why=why(ahead),
+    return forecast_by_rate(
+        ahead,
         to_do=len(left),
         reused=len(tasks) - len(left),
         unit="inputs",
         bytes_in=size,
+        rate=COMPRESSED_RATE,
         bytes_out=result_bytes(ahead.manifest) + made if ahead.manifest else round(OUT_PER_BYTE * all_of_it),
         disk_bytes=made,
-        cpu_seconds=seconds,
-        measured=measured,
-        notes=free_note(output, made),
     )
 
 

@@ -1,6 +1,6 @@
 """Forecasts of `tokenizer` and `pack`: sizes and CPU time, found without a write."""
 
-from corpus.stage.forecast import Forecast, cpu_seconds, free_note, look_ahead, scaled, why
+from corpus.stage.forecast import Forecast, finished_forecast, forecast_by_rate, look_ahead, scaled
 from corpus.stage.manifest import Input
 from corpus.stage.reading import read_whole
 from tokenizer import learn, pack
@@ -24,23 +24,12 @@ def forecast_learn(config: TokenizerConfig, *, corpus: str, output: str, update:
         update=update,
     )
     if ahead.state == "done":
-        return Forecast(stage=learn.STAGE, output=output, why=why(ahead), reused=1)
+        return finished_forecast(ahead, 1)
     size = sum(part.bytes for part in assembled.parts if part.role == "train")
     text = assembled.summary.get("train_text_bytes", 3 * size)
     disk = TOKENIZER_BYTES + min(text, config.max_bytes or text)
-    seconds, measured = cpu_seconds(output, size, LEARN_RATE)
-    return Forecast(
-        stage=learn.STAGE,
-        output=output,
-        why=why(ahead),
-        to_do=1,
-        bytes_in=size,
-        bytes_out=scaled(ahead.manifest, 1.0, TOKENIZER_BYTES),
-        disk_bytes=disk,
-        cpu_seconds=seconds,
-        measured=measured,
-        notes=free_note(output, disk),
-    )
+    out = scaled(ahead.manifest, 1.0, TOKENIZER_BYTES)
+    return forecast_by_rate(ahead, to_do=1, bytes_in=size, rate=LEARN_RATE, bytes_out=out, disk_bytes=disk)
 
 
 def forecast_pack(config: PackConfig, *, corpus: str, tokenizer: str, output: str, update: bool = False) -> Forecast:
@@ -56,23 +45,19 @@ def forecast_pack(config: PackConfig, *, corpus: str, tokenizer: str, output: st
         update=update,
     )
     if ahead.state == "done":
-        return Forecast(stage=pack.STAGE, output=output, why=why(ahead), reused=len(tasks), unit="shards")
+        return finished_forecast(ahead, len(tasks), "shards")
     left = [task for task in tasks if not ahead.workspace.has_receipt(f"pack/{task.stem}")]
     size = sum(task.bytes for task in left)
     out = scaled(ahead.manifest, 1.0, TOKENS_PER_PARQUET * sum(task.bytes for task in tasks))
-    seconds, measured = cpu_seconds(output, size, PACK_RATE)
     copied = "tokens of texts that are packed there already are copied" if ahead.state == "update" else ""
-    return Forecast(
-        stage=pack.STAGE,
-        output=output,
-        why=why(ahead),
+    return forecast_by_rate(
+        ahead,
         to_do=len(left),
         reused=len(tasks) - len(left),
         unit="shards",
         bytes_in=size,
+        rate=PACK_RATE,
         bytes_out=out,
         disk_bytes=out,
-        cpu_seconds=seconds,
-        measured=measured,
-        notes=(*((copied,) if copied else ()), *free_note(output, out)),
+        notes=(copied,),
     )

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-from pydantic import model_validator
-
-from corpus.config import GivenPath, StageConfig, Workers, runtime, setting
+from corpus.config import GivenPath, MachineShare, StageConfig, Workers, runtime, setting, share_of
 
 REVISION = 6  # raise it when the same input gives other bytes
 
@@ -35,20 +33,13 @@ class ExtractConfig(StageConfig):
         "also write authors, references, MeSH, grants, journals and dates as tables beside the records",
         group="output",
     )
-    shard: str | None = runtime(
+    shard: MachineShare | None = runtime(
         None,
         "part i/n of the inputs, one a machine; `corpuscle join` makes one result of all",
         group="input",
         metavar="I/N",
-        pattern=r"^[1-9]\d{0,5}/[1-9]\d{0,5}$",
     )
     workers: Workers = runtime(1, "local worker processes, at most: as many as the work pays for", group="running")
-
-    @model_validator(mode="after")
-    def _shard_is_one_of_n(self) -> "ExtractConfig":
-        if self.shard is not None and (number := self.shard_number()[0]) > self.shard_number()[1]:
-            raise ValueError(f"shard {self.shard}: there is no part {number} of {self.shard_number()[1]}")
-        return self
 
     def identity(self) -> dict[str, Any]:
         """Return the fields that decide the bytes; a setting that came later leaves no trace where it is off."""
@@ -57,5 +48,4 @@ class ExtractConfig(StageConfig):
 
     def shard_number(self) -> tuple[int, int]:
         """Return which part of how many this is: 1 of 1 without `shard`."""
-        number, _, count = (self.shard or "1/1").partition("/")
-        return int(number), int(count)
+        return share_of(self.shard or "1/1")

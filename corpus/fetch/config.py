@@ -2,12 +2,12 @@
 
 import hashlib
 import io
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from corpus import storage
-from corpus.config import GivenPath, StageConfig, expanded, runtime, setting
+from corpus.config import GivenPath, MachineShare, StageConfig, expanded, runtime, setting
 from corpus.errors import UsageError
 from corpus.ids import parse_number, parse_pmcid
 from corpus.licenses import Use
@@ -123,6 +123,11 @@ class FetchPmcConfig(FetchConfig):
         None, "date of the S3 Inventory, as 2026-11-23; the newest without it", group="server", metavar="DATE"
     )
     license: Use = setting("any", "what the licence must allow: commercial, open (any CC), or any", group="filters")
+    article_version: Literal["newest", "newest-allowed"] = setting(
+        "newest",
+        "which version of an article counts: the newest, or the newest whose licence allows the use",
+        group="filters",
+    )
     article_types: tuple[ArticleKind, ...] = setting(
         (), "kinds of articles; all of them when empty", group="filters", option="--article-type"
     )
@@ -133,13 +138,7 @@ class FetchPmcConfig(FetchConfig):
         group="filters",
     )
     limit: int | None = setting(None, "so many articles, drawn evenly over all ids", group="filters", ge=1)
-    shard: str | None = setting(
-        None,
-        "part i/n of all ids, one a machine",
-        group="filters",
-        metavar="I/N",
-        pattern=r"^[1-9]\d*/[1-9]\d*$",
-    )
+    shard: MachineShare | None = setting(None, "part i/n of all ids, one a machine", group="filters", metavar="I/N")
     articles_per_shard: int = setting(4096, "articles in one file", group="output", ge=1, le=100_000)
     metadata_per_part: int = setting(8192, "JSON files in one Parquet file", group="output", ge=1, le=1_000_000)
     max_missing_rate: float = runtime(
@@ -149,12 +148,19 @@ class FetchPmcConfig(FetchConfig):
     def identity(self) -> dict[str, Any]:
         """Return what decides the bytes; a list of ids by its hash, for it can be long."""
         listed = hashlib.sha256("\n".join(self.ids).encode()).hexdigest()
-        return super().identity() | {"ids": f"{len(self.ids)} ids, {listed[:16]}" if self.ids else "all"}
+        found = super().identity() | {"ids": f"{len(self.ids)} ids, {listed[:16]}" if self.ids else "all"}
+        if self.article_version == "newest":  # a setting that came later leaves no trace where it is off
+            del found["article_version"]
+        return found
 
-    @model_validator(mode="after")
-    def _shard_is_one_of_n(self) -> "FetchPmcConfig":
-        if self.shard is not None:
-            part, count = map(int, self.shard.split("/"))
-            if part > count:
-                raise ValueError(f"shard {self.shard}: the part is above the number of parts")
-        return self
+
+# Of NCBI's hosts, said when a mirror is begun.
+TERMS: Final[dict[type[FetchConfig], str]] = {
+    FetchPubmedConfig: (
+        "courtesy of the U.S. National Library of Medicine; who passes PubMed on names NLM and keeps it current, or "
+        "says that it is not; some abstracts are under copyright (https://pubmed.ncbi.nlm.nih.gov/download)"
+    ),
+    FetchPmcConfig: (
+        "each article is under its own licence, which the store keeps with it; --license fetches what allows a use"
+    ),
+}

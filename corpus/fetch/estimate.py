@@ -84,6 +84,8 @@ async def _estimate_pmc(client: Client, config: FetchPmcConfig, folder: str) -> 
     ]
     if candidates.not_found:
         lines.append(f"  not in the bucket: {', '.join(candidates.not_found[:10])}")
+    if config.article_version == "newest-allowed":
+        lines.append("  of those that a licence refuses, older versions that it allows come on top")
     return "\n".join([*lines, *_outlook(found, len(asked), len(order), config)])
 
 

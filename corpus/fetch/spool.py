@@ -9,7 +9,7 @@ from contextlib import contextmanager, nullcontext
 import isal
 
 from corpus import storage
-from corpus.fetch.config import FetchConfig
+from corpus.fetch.config import TERMS, FetchConfig
 from corpus.fetch.http.tally import LOG, FetchTally
 from corpus.ncbi.archives.fetched import UNFINISHED
 from corpus.stage.claim import check_claim
@@ -53,6 +53,8 @@ def recorded(config: FetchConfig, output: str) -> Iterator[FetchTally]:
     remote = storage.is_remote(output)
     # Beside the spool, which is removed when the store is finished.
     path = f"{spool_folder(config, output).rstrip('/')}.{LOG}" if remote else os.path.join(output, LOG)
+    if not storage.exists(storage.join(output, LOG)) and not os.path.exists(path):
+        say(f"{config.source}: {TERMS[type(config)]}")
     tally = FetchTally(path)
     tally.note("start", source=config.source, settings=config.identity(), isal=isal.__version__)
     try:

@@ -110,6 +110,46 @@ def why(ahead: LookAhead) -> str:
     return _WHY[ahead.state]
 
 
+def finished_forecast(ahead: LookAhead, reused: int, unit: str = "tasks") -> Forecast:
+    """Return the forecast of a stage that has nothing to do."""
+    place = ahead.workspace
+    return Forecast(stage=place.stage, output=place.output, why=why(ahead), reused=reused, unit=unit)
+
+
+def forecast_by_rate(
+    ahead: LookAhead,
+    *,
+    to_do: int,
+    reused: int = 0,
+    unit: str = "tasks",
+    bytes_in: int,
+    rate: float,
+    bytes_out: int,
+    disk_bytes: int,
+    notes: Iterable[str] = (),
+) -> Forecast:
+    """Return the forecast of a stage whose CPU time goes by the bytes that it reads.
+
+    rate: bytes that one CPU second reads, where no run here says; notes: "" stands for none. A full disk is noted.
+    """
+    output = ahead.workspace.output
+    seconds, measured = cpu_seconds(output, bytes_in, rate)
+    return Forecast(
+        stage=ahead.workspace.stage,
+        output=output,
+        why=why(ahead),
+        to_do=to_do,
+        reused=reused,
+        unit=unit,
+        bytes_in=bytes_in,
+        bytes_out=bytes_out,
+        disk_bytes=disk_bytes,
+        cpu_seconds=seconds,
+        measured=measured,
+        notes=(*filter(None, notes), *free_note(output, disk_bytes)),
+    )
+
+
 def last_run(output: str) -> LastRun | None:
     """Return what the last run into a directory took; None where there was none."""
     path = storage.join(output, RUN_FACTS)

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from corpus import storage
 from corpus.stage.lock import RUN_FACTS
-from corpus.stage.manifest import NEXT, Manifest, has_manifest, read_manifest, write_manifest
+from corpus.stage.manifest import NEXT, Manifest, Part, has_manifest, read_manifest, write_manifest
 from corpus.stage.reading import without_readers
 from corpus.stage.withdraw import announce_withdrawal, finish_withdrawal
 
@@ -45,7 +45,20 @@ def _finish(base: str) -> None:
     manifest = read_manifest(base)
     if moved := [part for part in manifest.parts if part.path != part.name]:
         for part in moved:
-            storage.put_also(storage.join(base, part.path), storage.join(base, part.name))
+            _put_in_place(base, part)
         write_manifest(base, replace(manifest, parts=tuple(replace(part, path=part.name) for part in manifest.parts)))
     finish_withdrawal(base)
     storage.remove_tree(storage.join(base, NEXT))
+
+
+def _put_in_place(base: str, part: Part) -> None:
+    """Give a file of `_next/` its own name too.
+
+    On a bucket another commit of the same result, of an engine's second try, may have done so and removed `_next/`.
+    """
+    path, name = storage.join(base, part.path), storage.join(base, part.name)
+    try:
+        storage.put_also(path, name)
+    except FileNotFoundError:
+        if not storage.exists(name) or storage.size(name) != part.bytes:
+            raise

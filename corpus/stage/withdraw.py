@@ -24,7 +24,11 @@ def withdraw(base: str, manifest: Manifest, *, keep: Iterable[str] = ()) -> None
 
 
 def announce_withdrawal(base: str, names: Iterable[str]) -> None:
-    """Put on disk which files go as soon as the manifest does not name them."""
+    """Put on disk which files go as soon as the manifest does not name them, beside those that were announced before.
+
+    On a bucket another commit of the same result may be between its manifest and its withdrawal.
+    """
+    names = {*names, *_announced(storage.join(base, WITHDRAWN))}
     with storage.write_atomic(storage.join(base, WITHDRAWN)) as sink:
         sink.write(json.dumps(sorted(names)).encode())
 
@@ -34,13 +38,23 @@ def finish_withdrawal(base: str) -> None:
     path = storage.join(base, WITHDRAWN)
     if not storage.exists(path):
         return
-    announced = read_names(path, "see what it names, remove it, and run the same command again")
+    announced = _announced(path)
     parts = read_manifest(base).parts if has_manifest(base) else ()
     named = {part.name for part in parts}
     for name in announced:
         if name not in named:
             storage.remove_file(storage.join(base, name))
     storage.remove_file(path)
+
+
+def _announced(path: str) -> list[str]:
+    """Return the names in a list of files that go; none where there is no list, or none any more."""
+    if not storage.exists(path):
+        return []
+    try:
+        return read_names(path, "see what it names, remove it, and run the same command again")
+    except FileNotFoundError:
+        return []
 
 
 def changes_text(changes: Mapping[str, Iterable[str]], shown: int = 5) -> str:

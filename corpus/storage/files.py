@@ -155,7 +155,8 @@ def remove_tree(path: str) -> None:
     """Remove a directory and all below it, if it is there."""
     if is_remote(path):
         if exists(path):
-            _filesystem(path).rm(path, recursive=True)
+            with suppress(FileNotFoundError):  # another process removed it meanwhile
+                _filesystem(path).rm(path, recursive=True)
     else:
         shutil.rmtree(path, ignore_errors=True)
 
@@ -164,7 +165,8 @@ def remove_file(path: str) -> None:
     """Remove a file, if it is there."""
     if is_remote(path):
         if exists(path):
-            _filesystem(path).rm(path)
+            with suppress(FileNotFoundError):
+                _filesystem(path).rm(path)
         return
     with suppress(FileNotFoundError):
         os.unlink(path)

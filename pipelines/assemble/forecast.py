@@ -3,7 +3,7 @@
 from corpus.assemble.config import REVISION, AssembleConfig
 from corpus.assemble.cut import check_terms
 from corpus.assemble.inputs import stored_parts
-from corpus.stage.forecast import Forecast, cpu_seconds, free_note, look_ahead, scaled, why
+from corpus.stage.forecast import Forecast, finished_forecast, forecast_by_rate, look_ahead, scaled
 from corpus.stage.manifest import Input
 from corpus.stage.reading import read_whole
 from pipelines.assemble.pipeline import READ, STAGE, given_inputs
@@ -21,28 +21,24 @@ def forecast_assemble(config: AssembleConfig, *, records: str, output: str, upda
     inputs = [Input(name="extract", fingerprint=source.fingerprint), *given_inputs(config, output=output)]
     ahead = look_ahead(output, stage=STAGE, revision=REVISION, config=config.identity(), inputs=inputs, update=update)
     if ahead.state == "done":
-        return Forecast(stage=STAGE, output=output, why=why(ahead), reused=len(parts.names), unit="records parts")
+        return finished_forecast(ahead, len(parts.names), "records parts")
     made = ahead.workspace.receipts("documents") if ahead.state != "code" else {}
     same = [
         f"documents/{stem}" in made and made[f"documents/{stem}"].facts["records"] == digest
         for stem, digest in zip(parts.names, parts.digests, strict=True)
     ]
     text, size = source.summary.get("text_bytes", 0), sum(part.bytes for part in source.parts if part.role in READ)
-    seconds, measured = cpu_seconds(output, size, PARQUET_RATE)
     out = scaled(ahead.manifest, 1.0, OUT_PER_TEXT * text)
     disk = round(out + WORK_PER_TEXT * text * (1 - sum(same) / len(same)))
     some = "at most so many: a part whose records others replace or bring back is made again" if any(same) else ""
-    return Forecast(
-        stage=STAGE,
-        output=output,
-        why=why(ahead),
+    return forecast_by_rate(
+        ahead,
         to_do=len(same) - sum(same),
         reused=sum(same),
         unit="records parts",
         bytes_in=size,
+        rate=PARQUET_RATE,
         bytes_out=out,
         disk_bytes=disk,
-        cpu_seconds=seconds,
-        measured=measured,
-        notes=(*((some,) if some else ()), *free_note(output, disk)),
+        notes=(some,),
     )

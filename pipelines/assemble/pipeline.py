@@ -63,6 +63,8 @@ def assemble(
     Returns the committed manifest, or None after a dry run, which builds and validates the graph only.
     """
     manifest = _assemble(config, records=records, output=output, beam_args=beam_args, update=update)
+    if manifest and not manifest.books.kept:
+        say(_nothing_kept(manifest, records=records, output=output))
     if manifest and delta:
         write_last_delta(output, manifest, delta)
     return manifest
@@ -126,6 +128,16 @@ def given_inputs(config: AssembleConfig, *, output: str) -> list[Input]:
     if config.contaminated == "remove":
         raise UsageError("assemble: --contaminated remove needs --evaluation FILE, the sets to look for")
     return given
+
+
+def _nothing_kept(manifest: Manifest, *, records: str, output: str) -> str:
+    """Return what to tell of a corpus without a document.
+
+    It is the answer to what was asked, so no failure: its books say why, and the next stage refuses it.
+    """
+    reason, count = max(manifest.books.dropped.items(), key=lambda item: item[1])
+    said = f"no document of {manifest.books.read:,} records is kept, most often for `{reason}` ({count:,})"
+    return f"warning: {output}: {said}; loosen what asks for it, or look at `corpuscle inspect {records}`"
 
 
 def evaluation_lines(config: AssembleConfig) -> Iterator[str]:

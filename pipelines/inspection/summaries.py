@@ -64,6 +64,15 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
+def short(value: int) -> str:
+    """Return a count in three digits: 17,403 is 17.4 k, 34,600,000,000 is 34.6 G."""
+    for size, letter in ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**4, "k")):
+        if value >= size:
+            scaled = value / (1000 if letter == "k" else size)
+            return f"{scaled:.3g} {letter}" if scaled < 999.5 else f"{scaled:,.0f} {letter}"
+    return f"{value:,}"
+
+
 def road_order(stage: str) -> int:
     """Return a stage's place on the road, to sort by."""
     road = (*ROAD, *QA_ROAD)

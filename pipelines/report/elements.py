@@ -22,6 +22,15 @@ class ReportTable:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ReportTile:
+    """Number of a page that is seen first: how much, of what, and a word on it."""
+
+    number: str
+    label: str
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ReportSection:
     """Section of a page: what it shows of one stage."""
 
@@ -29,6 +38,7 @@ class ReportSection:
     folder: str
     fingerprint: str
     line: str
+    tiles: Sequence[ReportTile] = ()
     figures: Sequence[ReportFigure] = ()
     tables: Mapping[str, ReportTable] | None = None
     texts: Sequence[tuple[str, str]] = ()  # (heading, text) of documents to read

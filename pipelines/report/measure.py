@@ -24,6 +24,8 @@ EXAMPLES_OF_A_SOURCE: Final = 4
 EXAMPLES_OF_A_REASON: Final = 3
 EXAMPLE_CHARACTERS: Final = 1200
 LICENSES_SHOWN: Final = 8
+JOURNALS_SHOWN: Final = 15
+_WORD: Final = r"\S+"
 _SCORED: Final = ("near_duplicate", "exact_duplicate")
 
 Figures = npt.NDArray[np.int64]
@@ -37,7 +39,9 @@ class SampledShards:
     num_shards: int  # read
     num_documents: int
     years: Mapping[str, Figures]  # [documents with a year]
-    lengths: Mapping[str, Figures]  # [documents], UTF-8 bytes of the text
+    lengths: Mapping[str, Figures]  # [documents], words of the text, runs without white space
+    text_bytes: int  # UTF-8 bytes of all texts measured
+    journals: Sequence[tuple[str, Mapping[str, int]]]  # most documents first, with those of each source
     licenses: Mapping[str, Mapping[str, int]]  # most frequent first; the rest under "others"
     examples: Sequence[Mapping[str, Any]]  # rows of shards, the text cut
 
@@ -59,6 +63,8 @@ def sample_shards(base: str, manifest: Manifest) -> SampledShards:
     years: dict[str, list[Figures]] = {}
     lengths: dict[str, list[Figures]] = {}
     licenses: dict[str, Counter[str]] = {}
+    journals: dict[str, Counter[str]] = {}
+    text_bytes = 0
     examples: list[Mapping[str, Any]] = []
     columns = ("doc_id", "source", "text", "license", "year", "journal")
     with progress("report: texts", len(chosen), "shards") as shown:
@@ -67,7 +73,10 @@ def sample_shards(base: str, manifest: Manifest) -> SampledShards:
                 for source in pc.unique(batch.column("source")).to_pylist():
                     rows = batch.filter(pc.equal(batch.column("source"), source))
                     years.setdefault(source, []).append(rows.column("year").drop_null().to_numpy())
-                    lengths.setdefault(source, []).append(pc.binary_length(rows.column("text")).to_numpy())
+                    words = pc.count_substring_regex(rows.column("text"), _WORD).to_numpy()
+                    lengths.setdefault(source, []).append(words.astype(np.int64))
+                    text_bytes += int(pc.sum(pc.binary_length(rows.column("text"))).as_py() or 0)
+                    journals.setdefault(source, Counter()).update(_counts(rows.column("journal")))
                     licenses.setdefault(source, Counter()).update(_counts(rows.column("license")))
                     missing = EXAMPLES_OF_A_SOURCE - sum(row["source"] == source for row in examples)
                     examples += [_cut(row) for row in rows.slice(0, missing).to_pylist()]
@@ -77,6 +86,8 @@ def sample_shards(base: str, manifest: Manifest) -> SampledShards:
         num_documents=sum(map(len, (piece for pieces in lengths.values() for piece in pieces))),
         years={source: np.concatenate(pieces) for source, pieces in sorted(years.items())},
         lengths={source: np.concatenate(pieces) for source, pieces in sorted(lengths.items())},
+        text_bytes=text_bytes,
+        journals=largest_journals(journals),
         licenses={source: _most_frequent(counts) for source, counts in sorted(licenses.items())},
         examples=sorted(examples, key=lambda row: str(row["source"])),
     )
@@ -109,6 +120,16 @@ def read_decisions(base: str, manifest: Manifest) -> DecisionCounts:
         cluster_sizes=np.sort(sizes),
         examples=[row for reason in sorted(examples) for row in examples[reason]],
     )
+
+
+def largest_journals(journals: Mapping[str, Counter[str]]) -> list[tuple[str, Mapping[str, int]]]:
+    """Return the journals with most documents of all sources together; those without a name are none."""
+    total = sum(journals.values(), Counter[str]())
+    named = sorted(((name, count) for name, count in total.items() if name), key=lambda item: (-item[1], item[0]))
+    return [
+        (name, {source: counts[name] for source, counts in sorted(journals.items())})
+        for name, _ in named[:JOURNALS_SHOWN]
+    ]
 
 
 def _first_of_each_reason(table: pa.Table, known: Mapping[str, Sequence[Any]]) -> Iterator[Mapping[str, Any]]:

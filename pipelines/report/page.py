@@ -23,14 +23,17 @@ from pipelines.inspection.qa_faults import EVALUATE, FINETUNE
 from pipelines.inspection.stages import stages_below
 from pipelines.inspection.summaries import PAGE, books_text, number, stage_text
 from pipelines.report import plots
-from pipelines.report.corpus_section import corpus_contents
+from pipelines.report.corpus_section import CorpusContents, corpus_contents
 from pipelines.report.elements import ReportFigure, ReportSection, ReportTable
 from pipelines.report.legend import legend
 from pipelines.report.qa_section import answer_contents, question_tables, questions_of
+from pipelines.report.tiles import stage_tiles
 
 TEMPLATE: Final = Path(__file__).with_name("page.html.j2")
+OPEN_TABLES: Final = ("reasons", "splits", "tokens")  # the others are opened by their reader
 LETTERS_SHOWN: Final = 12
 LETTER_BYTES: Final = 300
+TIMING: Final = "timing.jsonl"  # of `train`, beside its manifest
 
 
 def write_report(base: str, output: str | None = None) -> str:
@@ -46,7 +49,8 @@ def write_report(base: str, output: str | None = None) -> str:
     template = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
         TEMPLATE.read_text(encoding="utf-8")
     )
-    page = template.render(sections=sections, title=storage.readable_name(base.rstrip("/")) or base)
+    title = storage.readable_name(base.rstrip("/")) or base
+    page = template.render(sections=sections, title=title, open_tables=OPEN_TABLES)
     path = output or storage.join(base, PAGE)
     with storage.write_atomic(path) as sink:
         sink.write(storage.readable(page).encode())
@@ -67,13 +71,16 @@ def _section(base: str, folder: str, manifest: Manifest, places: Mapping[str, st
     tables = {"settings that make it what it is": _settings(manifest)}
     figures: Sequence[ReportFigure] = ()
     texts: Sequence[tuple[str, str]] = ()
+    timings = _timings(base) if manifest.stage == "train" else []
+    contents: CorpusContents | None = None
     if manifest.stage == "extract":
         tables |= _dead_letters(base, manifest)
     elif manifest.stage == "assemble":
-        figures, own, texts = corpus_contents(base, manifest)
-        tables = own | tables
+        contents = corpus_contents(base, manifest)
+        figures, texts = contents.figures, contents.texts
+        tables = {**contents.tables, **tables}
     elif manifest.stage == "train":
-        figures = _training_figures(base, manifest)
+        figures = _training_figures(base, manifest, timings)
     elif manifest.stage in (FINETUNE, EVALUATE):
         figures, own = answer_contents(base, manifest, questions_of(manifest, places))
         tables = own | tables
@@ -87,6 +94,7 @@ def _section(base: str, folder: str, manifest: Manifest, places: Mapping[str, st
         stage=manifest.stage,
         folder=folder,
         fingerprint=manifest.fingerprint[:16],
+        tiles=contents.tiles if contents else stage_tiles(manifest, timings),
         line=books_text(manifest.books) if manifest.stage == "extract" else stage_text(manifest),
         figures=figures,
         tables=tables | {"numbers": _numbers(manifest)},
@@ -136,8 +144,20 @@ def _letters(paths: Sequence[str]) -> Iterator[Mapping[str, Any]]:
             yield from batch.to_pylist()
 
 
-def _training_figures(base: str, manifest: Manifest) -> list[ReportFigure]:
+def _timings(base: str) -> list[dict[str, Any]]:
+    """Return the lines of a run's timing.jsonl, none where it has gone: it is no part of the result."""
+    path = storage.join(base, TIMING)
+    if not storage.exists(path):
+        return []
+    with storage.open_read(path) as source:
+        return parse_numbers([line for line in source if line.endswith(b"\n")], path, "remove this line")
+
+
+def _training_figures(base: str, manifest: Manifest, timings: Sequence[dict[str, Any]]) -> list[ReportFigure]:
     (path,) = manifest.paths(base, "metrics")
     with storage.open_read(path) as source:
         metrics = parse_numbers(source.read().splitlines(), path, "run `corpuscle verify` on the directory")
-    return [ReportFigure(svg=plots.loss_figure(metrics)), ReportFigure(svg=plots.norm_figure(metrics))]
+    figures = [ReportFigure(svg=plots.loss_figure(metrics)), ReportFigure(svg=plots.norm_figure(metrics))]
+    if any("tokens_per_second" in line for line in timings):
+        figures.append(ReportFigure(svg=plots.speed_figure(timings), caption="As timing.jsonl states it."))
+    return figures

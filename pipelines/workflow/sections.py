@@ -9,12 +9,9 @@ from contextlib import contextmanager
 
 from corpus import storage
 from corpus.assemble.config import AssembleConfig
-from corpus.assemble.contamination import load_index
-from corpus.assemble.evaluation_sets import describe_evaluation
 from corpus.errors import OtherResultError, UsageError
 from corpus.extract.config import ExtractConfig
 from corpus.fetch.config import FetchConfig
-from corpus.qa.known_sets import absent_sets
 from corpus.stage.manifest import Manifest, has_manifest, missing_parts, read_manifest
 from corpus.stage.progress import say
 from pipelines.workflow.config import FetchSection, RunConfig, TokenizerSection, TrainSection
@@ -33,15 +30,16 @@ def advice_of_a_run(*, update: bool) -> Iterator[None]:
 
 def fetch_sources(section: FetchSection, at: Places, *, update: bool) -> dict[str, Manifest]:
     """Fetch what is asked for. Without `update` what is there already stays, whatever the servers have by now."""
-    from corpus.fetch import pubmed
-    from corpus.fetch.pmc import stage as pmc
-
     done = {}
     if section.pubmed and at.fetch_pubmed:
+        from corpus.fetch import pubmed
+
         say(f"0 fetch pubmed → {at.fetch_pubmed}")
         there = None if update else _fetched(section.pubmed, at.fetch_pubmed, "pubmed", pubmed.REVISION)
         done["fetch-pubmed"] = there or pubmed.fetch_pubmed(section.pubmed, output=at.fetch_pubmed)
     if section.pmc and at.fetch_pmc:
+        from corpus.fetch.pmc import stage as pmc
+
         say(f"0 fetch pmc → {at.fetch_pmc}")
         there = None if update else _fetched(section.pmc, at.fetch_pmc, "pmc", pmc.REVISION)
         done["fetch-pmc"] = there or pmc.fetch_pmc(section.pmc, output=at.fetch_pmc)
@@ -78,6 +76,12 @@ def with_evaluation(config: RunConfig, at: Places) -> AssembleConfig:
 
 def absent_evaluation(config: RunConfig, at: Places) -> list[str]:
     """Return a line for each evaluation set of the run of which no file was given, with where a person gets it."""
+    if not config.evaluation_sets:
+        return []
+    from corpus.assemble.contamination import load_index
+    from corpus.assemble.evaluation_sets import describe_evaluation
+    from corpus.qa.known_sets import absent_sets
+
     given = with_evaluation(config, at).evaluation
     items = load_index(given, config.assemble.evaluation_words).items if given else ()
     found = describe_evaluation(given, items) if given else {}

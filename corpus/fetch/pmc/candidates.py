@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from corpus.config import share_of
 from corpus.fetch.config import VERSIONS, FetchPmcConfig
-from corpus.fetch.pmc.catalog import Catalog, CatalogWriter, partition_by_id
+from corpus.fetch.pmc.catalog import Catalog, CatalogWriter, IdPartitions, partition_by_id
 from corpus.fetch.pmc.inventory_rows import Listing, PmcIds, scatter
 
 ROUND_SLACK = 64  # candidates asked for beyond the limit, in a first round
@@ -26,6 +27,8 @@ class Candidates:
     listed: PmcIds  # every id of the inventory, sorted
     num_rows: int  # article versions of the inventory
     num_others: int  # keys of the inventory that name none
+    dealt: IdPartitions  # all versions
+    asked: "AskedIds | None" = None
     dropped: Counter[str] = field(default_factory=Counter)
     not_found: tuple[str, ...] = ()  # ids asked for that the inventory does not list
 
@@ -38,7 +41,7 @@ def find_candidates(paths: Sequence[str], columns: Sequence[str], config: FetchP
     """
     dealt = partition_by_id(paths, columns, os.path.join(folder, "listed"))
     writer = CatalogWriter(os.path.join(folder, "candidates"))
-    wanted = _AskedIds(config.ids) if config.ids else None
+    wanted = AskedIds(config.ids) if config.ids else None
     dropped = Counter[str]()
     listed: list[PmcIds] = []
     for block in dealt:
@@ -60,9 +63,23 @@ def find_candidates(paths: Sequence[str], columns: Sequence[str], config: FetchP
         listed=catalog.pmcids if whole else np.concatenate(listed),
         num_rows=dealt.num_rows,
         num_others=dealt.num_others,
+        dealt=dealt,
+        asked=wanted,
         dropped=+dropped,
         not_found=wanted.missing() if wanted else (),
     )
+
+
+def older_versions(candidates: Candidates, pmcids: PmcIds, depth: int, folder: str) -> Catalog:
+    """Return of some articles, by sorted ids, the version that is `depth` below the newest, where there is one."""
+    writer = CatalogWriter(os.path.join(folder, f"older-{depth}"))
+    for block in candidates.dealt:
+        listed = candidates.asked.of(block) if candidates.asked else block
+        rows = listed.take(is_in(listed.pmcids, pmcids))
+        ordered = rows.take(np.lexsort((rows.versions, rows.pmcids)))
+        behind = np.searchsorted(ordered.pmcids, ordered.pmcids, side="right") - np.arange(len(ordered)) - 1
+        writer.add(ordered.take(behind == depth))
+    return writer.finish()
 
 
 def rounds(catalog: Catalog, limit: int | None) -> Iterator[Catalog]:
@@ -104,7 +121,7 @@ def cut(pmcids: PmcIds, size: int, borders: Sequence[int] = ()) -> list[tuple[in
     return found
 
 
-class _AskedIds:
+class AskedIds:
     """The ids of `--ids`; one with a version asks for that version."""
 
     def __init__(self, ids: Sequence[str]) -> None:
@@ -134,5 +151,5 @@ def is_in(values: PmcIds, among: PmcIds) -> npt.NDArray[np.bool_]:
 
 
 def _of_machine(listing: Listing, shard: str) -> Listing:
-    part, count = map(int, shard.split("/"))
+    part, count = share_of(shard)
     return listing.take(scatter(listing.pmcids) % np.uint64(count) == np.uint64(part - 1))

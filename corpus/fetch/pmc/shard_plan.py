@@ -1,8 +1,8 @@
 """Plan of shards: which articles go into which, a function of what was chosen and of the earlier store's shards."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -32,6 +32,7 @@ class ShardPlan:
     listed: PmcIds
     sources: ShardSources
     date: str
+    older: Mapping[int, int] = field(default_factory=dict)  # the version that counts, where it is not the newest
 
     def groups(self) -> Iterator[Group]:
         """Yield the slots of one shard after the other."""
@@ -75,9 +76,18 @@ class ShardPlan:
             if start <= last and first <= end:
                 for batch in parquet.iter_batches(path, batch_size=_BATCH):
                     wanted = batch.filter(pa.array(is_in(batch.column("pmcid").to_numpy(), ids)))
+                    wanted = wanted.filter(pa.array(self._counts(wanted), pa.bool_()))
                     details += from_batch(wanted, Detail, without=("json",))
                     texts.append(wanted.column("json"))
+        if self.older:  # files of older versions lie beside those of the newest
+            order = sorted(range(len(details)), key=lambda place: details[place].pmcid)
+            return [details[place] for place in order], pa.concat_arrays(texts).take(pa.array(order, pa.int64()))
         return details, pa.concat_arrays(texts)
+
+    def _counts(self, rows: pa.RecordBatch) -> list[bool]:
+        """Say of each row whether its version is the one that counts."""
+        pairs = zip(rows.column("pmcid").to_pylist(), rows.column("version").to_pylist(), strict=True)
+        return [self.older.get(pmcid, version) == version for pmcid, version in pairs]
 
 
 def _bounds(path: str) -> tuple[int, int]:

@@ -10,7 +10,7 @@ import dataclasses
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from corpus.fetch.http.collect import Batch, collect
 from corpus.fetch.http.pace import Pace
 from corpus.fetch.http.tally import LOG, FetchTally
 from corpus.fetch.pmc.article_shards import ArticleBatch, ShardSources
-from corpus.fetch.pmc.candidates import Candidates, cut, find_candidates, first_of, rounds
+from corpus.fetch.pmc.candidates import Candidates, cut, find_candidates, first_of, older_versions, rounds
 from corpus.fetch.pmc.catalog import Catalog
 from corpus.fetch.pmc.choice import choose, read_pinned
 from corpus.fetch.pmc.inventory import ARCHIVED, Inventory
@@ -146,12 +146,17 @@ class _PmcFetch:
             client.tally.note("not_found", id=missing, detail="asked for by --ids, not in the bucket")
         dropped = candidates.dropped
         details, passed = await self._metadata(client, candidates.catalog, dropped)
+        older: dict[int, int] = {}
+        if self.config.article_version == "newest-allowed":
+            more, older = await self._older(client, candidates, details)
+            details, passed = [*details, *more], np.union1d(passed, np.array(sorted(older), np.int64))
+            dropped["older_version"] -= len(older)
         self._check_drawn(passed)
         chosen = first_of(passed, self.config.limit)
         dropped["beyond_limit"] = len(passed) - len(chosen)
         self._check_missing(dropped, len(chosen))
         say(f"{len(chosen):,} articles to store" + _reasons(dropped))
-        receipts = await self._articles(client, details, chosen, candidates.listed)
+        receipts = await self._articles(client, details, chosen, candidates.listed, older)
         return await asyncio.to_thread(self._commit, client, candidates, details, receipts, dropped)
 
     async def _metadata(self, client: Client, catalog: Catalog, dropped: Counter[str]) -> tuple[list[Receipt], PmcIds]:
@@ -173,6 +178,45 @@ class _PmcFetch:
                 break
         dropped["not_drawn"] = len(catalog) - asked
         return receipts, catalog.pmcids if passes.all() else catalog.pmcids[passes]
+
+    async def _older(
+        self, client: Client, candidates: Candidates, details: Sequence[Receipt]
+    ) -> tuple[list[Receipt], dict[int, int]]:
+        """Ask about older versions of what the licence of the newest refuses, one after the other.
+
+        Returns the receipts of their metadata, and by id the version that counts.
+        """
+        found: dict[int, int] = {}
+        receipts: list[Receipt] = []
+        refused = self._refused(details)
+        depth = 1
+        while len(refused):
+            folder = os.path.join(self.spool, _PLAN)
+            catalog = await asyncio.to_thread(older_versions, candidates, refused, depth, folder)
+            if not len(catalog):
+                break
+            client.tally.total += len(catalog)
+            spans = cut(catalog.pmcids, self.config.metadata_per_part)
+            fresh = await _finish(client, (self._metadata_batch(catalog.read(*span)) for span in spans))
+            versions = dict(zip(catalog.pmcids.tolist(), catalog.read(0, len(catalog)).versions.tolist(), strict=True))
+            for receipt in fresh:
+                found |= {pmcid: versions[pmcid] for pmcid in self._filter(receipt, Counter()).tolist()}
+            receipts += fresh
+            refused = self._refused(fresh)
+            depth += 1
+        return receipts, found
+
+    def _refused(self, details: Sequence[Receipt]) -> PmcIds:
+        """Return the ids that metadata files name and whose licence does not allow the use, sorted."""
+        columns = [one.name for one in dataclasses.fields(Detail) if one.name != "json"]
+        refused = [
+            detail.pmcid
+            for receipt in details
+            for batch in parquet.iter_batches(details_path(self.workspace.output, receipt), columns)
+            for detail in from_batch(batch, Detail, without=("json",))
+            if verdict(detail, self.config) == "license"
+        ]
+        return np.array(sorted(refused), np.int64)
 
     def _metadata_batch(self, listing: Listing) -> MetadataBatch:
         return MetadataBatch(listing, workspace=self.workspace, spool=self.spool, previous=self.previous)
@@ -206,12 +250,18 @@ class _PmcFetch:
             )
 
     async def _articles(
-        self, client: Client, details: Sequence[Receipt], chosen: PmcIds, listed: PmcIds
+        self,
+        client: Client,
+        details: Sequence[Receipt],
+        chosen: PmcIds,
+        listed: PmcIds,
+        older: Mapping[int, int],
     ) -> list[Receipt]:
         client.tally.begin("articles", len(chosen), bytes_each=_GUESS, unit="articles")
         sources = ShardSources(workspace=self.workspace, spool=self.spool, previous=self.previous, config=self.config)
         files = [details_path(self.workspace.output, receipt) for receipt in details]
-        plan = ShardPlan(files=files, chosen=chosen, listed=listed, sources=sources, date=self.inventory.date)
+        date = self.inventory.date
+        plan = ShardPlan(files=files, chosen=chosen, listed=listed, sources=sources, date=date, older=older)
         return await _finish(client, (ArticleBatch(group, sources) for group in plan.groups()))
 
     def _commit(

@@ -17,7 +17,7 @@ from corpus.ncbi.archives.article_store import IndexRow, read_rows
 from corpus.stage.manifest import verify_parts
 from corpus.storage import parquet
 from tests.support.fault_proxy import FaultProxy
-from tests.support.fetch_servers import Bucket
+from tests.support.fetch_servers import Bucket, s3_server
 from tests.support.small_fetch import article, events, filled, hashes, index, run
 
 NUM = 60
@@ -232,3 +232,47 @@ def test_an_inventory_is_chosen_by_date_and_archived(changing: Bucket, tmp_path:
     assert archived[0].startswith(wanted)
     with pytest.raises(UsageError, match="there are 2026-11-23T01-00Z to 2026-11-24T01-00Z"):
         run(changing.base, tmp_path / "other", inventory="2026-01-01")
+
+
+def test_the_terms_of_the_host_are_said_once(
+    server: Bucket, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(server.base, tmp_path, ids=("1000",))
+    assert capsys.readouterr().err.count(f"{server.base}: each article is under its own licence") == 1
+    run(server.base, tmp_path, ids=("1000",))
+    assert "licence" not in capsys.readouterr().err
+
+
+def test_the_newest_version_that_the_licence_allows(tmp_path: Path) -> None:
+    """Allowed; refused alone; refused twice above an allowed one; refused above one that is listed and not there."""
+    versions = {10: ["CC BY"], 20: ["TDM"], 30: ["CC BY", "CC BY-NC", "TDM"], 40: ["CC0", "CC BY", "TDM"]}
+    with s3_server() as bucket:
+        for pmcid, licenses in versions.items():
+            for version, code in enumerate(licenses, start=1):
+                text = article(pmcid, mark=f" v{version}")
+                bucket.put_article(pmcid, text, version=version, license_code=code)
+        bucket.publish()
+        bucket.remove("metadata/PMC40.2.json")
+        settings = {"license": "commercial", "max_missing_rate": 0.5}
+        newest = run(bucket.base, tmp_path / "newest", **settings)
+        assert [row.doc_id for row in index(tmp_path / "newest")] == ["PMC10.1"]
+        assert "article_version" not in newest.config, "stores of before are the same ones"
+        allowed = run(bucket.base, tmp_path / "allowed", article_version="newest-allowed", **settings)
+        rows = index(tmp_path / "allowed")
+        assert [row.doc_id for row in rows] == ["PMC10.1", "PMC30.1"]
+        for row in rows:
+            [(_, metadata, xml)] = read_rows(str(tmp_path / "allowed" / "shards" / row.shard), [row])
+            assert xml == bucket.get(f"{row.doc_id}/{row.doc_id}.xml")
+            assert metadata == bucket.get(f"metadata/{row.doc_id}.json")
+        assert not list(verify_parts(str(tmp_path / "allowed"), allowed))
+        assert allowed.books.dropped == {"license": 3, "older_version": 3}
+        assert allowed.books.read == 8
+        before = hashes(tmp_path / "allowed")
+        run(bucket.base, tmp_path / "allowed", article_version="newest-allowed", **settings)
+        assert hashes(tmp_path / "allowed") == before
+        bucket.put_article(20, article(20), version=2, license_code="CC BY")
+        bucket.publish("2026-11-24T01-00Z")
+        run(bucket.base, tmp_path / "allowed", article_version="newest-allowed", **settings)
+        assert [row.doc_id for row in index(tmp_path / "allowed")] == ["PMC10.1", "PMC20.2", "PMC30.1", "PMC40.1"]
+        run(bucket.base, tmp_path / "ids", article_version="newest-allowed", ids=("30", "40.3"), **settings)
+        assert [row.doc_id for row in index(tmp_path / "ids")] == ["PMC30.1"], "40.3 asks for that one alone"

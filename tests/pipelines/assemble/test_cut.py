@@ -183,3 +183,20 @@ def test_an_older_version_that_may_be_used_takes_the_place_of_the_newest(chosen:
     }
     assert rows["PMC1.2"]["survivor"] == ("pmc:PMC1.1" if allowed else "")
     assert rows["PMC3.1"]["survivor"] == "pmc:PMC3.2"
+
+
+@pytest.mark.slow
+def test_a_cut_that_keeps_nothing_warns_and_the_next_stage_refuses_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sample = write_sample(str(tmp_path / "raw"), seed=2, scale=0.02)
+    records, corpus = str(tmp_path / "records"), str(tmp_path / "corpus")
+    assert main(["extract", "--pubmed", *sample.pubmed, "--output", records]) == 0
+    assert main(["assemble", "--records", records, "--output", corpus, "--years", "1000-1001"]) == 0
+    said = capsys.readouterr().err
+    assert f"warning: {corpus}: no document of" in said
+    assert "most often for `year`" in said
+    assert main(["inspect", records]) == 0, "the advice works"
+    assert read_manifest(corpus, "assemble").books.kept == 0
+    assert main(["tokenizer", "--corpus", corpus, "--output", str(tmp_path / "tokenizer")]) == 2
+    assert main(["report", corpus]) == 0, "and a report of nothing is made"

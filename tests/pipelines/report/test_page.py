@@ -3,6 +3,7 @@
 import json
 import random
 import re
+from collections import Counter
 from enum import StrEnum
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -20,7 +21,9 @@ from corpus.stage.workspace import Receipt, plan_stage
 from pipelines.assemble.pipeline import assemble
 from pipelines.cli.app import main
 from pipelines.extract import extract
+from pipelines.inspection.summaries import short
 from pipelines.report.legend import meanings
+from pipelines.report.measure import largest_journals
 from pipelines.report.page import write_report
 from tests.pipelines.assemble.test_orders import VOCABULARY, citation
 
@@ -52,6 +55,9 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Path(workspace.path("metrics.jsonl")).write_text(
         "".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8"
     )
+    speeds = [{"step": step, "tokens_per_second": 1000.0 + 500 * (step % 3)} for step in range(1, 7)]
+    told = "".join(json.dumps(line) + "\n" for line in speeds) + '{"step'
+    Path(workspace.path("timing.jsonl")).write_text(told, encoding="utf-8")
     part = workspace.measure("metrics.jsonl", role="metrics", rows=len(lines))
     known = {
         "parameters": 5,
@@ -67,7 +73,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def page(work: Path) -> html.HtmlElement:
-    assert "3 stages, 8 figures" in write_report(str(work))
+    assert "3 stages, 10 figures" in write_report(str(work))
     return html.fromstring((work / "report.html").read_bytes())
 
 
@@ -102,10 +108,11 @@ def test_text_of_the_corpus_and_of_dead_letters_stays_text(work: Path, page: htm
 @pytest.mark.slow
 def test_the_figures_show_what_duckdb_counts(work: Path, page: html.HtmlElement) -> None:
     counts = duckdb.sql(
-        f"SELECT if(kept, 'kept', reason), count(*) FROM '{work}/corpus/decisions/*.parquet' GROUP BY 1"
+        f"SELECT reason, count(*) FROM '{work}/corpus/decisions/*.parquet' WHERE NOT kept GROUP BY 1"
     ).fetchall()
-    assert {name for name, _ in counts} >= {"kept", "near_duplicate", "exact_duplicate", "no_text", "too_short"}
-    fates = figure(page, "records by fate").split("|")
+    assert {name for name, _ in counts} >= {"near_duplicate", "exact_duplicate", "no_text", "too_short"}
+    fates = figure(page, "records dropped, by reason").split("|")
+    assert "kept" not in fates, "its bar would hide the others"
     names = [name for name, _ in counts]
     order = [word for word in fates if word in names]
     totals = fates[-len(names) - 2 :]  # the labels of the bars, then the title and the legend
@@ -118,7 +125,8 @@ def test_the_figures_show_what_duckdb_counts(work: Path, page: html.HtmlElement)
     ).fetchall()
     clusters = figure(page, "clusters of duplicates")
     assert f"|{sum(size == 3 for (size,) in sizes)}|" in clusters
-    ((median,),) = duckdb.sql(f"SELECT median(strlen(text)) FROM '{work}/corpus/train/*.parquet'").fetchall()
+    words = r"len(regexp_extract_all(text, '\S+'))"
+    ((median,),) = duckdb.sql(f"SELECT median({words}) FROM '{work}/corpus/train/*.parquet'").fetchall()
     assert f"pubmed, median {median:,.0f}" in figure(page, "length of documents")
 
 
@@ -147,12 +155,51 @@ def test_the_page_has_a_dark_form_and_breaks_no_words(work: Path, page: html.Htm
     style = next(page.iter("style")).text_content()
     dark = style.partition("@media (prefers-color-scheme: dark)")[2].partition("\n}")[0]
     used = set(re.findall(r"var\((--\w+)\)", raw))
-    assert used >= {"--ink", "--page", "--rule"}
+    assert used >= {"--ink", "--page", "--card", "--rule", "--pubmed", "--commercial"}
     assert used <= set(re.findall(r"(--\w+):", dark)), "each colour of the page has one for the dark"
     drawn = "".join(html.tostring(svg, encoding="unicode") for svg in page.iter("svg"))
     assert not re.findall(r"#(?:000000|ffffff|262626|222222|e4e4e4)\b|\b(?:black|white)\b", drawn)
     assert "anywhere" not in style
     assert all("wide" in (table.getparent().get("class") or "") for table in page.iter("table"))
+
+
+def tiles(page: html.HtmlElement) -> dict[str, str]:
+    """Return the tiles of a page: label to number."""
+    return {tile.xpath("b/following-sibling::text()")[0]: tile.find("b").text for tile in page.find_class("tile")}
+
+
+@pytest.mark.slow
+def test_tiles_journals_and_licences_are_what_duckdb_counts(work: Path, page: html.HtmlElement) -> None:
+    texts = f"'{work}/corpus/t*/*.parquet'"  # train and test; no validation is this small
+    ((kept, size),) = duckdb.sql(f"SELECT count(*), sum(strlen(text)) FROM {texts}").fetchall()
+    measured = f"sum(strlen(text)), sum(len(regexp_extract_all(text, '\\S+'))) FROM '{work}/corpus/train/*.parquet'"
+    ((sample, words),) = duckdb.sql(f"SELECT {measured}").fetchall()
+    found = tiles(page)
+    assert found["documents"] == f"{kept:,}"
+    assert found["words" if sample == size else "words, about"] == short(round(words * size / sample))
+    licenses = figure(page, "licences")
+    assert f"{size / 1e6:,.1f} MB, {kept:,} documents" in licenses
+
+
+def test_journals_are_counted_by_source_and_named_once() -> None:
+    journals = {"pmc": Counter({"BMJ": 2, "": 9, "Cell": 1}), "pubmed": Counter({"BMJ": 3, "Cell": 4, "": 1})}
+    assert largest_journals(journals) == [("BMJ", {"pmc": 2, "pubmed": 3}), ("Cell", {"pmc": 1, "pubmed": 4})]
+    many = {"pubmed": Counter({f"J{number:02d}": number for number in range(1, 40)})}
+    assert [name for name, _ in largest_journals(many)] == [f"J{number:02d}" for number in range(39, 24, -1)]
+
+
+@pytest.mark.slow
+def test_throughput_is_that_of_timing(page: html.HtmlElement) -> None:
+    assert "median 1,500" in figure(page, "throughput")
+    assert tiles(page)["tokens a second"] == "1,500"
+    assert tiles(page)["training loss"] == "6.000"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0, "0"), (9999, "9,999"), (17_403, "17.4 k"), (999_999, "1,000 k"), (34_600_000_000, "34.6 G")]
+)
+def test_counts_in_three_digits(value: int, text: str) -> None:
+    assert short(value) == text
 
 
 @pytest.mark.slow

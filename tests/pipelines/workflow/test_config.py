@@ -139,7 +139,7 @@ def test_what_is_printed_reads_as_the_same_run(tmp_path: Path) -> None:
 
 def test_the_schema_describes_every_section() -> None:
     schema = json.loads(schema_text())
-    stages = {"fetch", "extract", "assemble", "tokenizer", "tokenizers", "pack", "train", "qa"}
+    stages = {"fetch", "extract", "assemble", "tokenizer", "tokenizers", "pack", "train", "evaluation_sets", "qa"}
     assert set(schema["properties"]) == {"work", "workers", *stages}
     assert schema["required"] == ["work"]
     assert not schema["$defs"]["TrainConfig"].get("required"), "a preset gives what a file leaves out"
