@@ -117,11 +117,11 @@ def _prism(stage: str, point: str, victim: str) -> Callable[[str, str], Struck]:
 
 
 def _slurm(raw: str, base: str) -> Struck:
-    """Let the tasks of an array die at their third receipt, then submit the same again."""
+    """Let the tasks of an array die at their first receipt, then submit the same again."""
     with slurm_cluster(Path(base)) as cluster:
         script, settings = slurm_words(raw, base)
         start = time.monotonic()
-        job = cluster.run(script, **settings, **_armed(EXTRACTING)).split("job ")[1].split()[0].rstrip(",")
+        job = cluster.run(script, **settings, **_armed("after:1:*/_receipts/*")).split("job ")[1].split()[0].rstrip(",")
         while "JobState=COMPLETED" not in (told := cluster.run("scontrol", "show", "job", f"{job}_1")):
             if "JobState=FAILED" in told:
                 break
