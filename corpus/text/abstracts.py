@@ -45,7 +45,7 @@ def foreign_parts(texts: Sequence[str]) -> list[bool]:
     asked = [_may_be_foreign(text) for text in texts]
     if not any(asked) or all(asked):
         return [False] * len(texts)
-    from corpus.text.language import detect
+    from corpus.text.detection import detect
 
     foreign = [may and detect(text) not in _KEPT_LANGUAGES for text, may in zip(texts, asked, strict=True)]
     has_english = any(foreign) and any(

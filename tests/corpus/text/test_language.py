@@ -20,7 +20,7 @@ from corpus.records import AbstractPart, Block, BlockKind, Kind, Record, Source
 from corpus.stage.manifest import Manifest
 from corpus.storage.parquet import read_table
 from corpus.synthetic.sample.write import write_sample
-from corpus.text import language
+from corpus.text import detection
 from corpus.text.language import SAMPLE, detect, detect_all, languages_of, main_text
 from pipelines.extract import extract
 
@@ -94,7 +94,7 @@ def test_parts_of_english_titles_are_hardly_ever_in_another_language(real_data: 
     print(f"{answers.total():,} parts of titles: {dict(answers)}")
     wrong = answers.total() - answers["en"] - answers[""]
     assert wrong < 3e-4 * answers.total()
-    assert set(answers) <= {"", *language._IN_LATIN_LETTERS}
+    assert set(answers) <= {"", *detection._IN_LATIN_LETTERS}
 
 
 def test_a_small_language_with_letters_of_its_own_is_named() -> None:
@@ -240,7 +240,7 @@ def test_function_words_never_contradict_the_library(real_data: Path) -> None:
     path = str(real_data / "pubmed" / "baseline" / "pubmed20n0014.xml.gz")
     records = [one for one in read_pubmed(path) if isinstance(one, Record)]
     texts = [text for one in records for text in (one.title, one.vernacular_title, main_text(one)) if text]
-    plain = language._is_plain_english(pa.array([text[: language._HEAD] for text in texts])).to_pylist()
+    plain = detection._is_plain_english(pa.array([text[: detection._HEAD] for text in texts])).to_pylist()
     answers = Counter()
     for text in (text for text, known in zip(texts, plain, strict=True) if known):
         sure, _, found = pycld2.detect(text, isPlainText=True)
