@@ -42,6 +42,8 @@ def start_distributed(device: torch.device, say: Callable[[str], None] = lambda 
     backend = "nccl" if device.type == "cuda" else "gloo"
     if device.type == "cuda":
         torch.cuda.set_device(device)
+    if distributed.is_initialized():  # of a process that trains again
+        return
     if (store := meet(say, patience=PATIENCE)) is not None:  # DeepSpeed takes up what is there
         rank, ranks = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
         distributed.init_process_group(backend, store=store, rank=rank, world_size=ranks, timeout=PATIENCE)
