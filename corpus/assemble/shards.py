@@ -98,8 +98,7 @@ def place(
         counts |= found
     receipt = Receipt(task=f"decisions/{part:05d}", parts=tuple(parts), books=_books(decisions), facts=counts)
     task_progress.add(workspace.output, "decided", decisions.num_rows)
-    order = order_of(keys, config.seed)
-    placed = table.append_column("order", pa.array(order))
+    placed = table.append_column("order", pa.array(order := order_of(keys, config.seed)))
     placed = placed.append_column("shard", pa.array(shards.numbers(order, split))).filter(kept)
     return workspace.finish(receipt), _with_texts(placed, part, workspace.path(work_path("texts", stem)))
 
