@@ -96,10 +96,13 @@ def check_signed(receipts: Iterable[Receipt], num_repeated: int, config: DedupCo
     if bad > allowed_rejects(books, config.max_reject_rate):
         raise DataError(_too_many(books, receipts, config))
     for number, rule in enumerate(rules_of(config)):
-        kinds = [kind for receipt in receipts for kind in receipt.facts["kinds"][number]]
-        if mixed_kinds(kinds):
+        kinds = {kind for receipt in receipts for kind in receipt.facts["kinds"][number]}
+        if mixed_kinds([*kinds]):
             said = "numbers in some documents and dates in others, which cannot be compared; nothing was committed"
             raise DataError(f"--keep {config.keep[number]}: {rule.key} holds {said}; choose another --keep")
+        if rule.key and kinds == {"none"}:
+            said = f"no document has a value at {rule.key} that it could go by; nothing was committed"
+            raise DataError(f"--keep {config.keep[number]}: {said}; correct the key, or choose another --keep")
 
 
 def _too_many(books: Books, receipts: Iterable[Receipt], config: DedupConfig) -> str:

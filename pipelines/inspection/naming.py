@@ -25,13 +25,15 @@ class NamedDocument:
     title: str  # "" where the name is an id or a DOI
 
 
-def named_documents(files: Iterable[str], name: str) -> list[NamedDocument]:
+def named_documents(files: Iterable[str], name: str, *, foreign: bool = False) -> list[NamedDocument]:
     """Return the documents that a name stands for in some Parquet files, each once, in their order.
 
     name: an id, which is taken as it is; a PMID without its prefix; a DOI; or else words that a title holds, in any
-    order and case.
+    order and case. foreign: ids are anyone's, so that every name is one.
     """
     name = name.strip()
+    if foreign:
+        return [NamedDocument(doc_id=name, title="")]
     if _ID.fullmatch(name):
         return [NamedDocument(doc_id=name, title="")]
     if name.isdecimal() and name.isascii():

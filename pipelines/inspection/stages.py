@@ -149,7 +149,7 @@ def document_rows(path: str, document: str) -> list[dict[str, Any]]:
 
 def _named(path: str, document: str) -> list[NamedDocument]:
     """Return the documents that a name stands for; raises UsageError for none."""
-    if found := named_documents(_files_of(path), document):
+    if found := named_documents(_files_of(path), document, foreign=_is_foreign(path)):
         return found
     raise UsageError(f"{path}: no row about {document!r}; {_where_else(path)}")
 
@@ -188,10 +188,15 @@ def _find_document(path: str, document: str) -> tuple[list[str], str]:
     return found, doc_id
 
 
+def _is_foreign(path: str) -> bool:
+    """Say whether a path holds anyone's documents, with ids of their own."""
+    return has_manifest(path) and read_manifest(path).stage == "dedup"
+
+
 def _where_else(path: str) -> str:
     """Return what helps when no row is about a document: a mirror of PubMed holds none."""
     stage = read_manifest(path).stage if has_manifest(path) else ""
-    if stage == "dedup":
+    if _is_foreign(path):
         return "an id is as its corpus states it, else FILE:LINE; decisions/ has them all"
     if stage == FETCH_PUBMED:
         return "a mirror holds PubMed's own files; `corpuscle extract` makes records of them, and --id finds those"

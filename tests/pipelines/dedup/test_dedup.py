@@ -162,6 +162,9 @@ def test_numbers_beside_dates_are_refused_by_name(tmp_path: Path) -> None:
     write_rows(tmp_path / "in" / "x.jsonl", [{"text": "a", "when": 2001}, {"text": "b", "when": "2001"}])
     with pytest.raises(DataError, match="--keep newest:when: when holds numbers in some documents and dates in others"):
         run(tmp_path, FREE.model_copy(update={"keep": ("newest:when",)}))
+    for rule, key in (("newest:wen", "wen"), ("priority:wen", "wen"), ("priority:when=book,web", "when")):
+        with pytest.raises(DataError, match=f"--keep {rule}: no document has a value at {key} that it could go by"):
+            run(tmp_path, FREE.model_copy(update={"keep": (rule,)}))
     assert not (tmp_path / "out" / "manifest.json").exists()
 
 
@@ -282,7 +285,7 @@ def test_the_command_line_runs_again_looks_ahead_and_brings_up_to_date(
 
 def test_inspect_shows_a_pair_and_a_cluster(tmp_path: Path) -> None:
     text = prose(5)
-    write_rows(tmp_path / "in" / "a.jsonl", [{"id": "one", "text": text}, {"id": "alone", "text": "nothing like it"}])
+    write_rows(tmp_path / "in" / "a.jsonl", [{"id": "one", "text": text}, {"id": "7", "text": "nothing like it"}])
     write_rows(tmp_path / "in" / "b.parquet", [{"id": "two", "text": f"{text} moreover"}])
     run(tmp_path)
     shown = inspect_path(str(tmp_path / "out"), "two")
@@ -290,7 +293,7 @@ def test_inspect_shows_a_pair_and_a_cluster(tmp_path: Path) -> None:
     assert "one (a.jsonl:1): kept" in shown
     assert "two (b.parquet:1): near_duplicate of one, Jaccard 0." in shown
     assert "{+moreover+}" in shown
-    assert "text: nothing like it" in inspect_path(str(tmp_path / "out"), "alone")
+    assert "text: nothing like it" in inspect_path(str(tmp_path / "out"), "7"), "no PMID"
     with pytest.raises(UsageError, match="an id is as its corpus states it, else FILE:LINE"):
         inspect_path(str(tmp_path / "out"), "nobody")
     (tmp_path / "in").rename(tmp_path / "moved")
