@@ -24,7 +24,9 @@ def test_numbers_sort_as_numbers(values: list[float]) -> None:
 @given(st.lists(st.datetimes(timezones=st.timezones()) | st.dates()))
 def test_dates_sort_as_moments_whatever_their_form(values: list[Any]) -> None:
     def moment(value: Any) -> datetime:
-        return value if isinstance(value, datetime) else datetime(value.year, value.month, value.day, tzinfo=UTC)
+        if not isinstance(value, datetime):
+            value = datetime(value.year, value.month, value.day)
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
 
     try:
         expected = sorted((moment(value).astimezone(UTC) for value in values), reverse=True)

@@ -127,8 +127,8 @@ def has_loaded_torch(pid: int) -> bool:
 
 
 LONG_CALL = """
-import ctypes, sys, pipelines.cli.process as process
-process.main = lambda: print("begun", flush=True) or ctypes.CDLL(None).sleep(600)
+import ctypes, sys, pipelines.cli.app as app, pipelines.cli.process as process
+app.main = lambda: print("begun", flush=True) or ctypes.CDLL(None).sleep(600)
 process.command()
 """
 
@@ -168,7 +168,7 @@ def test_a_stream_that_is_gone_changes_nothing() -> None:
 
 
 IN_A_DESTRUCTOR = """
-import os, signal, sys, time, pipelines.cli.process as process
+import os, signal, sys, time, pipelines.cli.app as app, pipelines.cli.process as process
 class Object:
     def __del__(self):
         os.kill(os.getpid(), signal.{name})
@@ -179,7 +179,7 @@ def work():
         time.sleep(600)
     finally:
         print("unwound", flush=True)
-process.main = work
+app.main = work
 process.command()
 """
 
@@ -194,7 +194,7 @@ def test_a_signal_that_comes_while_an_object_is_destroyed_is_not_lost(name: str)
 
 
 AT_THE_END = """
-import atexit, os, signal, pipelines.cli.process as process
+import atexit, os, signal, pipelines.cli.app as app, pipelines.cli.process as process
 class Object:
     def __init__(self, kill):
         self.kill = kill
@@ -206,7 +206,7 @@ def work():
     atexit.register(kill)
     return 7
 last = Object(kill)
-process.main = work
+app.main = work
 process.command()
 """
 
@@ -220,8 +220,8 @@ def test_a_signal_after_the_work_changes_nothing(name: str) -> None:
 
 # libc calls `raise` with the exit status, which is SIGINT's number, when Python itself is gone.
 AFTER_PYTHON = """
-import ctypes, pipelines.cli.process as process
-process.main = lambda: 2
+import ctypes, pipelines.cli.app as app, pipelines.cli.process as process
+app.main = lambda: 2
 libc = ctypes.CDLL(None)
 libc.on_exit(ctypes.cast(getattr(libc, "raise"), ctypes.c_void_p), None)
 process.command()
@@ -234,7 +234,7 @@ def test_ctrl_c_after_pythons_end_changes_nothing() -> None:
 
 
 DROPPED = """
-import os, signal, time, pipelines.cli.process as process
+import os, signal, time, pipelines.cli.app as app, pipelines.cli.process as process
 def work():
     try:
         os.kill(os.getpid(), signal.SIGINT)
@@ -242,7 +242,7 @@ def work():
     except KeyboardInterrupt:
         pass
     return 0
-process.main = work
+app.main = work
 process.command()
 """
 
@@ -256,7 +256,7 @@ def test_ctrl_c_that_a_library_drops_is_told_at_the_end() -> None:
 
 
 GOES_ON = """
-import os, signal, sys, time, pipelines.cli.process as process
+import os, signal, sys, time, pipelines.cli.app as app, pipelines.cli.process as process
 def work():
     for _ in range(3):
         try:
@@ -269,7 +269,7 @@ def work():
     finally:
         time.sleep(2)  # a block that ends: no further one is sent meanwhile
         print("ended", flush=True)
-process.main = work
+app.main = work
 process.command()
 """
 
@@ -282,7 +282,7 @@ def test_ctrl_c_that_a_library_drops_is_sent_again() -> None:
 
 
 PANIC = """
-import os, signal, time, pipelines.cli.process as process
+import os, signal, time, pipelines.cli.app as app, pipelines.cli.process as process
 class PanicException(BaseException): "As PyO3's, which is none of Exception."
 def work():
     try:
@@ -291,7 +291,7 @@ def work():
     except KeyboardInterrupt:
         error = PanicException("called `Result::unwrap()` on an `Err` value: KeyboardInterrupt")
     raise error
-process.main = work
+app.main = work
 process.command()
 """
 
