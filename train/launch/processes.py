@@ -34,8 +34,9 @@ from train.loop.hold import STOP, ask_to_save, end_holder, ranks_hold, this_laun
 POLL_SECONDS = 0.1
 GRACE_SECONDS = 4.0  # for the other ranks, once one has died
 STOP_SECONDS = 120.0  # for ranks that were asked to stop and write nothing: a slow step, or the hash of a checkpoint
-_NAMED_ERROR = re.compile(r"[\w.]*(Error|Exception)\b: |what\(\): ")  # the latter: of C++, as it aborts
+_NAMED_ERROR = re.compile(r"[\w.]*(Error|Exception)\b:( |$)|what\(\): ")  # the latter: of C++, as it aborts
 STALE_LOCK_SECONDS = 1800.0
+_OF_LIBRARIES = ("GLOO_", "NCCL_", "PYTORCH_", "TORCH_", "TORCHINDUCTOR_")  # variables that they read as they begin
 # What libraries say of it without the system's number; the last is of a thread that cannot be started.
 _NO_MEMORY = ("bad_alloc", "can't allocate memory", "Cannot allocate memory", "Resource temporarily unavailable")
 
@@ -285,7 +286,9 @@ def _remedy(said: str) -> str:
         )
     if said == "MemoryError" or any(words in said for words in _NO_MEMORY):
         return ". Memory is short: lower micro_batch or --ranks, or raise `ulimit -v`"
-    return ""
+    known = [name for name in os.environ if name.startswith(_OF_LIBRARIES) and os.environ[name].strip()]
+    named = [name for name in known if name in said or re.search(rf"\b{re.escape(os.environ[name])}\b", said)]
+    return "".join(f". {name} is set to {os.environ[name]!r}: unset or correct it" for name in sorted(named))
 
 
 def last_line(path: str) -> str:
@@ -295,8 +298,10 @@ def last_line(path: str) -> str:
     """
     with open(path, encoding="utf-8", errors="replace") as log:
         lines = [line.strip() for line in log if line.strip()]
-    named = [line for line in lines if _NAMED_ERROR.match(line)]
-    return (named or lines or ["nothing was printed"])[-1][:500]
+    named = [at for at, line in enumerate(lines) if _NAMED_ERROR.match(line)]
+    if named:  # what it says may begin on the next line
+        return " ".join(lines[named[-1] : named[-1] + 1 + lines[named[-1]].endswith(":")])[:500]
+    return (lines or ["nothing was printed"])[-1][:500]
 
 
 def free_port() -> int:

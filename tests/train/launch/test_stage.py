@@ -180,6 +180,27 @@ def test_an_abort_of_a_library_is_told_by_what_it_says_and_no_checkpoint_is_prom
     assert error.endswith("The same command again starts it: nothing was saved yet")
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("TORCH_LOGS", "nonsense", "ValueError: \nInvalid log settings: nonsense, must be a list of:\nall, aot"),
+        ("GLOO_SOCKET_IFNAME", "none0", "RuntimeError: ifa != nullptr. Unable to find address for: none0"),
+        ("TORCH_DISTRIBUTED_DEBUG", "ABC", "ValueError: The value of TORCH_DISTRIBUTED_DEBUG must be OFF or INFO."),
+    ],
+)
+def test_a_variable_that_a_library_refuses_is_named(
+    name: str, value: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    monkeypatch.setenv("NCCL_DEBUG", "WARN")  # no matter
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs/rank-0.log").write_text(f"Traceback\n\n{said}\n")
+    error = str(processes.rank_error(str(tmp_path), [1], stopped=False))
+    assert " ".join(said.split("\nall")[0].split()) in error
+    assert f". {name} is set to {value!r}: unset or correct it; all of it is in" in error
+    assert "NCCL_DEBUG" not in error
+
+
 def test_a_rank_that_fails_is_named(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs/rank-0.log").write_text("RuntimeError: Connection closed by peer\n")
