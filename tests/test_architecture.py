@@ -101,8 +101,8 @@ ENGINES = {
 CORPUS_NOUNS = {"__init__", "records", "metadata", "reasons", "ids", "licenses", "notices", "errors", "config"}
 TOP_LEVEL = {
     *ROOMS, "tests", "configs", "docs", ".ci", "pyproject.toml", "README.md", "Makefile", "LICENSE", "CHANGELOG.md",
-    "CONTRIBUTING.md", "SECURITY.md", "constraints.txt", "locks", ".gitignore", ".git-blame-ignore-revs",
-    ".pre-commit-config.yaml",
+    "CONTRIBUTING.md", "SECURITY.md", "constraints.txt", "corpuscle_command.py", "locks", ".gitignore",
+    ".git-blame-ignore-revs", ".pre-commit-config.yaml",
 }  # fmt: skip
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_NAMES_MADE = 400, 40, 3
@@ -127,7 +127,8 @@ VERBS = (
     *("verify", "inspect", "report", "account", "compare", "diff", "rehearse", "doctor"),
 )
 
-FILES = sorted(path for folder in (*ROOMS, "tests") for path in (REPOSITORY / folder).rglob("*.py"))
+ENTRY = REPOSITORY / "corpuscle_command.py"
+FILES = [ENTRY, *sorted(path for folder in (*ROOMS, "tests") for path in (REPOSITORY / folder).rglob("*.py"))]
 MODULES = [path for path in FILES if path.relative_to(REPOSITORY).parts[0] in ROOMS]
 
 

@@ -9,8 +9,8 @@ in this one, so the sources of the two decide.
 import hashlib
 import inspect
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,24 +33,33 @@ PART: Any = {"nogil": True, "_nrt": False, "no_cpython_wrapper": True, "no_cfunc
 entrypoints._already_initialized = True
 
 
-def _import_arrays() -> None:
-    """Import what numba knows of arrays, but not scipy.linalg, in which it looks for a BLAS: a tenth of a second.
-
-    Kernels multiply no matrices. A function of somebody else's that does has numba look again.
-    """
-    name = "scipy.linalg"
-    hidden = name not in sys.modules and find_spec("scipy") is not None
-    if hidden:
+@contextmanager
+def _hidden(name: str) -> Iterator[bool]:
+    """Have an import in the block find no module of this name; gives whether it would have found one."""
+    there = name not in sys.modules and find_spec(name.partition(".")[0]) is not None
+    if there:
         sys.modules[name] = None  # type: ignore[assignment]  # what Python takes for "there is none"
     try:
-        from numba.np import arraymath
+        yield there
     finally:
-        if hidden:
+        if there:
             del sys.modules[name]
+
+
+def _import_numba() -> None:
+    """Import what numba knows of arrays, but not what it looks for beside: 0.12 s.
+
+    Kernels multiply no matrices (scipy.linalg, for its BLAS; a function of somebody else's that does has numba look
+    again), and they call no function of C (cffi, which makes a parser of C first).
+    """
+    with _hidden("scipy.linalg") as hidden:
+        from numba.np import arraymath
     arraymath._HAVE_BLAS = arraymath._HAVE_BLAS or hidden
+    with _hidden("cffi"):
+        import numba.core.typing.cffi_utils  # noqa: F401
 
 
-_import_arrays()
+_import_numba()
 DAMAGED = (OSError, EOFError, UnpicklingError)  # of the cache, which numba pickles and unpickles itself
 
 

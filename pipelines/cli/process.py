@@ -12,6 +12,8 @@ from pipelines.beam.own_rooms import find_own_rooms
 # again, and the arrays that matter are freed by their reference count. 0.2 of 3.8 CPU s of a start of `assemble`.
 YOUNG_OBJECTS: Final = 50_000
 STDERR: Final = 2
+# Of functions that numba runs on several threads, which none of ours is; its import fails where they are 0.
+NUMBA_THREADS: Final = "NUMBA_NUM_THREADS"
 
 
 def command() -> NoReturn:
@@ -26,6 +28,8 @@ def command() -> NoReturn:
 
     for name, value in without_home().items():  # other libraries look there, and child processes inherit it
         os.environ.setdefault(name, value)
+    if not os.environ.get(NUMBA_THREADS, "1").strip("0").isdecimal():
+        del os.environ[NUMBA_THREADS]
     sys.stdout = sys.stdout or os.fdopen(1, "w")  # None where the caller closed it
     sys.stderr = sys.stderr or os.fdopen(2, "w", errors="backslashreplace")
     if isinstance(sys.stdout, TextIOWrapper):  # as standard error: what the locale's encoding has not is escaped

@@ -26,6 +26,7 @@ from corpus.arrays.cache_folder import cache_folder, without_home
 from corpus.errors import CorpuscleError, DiskError, RetryError, UsageError
 from corpus.stage.machine import usable_cores
 from corpus.stage.progress import say
+from corpus.storage.faults import store_fault, system_fault
 from train.checkpoint import store
 from train.job import CONSOLE_FD, LOGS, RolledBackError, error_path, log_path, read_error
 from train.loop.hold import STOP, ask_to_save, end_holder, ranks_hold, this_launcher
@@ -33,8 +34,11 @@ from train.loop.hold import STOP, ask_to_save, end_holder, ranks_hold, this_laun
 POLL_SECONDS = 0.1
 GRACE_SECONDS = 4.0  # for the other ranks, once one has died
 STOP_SECONDS = 120.0  # for ranks that were asked to stop and write nothing: a slow step, or the hash of a checkpoint
-_NAMED_ERROR = re.compile(r"[\w.]*(Error|Exception)\b: ")
+_NAMED_ERROR = re.compile(r"[\w.]*(Error|Exception)\b:( |$)|what\(\): ")  # the latter: of C++, as it aborts
 STALE_LOCK_SECONDS = 1800.0
+_OF_LIBRARIES = ("GLOO_", "NCCL_", "PYTORCH_", "TORCH_", "TORCHINDUCTOR_")  # variables that they read as they begin
+# What libraries say of it without the system's number; the last is of a thread that cannot be started.
+_NO_MEMORY = ("bad_alloc", "can't allocate memory", "Cannot allocate memory", "Resource temporarily unavailable")
 
 
 def run_ranks(output: str, ranks: int, *, module: str = "train.loop.rank") -> None:
@@ -239,8 +243,7 @@ def rank_error(output: str, codes: list[int], *, stopped: bool, log: str | None 
                 return RetryError(f"{error}; stopped by a signal: the same command with --resume goes on")
             return error
     if stopped or RetryError.exit_code in codes:
-        how = "with --resume goes on" if store.read_list(output) else "again starts it: nothing was saved yet"
-        return RetryError(f"{output}: stopped by a signal; the same command {how}")
+        return RetryError(f"{output}: stopped by a signal; the same command {_how_on(output)}")
     if crashed := [rank for rank, code in enumerate(codes) if code > 0]:
         # The others fail because it is gone: the log that ends with another error than a lost connection tells.
         logs = {rank: log or log_path(output, rank) for rank in crashed}
@@ -252,21 +255,26 @@ def rank_error(output: str, codes: list[int], *, stopped: bool, log: str | None 
         if codes[failed] == DiskError.exit_code:
             said = f"the disk is full, and what rank {failed} says of it does not fit either"
             return DiskError(f"{output}: {said}; {store.what_is_left(output)}")
-        return CorpuscleError(
-            f"rank {failed} failed: {tails[failed]}{_remedy(tails[failed])}; all of it is in {logs[failed]}"
-        )
+        said, rest = f"rank {failed} failed", f"; all of it is in {logs[failed]}"
+        if fault := store_fault(tails[failed]) or system_fault(tails[failed]):
+            return type(fault)(f"{said}: {fault}{rest}")
+        return CorpuscleError(f"{said}: {tails[failed]}{_remedy(tails[failed])}{rest}")
     return _killed(output, codes, log)
+
+
+def _how_on(output: str) -> str:
+    return "with --resume goes on" if store.read_list(output) else "again starts it: nothing was saved yet"
 
 
 def _killed(output: str, codes: list[int], log: str | None) -> RetryError:
     rank, code = next((rank, code) for rank, code in enumerate(codes) if code < 0)
     said = f"rank {rank} was killed by {signal.Signals(-code).name}"
     if -code == signal.SIGKILL:
-        advice = "(often: out of memory); lower micro_batch or free memory, then run the same command with --resume"
-        return RetryError(f"{said} {advice}")
+        advice = "(often: out of memory); lower micro_batch or free memory: then the same command"
+        return RetryError(f"{said} {advice} {_how_on(output)}")
     path = log or log_path(output, rank)
     tail = f"; the last it said: {last_line(path)}; all of it is in {path}" if os.path.exists(path) else ""
-    return RetryError(f"{said}{tail}. The same command with --resume goes on")
+    return RetryError(f"{said}{tail}. The same command {_how_on(output)}")
 
 
 def _remedy(said: str) -> str:
@@ -276,7 +284,11 @@ def _remedy(said: str) -> str:
             ". The GPU's memory is full: halve micro_batch, add --set activation_checkpointing=true, or a higher "
             "--set zero_stage (`corpuscle plan` says what fits)"
         )
-    return ""
+    if said == "MemoryError" or any(words in said for words in _NO_MEMORY):
+        return ". Memory is short: lower micro_batch or --ranks, or raise `ulimit -v`"
+    known = [name for name in os.environ if name.startswith(_OF_LIBRARIES) and os.environ[name].strip()]
+    named = [name for name in known if name in said or re.search(rf"\b{re.escape(os.environ[name])}\b", said)]
+    return "".join(f". {name} is set to {os.environ[name]!r}: unset or correct it" for name in sorted(named))
 
 
 def last_line(path: str) -> str:
@@ -286,8 +298,10 @@ def last_line(path: str) -> str:
     """
     with open(path, encoding="utf-8", errors="replace") as log:
         lines = [line.strip() for line in log if line.strip()]
-    named = [line for line in lines if _NAMED_ERROR.match(line)]
-    return (named or lines or ["nothing was printed"])[-1][:500]
+    named = [at for at, line in enumerate(lines) if _NAMED_ERROR.match(line)]
+    if named:  # what it says may begin on the next line
+        return " ".join(lines[named[-1] : named[-1] + 1 + lines[named[-1]].endswith(":")])[:500]
+    return (lines or ["nothing was printed"])[-1][:500]
 
 
 def free_port() -> int:

@@ -33,6 +33,38 @@ for name in ("google.auth", "boto3"):
 
 
 @pytest.mark.slow
+def test_what_beam_needs_and_a_stage_here_does_not_is_loaded_when_it_is_asked() -> None:
+    code = f"""
+import sys
+from pipelines.cli.arguments import import_beam
+import_beam()
+{STAGES}
+print({{"httplib2", "beartype", "bson", "cffi"}} & {{*sys.modules}})
+from apache_beam.internal.http_client import get_new_http
+from apache_beam.typehints import typehints
+from typing import Generic, List, Sequence, TypeVar
+print(type(get_new_http()).__name__, "httplib2.auth" in sys.modules)
+pairs = [(bool, int), (int, bool), (int, str), (List[int], Sequence[int]), (Sequence[int], List[int])]
+print(*(typehints.is_consistent_with(*pair) for pair in pairs))
+print(typehints.is_subhint(int, int), "beartype" in sys.modules, typehints.is_subhint(List[int], Sequence[int]))
+try:
+    typehints.is_subhint(0, "?")
+except typehints.BeartypeDoorException:
+    print("caught")
+import beartype.door, beartype.roar
+assert beartype.door.is_subhint is not typehints.is_subhint
+"""
+    done = run(code)
+    bare = "from apache_beam.typehints import typehints; from typing import List, Sequence; print(*(typehints." + (
+        "is_consistent_with(*pair) for pair in [(bool, int), (int, bool), (int, str), (List[int], Sequence[int]), "
+        "(Sequence[int], List[int])]))"
+    )
+    answers = run(bare).stdout.strip()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == ["set()", "Http True", answers, "True True True", "caught"]
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("apitools") is None, reason="the extra gcp is not installed here")
 def test_for_another_runner_beam_knows_buckets() -> None:
     code = """

@@ -56,6 +56,16 @@ def test_a_stage_runs_whatever_streams_are_closed(closed: str, tmp_path: Path) -
     assert run("verify", str(tmp_path / "out")).returncode == 0
 
 
+@pytest.mark.parametrize("number", ["0", "00", "-1", "abc", ""])
+def test_a_number_of_threads_that_is_none_stops_no_kernel(number: str, tmp_path: Path) -> None:
+    text = "<PubmedArticle><MedlineCitation><PMID>1</PMID></MedlineCitation></PubmedArticle>"
+    (tmp_path / "a.xml").write_text(f"<PubmedArticleSet>{text}</PubmedArticleSet>", encoding="utf-8")
+    own = {**os.environ, "NUMBA_NUM_THREADS": number}
+    done = run("extract", "--pubmed", str(tmp_path / "a.xml"), "--output", str(tmp_path / "out"), env=own)
+    assert done.returncode == 0, done.stderr
+    assert "NUMBA" not in done.stderr
+
+
 def test_no_file_gets_the_number_of_a_closed_stream() -> None:
     program = "import pipelines.cli.process as process, pipelines.cli.app as app, os; "
     program += "app.main = lambda: os.open(os.devnull, os.O_RDONLY) if os.get_inheritable(2) else 0; process.command()"
