@@ -2,7 +2,7 @@
 
 `clean`, the only one that is made of records (that of The Pile is made of the XML, `corpus.pile`):
 
-    title                               as NLM writes it, brackets of translated titles included
+    title                               as NLM writes it, brackets of translated titles included, its notes apart
     LABEL: abstract part                the main abstract, of a citation without one an English other one
     ## Heading                          one # more than the number of enclosing sections
     paragraph                           so are quotes and display formulas; a blank line between all of these
@@ -30,6 +30,7 @@ from corpus.text.abstracts import printed_parts
 from corpus.text.boilerplate import DEFAULT_KEPT, is_stock, left_out, part_cap
 from corpus.text.letters import tidy_letters
 from corpus.text.section_kinds import ABSTRACT, CAPTIONS, Section, section_kind
+from corpus.text.title_notes import without_note
 
 # The profiles made from records, and the columns that each of them reads.
 RENDERED = {"clean": ("title", "vernacular_title", "abstracts", "body", "floats")}
@@ -80,7 +81,7 @@ def render_sections(
     """Return what `render` returns, and the sections of a text that has a body, in their order."""
     if profile not in RENDERED:
         raise UsageError(f"profile {profile!r}: does not exist; choose one of {', '.join(RENDERED)}")
-    title = _line(record.title if tidy_letters(record.title) else record.vernacular_title)
+    title = _line(without_note(record.title) if tidy_letters(record.title) else record.vernacular_title)
     pieces = [_TextPiece(title, _TITLE)]
     pieces += [_TextPiece(_abstract_part(part, kept), _ABSTRACT) for part in printed_parts(record.abstracts)]
     pieces += _body(record, floats, kept, without)

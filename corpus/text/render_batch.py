@@ -40,6 +40,7 @@ from corpus.text.render_kernels import (
 )
 from corpus.text.section_kinds import section_kind
 from corpus.text.sections import sections_of
+from corpus.text.title_notes import without_notes
 
 _BLOCKS: Final = {BlockKind.HEADING: HEADING, BlockKind.LIST_ITEM: ITEM}
 # A piece of a record's text. By place it stands in the record; the other fields are a span of `render_kernels`.
@@ -141,7 +142,7 @@ def _pieces(
 ) -> _PieceTable:
     """Return the pieces of all records, in the order in which their text holds them; kinds: of floats."""
     spans = _Spans()
-    title = batch.column("title")
+    title = without_notes(batch.column("title"))
     starts, ends = spans.add(title)
     other_starts, other_ends = spans.add(batch.column("vernacular_title"))
     own = ends > starts

@@ -36,7 +36,8 @@ long-desc graphic index-term strike institution-id glyph-data
 """
 # Sections that say by their type that they are no running text (PMC's XML of 2026 has no back matter).
 _FILED = re.compile(
-    r"(?:kwd-group|ref-list|history|contrib-info|fn-group|ack|associated-data|data-availability|coi-statement)(?:$|-)",
+    r"(?:kwd-group|ref-list|history|contrib-info|fn-group|ack|associated-data|data-availability|coi-statement|conflict"
+    r"|competing-interests|disclosure|funding|author-contributions|disclaimer|ai-statement)(?:$|-)",
     re.IGNORECASE,
 )
 _FLOATS = "fig fig-group table-wrap table-wrap-group supplementary-material media"

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from corpus.ncbi.jats.accounts import solid
 from corpus.ncbi.jats.rules import Reader
+from corpus.ncbi.markup.two_languages import halves
 from corpus.notices import is_doi_line, plain_label, without_notices
 from corpus.records import MAIN, AbstractPart, Block, BlockKind
 
@@ -122,11 +123,23 @@ def _parts(reader: Reader, element: int, language: str) -> tuple[AbstractPart, .
             reader.accounts.move("permissions", solid(block.text) - solid(rest))
             block = replace(block, text=rest)
         blocks.append(block)
+    blocks = _in_halves(blocks)
     parts = tuple(_parts_of(blocks, language))
     headings = sum(solid(block.text) for block in blocks if block.kind is BlockKind.HEADING)
     reader.accounts.move("drawn_marks", headings - sum(solid(part.label) for part in parts))
     reader.accounts.leave(outer)
     return parts
+
+
+def _in_halves(blocks: list[Block]) -> list[Block]:
+    """Return blocks with a single one in two languages cut in two, each half below its heading."""
+    if len(blocks) != 1 or blocks[0].kind is BlockKind.HEADING or not (found := halves(blocks[0].text)):
+        return blocks
+    return [
+        replace(blocks[0], kind=kind, depth=1, text=text)
+        for heading, half in found
+        for kind, text in ((BlockKind.HEADING, heading), (blocks[0].kind, half))
+    ]
 
 
 def _parts_of(blocks: Sequence[Block], language: str) -> Iterator[AbstractPart]:

@@ -40,7 +40,9 @@ def surplus(doc: Markup, element: int) -> list[int]:
         return []
     kinds = {form: _kind(doc, form) for form in forms if _has_text(doc, form)}
     best = min(kinds.values(), default=_OTHER)
-    return [form for form in forms if kinds.get(form, best) != best]
+    # MathML without text may still state an annotation, which is for where nothing else has text.
+    silent = [form for form in forms if kinds and form not in kinds and doc.tag_names[form] == "math"]
+    return silent + [form for form in forms if kinds.get(form, best) != best]
 
 
 def is_beside_math(doc: Markup, element: int, before: int) -> bool:

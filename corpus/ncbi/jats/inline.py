@@ -17,7 +17,7 @@ from corpus.ncbi.jats.citations import CLOSE, GONE, OPEN
 from corpus.ncbi.jats.forms import choose, is_beside_math, surplus
 from corpus.ncbi.jats.vocabulary import DECISIONS
 from corpus.ncbi.markup.document import Markup
-from corpus.ncbi.markup.formulas import PICTURE, linear_math, linear_tex, set_apart, tex_source
+from corpus.ncbi.markup.formulas import PICTURE, linear_math, linear_tex, set_apart, stated_math, tex_source
 
 InlineRule = Callable[[Any, int], None]
 Rules = Mapping[Any, InlineRule]
@@ -150,13 +150,14 @@ class InlineReader:
         if self._is_surplus(element):
             return
         doc, accounts = self.doc, self.accounts
-        text, before = linear_math(doc, element), accounts.counts[accounts.current]
+        shown, before = linear_math(doc, element), accounts.counts[accounts.current]
+        text = shown if shown.strip() else stated_math(doc, element)
         self._last_math = element if text else self._last_math
         parent = doc.parents[element]
         held = parent >= 0 and doc.tag_names[parent] in _FORMULAS
         self._buffer.append(text if held else self._set_apart(text, element))
         for inner in range(element + 1, doc.nexts[element]):
-            if doc.tag_names[inner] in ("annotation", "annotation-xml", "mphantom"):
+            if text == shown and doc.tag_names[inner] in ("annotation", "annotation-xml", "mphantom"):
                 self.assign(inner, "duplicate_forms")
         moved = before - accounts.counts[accounts.current]
         accounts.write(solid(text) - doc.solid(element) + moved)

@@ -24,6 +24,35 @@ def linear_math(doc: Markup, element: int) -> str:
     return write(read_mathml(doc, element))
 
 
+def stated_math(doc: Markup, element: int) -> str:
+    """Return what a MathML element without presentation says of itself as one line: an annotation, its `alttext`.
+
+    "" where it says nothing, or only that it is a formula. Annotations in TeX come first; those in XML are not read.
+    """
+    annotations = [row for row in range(element + 1, doc.nexts[element]) if doc.tag_names[row] == "annotation"]
+    stated = [(doc.attributes(row).get("encoding", ""), doc.own_text(row)) for row in annotations]
+    stated = [(encoding, text) for encoding, text in stated if _READABLE.search(encoding)]
+    stated.sort(key=lambda one: not _TEX.search(one[0]))
+    stated.append(("", doc.attributes(element).get("alttext", "")))
+    lines = (_stated(encoding, text) for encoding, text in stated)
+    return next((line for line in lines if line and not _NOTHING.fullmatch(line)), "")
+
+
+_TEX: Final = re.compile(r"tex(?!t)", re.IGNORECASE)
+_READABLE: Final = re.compile(r"tex|^$", re.IGNORECASE)  # "text/plain", too
+# What tools write where they have no words for a formula.
+_NOTHING: Final = re.compile(
+    r"\W*(?:(?:inline|display|math(?:ematical)?|embedded|graphic|image|picture|of|an?|the|for|in|line|alt|text|no|"
+    r"equation|formula|expression|mathml|eqn?|fx|unnumbered|figure|file|object|content|see)\W*)*\d*\W*",
+    re.IGNORECASE,
+)
+
+
+def _stated(encoding: str, text: str) -> str:
+    plain = " ".join(text.split())
+    return linear_tex(plain) if "\\" in plain or _TEX.search(encoding) else plain
+
+
 def linear_tex(source: str) -> str:
     r"""Return TeX as one line of text, "" when it holds nothing but a preamble or definitions."""
     return write(read_tex(source))

@@ -1,11 +1,13 @@
 """Tables of formulas on one line: matrices, cases, and equations that are only aligned, by what they hold."""
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
 FENCES: Final = frozenset("([{|‖⟨⌈⌊〈❲⟦") | {"||"}
 _RELATIONS: Final = tuple("=<>≤≥≈≠∼≡∝∈→⇒⇔⟹≔≜≅≃⩽⩾≪≫:")
 _OPERATORS: Final = tuple("+−-±×·⋅*∗/")
+_EQUALS: Final = re.compile("[=<>≤≥≈≅≃∼≡∝∈→⇒]")
 
 
 def lines_of(rows: Sequence[Sequence[str]], labels: Sequence[str], *, fenced: bool) -> str:
@@ -18,16 +20,17 @@ def lines_of(rows: Sequence[Sequence[str]], labels: Sequence[str], *, fenced: bo
     columns = [
         index for index in range(max(map(len, rows), default=0)) if any(len(row) > index and row[index] for row in rows)
     ]
-    text = ""
+    text = before = ""  # the row before; one with a label ends its equation
     for row, label in zip(rows, labels, strict=True):
         cells = [row[index] if index < len(row) else "" for index in columns]
         line = _one_line(cells) if aligned else _parted(cells if fenced else list(filter(None, cells)))
         if not any(cells) and not label:
             continue
-        continues = (
-            aligned and bool(text) and (line.startswith(_OPERATORS) or text.endswith((*_OPERATORS, *_RELATIONS)))
-        )
+        goes_on = bool(before) and _EQUALS.match(line) and not _EQUALS.search(before)  # the row before is a left side
+        cut = line.startswith(_OPERATORS) or text.endswith((*_OPERATORS, *_RELATIONS))
+        continues = aligned and bool(text) and (cut or goes_on)
         text += ("" if continues or not text else "; ") + line + (f" {label}" if label else "")
+        before = "" if label else line
     return text
 
 

@@ -15,6 +15,7 @@ from corpus.ids import normalize_doi, parse_number, parse_pmcid
 from corpus.ncbi.markup.document import Markup
 from corpus.ncbi.markup.parse import BadXmlError
 from corpus.ncbi.markup.paths import Paths
+from corpus.ncbi.markup.two_languages import halves
 from corpus.ncbi.pubmed.text import NO_LABEL, labelled_parts, line
 from corpus.ncbi.pubmed.vocabulary import RECORDS, VOCABULARY
 from corpus.notices import is_no_abstract, plain_label, without_notices
@@ -194,8 +195,12 @@ def _parts_of(doc: Markup, element: int) -> list[tuple[str, str, str]]:
     attributes = doc.attributes(element)
     label, category = plain_label(" ".join(attributes.get("Label", "").split())), attributes.get("NlmCategory", "")
     if doc.nexts[element] == element + 1 or label.upper() not in NO_LABEL:
-        return [(label, category, line(doc, element))]
-    return [(found or label, category, text) for found, text in labelled_parts(doc, element)]
+        found = [(label, line(doc, element))]
+    else:
+        found = [(own or label, text) for own, text in labelled_parts(doc, element)]
+    if len(found) == 1 and found[0][0].upper() in NO_LABEL:
+        found = halves(found[0][1]) or found
+    return [(own, category, text) for own, text in found]
 
 
 def _text_of(field_name: str) -> _FieldRule:

@@ -90,7 +90,7 @@ def _append_child(doc: Markup, child: int, end: int, parts: list[str], depth: in
         _append(doc, child, doc.starts[child], doc.ends[child], run, depth)
         _append_script("".join(run), parts, raised=name == "sup", after=_after(doc, child, end))
     elif name == "math":
-        parts.append(_formula(doc, child, parts, formulas.linear_math(doc, child)))
+        parts.append(_formula(doc, child, parts, formulas.linear_math(doc, child) or formulas.stated_math(doc, child)))
     elif name == "tex-math":
         parts.append(_formula(doc, child, parts, formulas.linear_tex(doc.own_text(child))))
     elif name == "alternatives":
@@ -141,7 +141,7 @@ def _alternative(doc: Markup, element: int) -> int:
     children = doc.children(element)
     for wanted in ("math", "tex-math"):
         for child in children:
-            if doc.tag_names[child] == wanted:
+            if doc.tag_names[child] == wanted and doc.own_text(child).strip():
                 return child
     return next((child for child in children if doc.own_text(child).strip()), -1)
 

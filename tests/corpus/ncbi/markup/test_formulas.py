@@ -183,6 +183,8 @@ def test_every_element_of_presentation_has_a_decision() -> None:
         (r"x^10", "x¹0"),
         (r"\frac{a+b}{2} \binom{n}{k} {n \choose k}", "((a+b)/2)(n choose k)(n choose k)"),
         (r"\begin{aligned} y &= a + b \\ &= 3 \end{aligned}", "y=a + b; =3"),
+        (r"\begin{aligned} \text{growth (\%)} \\ &= a/b \\ &= 3 \end{aligned}", "growth (%)=a/b; =3"),
+        (r"\begin{aligned} y &= 1 \text{ if } x \\ &= 0 \text{ otherwise} \end{aligned}", "y=1 if x; =0 otherwise"),
         (r"\begin{pmatrix}1&0\\0&1\end{pmatrix}", "(1, 0; 0, 1)"),
         (r"f=\begin{cases} x & \text{if } x>0\\ 0 & \text{otherwise}\end{cases}", "f={x, if x>0; 0, otherwise"),
         (r"\bar{x} \pm s, \overrightarrow{\Delta T}, \dot{V}O_2", "x̄ ± s, vec(ΔT), V̇O₂"),
