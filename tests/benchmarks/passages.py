@@ -1,7 +1,8 @@
 """What `passages` takes, by the size of a corpus: `python -m tests.benchmarks.passages 25000 100000 [--corpus DIR]`.
 
 Corpora of made-up abstracts (`tests.benchmarks.assemble`) in shards of 25,000, each as a command with start and all;
-with `--corpus`, results of `extract` or of `assemble` as well. Every tenth abstract ends with one and the same sentence. CPU seconds of the process tree, peak memory of the largest process.
+with `--corpus`, results of `extract` or of `assemble` as well. Every tenth abstract ends with one and the same
+sentence. CPU seconds of the process tree, peak memory of the largest process.
 """
 
 import argparse
@@ -12,9 +13,12 @@ from collections.abc import Sequence
 from multiprocessing import Process
 from pathlib import Path
 
-from corpus.stage.manifest import read_manifest
+import pyarrow as pa
+
+from corpus.stage.manifest import Books, read_manifest
+from corpus.stage.workspace import Receipt, plan_stage
+from corpus.storage import parquet
 from tests.benchmarks.assemble import PROGRAM, cpu_seconds, rehearsed
-from tests.support.small_corpus import write_corpus
 
 SHARD = 25_000  # documents
 STOCK = "The authors declare that they have no competing interests."
@@ -22,12 +26,17 @@ STOCK = "The authors declare that they have no competing interests."
 
 def make(num_documents: int, folder: Path) -> None:
     """Write a corpus of so many documents, about."""
-    texts = [
-        f"{text} {STOCK}" if number % 10 == 0 else text
-        for number, text in enumerate(rehearsed(num_documents, "same").texts().to_pylist())
-    ]
-    shards = [[("pubmed", text) for text in texts[start : start + SHARD]] for start in range(0, len(texts), SHARD)]
-    write_corpus(folder, [("train", shard) for shard in shards])
+    texts = rehearsed(num_documents, "same").texts().to_pylist()
+    workspace, _ = plan_stage(str(folder), stage="assemble", revision=1, config={"documents": num_documents}, inputs=[])
+    parts = []
+    for start in range(0, len(texts), SHARD):
+        own = [f"{text} {STOCK}" if k % 10 == 0 else text for k, text in enumerate(texts[start : start + SHARD])]
+        ids = [f"pmid:{start + k + 1}" for k in range(len(own))]
+        name = f"train/part-{start:09d}.parquet"
+        parquet.write_table(workspace.path(name), pa.table({"doc_id": ids, "text": own}))
+        parts.append(workspace.measure(name, role="train", rows=len(own)))
+    books = Books(read=len(texts), kept=len(texts))
+    workspace.commit([Receipt(task="made", parts=tuple(parts), books=books)], summary={})
 
 
 def measure(corpus: Path, output: Path) -> None:
