@@ -38,6 +38,7 @@ MAY_IMPORT = {
         "corpus corpus/arrays corpus/storage corpus/stage corpus/pile corpus/text corpus/dedup corpus/qa"
     ),
     "corpus/foreign": "corpus corpus/arrays corpus/storage corpus/stage corpus/dedup corpus/assemble",
+    "corpus/passages": ("corpus corpus/arrays corpus/storage corpus/stage corpus/text corpus/dedup"),
     "corpus/synthetic": "corpus corpus/arrays corpus/storage corpus/stage corpus/assemble",
     "corpus/qa": "corpus corpus/storage corpus/stage corpus/ncbi/markup",
     "corpus/qa/silver": "corpus corpus/storage corpus/stage corpus/text corpus/assemble corpus/qa",
@@ -71,8 +72,11 @@ MAY_IMPORT = {
         "corpus corpus/arrays corpus/storage corpus/stage corpus/dedup corpus/assemble corpus/qa pipelines/beam"
     ),
     "pipelines/dedup": (
-        "corpus corpus/arrays corpus/storage corpus/stage corpus/dedup corpus/assemble corpus/foreign pipelines/beam "
+        "corpus corpus/arrays corpus/stage corpus/dedup corpus/assemble corpus/foreign pipelines/beam "
         "pipelines/assemble"
+    ),
+    "pipelines/passages": (
+        "corpus/arrays corpus/storage corpus/stage corpus/passages pipelines/beam pipelines/assemble"
     ),
     "pipelines/inspection": (
         "corpus corpus/arrays corpus/storage corpus/stage corpus/ncbi/markup corpus/ncbi/jats corpus/pile corpus/fetch "
@@ -90,7 +94,8 @@ MAY_IMPORT = {
     "pipelines/cli": (
         "corpus corpus/arrays corpus/stage corpus/fetch corpus/extract corpus/publish corpus/qa corpus/qa/silver "
         "tokenizer train train/launch train/plan train/export train/generate train/qa pipelines pipelines/assemble "
-        "pipelines/beam pipelines/dedup pipelines/inspection pipelines/report pipelines/workflow"
+        "pipelines/beam pipelines/dedup pipelines/passages pipelines/inspection pipelines/report "
+        "pipelines/workflow"
     ),
 }
 ENGINES = {
@@ -114,6 +119,7 @@ VERBS = (
         "join",
         "assemble",
         "dedup",
+        "passages",
         "tokenizer",
         "pack",
         "train",

@@ -40,7 +40,7 @@ from corpus.storage.json_files import BadJsonError, build, check_inside, read_js
 
 RECEIPTS = "_receipts"
 WORK = "_work"
-UPDATABLE = ("extract", "assemble", "dedup", "tokenizer", "pack")
+UPDATABLE = ("extract", "assemble", "dedup", "passages", "tokenizer", "pack")
 _MENDED_IN_PLACE = ("train",)  # its ranks write into the directory themselves, and go on from what lies there
 
 

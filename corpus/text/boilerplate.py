@@ -136,13 +136,15 @@ def body_cap(heading: str, depth: int, kept: Collection[str], without: Collectio
     return cap_of(heading, kept)
 
 
-def left_out(body: Sequence[Block], kept: Collection[str] = DEFAULT_KEPT, without: Collection[str] = ()) -> set[int]:
-    """Return the indices of the blocks of sections about the paper's making, and of kinds that are not asked for.
+def left_out(
+    body: Sequence[Block], kept: Collection[str] = DEFAULT_KEPT, without: Collection[str] = ()
+) -> dict[int, str]:
+    """Return the blocks of sections about the paper's making, and of kinds that are not asked for: index → its kind.
 
     A section ends before the next heading that is not nested in it.
     """
     assert set(kept) <= set(OPTIONAL)
-    gone: set[int] = set()
+    gone: dict[int, str] = {}
     for start, block in enumerate(body):
         if (
             start in gone
@@ -154,5 +156,6 @@ def left_out(body: Sequence[Block], kept: Collection[str] = DEFAULT_KEPT, withou
         while end < len(body) and not (body[end].kind is BlockKind.HEADING and body[end].depth <= block.depth):
             end += 1
         if sum(len(body[index].text) for index in range(start + 1, end)) <= cap:
-            gone.update(range(start, end))
+            kind = section_kind(block.text) if cap == UNCAPPED else kind_of(block.text)
+            gone.update(dict.fromkeys(range(start, end), kind))
     return gone

@@ -125,15 +125,10 @@ def _abstract_part(part: AbstractPart, kept: Collection[str]) -> str:
 
 def _body(record: Record, floats: str, kept: Collection[str], without: Collection[str]) -> Iterator[_TextPiece]:
     """Yield the pieces of the body with captions among them; those from outside it that it does not cite come last."""
-    captions: dict[int, list[str]] = {}
-    for item in record.floats:
-        text = _float(item, rows=floats == "tables") if item.kind in CAPTIONED[floats] else ""
-        if text:
-            place = item.cited if item.cited >= 0 else item.position
-            captions.setdefault(place if 0 <= place < len(record.body) else len(record.body), []).append(text)
+    captions = captions_by_block(record, floats)
     items: list[str] = []
     section = _BODY
-    for index, text in enumerate(_texts(record.body, captions, kept, without)):
+    for index, text in enumerate(block_texts(record.body, captions, kept, without)):
         block = record.body[index]
         listed = block.kind is BlockKind.LIST_ITEM
         if items and (not listed or index in captions):
@@ -150,7 +145,18 @@ def _body(record: Record, floats: str, kept: Collection[str], without: Collectio
     yield from (_TextPiece(caption, _BEHIND) for caption in captions.get(len(record.body), ()))
 
 
-def _texts(
+def captions_by_block(record: Record, floats: str) -> dict[int, list[str]]:
+    """Return the captions that the text has: index of the block before which they stand, that behind the last too."""
+    captions: dict[int, list[str]] = {}
+    for item in record.floats:
+        text = _float(item, rows=floats == "tables") if item.kind in CAPTIONED[floats] else ""
+        if text:
+            place = item.cited if item.cited >= 0 else item.position
+            captions.setdefault(place if 0 <= place < len(record.body) else len(record.body), []).append(text)
+    return captions
+
+
+def block_texts(
     body: Sequence[Block], captions: Container[int], kept: Collection[str], without: Collection[str]
 ) -> list[str]:
     """Return the text of every block, "" for those of administrative sections and for headings over nothing.

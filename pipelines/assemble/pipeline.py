@@ -8,8 +8,6 @@ The arithmetic is in `corpus`; the steps are in `pipelines.assemble.steps`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import apache_beam as beam
@@ -30,14 +28,14 @@ from corpus.stage.manifest import Input, Manifest
 from corpus.stage.progress import say
 from corpus.stage.reading import held_for_reading, read_whole
 from corpus.stage.withdraw import changes_text
-from corpus.stage.workspace import WORK, Receipt, Workspace, keep_no_part, plan_stage
-from corpus.storage.files import is_remote, remove_tree
+from corpus.stage.workspace import Receipt, Workspace, keep_no_part, plan_stage
 from pipelines.assemble import other_steps, shard_steps, steps
 from pipelines.assemble.search import FindCandidates, Verify, num_partitions
 from pipelines.assemble.steps import Plan
 from pipelines.beam.exchange import BlockExchange
-from pipelines.beam.flags import is_dry_run, is_embedded
+from pipelines.beam.flags import is_dry_run
 from pipelines.beam.metering import metered_step
+from pipelines.beam.spill import spill_folder
 from pipelines.beam.stage import run_stage
 
 STAGE = "assemble"
@@ -107,7 +105,7 @@ def _run(
     plan: Plan, finished: Manifest | None, beam_args: Sequence[str], *, text_bytes: int, keep: bool
 ) -> Manifest | None:
     before, num_parts = plan.workspace.receipts("documents"), len(plan.records.names)
-    with _spill_folder(plan.workspace, beam_args) as spill:
+    with spill_folder(plan.workspace, beam_args) as spill:
         return run_stage(
             lambda pipeline: build(pipeline, plan, spill),
             workspace=plan.workspace,
@@ -171,20 +169,6 @@ def _kept_for_update(workspace: Workspace, plan: Plan, before: Mapping[str, Rece
     reused = f"documents of {len(own) - made} of {len(own)} records parts reused"
     say(f"{workspace.output}: {reused}; {changes_text(changes)}")
     return own
-
-
-@contextmanager
-def _spill_folder(workspace: Workspace, beam_args: Sequence[str]) -> Iterator[str | None]:
-    """Yield an empty local directory for the shuffle of the embedded runner, None for engines with their own."""
-    if not is_embedded(beam_args):
-        yield None
-    elif is_remote(workspace.output):
-        with TemporaryDirectory(prefix="corpuscle-") as folder:
-            yield folder
-    else:
-        folder = workspace.path(f"{WORK}/spill")
-        remove_tree(folder)  # of a run that was killed
-        yield folder
 
 
 def plan_assemble(config: AssembleConfig, source: Manifest, parts: StoredParts, *, workspace: Workspace) -> Plan:

@@ -23,6 +23,7 @@ from pipelines.cli.look import account, compare, diff, inspect, rehearse, report
 from pipelines.cli.messages import print_job, print_summary, report_error
 from pipelines.cli.models import HfModel, export, generate, plan
 from pipelines.cli.options import AsJson, LookOnly, Output, Update, config_of, options_of
+from pipelines.cli.passages import passages
 from pipelines.cli.publish import publish
 from pipelines.cli.qa import qa
 
@@ -131,6 +132,7 @@ def assemble(
 
 
 app.command(cls=options_of("corpus.foreign.config:DedupConfig"))(dedup)
+app.command(cls=options_of("corpus.passages.config:PassagesConfig"))(passages)
 
 
 @app.command(cls=options_of("tokenizer.config:TokenizerConfig"))

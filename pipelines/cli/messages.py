@@ -13,7 +13,7 @@ from corpus.stage.explain import explain
 if TYPE_CHECKING:
     from corpus.stage.manifest import Manifest
 
-BEAM_VERBS = ("extract", "assemble", "dedup", "pack", "run")
+BEAM_VERBS = ("extract", "assemble", "dedup", "passages", "pack", "run")
 
 
 def print_summary(manifest: "Manifest | None", output: str, *, left: bool = False) -> None:
@@ -29,6 +29,10 @@ def print_summary(manifest: "Manifest | None", output: str, *, left: bool = Fals
         from pipelines.dedup.summary import dedup_lines
 
         typer.echo("\n".join(dedup_lines(manifest)))
+    if manifest is not None and manifest.stage == "passages":
+        from pipelines.passages.summary import passages_lines
+
+        typer.echo("\n".join(passages_lines(manifest, output)))
 
 
 def print_job(manifest: "Manifest | None", output: str, arguments: Sequence[str]) -> None:

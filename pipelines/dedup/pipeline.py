@@ -7,9 +7,7 @@
 The arithmetic is in `corpus.foreign` and `corpus.dedup`, the search in `pipelines.assemble.search`.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from tempfile import TemporaryDirectory
+from collections.abc import Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -20,13 +18,13 @@ from corpus.foreign.files import ForeignFile, find_foreign
 from corpus.stage.forecast import Forecast, cpu_seconds, free_note, look_ahead, result_bytes, why
 from corpus.stage.lock import running_stage
 from corpus.stage.manifest import Input, Manifest
-from corpus.stage.workspace import WORK, Receipt, Workspace, keep_no_part, plan_stage
-from corpus.storage.files import is_remote, remove_tree
+from corpus.stage.workspace import Receipt, Workspace, keep_no_part, plan_stage
 from pipelines.assemble.other_steps import FetchOtherTexts, SignOther
 from pipelines.assemble.search import Verify, num_partitions
 from pipelines.beam.exchange import BlockExchange
-from pipelines.beam.flags import is_dry_run, is_embedded
+from pipelines.beam.flags import is_dry_run
 from pipelines.beam.metering import metered_step
+from pipelines.beam.spill import spill_folder
 from pipelines.beam.stage import run_stage
 from pipelines.dedup import steps
 from pipelines.dedup.steps import DedupPlan
@@ -122,20 +120,6 @@ def forecast_dedup(config: DedupConfig, *, given: Sequence[str], output: str, up
 def _signed(workspace: Workspace) -> list[Receipt]:
     """Return the receipts of what was read of the files, for the next update."""
     return list(workspace.receipts("sign").values())
-
-
-@contextmanager
-def spill_folder(workspace: Workspace, beam_args: Sequence[str]) -> Iterator[str | None]:
-    """Yield an empty local directory for the shuffle of the embedded runner, None for engines with their own."""
-    if not is_embedded(beam_args):
-        yield None
-    elif is_remote(workspace.output):
-        with TemporaryDirectory(prefix="corpuscle-") as folder:
-            yield folder
-    else:
-        folder = workspace.path(f"{WORK}/spill")
-        remove_tree(folder)  # of a run that was killed
-        yield folder
 
 
 def build(pipeline: beam.Pipeline, plan: DedupPlan, spill: str | None) -> None:

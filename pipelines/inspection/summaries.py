@@ -12,7 +12,19 @@ from corpus.errors import CorruptError
 from corpus.stage.manifest import SPLITS, Books, Manifest
 
 FETCH_PUBMED, FETCH_PMC = "fetch-pubmed", "fetch-pmc"
-ROAD = (FETCH_PUBMED, FETCH_PMC, "extract", "assemble", "dedup", "tokenizer", "pack", "train", "export", "publish")
+ROAD = (
+    FETCH_PUBMED,
+    FETCH_PMC,
+    "extract",
+    "assemble",
+    "dedup",
+    "passages",
+    "tokenizer",
+    "pack",
+    "train",
+    "export",
+    "publish",
+)
 QA_ROAD = ("qa questions", "qa finetune", "qa evaluate", "qa results", "qa export")
 PAGE = "report.html"  # what `report` writes into the directory it is about
 

@@ -43,6 +43,8 @@ STAYS = {
     ("tokenizer", "assemble"),
     ("train", "pack"),
     ("delta", "assemble"),
+    ("passages", "extract"),
+    ("passages", "assemble"),
 }  # when `corpuscle run --update` brings the rest up to date
 
 

@@ -31,6 +31,7 @@ from corpus.fetch.pmc.metadata_rows import Detail
 from corpus.foreign.rows import BadLine, LineDecision, LineReject
 from corpus.metadata import TABLES
 from corpus.ncbi.archives.article_store import IndexRow
+from corpus.passages.rows import Passage, RuleCount
 from corpus.pile.side_table import PileRow
 from corpus.publish.attribution import Attribution
 from corpus.qa.predictions import Prediction
@@ -148,6 +149,10 @@ VERBS: dict[str, tuple[File, ...]] = {
         ),
         File(path="decisions/<input>.parquet", rows=(LineDecision,)),
         File(path="rejects/<input>.parquet, rejects/<input>.ids.parquet (where there are some)", rows=(BadLine,)),
+    ),
+    "corpuscle passages": (
+        File(path="passages.parquet", rows=(Passage, RuleCount)),
+        File(path="passages.md", prose="The first 200 of them for people, and how many of these each rule takes."),
     ),
     "corpuscle tokenizer": (
         File(

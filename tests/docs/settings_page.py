@@ -10,6 +10,7 @@ from corpus.assemble.config import AssembleConfig, WhereConfig
 from corpus.extract.config import ExtractConfig
 from corpus.fetch.config import FetchPmcConfig, FetchPubmedConfig
 from corpus.foreign.config import DedupConfig
+from corpus.passages.config import PassagesConfig
 from pipelines.workflow.config import RunConfig, TrainSection
 from pipelines.workflow.qa_config import EvaluateSection, FinetuneSection, QaSection
 from tokenizer.config import PackConfig, TokenizerConfig
@@ -32,6 +33,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "assemble": AssembleConfig,
     "assemble.where": WhereConfig,
     "dedup (options of the verb)": DedupConfig,
+    "passages (options of the verb)": PassagesConfig,
     "tokenizer": TokenizerConfig,
     "pack": PackConfig,
     "train": TrainSection,

@@ -18,6 +18,7 @@ ROOMS = (
         "corpus/dedup",
         "corpus/assemble",
         "corpus/foreign",
+        "corpus/passages",
         "corpus/publish",
         "corpus/synthetic",
         "corpus/qa",
@@ -26,8 +27,8 @@ ROOMS = (
     ),
     *("train", "train/model", "train/data", "train/checkpoint", "train/loop", "train/launch", "train/plan"),
     *("train/export", "train/generate", "train/qa"),
-    *("pipelines", "pipelines/beam", "pipelines/assemble", "pipelines/dedup", "pipelines/inspection"),
-    *("pipelines/report", "pipelines/workflow", "pipelines/cli"),
+    *("pipelines", "pipelines/beam", "pipelines/assemble", "pipelines/dedup", "pipelines/passages"),
+    *("pipelines/inspection", "pipelines/report", "pipelines/workflow", "pipelines/cli"),
 )
 Graph = Mapping[str, frozenset[str]]
 

@@ -1,0 +1,1 @@
+"""Passages, sentences and paragraphs, that stand in many documents: cut, folded, counted."""
