@@ -67,9 +67,11 @@ def train(
     config = _with_steps(config, pass_rows)
     with running_stage(output):
         check_no_ranks(output)
-        if resume:
-            _reopen(output, config, trust=trust)
+        if trust:
+            _adopt(output)
         start_from = initial_input(config, output)
+        if resume:
+            _reopen(output, config, run_inputs(rows, start_from))
         workspace, manifest = _planned(config, rows, output, start_from, resume=resume)
         if manifest is not None:
             say(f"{output}: up to date, {config.steps:,} steps trained")
@@ -163,17 +165,23 @@ def tokens_of(output: str) -> str | None:
     return None
 
 
-def _reopen(output: str, config: TrainConfig, *, trust: bool) -> None:
-    """Remove the manifest of a finished run that is to get more steps, and differs in nothing else."""
-    if trust:
-        from train.checkpoint.trust import adopt_unlisted  # torch reads the pickles: 2 s to import
+def _adopt(output: str) -> None:
+    from train.checkpoint.trust import adopt_unlisted  # torch reads the pickles: 2 s to import
 
-        adopt_unlisted(output, say)
+    adopt_unlisted(output, say)
+
+
+def _reopen(output: str, config: TrainConfig, inputs: list[Input]) -> None:
+    """Remove the manifest of a finished run that is to get more steps, and differs in nothing else.
+
+    Another recipe, other tokens or another model are refused with the manifest still there.
+    """
     if not has_manifest(output):
         return
     done = read_manifest(output, STAGE)
     stored = TrainConfig.model_validate(done.config)
-    if done.revision == REVISION and stored.recipe() == config.recipe() and config.steps > stored.steps:
+    same = done.revision == REVISION and stored.recipe() == config.recipe() and [*done.inputs] == inputs
+    if same and config.steps > stored.steps:
         say(f"{output}: {stored.steps:,} steps are done, going on to {config.steps:,}")
         os.unlink(storage.join(output, MANIFEST))
 

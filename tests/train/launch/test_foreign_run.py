@@ -15,6 +15,7 @@ from corpus.errors import RetryError, UsageError
 from corpus.qa.store import write_questions
 from corpus.stage.manifest import read_manifest
 from pipelines.cli.app import main
+from pipelines.inspection.verification import verify_directory
 from tests.support.foreign_models import RECIPE, recipe, write_model
 from tests.support.forked_ranks import fork_ranks
 from tests.support.kept_tokenizers import END, folder_of, ids_of, truth
@@ -184,8 +185,11 @@ def test_it_goes_on_at_other_ranks_and_stages(made: Made, tmp_path: Path) -> Non
 
 def test_another_model_is_no_continuation(made: Made, finished: Path, tmp_path: Path) -> None:
     other = write_model(tmp_path / "other", "llama", made.tokens, intermediate_size=48)
-    with pytest.raises(UsageError, match=r"another recipe:\n  init: [0-9a-f]{64} in it, [0-9a-f]{64} asked for"):
+    with pytest.raises(
+        UsageError, match=r"made with something else:\n  steps: 8 there, 9 asked for\n  input only there: init"
+    ):
         train(recipe(other, steps=9), tokens=made.tokens, output=str(finished), resume=True)
+    assert verify_directory(str(finished)).num_wrong == 0, "what was refused took nothing away"
 
 
 @pytest.mark.parametrize("kind", ["folded", "faithful"])
