@@ -67,11 +67,7 @@ def train(
     config = _with_steps(config, pass_rows)
     with running_stage(output):
         check_no_ranks(output)
-        if trust:
-            _adopt(output)
-        start_from = initial_input(config, output)
-        if resume:
-            _reopen(output, config, run_inputs(rows, start_from))
+        start_from = _start_of(config, rows, output, resume=resume, trust=trust)
         workspace, manifest = _planned(config, rows, output, start_from, resume=resume)
         if manifest is not None:
             say(f"{output}: up to date, {config.steps:,} steps trained")
@@ -165,10 +161,16 @@ def tokens_of(output: str) -> str | None:
     return None
 
 
-def _adopt(output: str) -> None:
-    from train.checkpoint.trust import adopt_unlisted  # torch reads the pickles: 2 s to import
+def _start_of(config: TrainConfig, rows: TokenRows, output: str, *, resume: bool, trust: bool) -> Input | None:
+    """Return the model that a run starts from, if any; a finished run that is to go on is open again behind it."""
+    if trust:
+        from train.checkpoint.trust import adopt_unlisted  # torch reads the pickles: 2 s to import
 
-    adopt_unlisted(output, say)
+        adopt_unlisted(output, say)
+    start_from = initial_input(config, output)
+    if resume:
+        _reopen(output, config, run_inputs(rows, start_from))
+    return start_from
 
 
 def _reopen(output: str, config: TrainConfig, inputs: list[Input]) -> None:

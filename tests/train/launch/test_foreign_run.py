@@ -185,9 +185,7 @@ def test_it_goes_on_at_other_ranks_and_stages(made: Made, tmp_path: Path) -> Non
 
 def test_another_model_is_no_continuation(made: Made, finished: Path, tmp_path: Path) -> None:
     other = write_model(tmp_path / "other", "llama", made.tokens, intermediate_size=48)
-    with pytest.raises(
-        UsageError, match=r"made with something else:\n  steps: 8 there, 9 asked for\n  input only there: init"
-    ):
+    with pytest.raises(UsageError, match=r"made with something else:\n  steps: 8 there.*\n  input only there: init"):
         train(recipe(other, steps=9), tokens=made.tokens, output=str(finished), resume=True)
     assert verify_directory(str(finished)).num_wrong == 0, "what was refused took nothing away"
 
