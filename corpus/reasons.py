@@ -18,7 +18,6 @@ class RejectReason(StrEnum):
     TOO_LARGE = "too_large"  # more bytes or tags than a record may have
     NO_ID = "no_id"  # no PMID or PMC id, so no identity
     STRAY_BYTES = "stray_bytes"  # between two records, where none belong
-    NOT_SERVED = "not_served"  # the server says an error in the place of a record: eFetch's <Reply>
     BAD_FILE = "bad_file"  # a file of an archive that cannot be read
 
 

@@ -30,6 +30,7 @@ from corpus.storage.faults import store_fault, system_fault
 from train.checkpoint import store
 from train.job import CONSOLE_FD, LOGS, RolledBackError, error_path, log_path, read_error
 from train.loop.hold import STOP, ask_to_save, end_holder, ranks_hold, this_launcher
+from train.loop.stop import SignalFlag
 
 POLL_SECONDS = 0.1
 GRACE_SECONDS = 4.0  # for the other ranks, once one has died
@@ -149,14 +150,14 @@ def _end(children: list[subprocess.Popen[bytes]]) -> None:
 @contextmanager
 def signals_to(
     children: list[subprocess.Popen[bytes]], output: str, *, ask: Callable[[], None] | None = None
-) -> Iterator[threading.Event]:
+) -> Iterator[SignalFlag]:
     """Pass SIGTERM, SIGINT and SIGHUP on to the ranks, which save and exit; a second one ends them at once.
 
     Not a second SIGHUP: of a terminal that closes come two. Ranks that hang are ended after STOP_SECONDS. SIGUSR1 asks
     for a checkpoint. `ask` is another way to ask them to stop, for children that are launchers and would end their
     ranks too early.
     """
-    asked = threading.Event()
+    asked = SignalFlag()
 
     def pass_on(number: int, frame: object) -> None:
         if asked.is_set() and number != signal.SIGHUP:

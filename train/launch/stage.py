@@ -9,6 +9,7 @@ at another it sees the same rows, and losses differ by rounding.
 
 import dataclasses
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from corpus import storage
@@ -173,6 +174,10 @@ def _start_of(config: TrainConfig, rows: TokenRows, output: str, *, resume: bool
     return start_from
 
 
+def _named(inputs: Iterable[Input]) -> set[tuple[str, str]]:
+    return {(one.name, one.fingerprint) for one in inputs}
+
+
 def _reopen(output: str, config: TrainConfig, inputs: list[Input]) -> None:
     """Remove the manifest of a finished run that is to get more steps, and differs in nothing else.
 
@@ -182,7 +187,7 @@ def _reopen(output: str, config: TrainConfig, inputs: list[Input]) -> None:
         return
     done = read_manifest(output, STAGE)
     stored = TrainConfig.model_validate(done.config)
-    same = done.revision == REVISION and stored.recipe() == config.recipe() and [*done.inputs] == inputs
+    same = done.revision == REVISION and stored.recipe() == config.recipe() and _named(done.inputs) == _named(inputs)
     if same and config.steps > stored.steps:
         say(f"{output}: {stored.steps:,} steps are done, going on to {config.steps:,}")
         os.unlink(storage.join(output, MANIFEST))

@@ -17,6 +17,31 @@ WATCH_SECONDS = 1.0  # between two looks for the launcher
 LAST_SECONDS = 1800.0  # a step, the save and its hashes; as long as ranks wait for each other
 
 
+class SignalFlag:
+    """What a signal handler may set at any moment, and again within itself.
+
+    threading.Event may not be: it is set under a lock, and a second signal within that would wait for it for ever.
+    """
+
+    __slots__ = ("_is_set",)
+
+    def __init__(self) -> None:
+        """Begin unset."""
+        self._is_set = False
+
+    def set(self) -> None:
+        """Set it."""
+        self._is_set = True
+
+    def clear(self) -> None:
+        """Unset it."""
+        self._is_set = False
+
+    def is_set(self) -> bool:
+        """Say whether it is set."""
+        return self._is_set
+
+
 @dataclass(kw_only=True, slots=True)
 class StopRequest:
     """Request to stop one rank; `launcher` is the word of the `corpuscle train` that started it, None for others."""
@@ -25,9 +50,9 @@ class StopRequest:
     rank: int
     launcher: str | None
     parent: int = field(default_factory=os.getppid)
-    asked: threading.Event = field(default_factory=threading.Event)
-    training: threading.Event = field(default_factory=threading.Event)  # set before the first step
-    saving: threading.Event = field(default_factory=threading.Event)  # SIGUSR1 asks for a checkpoint
+    asked: SignalFlag = field(default_factory=SignalFlag)
+    training: SignalFlag = field(default_factory=SignalFlag)  # set before the first step
+    saving: SignalFlag = field(default_factory=SignalFlag)  # SIGUSR1 asks for a checkpoint
 
     def arm(self) -> None:
         """Listen to signals from now on, and watch the launcher."""

@@ -17,7 +17,6 @@ from corpus.errors import CorruptError
 from corpus.ncbi.archives import gzip_stream
 from corpus.ncbi.archives.kinds import PROLOG
 from corpus.ncbi.archives.packages import unpack
-from corpus.ncbi.archives.served_errors import REPLY, served_error
 from corpus.ncbi.markup.parse import BYTE_CAP, BadXmlError
 from corpus.reasons import RejectReason
 
@@ -43,7 +42,7 @@ _IDENTIFIER = re.compile(rb"identifier\s*>\s*([^<]{1,200})")
 _BOMS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _LONGEST_TAG = 1000  # bytes, of an end tag with its prefix and white space
 # What a server says instead of articles: OAI-PMH, eFetch.
-_ERROR = re.compile(REPLY.pattern + rb"|<(?:[\w.-]+:)?(?:error|ERROR)\b[^>]*>[^<]*", re.DOTALL)
+_ERROR = re.compile(rb"<(?:[\w.-]+:)?(?:error|ERROR|Reply)\b[^>]*(?:/>|>[^<]*)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,8 +87,6 @@ def _head(raw: bytes) -> bytes:
 def _holds_several(raw: bytes) -> bool:
     """Say whether a document begins several articles, those in comments and CDATA sections and empty ones apart."""
     text = _utf8(raw)
-    if b"<Reply" in text:  # no element of JATS: beside one article, too, it stands for another
-        return True
     if len(_MENTION.findall(text)) < 2:  # as most sets of one article: the whole need not be read by tags
         return False
     starts = [found.end() for found in _TAG.finditer(text) if found[1] == b""]
@@ -101,21 +98,6 @@ def said_instead(raw: bytes) -> str:
     said = [" ".join(found[0].decode("utf-8", "replace").split()) for found in _ERROR.finditer(raw)]
     deleted = len(_DELETED.findall(raw))
     return "; ".join([*said[:3], *([f"{deleted} deleted records"] if deleted else [])])[:300]
-
-
-def joined_documents(raw: bytes, name: str) -> list[ArticlePiece]:
-    """Return the articles of a file of several documents, one behind the other, as `cat` makes it; [] for any other.
-
-    For a document that was refused: no well-formed one is joined.
-    """
-    try:
-        plain = unpack(raw, name)
-    except BadXmlError:
-        return []
-    if len(_MENTION.findall(_utf8(plain))) < 2 or _ROOT.match(_utf8(plain)) is None:
-        return []
-    pieces = list(split_articles([plain]))
-    return pieces if sum(piece.reason is None for piece in pieces) > 1 else []
 
 
 def split_articles(blocks: Iterable[bytes]) -> Iterator[ArticlePiece]:
@@ -141,13 +123,11 @@ def _split(source: "_SetInMemory") -> Iterator[ArticlePiece]:
         yield ArticlePiece(offset=0, raw=source.data, reason=RejectReason.ENTITY_DECLARATION, detail=detail)
         return
     namespaces: dict[bytes, bytes] = {}
-    tail, count, is_article = b"", 0, root[2] == b"article"
+    tail, count = b"", 0
     while True:
         offset, gap = source.take_gap()
         tail = (tail + gap)[-HEAD:]
-        wrong = list(_wrong_between(gap, offset, has_text=root[2].decode() in _WITH_TEXT))
-        yield from wrong
-        count += sum(piece.reason is RejectReason.NOT_SERVED for piece in wrong)
+        yield from _wrong_between(gap, offset, has_text=root[2].decode() in _WITH_TEXT)
         namespaces |= {found[1]: found[0] for found in _NAMESPACE.finditer(gap)}
         if not source.data:
             break
@@ -157,7 +137,7 @@ def _split(source: "_SetInMemory") -> Iterator[ArticlePiece]:
     if not count:
         detail = f"<{root[2].decode()}> holds no <article>"
         yield ArticlePiece(offset=0, raw=tail, reason=RejectReason.BAD_ROOT, detail=detail)
-    if not is_article and not source.closing.search(tail):
+    if not source.closing.search(tail):
         detail = f"<{root[2].decode()}> is never closed: the document was cut off; download it again"
         yield ArticlePiece(offset=source.base, raw=tail, reason=RejectReason.BAD_XML, detail=detail)
 
@@ -189,10 +169,8 @@ def _wrong_between(gap: bytes, offset: int, *, has_text: bool) -> Iterator[Artic
             reason = RejectReason.BAD_RECORD
             yield ArticlePiece(offset=offset + found.start(), raw=found[0], reason=reason, detail=detail)
     for found in _ERROR.finditer(gap):
-        said = served_error(found[0])
-        reason = RejectReason.NOT_SERVED if said else RejectReason.BAD_RECORD
-        detail = said or f"the server says: {' '.join(found[0].decode('utf-8', 'replace').split())[:300]}"
-        yield ArticlePiece(offset=offset + found.start(), raw=found[0], reason=reason, detail=detail)
+        detail = f"the server says: {' '.join(found[0].decode('utf-8', 'replace').split())[:300]}"
+        yield ArticlePiece(offset=offset + found.start(), raw=found[0], reason=RejectReason.BAD_RECORD, detail=detail)
     if not has_text and not _ERROR.search(gap) and _MARKUP.sub(b"", gap).strip(b" \t\r\n\xef\xbb\xbf"):
         detail = "text between two articles, where none belongs"
         yield ArticlePiece(offset=offset, raw=gap, reason=RejectReason.STRAY_BYTES, detail=detail)

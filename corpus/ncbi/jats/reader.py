@@ -12,16 +12,14 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 from msgspec.structs import replace
 
 from corpus.ids import normalize_doi
 from corpus.ncbi.archives.article_metadata import ArticleMetadata
-from corpus.ncbi.archives.article_sets import HEAD, SETS, ArticlePiece, article_pieces, joined_documents, said_instead
+from corpus.ncbi.archives.article_sets import HEAD, SETS, ArticlePiece, article_pieces, said_instead
 from corpus.ncbi.archives.packages import unpack
-from corpus.ncbi.archives.served_errors import served_id
 from corpus.ncbi.jats import back, floats, front, places
 from corpus.ncbi.jats.abstracts import read_abstracts
 from corpus.ncbi.jats.accounts import UNREAD, Accounts, solid
@@ -87,25 +85,17 @@ def read_document(
 ) -> Iterator[ArticleOutcome]:
     """Yield what became of each article of a document, with its bytes; arguments as of `read_parts`."""
     name = name or file
-    pieces = article_pieces(raw, name)
-    first = next(pieces)
-    if first.alone:
-        items = _read_one(raw, file=file, offset=offset, position=position, metadata=metadata, name=name)
-        refused = isinstance(items[0], Reject) and items[0].reason is RejectReason.BAD_XML
-        joined = joined_documents(raw, name) if refused else []
-        if not joined:
-            yield items, raw
-            return
-        first, pieces = joined[0], iter(joined[1:])
-    for number, piece in enumerate(chain([first], pieces), start=position):
-        yield read_piece(piece, file=file, offset=offset, position=number)
+    for number, piece in enumerate(article_pieces(raw, name), start=position):
+        if piece.alone:
+            yield _read_one(raw, file=file, offset=offset, position=number, metadata=metadata, name=name), raw
+        else:
+            yield read_piece(piece, file=file, offset=offset, position=number)
 
 
 def read_piece(piece: ArticlePiece, *, file: str, offset: int = 0, position: int = 0) -> ArticleOutcome:
     """Return what became of one article of several, with its bytes; `offset` is that of the document."""
     found = _OWN_ID.search(piece.raw, 0, HEAD)
-    number = int(found[1]) if found else served_id(piece.raw)
-    name, place = f"PMC{number}" if number is not None else "", offset + piece.offset
+    name, place = f"PMC{found[1].decode()}" if found else "", offset + piece.offset
     if piece.reason is None:
         items = _read_one(piece.raw, file=file, offset=place, position=position, metadata=None, name=name)
     else:

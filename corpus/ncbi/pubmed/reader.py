@@ -16,7 +16,6 @@ from corpus.errors import CorruptError
 from corpus.metadata import SideTables
 from corpus.ncbi.archives.gzip_stream import Verified, md5_sidecar, verify
 from corpus.ncbi.archives.kinds import PROLOG, FileKind, OtherKindError, kind_of
-from corpus.ncbi.archives.served_errors import served_id
 from corpus.ncbi.markup.parse import BadXmlError
 from corpus.ncbi.pubmed.fields import RecordReader, read_deletions
 from corpus.ncbi.pubmed.metadata import MetadataReader
@@ -175,5 +174,4 @@ def _reject(raw: bytes, offset: int, file: str, reason: RejectReason, detail: st
 
 def _doc_id(raw: bytes) -> str:
     found = _OWN_PMID.search(raw)
-    pmid = int(found[1]) if found else served_id(raw)
-    return pubmed_doc_id(pmid) if pmid is not None else ""
+    return pubmed_doc_id(int(found[1])) if found else ""

@@ -15,7 +15,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from corpus.ncbi.archives.served_errors import REPLY, served_error
 from corpus.ncbi.markup.characters import PADDING
 from corpus.ncbi.markup.document import Markup, Vocabulary, scan_records
 from corpus.ncbi.markup.parse import BadXmlError, parse, read_markup
@@ -30,9 +29,7 @@ RUN_RECORDS = 64  # proven records scanned together: their bytes and tables stay
 _TAG_BYTES = 1024  # enough to see any start tag whole
 _MORE = 1 << 20  # with fewer bytes at hand a record that is not proven may be one that is not whole yet
 _OVERLAP = 64  # longer than any tag name, so that a boundary is never cut in two
-_SET = rb"(?:Pubmed(?:Book)?Article|MedlineCitation)Set"
-# Between records: white space, and where one document ends and the next begins, as in a file made by `cat`.
-_TRIVIA = re.compile(rb"\s+|</" + _SET + rb"\s*>|<" + _SET + rb"(?:\s[^<>]*)?>|<!DOCTYPE\s[^<>\[]*>")
+_TRIVIA = re.compile(rb"\s+|</(?:Pubmed(?:Book)?Article|MedlineCitation)Set\s*>")
 _SECTION = re.compile(rb"(<!--|<!\[CDATA\[|<\?)(?:(?<=--).*?-->|(?<=\[).*?\]\]>|(?<=\?).*?\?>)?", re.DOTALL)
 _CLOSERS = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>"}
 
@@ -80,7 +77,7 @@ def split(
 ) -> Iterator[Run | Damage]:
     """Yield every record of a set; `start` is the offset behind the set's opening tag, `cap` the bytes of one record.
 
-    White space, comments, processing instructions and the tags of sets may stand between records.
+    White space, comments, processing instructions and the set's closing tag may stand between records.
     The vocabulary must name the elements that are records.
     """
     window = _Window(blocks, start, _tags(vocabulary))
@@ -88,8 +85,6 @@ def split(
         run = _take_run(window, vocabulary, cap)
         if run is not None:
             yield run
-        elif (served := REPLY.match(window.data, window.pos)) is not None:
-            yield _take_reply(window, served[0])
         elif window.tags.start.match(window.data, window.pos) is None:
             yield _take_damage(window, RejectReason.STRAY_BYTES, "bytes that belong to no record")
         else:
@@ -261,14 +256,6 @@ def _open_section(raw: bytes) -> bytes | None:
         if found.end() == found.end(1):
             return found[1]
     return None
-
-
-def _take_reply(window: _Window, raw: bytes) -> Damage:
-    """Move behind what the server says in the place of a record, and return it."""
-    offset, digest = window.offset, hashlib.sha256(raw).hexdigest()
-    window.pos += len(raw)
-    reason, detail = RejectReason.NOT_SERVED, served_error(raw)
-    return Damage(offset=offset, head=raw[:RAW_LIMIT], sha256=digest, reason=reason, detail=detail)
 
 
 def _take_damage(window: _Window, reason: RejectReason, detail: str) -> Damage:

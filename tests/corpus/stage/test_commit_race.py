@@ -24,7 +24,8 @@ NEW = {"records/a": b"a", "records/b": b"b", "records/new": b"n"}
 
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[str]:
-    pytest.importorskip("s3fs", reason="needs the s3 extra")
+    s3fs = pytest.importorskip("s3fs", reason="needs the s3 extra")
+    s3fs.S3FileSystem.clear_instance_cache()  # of another test's server or credentials
     with s3_server() as server, pytest.MonkeyPatch.context() as patch:
         host, name = server.base.rsplit("/", 1)
         patch.setenv("AWS_ENDPOINT_URL", host)

@@ -15,7 +15,7 @@ from corpus.assemble.config import AssembleConfig
 from corpus.dedup.shingles import Shingles
 from corpus.dedup.verify import verified_edges
 from corpus.extract.config import ExtractConfig
-from pipelines.assemble import steps
+from pipelines.assemble import search
 from pipelines.assemble.pipeline import assemble
 from pipelines.extract import extract
 from tests.corpus.dedup.test_verify import all_edges, prose, shingles_of
@@ -50,13 +50,13 @@ def test_equal_texts_are_verified_by_one_of_them(tmp_path: Path, monkeypatch: py
         (tmp_path / f"pubmed26n000{number}.xml.gz").write_bytes(gzip.compress(raw.encode(), mtime=0))
     extract(ExtractConfig(pubmed=(str(tmp_path),)), output=str(tmp_path / "records"))
     shingled: list[int] = []
-    shingle = steps.shingle
+    shingle = search.shingle
 
     def counted(texts: Any) -> Shingles:
         shingled.append(len(texts))
         return shingle(texts)
 
-    monkeypatch.setattr(steps, "shingle", counted)
+    monkeypatch.setattr(search, "shingle", counted)
     manifest = assemble(AssembleConfig(), records=str(tmp_path / "records"), output=str(tmp_path / "corpus"))
     assert manifest is not None
     assert shingled == [2]

@@ -124,7 +124,6 @@ ORDERS = [
     (("priority:rank",), "b"),
     (("priority:source=web,book",), "c"),
     (("priority:source=book", "newest:date"), "b"),
-    (("priority:nothing", "longest"), "b"),
 ]
 
 

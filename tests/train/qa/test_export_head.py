@@ -126,7 +126,7 @@ def test_what_no_class_computes_is_refused_by_name(
         export_heads(tuned=str(tuned), output=str(tmp_path / "out"))
     tuned = tune(models["gpt2"], questions, tmp_path / "gpt2")
     assert main(["export", str(tuned), "--format", "gguf-f16", "--output", str(tmp_path / "x")]) == 2
-    assert "a fine-tuned head is written for transformers alone" in capsys.readouterr().err
+    assert "a fine-tuned head is written for transformers (folded" in capsys.readouterr().err
     weights = tuned / "seed-0" / "weights.safetensors"
     tensors = load_file(weights)
     tensors.pop("head.linear.weight")

@@ -59,7 +59,7 @@ def test_what_is_cut_off_is_what_was_put_in(parts: list[tuple[str, bytes]], root
         (article(2, "<p>&unknown;</p>"), ["bad_xml"]),
         (article(2, "<p><!-- open</p>"), ["bad_xml"]),
         (article(2).replace(b'"pmc"', b'"other"'), ["no_id"]),
-        (b"<Reply error='not available'/>", ["not_served"]),
+        (b"<Reply error='not available'/>", ["bad_record"]),
     ],
 )
 def test_a_damaged_article_costs_itself(damaged: bytes, reasons: list[str]) -> None:
@@ -102,58 +102,6 @@ def test_what_a_server_says_instead_stands_in_the_dead_letter() -> None:
     assert isinstance(letter, Reject)
     assert (letter.reason, "none since then" in letter.detail) == (RejectReason.BAD_ROOT, True)
     assert said_instead(b"<records><header status='deleted'/></records>") == "1 deleted records"
-
-
-REPLY = b'<Reply Id="99" error="The following PMCID is not available: 99"/>'
-
-
-@pytest.mark.parametrize(
-    ("inside", "expected"),
-    [
-        ([article(1), REPLY], ["pmc:PMC1.1", "not_served"]),
-        ([REPLY, article(1)], ["not_served", "pmc:PMC1.1"]),
-        ([REPLY], ["not_served"]),
-        (
-            [REPLY, REPLY, article(1), REPLY, article(2)],
-            ["not_served", "not_served", "pmc:PMC1.1", "not_served", "pmc:PMC2.1"],
-        ),
-        ([article(1, "<p><![CDATA[<Reply Id='99'/>]]></p>")], ["pmc:PMC1.1"]),
-        ([b"<Reply Id='PMC99'><ERROR>not &lt;here&gt;</ERROR></Reply>", article(1)], ["not_served", "pmc:PMC1.1"]),
-    ],
-)
-def test_an_id_that_efetch_has_no_article_for_is_a_dead_letter_with_it(
-    inside: list[bytes], expected: list[str]
-) -> None:
-    raw = b'<?xml version="1.0"?><pmc-articleset>' + b"\n".join(inside) + b"</pmc-articleset>"
-    assert outcomes(raw) == expected
-    letters = [item for item in read_parts(raw, file="set.xml") if isinstance(item, Reject)]
-    assert {letter.doc_id for letter in letters} <= {"pmc:PMC99.1"}
-    assert all(raw[letter.offset :].startswith(letter.raw) for letter in letters)
-    assert all("not available: 99" in letter.detail or "not <here>" in letter.detail for letter in letters)
-
-
-HEADS = st.sampled_from(
-    [b"", b"<?xml version='1.0'?>\n", b"<?xml version='1.0'?>\n<!DOCTYPE article SYSTEM 'a.dtd'>\n"]
-)
-
-
-@settings(deadline=None)
-@given(st.lists(st.tuples(TRICKS, HEADS, st.booleans()), min_size=2, max_size=5), st.booleans())
-def test_documents_joined_into_one_file_give_a_record_each(parts: list[tuple[str, bytes, bool]], packed: bool) -> None:
-    raw = b""
-    for number, (trick, head, in_set) in enumerate(parts, start=1):
-        one = head + article(number, trick)
-        one = b"<pmc-articleset>" + article(number, trick) + b"</pmc-articleset>" if in_set else one
-        raw += gzip.compress(one + b"\n") if packed else one + b"\n"
-    assert outcomes(raw) == [f"pmc:PMC{number}.1" for number in range(1, len(parts) + 1)]
-
-
-def test_of_joined_documents_a_damaged_one_costs_itself() -> None:
-    bad = article(2, "<p>&unknown;</p>")
-    assert outcomes(article(1) + bad + article(3)) == ["pmc:PMC1.1", "bad_xml", "pmc:PMC3.1"]
-    assert outcomes(article(1) + b"words between" + article(3)) == ["pmc:PMC1.1", "stray_bytes", "pmc:PMC3.1"]
-    assert outcomes(article(1) + article(2)[:-20]) == ["pmc:PMC1.1", "bad_xml"]
-    assert outcomes(article(1) + b"words behind") == ["bad_xml"]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "iso-8859-1", "utf-16"])

@@ -160,7 +160,6 @@ def test_deletions_wherever_they_stand(tmp_path: Path) -> None:
         ("<PubmedArticle/>", RejectReason.NO_ID, ""),
         ("<PubmedArticle><PMID>7</PMID></PubmedArticle>", RejectReason.NO_ID, ""),
         ("<Unknown/>", RejectReason.STRAY_BYTES, ""),
-        ('<Reply Id="7" error="not to be had"/>', RejectReason.NOT_SERVED, "pmid:7"),
     ],
 )
 def test_one_bad_record_among_good_ones(tmp_path: Path, bad: str, reason: RejectReason, doc_id: str) -> None:
