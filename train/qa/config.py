@@ -95,8 +95,10 @@ class EvaluateConfig(StageConfig):
     method: Literal["heads", "likelihood", "chat"] = setting(
         "heads", "who answers: fine-tuned heads, a language model by likelihood, or a server's chat"
     )
-    engine: Literal["torch", "ct2-int8", "ct2-float32"] = setting(
-        "torch", "who computes heads or likelihood; ct2-*: CTranslate2, of an export in that format, on the CPU"
+    engine: Literal["torch", "ct2-int8", "ct2-float32", "lm_eval"] = setting(
+        "torch",
+        "who computes heads or likelihood; ct2-*: CTranslate2, of an export in that format, on the CPU; lm_eval: "
+        "lm-evaluation-harness, likelihood alone",
     )
     format: str = setting("letters", "of likelihood: letters, option-text, or both with a comma", group="text")
     shots: int = setting(0, "worked examples before each question, from the train split", group="text", ge=0)
@@ -133,6 +135,8 @@ class EvaluateConfig(StageConfig):
     def _formats_known(self) -> Self:
         if self.engine != "torch" and self.method == "chat":
             raise ValueError(f"engine {self.engine} is for models on this machine; chat asks a server")
+        if self.engine == "lm_eval" and self.method != "likelihood":
+            raise ValueError("engine lm_eval is one of likelihood; add method likelihood")
         if unknown := sorted({*self.formats} - {"letters", "option-text"}):
             raise ValueError(f"format {unknown[0]!r} is not letters, option-text or both")
         return self

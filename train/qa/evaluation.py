@@ -23,7 +23,7 @@ from train.export.model_input import model_input
 from train.model.backbone import Backbone
 from train.qa.config import EvaluateConfig
 from train.qa.context import Evidence, find_evidence, with_evidence
-from train.qa.ct2_heads import answer_by_ct2_heads
+from train.qa.ct2_heads import CT2_HEADS, answer_by_ct2_heads
 from train.qa.ct2_likelihood import CT2Scorer, answer_by_ct2, open_ct2_scorer
 from train.qa.endpoint import EndpointRules, check_address, is_address, open_endpoint
 from train.qa.export_head import STAGE as HEADS_STAGE
@@ -38,6 +38,7 @@ from train.qa.kept_answers import (
     keep_answers,
     kept_answers,
 )
+from train.qa.lm_eval_engine import answer_by_lm_eval
 from train.qa.local_answers import answer_by_heads, answer_by_likelihood, open_language_model
 from train.qa.served_answers import CHAT, ServedTask, answer_by_server
 from train.qa.stage import STAGE as FINETUNE_STAGE
@@ -130,7 +131,7 @@ _MADE_BY = {
 
 def _heads_stage(config: EvaluateConfig) -> str:
     """Return the stage whose result holds the heads that an engine reads."""
-    return FINETUNE_STAGE if config.engine == "torch" else HEADS_STAGE
+    return HEADS_STAGE if config.engine in CT2_HEADS else FINETUNE_STAGE
 
 
 def _model_input(config: EvaluateConfig, model: str) -> Input:
@@ -178,6 +179,9 @@ class _AnswerSource:
             found = answer_by_ct2_heads(self.model, name, self.config.engine, asked, batch=self.config.batch)
         elif self.config.method == "heads":
             found = answer_by_heads(storage.join(self.model, name), asked, batch=self.config.batch)
+        elif self.config.engine == "lm_eval":
+            self.backbone = self.backbone or open_language_model(self.model)
+            found = answer_by_lm_eval(self.backbone, asked, examples, name, batch=self.config.batch)
         elif self.config.engine != "torch":
             self.scorer = self.scorer or open_ct2_scorer(self.model, self.config.engine)
             found = answer_by_ct2(self.scorer, asked, examples, name)

@@ -1,5 +1,6 @@
 """Likelihood of ends: equal to transformers' logits of each whole text, read one by one, and to lm_eval's numbers."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +209,28 @@ def test_what_cannot_answer_is_refused(tmp_path: Path) -> None:
         evaluate(EvaluateConfig(task="planted"), model=str(write_bert(tmp_path / "bert")), **words)
     with pytest.raises(CorruptError, match=r"lacks 6 weights .* cls\.predictions\.bias"):
         evaluate(EvaluateConfig(task="planted", method="likelihood"), model=str(tmp_path / "bert"), **words)
+
+
+def test_the_harness_is_an_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--engine lm_eval` gives the scores of ours; without the library it says what to install."""
+    folder = write_decoder(tmp_path / "model", "gpt2")
+    questions = [*planted_choice(12, "test", seed=1), *planted_labels(12, "test", seed=1)]
+    write_questions(questions, str(tmp_path / "questions"))
+    words = {"model": str(folder), "questions": str(tmp_path / "questions")}
+    form = {"method": "likelihood", "task": "planted,planted-labels", "format": "letters,option-text"}
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "lm_eval.api.instance", None)
+        with pytest.raises(UsageError, match=r"install it: pip install 'lm_eval>=0.4.13', or leave --engine out"):
+            evaluate(EvaluateConfig(engine="lm_eval", **form), **words, output=str(tmp_path / "without"))
+    with pytest.raises(ValueError, match="engine lm_eval is one of likelihood"):
+        EvaluateConfig(engine="lm_eval")
+    pytest.importorskip("lm_eval", reason="lm_eval is not installed")
+    for engine in ("torch", "lm_eval"):
+        evaluate(EvaluateConfig(engine=engine, **form), **words, output=str(tmp_path / engine))
+    ours, theirs = (read_predictions(str(tmp_path / engine)) for engine in ("torch", "lm_eval"))
+    assert [(row.id, row.format) for row in ours] == [(row.id, row.format) for row in theirs]
+    for own, other in zip(ours, theirs, strict=True):
+        assert own.scores == pytest.approx(other.scores, abs=1e-4)
 
 
 @pytest.mark.exhaustive
