@@ -66,8 +66,8 @@ def write_skipped(output: str, skipped: tuple[SkippedRows, ...]) -> None:
 
 
 def batches_of(skipped: tuple[SkippedRows, ...]) -> tuple[int, ...]:
-    """Return all batches that are left out, sorted."""
-    return tuple(sorted(batch for each in skipped for batch in each.batches))
+    """Return all batches that are left out, sorted, each once."""
+    return tuple(sorted({batch for each in skipped for batch in each.batches}))
 
 
 def newly_left_out(step: int, left_out: Sequence[int]) -> int:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from corpus.errors import CorruptError
@@ -33,6 +33,7 @@ def test_a_step_trains_on_its_batch_of_those_that_are_left(left_out: set[int], s
     assert newly_left_out(step, sorted(left_out)) == len({*range(before + 1, order[step])})
 
 
+@example(places=[{0}, {*range(9)}, {10}], step=1, known=2)  # a batch named twice is left out once
 @given(st.lists(st.sets(st.integers(0, 40), min_size=1), max_size=4), st.integers(1, 40), st.integers(0, 4))
 def test_a_checkpoint_stays_as_long_as_its_rows_are_those_of_its_steps(
     tmp_path_factory: pytest.TempPathFactory, places: list[set[int]], step: int, known: int
