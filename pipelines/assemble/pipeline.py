@@ -23,7 +23,7 @@ from corpus.assemble.inputs import StoredParts, stored_parts
 from corpus.assemble.other_corpus import find_other, stated_other
 from corpus.errors import UsageError
 from corpus.qa.known_sets import NOT_KNOWN
-from corpus.stage.lock import running_stage
+from corpus.stage.lock import WorkDone, running_stage
 from corpus.stage.manifest import Input, Manifest
 from corpus.stage.progress import say
 from corpus.stage.reading import held_for_reading, read_whole
@@ -98,11 +98,13 @@ def _assemble(
             )
             plan = plan_assemble(config, source, parts, workspace=workspace)
             text_bytes = source.summary.get("text_bytes", 0)
-            return _run(plan, finished, beam_args, text_bytes=text_bytes, keep=update or config.keep_documents)
+            return _run(
+                plan, finished, beam_args, text_bytes=text_bytes, keep=update or config.keep_documents, work=work
+            )
 
 
 def _run(
-    plan: Plan, finished: Manifest | None, beam_args: Sequence[str], *, text_bytes: int, keep: bool
+    plan: Plan, finished: Manifest | None, beam_args: Sequence[str], *, text_bytes: int, keep: bool, work: WorkDone
 ) -> Manifest | None:
     before, num_parts = plan.workspace.receipts("documents"), len(plan.records.names)
     with spill_folder(plan.workspace, beam_args) as spill:
@@ -115,6 +117,7 @@ def _run(
             seconds=text_bytes / RATE,
             beam_args=beam_args,
             keep=lambda: _kept_for_update(plan.workspace, plan, before) if keep else (),
+            work=work,
         )
 
 

@@ -20,6 +20,7 @@ from pipelines.beam.metering import count, metered_step, note_largest
 
 FLUSH_BYTES = 64 << 20  # of blocks that wait in a worker, to be written partition by partition
 LARGEST: Final = "bytes of the largest block"  # of all that go through an exchange: an element on an engine
+SHUFFLED: Final = "bytes shuffled"  # by the engine, or through spill files
 _LENGTH = struct.Struct("<I")
 
 
@@ -46,7 +47,12 @@ class BlockExchange(beam.PTransform[Any, Any]):
     def expand(self, input_or_inputs: Any) -> Any:
         """Wire the spill, if any, and the grouping."""
         several = input_or_inputs if isinstance(input_or_inputs, tuple) else (input_or_inputs,)
-        if self._spill is not None:
+        if self._spill is None:
+            several = tuple(
+                blocks | f"Count{number}" >> beam.Map(_counted).with_output_types(tuple[int, bytes])
+                for number, blocks in enumerate(several)
+            )
+        else:
             several = tuple(
                 blocks
                 | f"Spill{number}" >> beam.ParDo(metered_step(Spill(self._spill))).with_output_types(tuple[int, Any])
@@ -54,6 +60,13 @@ class BlockExchange(beam.PTransform[Any, Any]):
             )
         together = several | "Flatten" >> beam.Flatten() if len(several) > 1 else several[0]
         return together | "Group" >> beam.GroupByKey()
+
+
+def _counted(pair: tuple[int, bytes]) -> tuple[int, bytes]:
+    """Count a block that the engine shuffles, and return it."""
+    count(SHUFFLED, len(pair[1]))
+    note_largest(LARGEST, len(pair[1]))
+    return pair
 
 
 def read_blocks(values: Iterable[bytes | BlockRef]) -> Iterator[bytes]:
@@ -120,7 +133,7 @@ class Spill(beam.DoFn):
                 self._sink.write(_LENGTH.pack(len(block)))
                 self._sink.write(block)
             length = self._sink.tell() - offset
-            count("spill bytes", length)
+            count(SHUFFLED, length)
             yield partition, BlockRef(path=self._sink.name, offset=offset, length=length)
         if self._sink is not None:
             self._sink.flush()  # references may be read before the bundle ends

@@ -10,9 +10,11 @@ import apache_beam as beam
 from corpus import storage
 from corpus.errors import CorpuscleError, RetryError, UsageError
 from corpus.stage import task_progress
+from corpus.stage.lock import WorkDone
 from corpus.stage.manifest import Manifest, has_manifest, read_manifest
 from corpus.stage.progress import say, watched
 from corpus.stage.workspace import Receipt, Workspace
+from pipelines.beam.exchange import SHUFFLED
 from pipelines.beam.flags import is_dry_run, is_embedded, leaves_job
 from pipelines.beam.runner import run_pipeline
 from pipelines.beam.workers import workers_for
@@ -30,19 +32,24 @@ def run_stage(
     seconds: float,
     beam_args: Sequence[str],
     keep: Callable[[], Iterable[Receipt]] = tuple,
+    work: WorkDone | None = None,
 ) -> Manifest | None:
     """Run a stage whose pipeline ends with the commit; returns the manifest.
 
     `finished` is the manifest that `plan_stage` found, and then nothing runs. Returns None after a dry run, which
     builds and validates the graph only, and when the job is left to its engine. `seconds` is an estimate of the CPU
     seconds of all tasks: no more workers are started than pay on it. `keep` returns the receipts of tasks whose files
-    stay when the stage is finished, for a later update.
+    stay when the stage is finished, for a later update. What was shuffled goes into `work`, for `run.json`.
     """
     if finished is not None:
         workspace.clean(keep=keep())  # a kill between commit and clean leaves files behind
         say(f"{workspace.output}: up to date ({workspace.stage}, {finished.fingerprint[:12]})")
         return finished
-    run_tasks(build, workspace=workspace, num_tasks=num_tasks, workers=workers, seconds=seconds, beam_args=beam_args)
+    counters = run_tasks(
+        build, workspace=workspace, num_tasks=num_tasks, workers=workers, seconds=seconds, beam_args=beam_args
+    )
+    if work:
+        work.measured["bytes_shuffled"] = counters.get(SHUFFLED, 0)
     if is_dry_run(beam_args) or leaves_job(beam_args):
         return None
     if not has_manifest(workspace.output):

@@ -72,6 +72,7 @@ def dedup(
                 seconds=sum(file.num_docs for file in files) * DOCUMENT_SECONDS,
                 beam_args=beam_args,
                 keep=lambda: _signed(workspace) if update else (),
+                work=work,
             )
 
 

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from corpus.synthetic.rehearsal.statistics import FULL_ARTICLES, FULL_CITATIONS, FULL_UPDATES
+from pipelines.beam.exchange import LARGEST, SHUFFLED
 
 MAKING: Final = "make up"  # not part of assemble
 _TITLES: Final = {"rest": "Beam, grouping, planning"}
@@ -14,7 +15,7 @@ _CITATIONS, _ARTICLES, _RECORDS = "citation records", "articles", "records"
 _BUCKET_ROWS, _TEXT, _VERIFIED = "bucket rows", "text bytes in shards", "documents verified"
 _UNITS: Final = {
     "FindCandidates": _BUCKET_ROWS,
-    "Spill": "spill bytes",
+    "Spill": SHUFFLED,
     "Verify": _VERIFIED,
     "WriteShard": _TEXT,
     "Place": _TEXT,  # what is left of it: cutting the documents by shard
@@ -32,7 +33,7 @@ class Rehearsal:
     kept: int
     dropped: Mapping[str, int]
     seconds: Mapping[str, float]  # CPU seconds by step, most first
-    counts: Mapping[str, int]  # bucket rows, spill bytes, …
+    counts: Mapping[str, int]  # bucket rows, bytes shuffled, …
     reading: Mapping[str, float]  # CPU seconds to read one stored record of each source
     peak_bytes: int
     peak_by_step: Mapping[str, int]
@@ -80,7 +81,7 @@ class Rehearsal:
         text = self.counts.get(_TEXT, 0)
         article_text = min(text, self.articles * ARTICLE_TEXT_BYTES)
         full_text = (text - article_text) * by_citation + article_text * articles
-        spill = self.counts.get("spill bytes", 0)
+        spill = self.counts.get(SHUFFLED, 0)
         text_share = full_text / text if text else records
         return {
             _CITATIONS: (self.citation_records, citations),
@@ -88,7 +89,7 @@ class Rehearsal:
             _RECORDS: (self.records, self.records * records),
             _BUCKET_ROWS: (self.counts.get(_BUCKET_ROWS, 0), self.counts.get(_BUCKET_ROWS, 0) * records),
             _VERIFIED: (self.counts.get(_VERIFIED, 0), self.counts.get(_VERIFIED, 0) * records),
-            "spill bytes": (spill, spill * max(records, text_share)),
+            SHUFFLED: (spill, spill * max(records, text_share)),
             _TEXT: (text, full_text),
         }
 
@@ -118,10 +119,10 @@ class Rehearsal:
         yield f"{'(making up the records)':28}{self.seconds.get(MAKING, 0):10.1f}"
         yield ""
         yield f"peak memory of the process {self.peak_bytes / 1e6:,.0f} MB; wall {self.wall:,.0f} s"
-        spill = self.counts.get("spill bytes", 0)
+        spill = self.counts.get(SHUFFLED, 0)
         yield f"spilled {spill / 1e6:,.0f} MB; intermediate and spill files together {self.disk_bytes / 1e6:,.0f} MB"
         graph, full_graph = (size / 1e6 for size in self.graph_bytes)
-        largest = self.counts.get("bytes of the largest block", 0) / 1e6
+        largest = self.counts.get(LARGEST, 0) / 1e6
         yield (
             f"on an engine: job graph {graph:.2f} MB, of all of PubMed and PMC {full_graph:.1f} MB; "
             f"{spill / 1e6:,.0f} MB shuffled, and the kept text with a remote output; largest element {largest:.2f} MB"

@@ -1,9 +1,11 @@
 """Ways to run `extract` and `assemble` that are set beside one another: each engine with its servers and workers."""
 
+import json
 import os
 import subprocess
 import sys
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -58,6 +60,20 @@ def external(jobs: int, workers: str) -> list[str]:
     return ["--runner=PortableRunner", "--environment_type=EXTERNAL", *flags]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Made:
+    """What a way made: the hash of every file of its results, and what `assemble` shuffled [bytes]."""
+
+    files: dict[str, str]
+    shuffled: int
+
+
+def made(base: str) -> Made:
+    """Look at the results below `base`."""
+    with storage.open_read(f"{base}/corpus/{RUN_FACTS}") as source:
+        return Made(files=hashes(base), shuffled=json.loads(source.read())["bytes_shuffled"])
+
+
 def hashes(base: str) -> dict[str, str]:
     """Return the hash of every file of both results, but for the lock and the cost of the run."""
     names = [name for name in storage.walk_files(base) if name.startswith(("records/", "corpus/"))]
@@ -81,8 +97,8 @@ def in_shards(raw: str, base: str) -> None:
     run(*words_of("assemble", raw, base))
 
 
-def apart(raw: str, base: str) -> dict[str, str]:
-    """Run both stages over S3 with workers on a machine apart; return the hashes of the results."""
+def apart(raw: str, base: str) -> Made:
+    """Run both stages over S3 with workers on a machine apart; return what they made."""
     with ExitStack() as stack:
         tied = stack.enter_context(cable())
         served = stack.enter_context(s3_server(tied.here))
@@ -96,7 +112,7 @@ def apart(raw: str, base: str) -> dict[str, str]:
         machine = OtherMachine(hidden=(Path(base),), variables={**store, **mark()})
         workers = stack.enter_context(pool_apart(tied, jobs, machine))
         road(f"s3://{name}/raw", f"s3://{name}", *external(jobs, workers))
-        return hashes(f"s3://{name}")
+        return made(f"s3://{name}")
 
 
 def slurm_words(raw: str, base: str) -> tuple[str, dict[str, str]]:

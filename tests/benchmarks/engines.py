@@ -2,9 +2,10 @@
 
 `extract` and `assemble` by the embedded runner with one and two workers, on Prism with a pool of workers, on Prism with
 a pool on a machine apart over S3, in two shards that are joined, and as a Slurm array on two nodes. Prints whether
-every file is the same, CPU seconds, wall and peak memory of all processes but the S3 server. `--documents N`:
-`assemble` alone, of the records that `corpuscle rehearse` makes up. `--faults`: what is killed or missing, what the
-user sees, when, and what the same command gives afterwards. Without any a sample is made up.
+every file is the same, CPU seconds, wall and peak memory of all processes but the S3 server, and the bytes that
+`assemble` shuffled. `--documents N`: `assemble` alone, of the records that `corpuscle rehearse` makes up. `--faults`:
+what is killed or missing, what the user sees, when, and what the same command gives afterwards. Without any a sample is
+made up.
 """
 
 import argparse
@@ -17,13 +18,13 @@ from corpus.stage.manifest import has_manifest
 from corpus.synthetic.sample.write import write_sample
 from pipelines.beam.flags import WORKERS
 from tests.benchmarks.engine_faults import compare_faults
-from tests.benchmarks.engine_ways import apart, hashes, in_shards, on_prism, on_slurm, road, write_records
+from tests.benchmarks.engine_ways import Made, apart, in_shards, made, on_prism, on_slurm, road, write_records
 from tests.benchmarks.process_cost import cost
 
 
 def compare_engines(raw: str, folder: Path) -> None:
     """Print the table of engines."""
-    ways: dict[str, Callable[[str, str], dict[str, str] | None]] = {
+    ways: dict[str, Callable[[str, str], Made | None]] = {
         "embedded, 1 worker": lambda raw, base: road(raw, base, f"{WORKERS}=1"),
         "embedded, 2 workers": lambda raw, base: road(raw, base, f"{WORKERS}=2"),
         "Prism, a pool of workers": on_prism,
@@ -32,16 +33,20 @@ def compare_engines(raw: str, folder: Path) -> None:
     if not has_manifest(f"{raw}/records"):
         ways |= {"two shards, joined": in_shards, "Slurm array, two nodes": on_slurm}
     expected: dict[str, str] = {}
-    print("| engine | files equal | CPU s | wall s | peak MB of all processes |\n|---|---|---|---|---|")
+    print(
+        "| engine | files equal | CPU s | wall s | peak MB of all processes | MB shuffled |\n|---|---|---|---|---|---|"
+    )
     for number, (name, way) in enumerate(ways.items()):
         base = folder / f"way-{number}"
         base.mkdir()
         with cost() as taken:
             found = way(raw, str(base))
-        found = found or hashes(str(base))
-        expected = expected or found
-        same = sum(found.get(file) == digest for file, digest in expected.items())
-        figures = f"{sum(taken.cpu.values()):.1f} | {taken.wall:.1f} | {taken.peak / 1e6:,.0f}"
+        found = found or made(str(base))
+        expected = expected or found.files
+        same = sum(found.files.get(file) == digest for file, digest in expected.items())
+        figures = (
+            f"{sum(taken.cpu.values()):.1f} | {taken.wall:.1f} | {taken.peak / 1e6:,.0f} | {found.shuffled / 1e6:.1f}"
+        )
         print(f"| {name} | {same} of {len(expected)} | {figures} |", flush=True)
 
 

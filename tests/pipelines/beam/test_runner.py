@@ -66,7 +66,7 @@ def test_flags(args: list[str], embedded: bool, dry: bool) -> None:
 
 class CountBytes(beam.DoFn):
     def process(self, element: int) -> None:
-        count("spill bytes", element)
+        count("bytes shuffled", element)
 
 
 @pytest.mark.slow
@@ -78,7 +78,7 @@ def test_counters_of_all_workers_come_back(workers: int, monkeypatch: pytest.Mon
         workers=workers,
         beam_args=(),
     )
-    assert found == {"spill bytes": 321}
+    assert found == {"bytes shuffled": 321}
 
 
 DEAD_PROXY = """

@@ -9,6 +9,7 @@ import pytest
 from apache_beam.runners.portability.fn_api_runner import execution
 
 from corpus.errors import UsageError
+from pipelines.beam.exchange import SHUFFLED
 from pipelines.beam.metering import DROPPED, KEPT, READ
 from pipelines.workflow.rehearsal_report import MAKING
 from pipelines.workflow.rehearse import rehearse
@@ -24,7 +25,7 @@ def test_a_small_rehearsal(tmp_path: Path) -> None:
     for step in ("MakeDocuments, citations", "MakeDocuments, articles", "FindCandidates", "WriteShard", MAKING):
         assert found.seconds[step] > 0, step
     assert found.counts["bucket rows"] > 17 * found.kept
-    assert found.counts["spill bytes"] > 16 * found.counts["bucket rows"]
+    assert found.counts[SHUFFLED] > 16 * found.counts["bucket rows"]
     assert found.peak_bytes > 100e6
     assert 0 < found.counts["bytes of the largest block"] < 64e6
     here, full = found.graph_bytes
@@ -60,5 +61,5 @@ def test_only_references_pass_through_beam(tmp_path: Path, monkeypatch: pytest.M
 
         monkeypatch.setattr(buffer, "append", counted)
     found = rehearse(20_000, output=str(tmp_path), articles=100)
-    assert found.counts["spill bytes"] > 5e6
-    assert sum(held) < 0.02 * found.counts["spill bytes"], (sum(held), max(held), len(held))
+    assert found.counts[SHUFFLED] > 5e6
+    assert sum(held) < 0.02 * found.counts[SHUFFLED], (sum(held), max(held), len(held))
