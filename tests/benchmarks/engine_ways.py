@@ -15,7 +15,7 @@ from corpus.extract.config import REVISION
 from corpus.extract.join import STAGE
 from corpus.stage.events import EVENTS_LOG
 from corpus.stage.lock import LOCK, RUN_FACTS
-from corpus.stage.manifest import has_manifest
+from corpus.stage.manifest import Books, has_manifest
 from corpus.stage.workspace import Receipt, plan_stage
 from corpus.storage import parquet
 from corpus.synthetic.rehearsal.parts import RehearsedParts
@@ -137,9 +137,10 @@ def write_records(documents: int, base: str) -> None:
     workspace, _ = plan_stage(
         f"{base}/records", stage=STAGE, revision=REVISION, config={"documents": documents}, inputs=[]
     )
-    found = []
+    found, books = [], Books()
     for number, name in enumerate(parts.names):
         table = pa.Table.from_batches(parts.batches(number))
         parquet.write_table(workspace.path(f"records/{name}.parquet"), table)
         found.append(workspace.measure(f"records/{name}.parquet", role="records", rows=len(table)))
-    workspace.commit([Receipt(task="records", parts=tuple(found))], summary={})
+        books += Books(read=len(table), kept=len(table))
+    workspace.commit([Receipt(task="records", parts=tuple(found), books=books)], summary={})
