@@ -244,6 +244,14 @@ def test_text_files_are_read_and_written_in_an_encoding_that_no_locale_chooses()
     assert not [name_of(path) for path, found in shells if found]
 
 
+def test_no_step_of_a_pipeline_asks_what_time_it_is() -> None:
+    """Machines disagree about it: it may be told, as in a log, and never decides."""
+    asks = re.compile(r"\btime\.(time|time_ns|gmtime|localtime|strftime)\(|\b(now|utcnow|today)\(|\b(st_|get)mtime\b")
+    rooms = [path for path in MODULES if not path.is_relative_to(REPOSITORY / "train")]
+    found = {name_of(path) for path in rooms if asks.search(path.read_text(encoding="utf-8"))}
+    assert found == {"corpus/fetch/http/client.py", "corpus/fetch/http/tally.py", "corpus/stage/events.py"}
+
+
 @pytest.mark.parametrize("room", ROOMS)
 def test_rooms_are_this_repositorys(room: str) -> None:
     spec = importlib.util.find_spec(room)
