@@ -100,7 +100,8 @@ def _measured_together(folder: str, logs: str, say: Callable[[str], None]) -> Cl
     device = choose_device()
     if device.type == "cpu":
         torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    ask_nccl(logs)
+    else:
+        ask_nccl(logs)
     _join(device, say)
     own = _of_this_rank(device, folder)
     together = _of_all(device)

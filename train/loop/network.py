@@ -15,13 +15,12 @@ _FIRST = 1 << 20  # bytes of a log in which NCCL has chosen
 
 
 def ask_nccl(folder: str) -> None:
-    """Have NCCL write what it chooses into files of a folder; before its first use, and never over the user's values.
-
-    The folder must be there: NCCL writes to standard output else.
-    """
-    if "NCCL_DEBUG" not in os.environ:
-        os.environ["NCCL_DEBUG"] = "INFO"
-        os.environ.setdefault("NCCL_DEBUG_SUBSYS", "INIT,NET")
+    """Have NCCL, before its first use, write what it chooses into a folder; never over the user's values."""
+    if "NCCL_DEBUG" in os.environ:
+        return
+    os.makedirs(folder, exist_ok=True)  # or NCCL writes to standard output
+    os.environ["NCCL_DEBUG"] = "INFO"
+    os.environ.setdefault("NCCL_DEBUG_SUBSYS", "INIT,NET")
     os.environ.setdefault("NCCL_DEBUG_FILE", storage.join(folder, "nccl-%h-%p.log"))
 
 

@@ -1,6 +1,8 @@
 """What facts of ranks say: right for a healthy cluster, and a line, with what helps, for each thing that is off."""
 
 import dataclasses
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +11,8 @@ from hypothesis import strategies as st
 
 from train.health.facts import ClusterFacts, RankFacts, facts_of
 from train.health.report import health_lines, table
-from train.loop.network import is_slow, networks_in
+from train.loop import rank as rank_module
+from train.loop.network import ask_nccl, is_slow, network_used, networks_in
 
 
 def one_rank(rank: int, **changes: Any) -> RankFacts:
@@ -146,3 +149,34 @@ node1:21:21 [0] NCCL INFO Using network AWS Libfabric
 def test_the_network_is_what_nccl_says(log: str, names: list[str], slow: bool) -> None:
     assert networks_in(log) == names
     assert is_slow(tuple(names)) is slow
+
+
+def test_nccl_is_asked_where_the_user_has_not_and_what_it_wrote_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("NCCL_DEBUG", "NCCL_DEBUG_SUBSYS", "NCCL_DEBUG_FILE")
+    for name in names:
+        monkeypatch.setenv(name, "")  # so that it is put back
+        monkeypatch.delenv(name)
+    assert network_used() == ()
+    monkeypatch.setenv("NCCL_DEBUG", "WARN")
+    ask_nccl(str(tmp_path / "logs"))
+    assert "NCCL_DEBUG_FILE" not in os.environ
+    monkeypatch.delenv("NCCL_DEBUG")
+    ask_nccl(str(tmp_path / "logs"))
+    assert (os.environ["NCCL_DEBUG"], os.environ["NCCL_DEBUG_SUBSYS"]) == ("INFO", "INIT,NET")
+    (tmp_path / "logs" / "nccl-node1-7.log").write_text(INFINIBAND)  # %h the machine, %p the process
+    (tmp_path / "logs" / "nccl-node2-9.log").write_text(SOCKETS)
+    assert network_used() == ("IB", "Socket")
+
+
+def test_a_run_says_its_network_and_warns_of_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    for ranks, used in ((8, ("Socket",)), (16, ("IB",)), (16, ("Socket",)), (16, ())):
+        monkeypatch.setattr(rank_module, "network_used", lambda used=used: used)
+        monkeypatch.setenv("WORLD_SIZE", str(ranks))
+        monkeypatch.setenv("LOCAL_WORLD_SIZE", "8")
+        rank_module._say_network(said.append)
+    assert said[:3] == ["network: Socket", "network: IB", "network: Socket"]
+    assert said[3].startswith("warning: NCCL goes through TCP sockets between the machines; give the container")
+    assert len(said) == 4
