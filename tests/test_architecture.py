@@ -57,6 +57,7 @@ MAY_IMPORT = {
         "corpus corpus/arrays corpus/storage corpus/stage tokenizer train train/model train/data train/checkpoint "
         "train/loop train/plan train/export"
     ),
+    "train/health": "corpus corpus/storage corpus/stage train train/loop train/launch train/plan",
     "train/export": "corpus corpus/storage corpus/stage tokenizer train train/model train/checkpoint",
     "train/generate": (
         "corpus corpus/storage corpus/stage tokenizer train train/model train/data train/checkpoint train/export"
@@ -81,7 +82,7 @@ MAY_IMPORT = {
     "pipelines/inspection": (
         "corpus corpus/arrays corpus/storage corpus/stage corpus/ncbi/markup corpus/ncbi/jats corpus/pile corpus/fetch "
         "corpus/extract corpus/text corpus/dedup corpus/assemble corpus/foreign corpus/qa tokenizer train "
-        "train/checkpoint train/loop train/qa"
+        "train/checkpoint train/loop train/health train/qa"
     ),
     "pipelines/report": (
         "corpus corpus/storage corpus/stage corpus/dedup corpus/assemble corpus/qa pipelines/inspection"
@@ -93,8 +94,8 @@ MAY_IMPORT = {
     ),
     "pipelines/cli": (
         "corpus corpus/arrays corpus/stage corpus/fetch corpus/extract corpus/publish corpus/qa corpus/qa/silver "
-        "tokenizer train train/launch train/plan train/export train/generate train/qa pipelines pipelines/assemble "
-        "pipelines/beam pipelines/dedup pipelines/passages pipelines/inspection pipelines/report "
+        "tokenizer train train/launch train/plan train/health train/export train/generate train/qa pipelines "
+        "pipelines/assemble pipelines/beam pipelines/dedup pipelines/passages pipelines/inspection pipelines/report "
         "pipelines/workflow"
     ),
 }

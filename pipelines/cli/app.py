@@ -18,11 +18,12 @@ from corpus.errors import UsageError
 from corpus.stage.explain import INTERRUPTED
 from pipelines.cli.arguments import beam_arguments, import_beam, refuse_beam_arguments, split_command_line
 from pipelines.cli.dedup import dedup
+from pipelines.cli.doctor import doctor
 from pipelines.cli.fetch import fetch
 from pipelines.cli.look import account, compare, diff, inspect, rehearse, report, verify
 from pipelines.cli.messages import print_job, print_summary, report_error
 from pipelines.cli.models import HfModel, export, generate, plan
-from pipelines.cli.options import AsJson, LookOnly, Output, Update, config_of, options_of
+from pipelines.cli.options import LookOnly, Output, Update, config_of, options_of
 from pipelines.cli.passages import passages
 from pipelines.cli.publish import publish
 from pipelines.cli.qa import qa
@@ -294,27 +295,7 @@ for view in (verify, inspect, report, account, compare, diff, rehearse):
     app.command()(view)
 
 
-@app.command()
-def doctor(context: typer.Context, as_json: AsJson = False) -> None:
-    """Check this machine and say what it lacks; of an engine too, by Beam's flags after `--`."""
-    arguments: tuple[str, ...] = context.obj or ()
-    from pipelines.inspection.doctor import Finding, examine
-
-    findings = examine()
-    if arguments:
-        beam_arguments(context)
-        from pipelines.beam.engine_check import examine_engine
-
-        lines = examine_engine(arguments)
-        findings += [Finding(level=one[0], subject=one[1], found=one[2], advice=one[3]) for one in lines]
-    if as_json:
-        from pipelines.inspection.json_view import doctor_json
-
-        typer.echo(doctor_json(findings))
-    else:
-        typer.echo("\n".join(finding.line() for finding in findings))
-    if any(finding.level == "fail" for finding in findings):
-        raise UsageError("this machine cannot run corpuscle yet; see the lines that say fail")
+app.command()(doctor)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

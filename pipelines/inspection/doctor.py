@@ -42,6 +42,11 @@ class Finding:
     found: str
     advice: str = ""
 
+    @classmethod
+    def of(cls, line: tuple[str, str, str, str]) -> "Finding":
+        """Return the finding of a line of another room."""
+        return cls(level=line[0], subject=line[1], found=line[2], advice=line[3])
+
     def line(self) -> str:
         """Return the finding as text."""
         return f"{self.level:<5} {self.subject:<12} {self.found}" + (f"; {self.advice}" if self.advice else "")

@@ -17,6 +17,7 @@ from corpus.storage.json_files import read_json
 from pipelines.inspection.doctor import Finding
 from pipelines.inspection.stages import ROWS_SHOWN, document_rows, stages_below
 from pipelines.inspection.verification import Findings
+from train.health.facts import ClusterFacts
 
 
 def json_text(content: Any) -> str:
@@ -38,10 +39,11 @@ def verification_json(directory: str, findings: Findings) -> str:
     )
 
 
-def doctor_json(findings: Iterable[Finding]) -> str:
-    """Return the findings about a machine."""
+def doctor_json(findings: Iterable[Finding], facts: ClusterFacts | None = None) -> str:
+    """Return the findings about a machine, and what its ranks or a cluster's measured."""
     found = [asdict(finding) for finding in findings]
-    return json_text({"fit": all(one["level"] != "fail" for one in found), "findings": found})
+    measured = {} if facts is None else {"measured": asdict(facts)}
+    return json_text({"fit": all(one["level"] != "fail" for one in found), "findings": found} | measured)
 
 
 def inspection_json(path: str, document: str | None = None) -> str:

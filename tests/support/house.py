@@ -26,7 +26,7 @@ ROOMS = (
         "tokenizer",
     ),
     *("train", "train/model", "train/data", "train/checkpoint", "train/loop", "train/launch", "train/plan"),
-    *("train/export", "train/generate", "train/qa"),
+    *("train/health", "train/export", "train/generate", "train/qa"),
     *("pipelines", "pipelines/beam", "pipelines/assemble", "pipelines/dedup", "pipelines/passages"),
     *("pipelines/inspection", "pipelines/report", "pipelines/workflow", "pipelines/cli"),
 )

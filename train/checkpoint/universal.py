@@ -43,9 +43,13 @@ class UniversalCopy:
         """Return the file of one state of one parameter."""
         return storage.join(self.folder, "zero", name, f"{state}.pt")
 
+    def load(self, name: str, state: str) -> Any:
+        """Return what the file of one state of one parameter holds: the tensor, or a dictionary with it in `param`."""
+        return torch.load(self.parameter_path(name, state), map_location="cpu", weights_only=False)
+
     def read(self, name: str, state: str) -> Tensor:
         """Return one state of one parameter, whole."""
-        content = torch.load(self.parameter_path(name, state), map_location="cpu", weights_only=False)
+        content = self.load(name, state)
         tensor: Tensor = content["param"] if isinstance(content, dict) else content
         return tensor
 
@@ -78,7 +82,7 @@ def make_universal(output: str, name: str) -> None:
     else:
         _from_shards(shards, copy, weights)
     _describe(shards, copy)
-    _verify(copy, weights)
+    _settle(copy, weights)
     os.rename(temporary, target)
 
 
@@ -105,8 +109,6 @@ def _from_shards(shards: str, copy: UniversalCopy, weights: dict[str, Tensor]) -
         step = state["optimizer_state_dict"]["state"][0]["step"]
     _write_optimizer(copy, torch.as_tensor(step, dtype=torch.float32).cpu(), state["param_groups"])
     for name in names:
-        for kind in STATES:
-            copy.write(name, kind, copy.read(name, kind).view(weights[name].shape))
         copy.write(name, "step", torch.as_tensor(step, dtype=torch.float32).cpu())
 
 
@@ -143,15 +145,22 @@ def _describe(shards: str, copy: UniversalCopy) -> None:
         torch.save({**content, "module": {}, "optimizer": None}, storage.join(copy.folder, name))
 
 
-def _verify(copy: UniversalCopy, weights: dict[str, Tensor]) -> None:
-    """Raise CorruptError unless the copy holds all states of all weights, and the same weights to the last bit."""
+def _settle(copy: UniversalCopy, weights: dict[str, Tensor]) -> None:
+    """Read every state once: hold it against the weights, and bring it into the form of all stages.
+
+    Raises CorruptError unless the copy holds all states of all weights, and the same weights to the last bit.
+    """
     for name, weight in sorted(weights.items()):
-        states = {kind: copy.read(name, kind) for kind in STATES}
-        for kind, tensor in states.items():
-            if tensor.shape != weight.shape or not torch.isfinite(tensor).all():
+        for kind in STATES:
+            content = copy.load(name, kind)
+            tensor: Tensor = content["param"] if isinstance(content, dict) else content
+            flat_or_same = tensor.shape in (weight.shape, (weight.numel(),))
+            if not flat_or_same or not torch.isfinite(tensor).all():
                 raise CorruptError(f"{name}: {kind} of the converted copy has another shape, or is not finite")
-        if not torch.equal(states["fp32"].to(weight.dtype), weight):
-            raise CorruptError(f"{name}: the converted copy differs from {WEIGHTS} of the checkpoint")
+            if kind == "fp32" and not torch.equal(tensor.view(weight.shape).to(weight.dtype), weight):
+                raise CorruptError(f"{name}: the converted copy differs from {WEIGHTS} of the checkpoint")
+            if not isinstance(content, dict) or tensor.shape != weight.shape:
+                copy.write(name, kind, tensor.view(weight.shape))
 
 
 if __name__ == "__main__":

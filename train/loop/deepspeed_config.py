@@ -4,7 +4,7 @@ Nothing is left to DeepSpeed's defaults that changes numbers: it clips at 1.0 wh
 overlapped communication has given silently wrong gradients (DeepSpeed issues 5347, 6351; GPT-NeoX 1004).
 With bf16, gradients are summed and communicated in fp32, as BioMedLM was trained. The learning rate is set
 by our own schedule; DeepSpeed gets no scheduler. The optimizer is torch's AdamW: fused on CUDA, plain
-elsewhere, where DeepSpeed's own would compile a C++ extension for minutes first.
+elsewhere, but for offloaded states, where DeepSpeed's own would compile a C++ extension for minutes first.
 """
 
 from collections.abc import Iterable
@@ -97,5 +97,5 @@ def build_optimizer(parameters: Iterable[nn.Parameter], config: EngineOptions) -
         betas=config.betas,
         eps=config.eps,
         weight_decay=config.weight_decay,
-        fused=on_gpu() and not config.offload_optimizer,
+        fused=on_gpu() or config.offload_optimizer,  # of offloaded states on the CPU too: a seventh of the time
     )

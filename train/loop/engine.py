@@ -100,7 +100,10 @@ def build_engine(
 
     `universal` as in `load_universal`.
     """
-    model = _foreign(shape, config, initial) if isinstance(shape, ForeignShape) else build_model(shape, config.seed)
+    if isinstance(shape, ForeignShape):
+        model: GPT | ForeignLM = _foreign(shape, config, initial)
+    else:
+        model = build_model(shape, config.seed, device)
     if isinstance(model, GPT):
         model.activation_checkpointing = config.activation_checkpointing
         if initial is not None:

@@ -32,6 +32,7 @@ from train.loop.heartbeat import Heartbeat
 from train.loop.hold import RanksBusyError, hold_ranks
 from train.loop.loss_watch import LossWatch
 from train.loop.metrics import MetricsLog, read_metrics
+from train.loop.network import SLOW_ADVICE, ask_nccl, is_slow, network_used
 from train.loop.stop import StopRequest
 
 if TYPE_CHECKING:
@@ -64,9 +65,12 @@ def _train(job: Job, rank: int, stop: StopRequest) -> bool:
 
     _check_ranks(job)
     console = _console()
+    if device.type == "cuda":
+        ask_nccl(storage.join(job.output, LOGS))
     start_distributed(device, console)
     say = console if rank == 0 else lambda line: None
     begin = decided_by_first(lambda: _held_start(job, say, prove=stop.launcher is None))
+    _say_network(say)
     job = _started_at(job, begin, say)
     finished = True
     if job.resume_step < job.config.steps:
@@ -89,6 +93,15 @@ def _train(job: Job, rank: int, stop: StopRequest) -> bool:
     return finished
 
 
+def _say_network(say: Callable[[str], None]) -> None:
+    """Say what NCCL goes through between machines, behind its first use; a warning where that is sockets."""
+    many = int(os.environ["WORLD_SIZE"]) > int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    if used := network_used():
+        say(f"network: {', '.join(used)}")
+    if many and is_slow(used):
+        say(f"warning: NCCL goes through TCP sockets between the machines; {SLOW_ADVICE}")
+
+
 def _state(job: Job, device: Any, rank: int, **fields: Any) -> "RankState":
     """Return the state of a rank before its first step, its engine with fresh weights."""
     from train.loop.engine import ask_for_same_bits, build_engine
@@ -96,7 +109,7 @@ def _state(job: Job, device: Any, rank: int, **fields: Any) -> "RankState":
 
     if job.config.deterministic:
         ask_for_same_bits()
-    rows = TokenRows(job.tokens, "train")
+    rows = TokenRows(job.tokens, "train", scattered=True)
     if rows.fingerprint != job.tokens_fingerprint:
         raise UsageError(f"{job.tokens}: the tokens changed while training started; run the command again")
     losses = [line["loss"] for line in read_metrics(job.output, job.resume_step) if "loss" in line]

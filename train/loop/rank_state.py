@@ -19,6 +19,8 @@ from train.loop.metrics import MetricsLog
 from train.loop.rank_files import SaveInMaking
 from train.model.attention import document_numbers, positions_in_document
 
+_SIGNED = {2: np.int16, 4: np.int32}  # by bytes of an id; torch has few operations for unsigned numbers
+
 
 @dataclass(kw_only=True, slots=True)
 class RankState:
@@ -53,8 +55,14 @@ def shard_batch(rows: RowIndices, *, ranks: int, micro_batch: int) -> RowIndices
 
 
 def to_device(state: RankState, tokens: TokenIds) -> Tensor:
-    """Return rows of tokens as int64 (rows, seq_length) on the device."""
-    return torch.from_numpy(tokens.astype(np.int64)).to(state.device, non_blocking=True)
+    """Return rows of tokens as int64 (rows, seq_length) on the device.
+
+    To a GPU they go as they are stored, a quarter of the bytes, and from pinned memory: the host does not wait for it.
+    """
+    narrow = torch.from_numpy(tokens.view(_SIGNED[tokens.dtype.itemsize]))
+    if state.device.type == "cuda":
+        narrow = narrow.pin_memory()
+    return narrow.to(state.device, non_blocking=True).long() & (1 << 8 * tokens.dtype.itemsize) - 1
 
 
 def boundaries(state: RankState, ids: Tensor) -> dict[str, Tensor]:

@@ -137,24 +137,24 @@ class GPT(nn.Module):
         return self.head.logits(x_BTC.flatten(0, 1)).unflatten(0, ids_BT.shape)
 
 
-def build_model(shape: ModelShape, seed: int) -> GPT:
-    """Return a model with GPT-2's initial weights, the same on every rank for the same seed.
+def build_model(shape: ModelShape, seed: int, device: torch.device | None = None) -> GPT:
+    """Return a model with GPT-2's initial weights, the same bits on every rank and device for the same seed.
 
     All matrices are normal with deviation 0.02, projections onto the residual stream divided by
-    sqrt(2 · layers); biases and padding rows are zero.
+    sqrt(2 · layers); biases and padding rows are zero. They are drawn on the host one at a time: of another device's
+    model it holds a single one, not 10 GB a rank for 2.7B.
     """
     generator = torch.Generator().manual_seed(seed)
-    with torch.device("meta"):  # torch would draw weights of its own first: 42 CPU s and 10 GB for 2.7B
+    with torch.device("meta"):  # torch would draw weights of its own first: 42 CPU s for 2.7B
         model = GPT(shape)
-    model = model.to_empty(device="cpu")
+    model = model.to_empty(device=device or "cpu")
     model.head.weight = cast(nn.Parameter, model.tokens.weight)
     residual_std = INIT_STD / math.sqrt(2 * shape.layers)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            if name.endswith("project.weight"):
-                parameter.normal_(0.0, residual_std, generator=generator)
-            elif parameter.dim() == 2:
-                parameter.normal_(0.0, INIT_STD, generator=generator)
+            if parameter.dim() == 2:
+                std = residual_std if name.endswith("project.weight") else INIT_STD
+                parameter.copy_(torch.empty(parameter.shape).normal_(0.0, std, generator=generator))
             elif name.endswith("bias"):
                 parameter.zero_()
             else:

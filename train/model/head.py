@@ -19,6 +19,8 @@ IGNORE = -1  # a target that counts nothing: the last position of a row, a row t
 # malloc reuses them instead of asking the kernel for fresh pages.
 BLOCK_LOGITS = {"cuda": 1 << 25, "cpu": 1 << 22}
 
+TILE = 128  # rows of a product that a GPU's matrix units take at a time
+
 
 class TiedHead(nn.Module):
     """Output head that shares the token embedding's weights."""
@@ -54,8 +56,14 @@ class TiedHead(nn.Module):
 
 
 def block_positions(x_NC: Tensor, weight_VC: Tensor) -> int:
-    """Return how many positions have their logits in memory at a time."""
-    return max(1, BLOCK_LOGITS[x_NC.device.type] // weight_VC.shape[0])
+    """Return how many positions have their logits in memory at a time; on CUDA a multiple of TILE, if that many.
+
+    A block that is none leaves the last tile of each of its products mostly empty.
+    """
+    positions = max(1, BLOCK_LOGITS[x_NC.device.type] // weight_VC.shape[0])
+    if x_NC.device.type == "cuda" and positions > TILE:
+        return positions - positions % TILE
+    return positions
 
 
 class ChunkedCrossEntropy(torch.autograd.Function):

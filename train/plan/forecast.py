@@ -12,7 +12,7 @@ from train.config import AnyShape, TrainConfig, load_preset
 from train.energy import Energy
 from train.foreign import ForeignShape
 from train.plan.gpus import Gpu, load_gpus
-from train.plan.memory import RankMemory, checkpoint_bytes, export_bytes, head_bytes, model_memory
+from train.plan.memory import RankMemory, checkpoint_bytes, export_bytes, head_bytes, model_memory, snapshot_bytes
 from train.plan.roofline import best_tokens_per_second, step_parts
 from train.plan.sizes import Tokens, planned_model, read_tokens
 
@@ -80,6 +80,15 @@ class TrainingPlan:
             recompute=self.config.activation_checkpointing,
             activations=self._activations(micro_batch),
         )
+
+    def snapshot(self, *, first: bool) -> int:
+        """Return the host memory of rank 0's copy of an asynchronous save, or of another rank's."""
+        precision, stage = self.config.precision, self.config.zero_stage
+        both = [
+            snapshot_bytes(self.shape, precision=precision, stage=stage, ranks=self.gpus, ranks_here=here)
+            for here in (1, 2)
+        ]
+        return both[0] if first else both[1] - both[0]
 
     def _activations(self, micro_batch: int) -> int | None:
         """Return the counted activations of a model of transformers' library; None of ours, which has a formula."""
@@ -245,5 +254,8 @@ def _disk_lines(plan: TrainingPlan) -> Iterator[str]:
     kept = plan.config.keep_checkpoints
     room = f"{(kept + 1) * size / 1e9:,.1f} GB for {kept} kept and one being written"
     yield f"checkpoints {size / 1e9:,.2f} GB each, {room}"
+    if plan.config.save_async:
+        first, other = (plan.snapshot(first=first) / 1e9 for first in (True, False))
+        yield f"save_async  copies {first:,.1f} GB of rank 0 into host memory, {other:,.1f} of each other"
     exports = ", ".join(f"{name} {num_bytes / 1e9:,.2f} GB" for name, num_bytes in export_bytes(plan.shape).items())
     yield f"exports     {exports}"

@@ -124,6 +124,17 @@ def checkpoint_bytes(shape: AnyShape, precision: str, stage: int = 1) -> int:
     return n * ((12 if stage else 8) + (1 if stage == 3 else 2) * (2 if precision == "bf16" else 4))
 
 
+def snapshot_bytes(shape: AnyShape, *, precision: str, stage: int, ranks: int, ranks_here: int) -> int:
+    """Return the host memory that the copy of an asynchronous save takes on a machine of so many ranks, rank 0's.
+
+    It holds what each rank writes: its share of masters and moments (of ZeRO-0 all of them rank 0's), and of rank 0 the
+    weights. Between saves it is free.
+    """
+    whole = checkpoint_bytes(shape, precision, stage)
+    shared = 12 * padded_parameters(shape) if stage else 0
+    return whole - shared + shared * ranks_here // ranks
+
+
 def export_bytes(shape: AnyShape) -> dict[str, int]:
     """Return the size of the model file of each format, without headers, tokenizer and configuration."""
     n, c = shape.num_parameters, shape.hidden

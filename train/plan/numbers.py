@@ -34,6 +34,7 @@ def plan_json(plan: TrainingPlan) -> str:
         },
         "largest_micro_batch_by_zero_stage": {stage: plan.largest_micro_batch(stage) for stage in range(4)},
         "checkpoint_bytes": checkpoint_bytes(plan.shape, config.precision, config.zero_stage),
+        "save_async_host_bytes_rank_0": plan.snapshot(first=True) if config.save_async else 0,
         "export_bytes": export_bytes(plan.shape),
     }
     return json.dumps(found, indent=1)

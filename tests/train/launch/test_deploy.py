@@ -49,6 +49,8 @@ def test_the_container_installs_what_this_repository_pins(deploy: Path, reposito
             assert all((repository / source).exists() for source in sources), value
     installs = [shlex.split(value) for instruction, value in steps if instruction == "RUN" and "pip install" in value]
     assert len(installs) == 1
+    [system] = [value for instruction, value in steps if instruction == "RUN" and "apt-get install" in value]
+    assert {"libibverbs1", "ibverbs-providers"} <= {*shlex.split(system)}  # or NCCL takes sockets, unsaid
     packages, own, checked = " ".join(installs[0]).split(" && ")
     assert packages.endswith("--require-hashes --no-deps -r locks/container.txt")
     assert own.endswith("--no-deps .")

@@ -20,7 +20,9 @@ SHAPE = load_preset("biomedlm-2.7b").model.shape(seq_length=1024, vocab_size=288
 
 
 def asked(**changes: Any) -> TrainConfig:
-    return TrainConfig.model_validate(load_preset("biomedlm-2.7b").model_dump() | {"ranks": 8} | changes)
+    return TrainConfig.model_validate(
+        load_preset("biomedlm-2.7b").model_dump() | {"ranks": 8, "save_async": False} | changes
+    )
 
 
 @pytest.fixture
@@ -62,6 +64,21 @@ def test_gpus_and_machines_that_do_not_say_are_not_judged(laptop: pytest.MonkeyP
     laptop.setattr(room_check, "memory_bytes", lambda: 1)
     laptop.setattr(room_check, "has_driver", lambda: True)
     check_memory(asked(), SHAPE)
+
+
+def test_the_copy_of_an_asynchronous_save_counts(laptop: pytest.MonkeyPatch) -> None:
+    """At ZeRO-3 eight ranks hold 46.8 GB, and a save copies 36.3 more: masters, moments and the weights once."""
+    laptop.setattr(room_check, "memory_bytes", lambda: 90_000_000_000)
+    check_memory(asked(zero_stage=3, save_async=True), SHAPE)
+    laptop.setattr(room_check, "memory_bytes", lambda: 80_000_000_000)
+    with pytest.raises(UsageError, match=r"copies 36\.3 GB .* beside 46\.\d GB of the 8 CPU ranks.*save_async=false"):
+        check_memory(asked(zero_stage=3, save_async=True), SHAPE)
+    check_memory(asked(zero_stage=3, save_async=False), SHAPE)  # as the message advises
+    laptop.setattr(room_check, "has_driver", lambda: True)
+    check_memory(asked(save_async=True), SHAPE)  # the states are in the GPUs' memory
+    laptop.setattr(room_check, "memory_bytes", lambda: 40_000_000_000)
+    with pytest.raises(UsageError, match=r"save_async copies 41\.5 GB .* at each save, and it has 40\.0 GB"):
+        check_memory(asked(save_async=True), SHAPE)
 
 
 def test_states_shared_by_ranks_count_once(laptop: pytest.MonkeyPatch) -> None:

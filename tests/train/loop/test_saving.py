@@ -17,6 +17,7 @@ from train.checkpoint.store import FOLDER, find_damage, read_checkpoint, read_li
 from train.config import TrainConfig, load_preset
 from train.launch.stage import train
 from train.loop.rank_files import RankFiles, record, write_records
+from train.plan.memory import snapshot_bytes
 
 SETTINGS: dict[str, Any] = {
     "model": {"layers": 2, "heads": 2, "hidden": 32, "dropout": 0.1},
@@ -43,6 +44,21 @@ def tokens(tmp_path_factory: pytest.TempPathFactory) -> str:
 def contents(run: Path) -> dict[str, bytes]:
     """Return every file of every checkpoint, and the list."""
     return {str(path.relative_to(run)): path.read_bytes() for path in (run / FOLDER).rglob("*") if path.is_file()}
+
+
+def check_copy(files: dict[str, bytes], config: TrainConfig) -> None:
+    """Hold the memory that is planned for the copy of a save against what each rank wrote."""
+    assert config.model is not None
+    shape, ranks = config.model.shape(seq_length=64, vocab_size=300), config.ranks
+    last = {name: len(content) for name, content in files.items() if "/step-00000007/" in name or "/step-7/" in name}
+    assert last
+    others = sum(size for name, size in last.items() if "zero_pp_rank_1_" in name and "optim_states" in name)
+    planned = [
+        snapshot_bytes(shape, precision=config.precision, stage=config.zero_stage, ranks=ranks, ranks_here=here)
+        for here in (1, ranks)
+    ]
+    assert sum(last.values()) == pytest.approx(planned[1], rel=0.1)
+    assert others == pytest.approx(planned[1] - planned[0], rel=0.1)
 
 
 @pytest.mark.slow
@@ -76,6 +92,7 @@ def test_every_byte_is_that_of_a_synchronous_save(
     entries = read_list(str(tmp_path / "later")) or ()
     assert [entry.step for entry in entries] == [2, 4, 6, 7]
     assert all(find_damage(str(tmp_path / "later"), entry) is None for entry in entries)
+    check_copy(later, config)
     assert {name.rpartition("/")[2] for name in read_checkpoint(str(tmp_path / "later"), entries[0].name).files} >= {
         "model.safetensors",
         "zero_to_fp32.py",

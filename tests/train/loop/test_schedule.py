@@ -119,6 +119,8 @@ def test_nothing_that_changes_numbers_is_left_to_deepspeed() -> None:
     assert settings["gradient_clipping"] == 1.0
     assert settings["zero_optimization"]["overlap_comm"] is False
     assert settings["data_types"]["grad_accum_dtype"] == settings["communication_data_type"] == "fp32"
+    assert settings["bf16"]["immediate_grad_update"] is True
+    assert settings["timers"]["throughput"]["enabled"] is False  # it waits for the device twice a micro-step
     assert "optimizer" not in settings
     assert "scheduler" not in settings
     unclipped = load_preset("tiny").model_copy(update={"clip": None})

@@ -18,6 +18,7 @@ from tests.train.launch.test_stage import SETTINGS
 from tests.train.qa.models import planted_choice, planted_labels
 from train.config import TrainConfig
 from train.energy import Energy, energy_of_run
+from train.job import read_job
 from train.launch.stage import train
 from train.loop import step_watch
 from train.loop.metrics import read_metrics, read_timing
@@ -89,13 +90,16 @@ def test_a_window_of_steps_is_profiled(tokens: str, tmp_path: Path) -> None:
 
 def test_energy_is_power_times_hours_and_goes_into_log_and_card(tokens: str, tmp_path: Path) -> None:
     run = str(tmp_path / "run")
-    stated = {"device_watts": 500.0, "grid_grams_per_kwh": 400.0}
+    stated = {"device_watts": 500.0, "grid_grams_per_kwh": 400.0, "peak_tflops": 0.5}
     train(TrainConfig.model_validate(SETTINGS | stated | {"steps": 4}), tokens=tokens, output=run)
     train(TrainConfig.model_validate(SETTINGS | stated), tokens=tokens, output=run, resume=True)
     lines = read_timing(run)
     hours = sum(line["seconds"] + line["seconds_for_data"] for line in lines if "seconds" in line) / 3600
     last = [line for line in lines if "kwh" in line][-1]
     assert last["step"] == 8
+    assert {"tokens_per_second", "seconds_for_data_most", "memory_gb_most", "mfu"} <= {*last}
+    flops = read_job(run).shape.flops_per_token
+    assert last["mfu"] == pytest.approx(last["tokens_per_second"] * flops / 0.5e12)
     assert 0 < last["kwh"] <= hours * 500 / 1000
     assert last["kwh"] > 0.8 * hours * 500 / 1000  # the last step's own seconds are written behind it
     assert last["kg_co2"] == pytest.approx(last["kwh"] * 0.4)

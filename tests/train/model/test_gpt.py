@@ -1,7 +1,11 @@
 """The model against transformers' GPT-2: sizes, logits, gradients, the per-layer attention scale, the chunked loss."""
 
 import dataclasses
+import subprocess
+import sys
 from collections.abc import Iterable
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -9,6 +13,7 @@ from torch._dynamo.testing import CompileCounter
 from torch.nn import functional
 from transformers import GPT2Config, GPT2LMHeadModel
 
+from tests.conftest import REPOSITORY
 from train.config import ModelShape, load_preset
 from train.model import head
 from train.model.gpt import GPT, build_model, next_token_targets
@@ -173,6 +178,19 @@ def test_the_loss_does_not_depend_on_the_block_size(block_logits: int, monkeypat
     torch.testing.assert_close(ours[1], weight.grad)
 
 
+@pytest.mark.parametrize(("rows", "positions"), [(28_928, 1_152), (50_304, 640), (1 << 19, 64), (1 << 26, 1)])
+def test_blocks_of_the_head_fill_a_gpus_tiles(rows: int, positions: int) -> None:
+    """None has more logits than are planned for; a CPU's stay as they are, their bits are in the golden losses."""
+
+    def on(kind: str) -> Any:
+        return SimpleNamespace(device=SimpleNamespace(type=kind))
+
+    weight: Any = SimpleNamespace(shape=(rows, 8))
+    assert head.block_positions(on("cuda"), weight) == positions
+    assert positions == 1 or positions * rows <= head.BLOCK_LOGITS["cuda"]
+    assert head.block_positions(on("cpu"), weight) == max(1, head.BLOCK_LOGITS["cpu"] // rows)
+
+
 def test_a_batch_without_targets_has_loss_zero() -> None:
     model = build_model(SHAPE, seed=0)
     assert model(ids(), torch.full_like(ids(), head.IGNORE)).item() == 0.0
@@ -202,6 +220,25 @@ def test_initial_weights_are_gpt2s_and_depend_on_the_seed_alone() -> None:
     assert first.blocks[1].attention.qkv.weight.std().item() == pytest.approx(0.02, rel=0.1)
     assert first.blocks[1].mlp.project.weight.std().item() == pytest.approx(0.02 / 6**0.5, rel=0.1)
     assert not first.blocks[0].mlp.up.bias.any()
+
+
+def test_the_host_holds_one_matrix_of_another_devices_model() -> None:
+    """A device without numbers stands for a GPU: what is left is what the host needed, at most two of the largest."""
+    code = (
+        "import dataclasses, resource, torch\n"
+        "from tests.train.model.test_gpt import SHAPE\n"
+        "from train.model.gpt import build_model\n"
+        "build_model(SHAPE, 0)\n"
+        "most = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024\n"
+        "large = dataclasses.replace(SHAPE, layers=12, hidden=1024, vocab_size=16384)\n"
+        "before = most()\n"
+        "model = build_model(large, 0, torch.device('meta'))\n"
+        "sizes = [4 * each.numel() for each in model.parameters()]\n"
+        "print(most() - before, max(sizes), sum(sizes))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    used, largest, whole = map(int, done.stdout.split())
+    assert used < 2.2 * largest < whole / 4
 
 
 def test_all_layers_share_the_compiled_graphs_of_one() -> None:

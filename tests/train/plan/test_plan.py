@@ -263,6 +263,17 @@ def test_the_text_names_every_stage_and_the_cost() -> None:
     assert "none fits" in small
 
 
+def test_the_plan_says_what_an_asynchronous_save_copies() -> None:
+    """Rank 0 of 8: an eighth of 12 bytes a parameter, and 4 of the weights; the others the eighth alone."""
+    n, plan = padded_parameters(BIOMEDLM), biomedlm()
+    assert plan.snapshot(first=True) == pytest.approx(12 * n / 8 + 4 * n, rel=1e-6)
+    assert plan.snapshot(first=False) == pytest.approx(12 * n / 8, rel=1e-6)
+    assert "save_async  copies 14.3 GB of rank 0 into host memory, 3.9 of each other" in plan_text(plan)
+    assert "save_async" not in plan_text(
+        make_plan("tiny", tokens="1e6", gpu="H200", gpus=1, mfu_percent=40, price=None)
+    )
+
+
 def test_no_torch_is_needed(repository: Path) -> None:
     program = (
         "import sys; from pipelines.cli.app import main; status = main(['plan', '--config', 'biomedlm-2.7b'])\n"

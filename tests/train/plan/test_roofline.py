@@ -4,13 +4,16 @@ import dataclasses
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch.autograd import DeviceType
+from torch.autograd.profiler_util import FunctionEvent
 from torch.utils.flop_counter import FlopCounterMode
 
 from pipelines.cli.app import main
-from tests.benchmarks import gpu
+from tests.benchmarks import gpu, gpu_variant
 from tests.train.plan.test_plan import BIOMEDLM
 from train.model import head
 from train.model.gpt import build_model, next_token_targets
@@ -100,3 +103,27 @@ def test_a_variant_that_fails_is_a_row_of_the_table(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(sys, "argv", ["gpu", *words])
     gpu.main()
     assert f"| corpuscle | 2 | {gpu.FAILED}: not done after 0 s |" in (tmp_path / "a.md").read_text(encoding="utf-8")
+
+
+def test_a_kernel_counts_once_by_the_operation_that_launched_it() -> None:
+    """A profile of a GPU as torch gives it: the operation, its kernel again on the device, and a range on both."""
+
+    def on_device(name: str, start: int, end: int, **more: Any) -> FunctionEvent:
+        return FunctionEvent(1, name, 0, start, end, device_type=DeviceType.CUDA, **more)
+
+    inside, product, attention = (
+        FunctionEvent(number, name, 0, start, end)
+        for number, name, start, end in (
+            (2, "step", 0, 90),
+            (3, "aten::mm", 10, 20),
+            (4, "aten::_flash_attention", 30, 40),
+        )
+    )
+    product.set_cpu_parent(inside)
+    attention.set_cpu_parent(inside)
+    product.append_kernel("gemm", 0, 5000)
+    attention.append_kernel("flash", 0, 1000)
+    events = [inside, product, attention, on_device("gemm", 100, 5100), on_device("flash", 5100, 6100)]
+    events.append(on_device("step", 100, 6100, is_user_annotation=True))
+    assert gpu_variant.kernel_parts(events) == {"matmul": 0.005, "attention": 0.001}
+    assert gpu_variant.device_seconds(events) == pytest.approx(0.006)
