@@ -89,7 +89,7 @@ def _section(base: str, folder: str, manifest: Manifest, places: Mapping[str, st
     elif manifest.stage == "pack":
         tables = {"tokens": _tokens(manifest)} | tables
     if manifest.books.dropped:
-        tables = {"reasons": legend(manifest.books.dropped)} | tables
+        tables = {"reasons": legend(manifest.stage, manifest.books.dropped)} | tables
     return ReportSection(
         stage=manifest.stage,
         folder=folder,
