@@ -37,7 +37,11 @@ def _files(counts: LineCounts, *, tagged: bool, full: bool) -> Iterator[str]:
     reasons = [*counts.totals(), *letters]
     books = counts.by_file(tagged=tagged)
     rows = {
-        file: [one.read, one.kept, *((counts.reasons[file] | counts.letters.get(file, {})).get(r, 0) for r in reasons)]
+        file: [
+            one.read,
+            one.kept,
+            *({**counts.reasons[file], **counts.letters.get(file, {})}.get(r, 0) for r in reasons),
+        ]
         for file, one in books.items()
     }
     order = sorted(rows, key=lambda file: (books[file].kept - books[file].read, file))

@@ -134,7 +134,7 @@ class ArticleBatch(Batch):
         except Fault as fault:
             if fault.kind not in GONE_FOR_GOOD:
                 raise
-            reason = FetchDrop.GONE if fault.kind in ("gone", "denied") else FetchDrop.WRONG_AT_SOURCE
+            reason: str = FetchDrop.GONE if fault.kind in ("gone", "denied") else FetchDrop.WRONG_AT_SOURCE
             client.tally.note("dropped", reason=reason, url=url, detail=fault.detail)
             self.journal.add(position, json.dumps({"drop": reason}).encode(), b"")
             return 0
