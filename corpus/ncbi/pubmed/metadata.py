@@ -105,8 +105,10 @@ def _orcid(doc: Markup, element: int) -> str:
 def _read_mesh(doc: Markup, element: int, sheet: _Sheet) -> None:
     """Add a row for each heading without qualifiers, else one for each qualifier."""
     rows, doc_id, position = sheet.rows["mesh"], sheet.place["doc_id"], sheet.place["position"]
-    text, starts, ends, tags, start_tag = doc.text, doc.starts, doc.ends, doc.tags, doc.start_tag
-    rank, ui, name, major, bare = 0, "", "", False, False
+    text, starts, ends = doc.text, doc.starts, doc.ends
+    tags, start_tag = doc.tags, doc.start_tag
+    rank, ui, name = 0, "", ""
+    major = bare = False
     for child in range(element + 1, doc.nexts[element]):  # names of MeSH hold no markup
         tag = tags[child]
         if tag == _DESCRIPTOR:
