@@ -2,6 +2,8 @@
 
 `RejectReason`: the bytes could not become a record (`extract`, in `rejects/`). `DropReason`: the record is no document
 of the corpus (`assemble`, in `decisions/`). `PileDrop`: The Pile's own scripts left it out (`extract --pile`).
+`FetchDrop`: an article version that the source lists is not fetched (`fetch pmc`). `TextDrop`: a document of the corpus
+teaches no tokenizer, or has no tokens. Dead letters of `dedup` have words of their own (`corpus.foreign.rows`).
 """
 
 from enum import StrEnum
@@ -74,3 +76,30 @@ class PileDrop(StrEnum):
     DELETION = "pile_deletion"  # the scripts know no deletions
     TOO_DEEP = "pile_too_deep"  # ours: elements nested more deeply than is read here
     UNREADABLE = "pile_unreadable"  # ours: bytes that cannot be read alone
+
+
+class FetchDrop(StrEnum):
+    """Why `fetch pmc` does not store an article version that the source lists."""
+
+    NOT_IN_IDS = "not_in_ids"  # not on the list of `--ids`
+    OLDER_VERSION = "older_version"  # a higher version of the same article is listed
+    OTHER_MACHINE = "other_machine"  # belongs to another `--shard`
+    NOT_DRAWN = "not_drawn"  # not asked about: `--limit` was full before
+    BEYOND_LIMIT = "beyond_limit"  # asked for, but more than `--limit`
+    LICENSE = "license"  # does not allow the use asked for
+    ARTICLE_TYPE = "article_type"  # of none of the sorts asked for: published, manuscript, ocr
+    YEAR = "year"  # of another year than asked for, or of none
+    GONE = "gone"  # listed, but the source has it no more
+    BAD_METADATA = "bad_metadata"  # its JSON cannot be read, or speaks of another article
+    UNVERIFIED = "unverified"  # its JSON is not what the source's own hash says
+    NO_XML = "no_xml"  # its JSON names no XML
+    WRONG_AT_SOURCE = "wrong_at_source"  # its XML is not what the source's own hash says
+    VANISHED = "vanished"  # damaged here, and the source has it no more
+
+
+class TextDrop(StrEnum):
+    """Why a document of the corpus teaches no tokenizer (`tokenizer`), or gives no tokens (`pack`)."""
+
+    OTHER_SOURCE = "other_source"  # `source` names one collection to learn from, and this is of another; it is packed
+    OVER_MAX_BYTES = "over_max_bytes"  # what was read before fills `max_bytes`; it is packed all the same
+    EMPTY = "empty"  # without a letter of text

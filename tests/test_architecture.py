@@ -85,7 +85,8 @@ MAY_IMPORT = {
         "train/checkpoint train/loop train/health train/qa"
     ),
     "pipelines/report": (
-        "corpus corpus/storage corpus/stage corpus/dedup corpus/assemble corpus/qa pipelines/inspection"
+        "corpus corpus/storage corpus/stage corpus/dedup corpus/assemble corpus/foreign corpus/qa corpus/qa/silver "
+        "pipelines/inspection"
     ),
     "pipelines/workflow": (
         "corpus corpus/storage corpus/stage corpus/fetch corpus/extract corpus/assemble corpus/synthetic "

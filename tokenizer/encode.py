@@ -20,7 +20,7 @@ from corpus.errors import CorruptError
 from corpus.stage.manifest import read_manifest
 from tokenizer.arrays import TokenCounts, TokenIds
 from tokenizer.hf_json import TOKENIZER, stated_separator, vocabulary, without_special
-from tokenizer.kept_encode import KeptEncoder
+from tokenizer.kept_encode import KeptEncoder, encoded
 
 RENEW_BYTES = 2 << 30
 
@@ -78,12 +78,8 @@ class Encoder:
             return np.empty(0, np.uint16), np.empty(0, np.int64)
         if self._seen > self._renew_bytes:
             self._renew()
-        import awkward  # a quarter of a second to import; only who encodes needs it
-
-        encoded = self._tokenizer.encode_batch(list(texts), parallel=self._parallel)
-        flat = np.asarray(awkward.flatten(encoded)).astype(np.uint16)
         self._seen += sum(map(len, texts))
-        return flat, np.asarray(awkward.num(encoded)).astype(np.int64)
+        return encoded(self._tokenizer, texts, np.dtype(np.uint16), parallel=self._parallel)
 
     def decode(self, ids: npt.ArrayLike) -> str:
         """Return the text of ids; bytes that are no UTF-8, as a cut can leave, become U+FFFD."""

@@ -66,7 +66,7 @@ class KeptEncoder:
         if self._seen > self._renew_bytes:
             self._fast, self._seen = gigatoken.Tokenizer.from_json(self._plain_text), 0
         self._seen += sum(map(len, texts))
-        return _encoded(self._fast, texts, self._type)
+        return encoded(self._fast, texts, self._type)
 
     def decode(self, ids: npt.ArrayLike) -> str:
         """Return the text of ids, special tokens spelled; bytes that are no UTF-8 become U+FFFD."""
@@ -95,7 +95,7 @@ class KeptEncoder:
         probes = [*PROBES, *(f"a{token['content']} {token['content']}b" for token in added[:64])]
         try:
             fast = gigatoken.Tokenizer.from_json(self._plain_text)
-            ids, lengths = _encoded(fast, probes, self._type)
+            ids, lengths = encoded(fast, probes, self._type)
         except Exception:  # noqa: BLE001  whatever the library says of a file that it does not know: `tokenizers` does
             return None
         found = np.split(ids, np.cumsum(lengths)[:-1])
@@ -110,11 +110,17 @@ class KeptEncoder:
         return text if normalizer is None else str(normalizer.normalize_str(text))
 
 
-def _encoded(fast: Any, texts: Sequence[str], kind: np.dtype[Any]) -> tuple[TokenIds, TokenCounts]:
-    import awkward  # a quarter of a second to import; only who encodes needs it
+def encoded(
+    fast: Any, texts: Sequence[str], kind: np.dtype[Any], *, parallel: bool = False
+) -> tuple[TokenIds, TokenCounts]:
+    """Return the ids by gigatoken of all texts, at least one, behind one another, and each text's number of ids."""
+    if not parallel:  # as fast as a batch of them, and without an import of 0.15 CPU s
+        each = [fast.encode(text) for text in texts]
+        return np.concatenate(each).astype(kind), np.fromiter(map(len, each), np.int64, len(each))
+    import awkward
 
-    encoded = fast.encode_batch(list(texts), parallel=False)
-    return np.asarray(awkward.flatten(encoded)).astype(kind), np.asarray(awkward.num(encoded)).astype(np.int64)
+    batch = fast.encode_batch(list(texts), parallel=True)
+    return np.asarray(awkward.flatten(batch)).astype(kind), np.asarray(awkward.num(batch)).astype(np.int64)
 
 
 def _bytes_of_ids(text: str) -> list[bytes]:

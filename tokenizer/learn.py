@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from corpus import storage
 from corpus.errors import CorruptError, UsageError
+from corpus.reasons import TextDrop
 from corpus.stage.lock import running_stage
 from corpus.stage.manifest import Books, Input, Manifest
 from corpus.stage.progress import progress, say
@@ -111,7 +112,7 @@ def write_texts(path: str, assembled: Manifest, corpus: str, config: TokenizerCo
     expected = sum(shard.rows for shard in shards)
     if read != expected:
         raise CorruptError(f"{corpus}: {read} training documents, its manifest says {expected}; run `corpuscle verify`")
-    dropped = {"other_source": other, "over_max_bytes": read - other - kept}
+    dropped = {str(TextDrop.OTHER_SOURCE): other, str(TextDrop.OVER_MAX_BYTES): read - other - kept}
     return Books(read=read, kept=kept, dropped={reason: count for reason, count in dropped.items() if count}), size
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from corpus.errors import DataError
+from corpus.reasons import TextDrop
 from corpus.stage.license_table import LicenseTable, add_licenses, total_of
 from corpus.stage.manifest import Books, Part
 from corpus.stage.workspace import Receipt
@@ -33,7 +34,7 @@ def receipt_of_shard(
     """Return the receipt of a shard; parts: ids, index, sources, documents; blocks: digests of those of the ids."""
     num_documents = parts[1].rows
     empty = counts.read - num_documents
-    books = Books(read=counts.read, kept=num_documents, dropped={"empty": empty} if empty else {})
+    books = Books(read=counts.read, kept=num_documents, dropped={str(TextDrop.EMPTY): empty} if empty else {})
     facts = {
         "split": split,
         "text_bytes": counts.text_bytes,

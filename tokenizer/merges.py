@@ -11,7 +11,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
-import awkward
 import gigatoken
 import numpy as np
 from gigatoken.gigatoken_rs import pretokenized_counts
@@ -62,6 +61,8 @@ def _num_distinct(merges: Sequence[Merge]) -> int:
 
 def _occurs(path: str, merges: Sequence[Merge], number: int, times: int) -> bool:
     """Say whether the pair of a merge occurs so many times after the merges before it; stops once it has."""
+    import awkward  # a quarter of a second to import; only who learns needs it
+
     tokenizer = gigatoken.Tokenizer.from_json(without_special(tokenizer_json(merges[:number])))
     ids_of = token_ids(merges[:number])
     left, right = (ids_of[side] for side in merges[number])

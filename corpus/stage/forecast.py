@@ -72,7 +72,8 @@ class Forecast:
             lines.append(f"  {'; '.join(known)}")
         if self.cpu_seconds is not None:
             by = "by the last run here" if self.measured else "by rates measured on another machine: no run here yet"
-            lines.append(f"  {self.cpu_seconds:,.1f} CPU s, {by}")
+            about = f"{self.cpu_seconds:,.1f}" if self.cpu_seconds >= 0.05 else "less than 0.1"
+            lines.append(f"  {about} CPU s, {by}")
         return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
 
 

@@ -25,6 +25,7 @@ from apache_beam.transforms.environments import SubprocessSDKEnvironment
 from corpus.errors import CorpuscleError, RetryError, UsageError
 from pipelines.beam.engine_faults import own_error
 from pipelines.beam.flags import NO_WAIT, WORKERS, given_workers, is_embedded, leaves_job
+from pipelines.beam.lean_build import KeptOptions, signatures_kept
 from pipelines.beam.metering import counters_of
 
 WORKER = str(Path(__file__).with_name("worker.py"))
@@ -46,24 +47,29 @@ def run_pipeline(
     process died, and what `run_on_engine` raises.
     """
     args, runner = list(beam_args), None
+    options_class: type[PipelineOptions] = PipelineOptions
     if is_embedded(beam_args):
         if leaves_job(beam_args):
             raise UsageError(f"{NO_WAIT}: the embedded runner ends with this command; name an engine, or leave it out")
         runner = FnApiRunner(default_environment=_processes() if workers > 1 else None)
+        options_class = KeptOptions
         args += [f"{WORKERS}={workers}"] if workers > 1 and given_workers(beam_args) is None else []
     # Beam logs a line for every stage and worker start at INFO; failures as tracebacks: they come as exceptions too.
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
     try:
-        pipeline = beam.Pipeline(runner=runner, options=PipelineOptions(args, save_main_session=False))
+        pipeline = beam.Pipeline(runner=runner, options=options_class(args, save_main_session=False))
     except ValueError as error:
         raise UsageError(f"Beam refuses its flags: {error}; correct what follows `--`") from error
+    if is_embedded(beam_args):
+        with signatures_kept():
+            build(pipeline)
+            with shown or nullcontext():
+                return _run_watched(pipeline, watch=workers > 1)
     build(pipeline)
     with shown or nullcontext():
-        if not is_embedded(beam_args):
-            from pipelines.beam.engine import run_on_engine
+        from pipelines.beam.engine import run_on_engine
 
-            return run_on_engine(pipeline, num_done=num_done)
-        return _run_watched(pipeline, watch=workers > 1)
+        return run_on_engine(pipeline, num_done=num_done)
 
 
 def _processes() -> SubprocessSDKEnvironment:

@@ -82,7 +82,7 @@ def run_tasks(
 ) -> dict[str, int]:
     """Run a stage's pipeline, showing how many of its tasks are done; returns the pipeline's counters."""
     reused = workspace.num_finished()
-    if reused:
+    if reused and not workspace.beside:  # an update says itself what it reuses, and counts what it left receipts of
         say(f"{workspace.output}: an earlier run finished {reused} of {num_tasks} tasks; those intact are reused")
     if is_embedded(beam_args):
         left = seconds * max(0.0, 1 - reused / num_tasks)

@@ -75,11 +75,18 @@ def inspect(
 
 def account(
     context: typer.Context,
-    path: Annotated[str, typer.Argument(metavar="PATH", help="A JATS article, a tar, or the result of `fetch pmc`.")],
-    document: Annotated[str | None, typer.Option("--id", metavar="PMCID", help="Which article of several.")] = None,
-    full: Annotated[bool, typer.Option("--full", help="Show long pieces whole.")] = False,
+    path: Annotated[
+        str, typer.Argument(metavar="PATH", help="A JATS article, a tar, or the result of `fetch pmc` or `dedup`.")
+    ],
+    document: Annotated[
+        str | None, typer.Option("--id", metavar="ID", help="Which article of several; of `dedup` a document.")
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Show long pieces whole, and all files.")] = False,
 ) -> None:
-    """Show where every character of an article went, beside its XML."""
+    """Show where every character of an article went, beside its XML.
+
+    Of a result of `dedup`: where every line went, by file and reason, and clusters by size.
+    """
     refuse_beam_arguments(context)
     from pipelines.inspection.accounting import account_text
 

@@ -18,7 +18,7 @@ from corpus.ncbi.jats.rules import Reader
 from corpus.ncbi.markup.formulas import linear_math
 from corpus.ncbi.markup.parse import BYTE_CAP, BadXmlError
 from corpus.records import Record
-from corpus.stage.manifest import has_manifest
+from corpus.stage.manifest import has_manifest, read_manifest
 
 _WIDTH, _LINES = 58, 6  # of one column; lines shown of one piece
 # Elements that are shown as one piece, unless a block of its own stands in them.
@@ -39,10 +39,15 @@ class _AccountedPiece:
 def account_text(path: str, document: str | None = None, *, full: bool = False) -> str:
     """Return the accounting of one article: a file, or one of a tar or fetched store (`document`: PMC id or name).
 
-    `full` shows long pieces whole. Raises UsageError for a file that is not there, DataError for what is no article.
+    Of a result of `dedup` it is that of all its lines, of one document its row and cluster. `full` shows long pieces
+    whole, and all files. Raises UsageError for a file that is not there, DataError for what is no article.
     """
     if not storage.exists(path):
         raise UsageError(f"{path}: there is no such file; check the path")
+    if has_manifest(path) and read_manifest(path).stage == "dedup":
+        from pipelines.inspection.line_accounts import line_accounts
+
+        return line_accounts(path, document, full=full)
     if path.endswith((".tar", ".tar.gz", ".tar.xz", ".tgz")) or os.path.isdir(path) or has_manifest(path):
         name, raw = find_article(path, document)
     else:

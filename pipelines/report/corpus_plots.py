@@ -7,15 +7,17 @@ from matplotlib.axes import Axes
 
 from corpus.dedup.minhash import bands_for, collision_curve
 from corpus.licenses import allows
-from pipelines.report.measure import DecisionCounts, SampledShards
+from pipelines.inspection.line_counts import SIZE_CLASSES
+from pipelines.report.measure import Figures as Sizes
+from pipelines.report.measure import SampledShards, Scores
 from pipelines.report.plots import COLORS, color_of, legend_beside_title, svg_figure, thousands
 
 LICENSES_SHOWN = 12
 
 
-def fates_figure(decided: DecisionCounts) -> str:
+def fates_figure(counts: Mapping[str, Mapping[str, int]], title: str = "records dropped, by reason") -> str:
     """Return how many records each reason took away, by source; the axis counts in powers of ten, or one hides all."""
-    counts, sources = decided.by_source, sorted(decided.by_source)
+    sources = sorted(counts)
     reasons = sorted(
         {reason for by_reason in counts.values() for reason in by_reason} - {"kept"},
         key=lambda reason: sum(by_reason.get(reason, 0) for by_reason in counts.values()),
@@ -38,7 +40,7 @@ def fates_figure(decided: DecisionCounts) -> str:
         axes.grid(axis="y", visible=False)
         legend_beside_title(axes)
 
-    return svg_figure("records dropped, by reason", draw, height=0.32 * max(len(reasons), 1) + 1.0)
+    return svg_figure(title, draw, height=0.32 * max(len(reasons), 1) + 1.0)
 
 
 def journals_figure(sampled: SampledShards) -> str:
@@ -145,13 +147,12 @@ def collision_figure(threshold: float) -> str:
     return svg_figure("which pairs MinHash proposes", draw)
 
 
-def duplicates_figure(decided: DecisionCounts) -> str:
-    """Return the sizes of clusters; what was dropped alone counts as a pair."""
-    edges = (2, 3, 4, 6, 11, 101, 1001)
-    names = ("2", "3", "4–5", "6–10", "11–100", "101–1,000", "> 1,000")
+def duplicates_figure(cluster_sizes: Sizes) -> str:
+    """Return the sizes of clusters, ascending; what was dropped alone counts as a pair."""
+    edges, names = zip(*SIZE_CLASSES, strict=True)
 
     def draw(axes: Axes) -> None:
-        counts = np.diff([*np.searchsorted(decided.cluster_sizes, edges), len(decided.cluster_sizes)])
+        counts = np.diff([*np.searchsorted(cluster_sizes, edges), len(cluster_sizes)])
         bars = axes.bar(names, counts, color=COLORS["pmc"])
         axes.bar_label(bars, [f"{count:,}" for count in counts])
         axes.set_xlabel("documents in a cluster, the kept one included")
@@ -160,13 +161,11 @@ def duplicates_figure(decided: DecisionCounts) -> str:
     return svg_figure("clusters of duplicates", draw)
 
 
-def scores_figure(decided: DecisionCounts, threshold: float) -> str:
+def scores_figure(scores: Scores, threshold: float, title: str = "near-duplicates dropped") -> str:
     """Return the exact similarities of the near-duplicates that were dropped."""
 
     def draw(axes: Axes) -> None:
-        axes.hist(
-            decided.scores, bins=list(np.linspace(min(threshold, decided.scores.min()), 1, 41)), color=COLORS["pmc"]
-        )
+        axes.hist(scores, bins=list(np.linspace(min(threshold, scores.min()), 1, 41)), color=COLORS["pmc"])
         axes.set_xlabel("exact Jaccard similarity with the document kept")
 
-    return svg_figure("near-duplicates dropped", draw)
+    return svg_figure(title, draw)

@@ -81,7 +81,7 @@ def _figures(decided: DecisionCounts, sampled: SampledShards, manifest: Manifest
     measured = f"{sampled.num_documents:,} documents of {sampled.num_shards} of {shards:,} training shards."
     if manifest.books.dropped:
         kept = f"{manifest.books.kept:,} of {manifest.books.read:,} records are kept; the axis counts in powers of ten."
-        yield ReportFigure(svg=plots.fates_figure(decided), caption=kept)
+        yield ReportFigure(svg=plots.fates_figure(decided.by_source), caption=kept)
     if licenses := _licenses_of_all(manifest):
         yield ReportFigure(svg=plots.licenses_figure(licenses), caption="All documents, as they state it themselves.")
     if sampled.num_documents:
@@ -97,9 +97,11 @@ def _figures(decided: DecisionCounts, sampled: SampledShards, manifest: Manifest
     )
     if len(decided.cluster_sizes):
         dropped = int(decided.cluster_sizes.sum()) - len(decided.cluster_sizes)
-        yield ReportFigure(svg=plots.duplicates_figure(decided), caption=f"{dropped:,} duplicates dropped.")
+        yield ReportFigure(
+            svg=plots.duplicates_figure(decided.cluster_sizes), caption=f"{dropped:,} duplicates dropped."
+        )
     if len(decided.scores):
-        yield ReportFigure(svg=plots.scores_figure(decided, threshold))
+        yield ReportFigure(svg=plots.scores_figure(decided.scores, threshold))
 
 
 def _splits(manifest: Manifest) -> ReportTable:

@@ -24,6 +24,7 @@ from pipelines.inspection.stages import stages_below
 from pipelines.inspection.summaries import PAGE, books_text, number, stage_text
 from pipelines.report import plots
 from pipelines.report.corpus_section import CorpusContents, corpus_contents
+from pipelines.report.dedup_section import dedup_contents
 from pipelines.report.elements import ReportFigure, ReportSection, ReportTable
 from pipelines.report.legend import legend
 from pipelines.report.qa_section import answer_contents, question_tables, questions_of
@@ -33,6 +34,7 @@ TEMPLATE: Final = Path(__file__).with_name("page.html.j2")
 OPEN_TABLES: Final = ("reasons", "splits", "tokens")  # the others are opened by their reader
 LETTERS_SHOWN: Final = 12
 LETTER_BYTES: Final = 300
+_CONTENTS: Final = {"assemble": corpus_contents, "dedup": dedup_contents}
 TIMING: Final = "timing.jsonl"  # of `train`, beside its manifest
 
 
@@ -75,10 +77,10 @@ def _section(base: str, folder: str, manifest: Manifest, places: Mapping[str, st
     contents: CorpusContents | None = None
     if manifest.stage == "extract":
         tables |= _dead_letters(base, manifest)
-    elif manifest.stage == "assemble":
-        contents = corpus_contents(base, manifest)
+    elif manifest.stage in _CONTENTS:
+        contents = _CONTENTS[manifest.stage](base, manifest)
         figures, texts = contents.figures, contents.texts
-        tables = {**contents.tables, **tables}
+        tables = {**contents.tables, **_dead_letters(base, manifest), **tables}
     elif manifest.stage == "train":
         figures = _training_figures(base, manifest, timings)
     elif manifest.stage in (FINETUNE, EVALUATE):
@@ -89,7 +91,7 @@ def _section(base: str, folder: str, manifest: Manifest, places: Mapping[str, st
     elif manifest.stage == "pack":
         tables = {"tokens": _tokens(manifest)} | tables
     if manifest.books.dropped:
-        tables = {"reasons": legend(manifest.books.dropped)} | tables
+        tables = {"reasons": legend(manifest.stage, manifest.books.dropped)} | tables
     return ReportSection(
         stage=manifest.stage,
         folder=folder,

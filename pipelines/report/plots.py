@@ -16,6 +16,7 @@ COLORS: Final = {
     **{"pubmed": "#d55e00", "pmc": "#0072b2", "training": "#8fa8bf", "all": "#222222"},
     **{"commercial": "#009e73", "open": "#e69f00", "other": "#999999"},
 }
+COLORS_OF: Final = {**COLORS, "dead letters": COLORS["pubmed"], "duplicates": COLORS["pmc"]}  # of whatever has a name
 SMOOTH_POINTS: Final = 400  # of a training loss of many steps
 _SVG_ID: Final = re.compile(r'(id="|url\(#|href="#)([\w-]+)')
 # What matplotlib draws in black, white and grey has the colours of the page, which are others in the dark.
@@ -110,8 +111,8 @@ def legend_beside_title(axes: Axes) -> None:
 
 
 def color_of(source: str) -> str:
-    """Return the colour of a source, grey for an unknown one."""
-    return COLORS.get(source, "#7f7f7f")
+    """Return the colour of a source, or of another kind of rows, grey for an unknown one."""
+    return COLORS_OF.get(source, "#7f7f7f")
 
 
 def thousands(axis: Any) -> None:

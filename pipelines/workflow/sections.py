@@ -90,8 +90,6 @@ def absent_evaluation(config: RunConfig, at: Places) -> list[str]:
 
 def tokenizer_section(section: TokenizerSection, *, corpus: str, output: str, update: bool) -> Manifest:
     """Learn a tokenizer, or keep the one that was learned with these settings from whatever corpus."""
-    from tokenizer.learn import learn
-
     if (there := kept_tokenizer(section, corpus=corpus, output=output)) is not None:
         learned_from = next(item.fingerprint for item in there.inputs)
         now = read_manifest(corpus, "assemble").fingerprint
@@ -100,6 +98,8 @@ def tokenizer_section(section: TokenizerSection, *, corpus: str, output: str, up
             f"{now[:12]}), so that tokens keep their ids; `relearn: true` under `tokenizer` learns anew"
         )
         return there
+    from tokenizer.learn import learn
+
     return learn(section, corpus=corpus, output=output, update=update and section.relearn)
 
 

@@ -63,6 +63,7 @@ _DATA: Final = "--data DATA"
 BENCHMARKS: Final = (
     Benchmark(name="house", minutes=0.1),
     Benchmark(name="start", minutes=0.5),
+    Benchmark(name="second_day", minutes=0.7),
     Benchmark(name="conformance", peers=("pubmed_parser",), minutes=1),
     Benchmark(name="fidelity", arguments=_DATA, peers=("pubmed_parser",), minutes=8),
     Benchmark(name="fidelity-pubmed", module="fidelity", arguments=f"{_DATA} --pubmed", minutes=2),

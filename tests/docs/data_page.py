@@ -39,7 +39,7 @@ from corpus.qa.question import Question
 from corpus.qa.silver.candidate import SilverDrop
 from corpus.qa.sources import DroppedRow, QuestionDrop
 from corpus.qa.store import Fold
-from corpus.reasons import DropReason, PileDrop, RejectReason
+from corpus.reasons import DropReason, FetchDrop, PileDrop, RejectReason, TextDrop
 from corpus.records import (
     AbstractPart,
     Account,
@@ -250,10 +250,12 @@ WORDS: dict[str, type[StrEnum]] = {
     "Source": Source,
     "Kind of a record": Kind,
     "Kind of a block": BlockKind,
+    "Reason of an article that is not fetched": FetchDrop,
     "Reason of a reject": RejectReason,
     "Reason of a reject of `dedup`": LineReject,
     "Reason of a decision": DropReason,
     "Reason of The Pile's scripts": PileDrop,
+    "Reason of a document without a share in tokenizer or tokens": TextDrop,
     "Kind of an id conflict": ConflictKind,
     "Reason of a dropped row of questions": QuestionDrop,
     "Reason of a paper without a silver question": SilverDrop,

@@ -9,6 +9,7 @@ from corpus.errors import UsageError
 from corpus.extract.config import ExtractConfig
 from corpus.stage.manifest import read_manifest
 from pipelines import extract as extract_pipeline
+from pipelines.report.legend import meaning
 from tests.support import golden_stages
 from tests.support.golden_stages import (
     HOMES,
@@ -32,8 +33,13 @@ RAISE = (
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Golden]:
-    return made_stages(tmp_path_factory.mktemp("golden"))
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("golden")
+
+
+@pytest.fixture(scope="module")
+def made(folder: Path) -> dict[str, Golden]:
+    return made_stages(folder)
 
 
 @pytest.mark.slow
@@ -42,6 +48,13 @@ def test_every_stage_makes_what_its_golden_digest_says(made: dict[str, Golden]) 
     assert list(golden) == list(made) == list(HOMES)
     told = [complaint(stage, golden[stage], one) for stage, one in made.items()]
     assert not any(told), "\n".join(told)
+
+
+@pytest.mark.slow
+def test_the_report_explains_every_reason_in_their_books(made: dict[str, Golden], folder: Path) -> None:
+    books = {stage: read_manifest(str(folder / stage)).books.dropped for stage in made}
+    assert [stage for stage in books if books[stage]] == ["fetch-pmc", "extract", "assemble"]
+    assert [one for stage, dropped in books.items() for one in dropped if not meaning(stage, one)] == []
 
 
 def test_golden_digests_are_of_the_revisions_in_the_code() -> None:

@@ -30,6 +30,7 @@ from corpus.ncbi.archives.article_store import (
     read_rows,
     unpack_member,
 )
+from corpus.reasons import FetchDrop
 from corpus.stage.manifest import Part
 from corpus.stage.workspace import Receipt, Workspace
 from corpus.storage import parquet
@@ -119,7 +120,7 @@ class ArticleBatch(Batch):
                 journal.add(kept[shard, row.offset], _note(row.etag, row.md5, row.xml_bytes), member)
         for position, slot in enumerate(self._slots):
             if slot.detail is None and position not in journal:  # damaged here, and the source has it no more
-                journal.add(position, json.dumps({"drop": "vanished"}).encode(), b"")
+                journal.add(position, json.dumps({"drop": FetchDrop.VANISHED}).encode(), b"")
         return [position for position in range(len(self._slots)) if position not in journal]
 
     async def fetch(self, client: Client, position: int) -> int:
@@ -133,7 +134,7 @@ class ArticleBatch(Batch):
         except Fault as fault:
             if fault.kind not in GONE_FOR_GOOD:
                 raise
-            reason = "gone" if fault.kind in ("gone", "denied") else "wrong_at_source"
+            reason: str = FetchDrop.GONE if fault.kind in ("gone", "denied") else FetchDrop.WRONG_AT_SOURCE
             client.tally.note("dropped", reason=reason, url=url, detail=fault.detail)
             self.journal.add(position, json.dumps({"drop": reason}).encode(), b"")
             return 0

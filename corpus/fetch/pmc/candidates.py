@@ -15,6 +15,7 @@ from corpus.config import share_of
 from corpus.fetch.config import VERSIONS, FetchPmcConfig
 from corpus.fetch.pmc.catalog import Catalog, CatalogWriter, IdPartitions, partition_by_id
 from corpus.fetch.pmc.inventory_rows import Listing, PmcIds, scatter
+from corpus.reasons import FetchDrop
 
 ROUND_SLACK = 64  # candidates asked for beyond the limit, in a first round
 
@@ -48,9 +49,9 @@ def find_candidates(paths: Sequence[str], columns: Sequence[str], config: FetchP
         asked = wanted.of(block) if wanted else block
         newest = asked.newest()
         mine = _of_machine(newest, config.shard) if config.shard else newest
-        dropped["not_in_ids"] += len(block) - len(asked)
-        dropped["older_version"] += len(asked) - len(newest)
-        dropped["other_machine"] += len(newest) - len(mine)
+        dropped[FetchDrop.NOT_IN_IDS] += len(block) - len(asked)
+        dropped[FetchDrop.OLDER_VERSION] += len(asked) - len(newest)
+        dropped[FetchDrop.OTHER_MACHINE] += len(newest) - len(mine)
         writer.add(mine)
         if len(newest) < len(block) or mine is not newest:
             listed.append(np.unique(block.pmcids))

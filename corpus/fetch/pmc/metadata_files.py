@@ -12,6 +12,7 @@ from corpus.fetch.pmc.inventory_rows import Listing, etag_bytes
 from corpus.fetch.pmc.metadata_rows import JSON_CAP, Detail, json_key, read_detail, verified_etag
 from corpus.fetch.pmc.previous_store import PreviousStore
 from corpus.ncbi.archives.article_store import METADATA, article_name
+from corpus.reasons import FetchDrop
 from corpus.stage.manifest import Books
 from corpus.stage.workspace import Receipt, Workspace
 from corpus.storage import parquet
@@ -66,7 +67,7 @@ class MetadataBatch(Batch):
         except Fault as fault:
             if fault.kind not in GONE_FOR_GOOD:
                 raise
-            problem = "gone" if fault.kind in ("gone", "denied") else "unverified"
+            problem = FetchDrop.GONE if fault.kind in ("gone", "denied") else FetchDrop.UNVERIFIED
             client.tally.note("dropped", reason=problem, url=url, detail=fault.detail)
             self.journal.add(position, _PROBLEM + problem.encode(), b"")
             return 0

@@ -14,6 +14,7 @@ from corpus.fetch.pmc.inventory_rows import etag_bytes, is_md5
 from corpus.licenses import allows, license_name
 from corpus.ncbi.archives.article_metadata import ArticleMetadata, read_metadata
 from corpus.ncbi.archives.article_store import article_name
+from corpus.reasons import FetchDrop
 
 JSON_CAP = 10_000_000
 _AFTER_JOURNAL = re.compile(r"[.;]\s+((?:1[5-9]|20)\d\d)(?!\d)")
@@ -77,16 +78,16 @@ def read_detail(pmcid: int, version: int, etag: str, raw: bytes) -> Detail:
         facts = read_metadata(raw)
         (facts.doi or "").encode()
     except (ValueError, RecursionError):
-        return Detail(pmcid=pmcid, version=version, etag=etag, problem="bad_metadata", json=raw)
+        return Detail(pmcid=pmcid, version=version, etag=etag, problem=FetchDrop.BAD_METADATA, json=raw)
     return _row(pmcid, version, etag, raw, facts)
 
 
 def _row(pmcid: int, version: int, etag: str, raw: bytes, facts: ArticleMetadata) -> Detail:
-    problem = ""
+    problem: str = ""
     if (facts.pmcid, facts.version) != (pmcid, version):
-        problem = "bad_metadata"
+        problem = FetchDrop.BAD_METADATA
     elif not facts.has_xml:
-        problem = "no_xml"
+        problem = FetchDrop.NO_XML
     return Detail(
         pmcid=pmcid,
         version=version,
@@ -121,11 +122,11 @@ def verdict(detail: Detail, config: FetchPmcConfig) -> str:
     if detail.problem:
         return detail.problem
     if not allows(detail.license, config.license):
-        return "license"
+        return FetchDrop.LICENSE
     if config.article_types and kind_of(detail) not in config.article_types:
-        return "article_type"
+        return FetchDrop.ARTICLE_TYPE
     if config.years is not None:
         first, last = span_of(config.years)
         if detail.year is None or not first <= detail.year <= last:
-            return "year"
+            return FetchDrop.YEAR
     return ""

@@ -34,6 +34,7 @@ from corpus.fetch.pmc.previous_store import PreviousStore, damage_text
 from corpus.fetch.pmc.shard_plan import LAST_ID, ShardPlan
 from corpus.fetch.spool import held_spool, mark_unfinished, recorded, spool_folder
 from corpus.ncbi.archives.article_store import METADATA, STAGE
+from corpus.reasons import FetchDrop
 from corpus.stage.claim import remove_claimed
 from corpus.stage.lock import running_stage
 from corpus.stage.manifest import Books, Input, Manifest, Part, has_manifest
@@ -48,6 +49,7 @@ from corpus.storage.schema import from_batch
 REVISION = 1  # raise it when the same input gives other bytes
 _GUESS = 95_000.0  # bytes of an article's XML, the mean of 2,400
 _PLAN = "plan"  # what the inventory lists, sorted
+_NOT_GIVEN = (FetchDrop.GONE, FetchDrop.UNVERIFIED, FetchDrop.WRONG_AT_SOURCE)  # faults of the source
 _SUPERSEDED = f"{WORK}/superseded.json"  # files of the earlier store, until they are removed
 
 
@@ -150,10 +152,10 @@ class _PmcFetch:
         if self.config.article_version == "newest-allowed":
             more, older = await self._older(client, candidates, details)
             details, passed = [*details, *more], np.union1d(passed, np.array(sorted(older), np.int64))
-            dropped["older_version"] -= len(older)
+            dropped[FetchDrop.OLDER_VERSION] -= len(older)
         self._check_drawn(passed)
         chosen = first_of(passed, self.config.limit)
-        dropped["beyond_limit"] = len(passed) - len(chosen)
+        dropped[FetchDrop.BEYOND_LIMIT] = len(passed) - len(chosen)
         self._check_missing(dropped, len(chosen))
         say(f"{len(chosen):,} articles to store" + _reasons(dropped))
         receipts = await self._articles(client, details, chosen, candidates.listed, older)
@@ -176,7 +178,7 @@ class _PmcFetch:
             asked += len(one)
             if limit is not None and np.count_nonzero(passes) >= limit:
                 break
-        dropped["not_drawn"] = len(catalog) - asked
+        dropped[FetchDrop.NOT_DRAWN] = len(catalog) - asked
         return receipts, catalog.pmcids if passes.all() else catalog.pmcids[passes]
 
     async def _older(
@@ -214,7 +216,7 @@ class _PmcFetch:
             for receipt in details
             for batch in parquet.iter_batches(details_path(self.workspace.output, receipt), columns)
             for detail in from_batch(batch, Detail, without=("json",))
-            if verdict(detail, self.config) == "license"
+            if verdict(detail, self.config) == FetchDrop.LICENSE
         ]
         return np.array(sorted(refused), np.int64)
 
@@ -241,7 +243,7 @@ class _PmcFetch:
 
     def _check_missing(self, dropped: Counter[str], num_chosen: int) -> None:
         """Refuse a source that fails to give what it lists; what is left stays for the next run."""
-        missing = {reason: dropped[reason] for reason in ("gone", "unverified", "wrong_at_source") if dropped[reason]}
+        missing = {reason: dropped[reason] for reason in _NOT_GIVEN if dropped[reason]}
         if sum(missing.values()) > self.config.max_missing_rate * (num_chosen + sum(missing.values())):
             raise DataError(
                 f"the source lists articles that it does not give{_reasons(Counter(missing))}, more than "

@@ -104,21 +104,35 @@ def _orcid(doc: Markup, element: int) -> str:
 
 def _read_mesh(doc: Markup, element: int, sheet: _Sheet) -> None:
     """Add a row for each heading without qualifiers, else one for each qualifier."""
-    rows, heading, bare = sheet.rows["mesh"], dict[str, Any](), False
+    rows, doc_id, position = sheet.rows["mesh"], sheet.place["doc_id"], sheet.place["position"]
     text, starts, ends = doc.text, doc.starts, doc.ends
+    tags, start_tag = doc.tags, doc.start_tag
+    rank, ui, name = 0, "", ""
+    major = bare = False
     for child in range(element + 1, doc.nexts[element]):  # names of MeSH hold no markup
-        tag, name = doc.tags[child], text[starts[child] : ends[child]].strip()
+        tag = tags[child]
         if tag == _DESCRIPTOR:
-            ui, major = _index_term(doc.start_tag(child))
-            heading = {**sheet.place, "rank": sheet.next_rank("mesh"), "ui": ui, "name": name, "major": major}
-            rows.append(MeshTerm(**heading))
+            (ui, major), name = _index_term(start_tag(child)), text[starts[child] : ends[child]].strip()
+            rank = sheet.next_rank("mesh")
+            rows.append(MeshTerm(doc_id=doc_id, position=position, rank=rank, ui=ui, name=name, major=major))
             bare = True
         elif tag == _QUALIFIER:
             if bare:
                 rows.pop()
                 bare = False
-            ui, major = _index_term(doc.start_tag(child))
-            rows.append(MeshTerm(**heading, qualifier_ui=ui, qualifier=name, qualifier_major=major))
+            own, is_topic = _index_term(start_tag(child))
+            row = MeshTerm(
+                doc_id=doc_id,
+                position=position,
+                rank=rank,
+                ui=ui,
+                name=name,
+                major=major,
+                qualifier_ui=own,
+                qualifier=text[starts[child] : ends[child]].strip(),
+                qualifier_major=is_topic,
+            )
+            rows.append(row)
 
 
 @lru_cache(maxsize=1 << 16)
@@ -169,12 +183,14 @@ def _date(kind: str) -> _SheetRule:
     """Return the rule that adds a date of a kind; "" for one whose kind stands in its PubStatus."""
 
     def read(doc: Markup, element: int, sheet: _Sheet) -> None:
-        first, stop = element + 1, doc.nexts[element]
-        pieces = zip(doc.starts[first:stop], doc.ends[first:stop], strict=True)  # year, month, …: nothing is in them
-        text = " ".join([doc.text[start:end].strip() for start, end in pieces])
-        named = kind or _status(doc.start_tag(element))
+        whole, starts, ends = doc.text, doc.starts, doc.ends
+        # Year, month, …: nothing is in them.
+        text = " ".join([whole[starts[k] : ends[k]].strip() for k in range(element + 1, doc.nexts[element])])
         if text:
-            sheet.rows["dates"].append(StatedDate(**sheet.place, kind=named, text=text))
+            named, place = kind or _status(doc.start_tag(element)), sheet.place
+            sheet.rows["dates"].append(
+                StatedDate(doc_id=place["doc_id"], position=place["position"], kind=named, text=text)
+            )
 
     return read
 

@@ -3,8 +3,6 @@
 import json
 import random
 import re
-from collections import Counter
-from enum import StrEnum
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -13,17 +11,13 @@ import pytest
 from lxml import html
 
 from corpus.assemble.config import AssembleConfig
-from corpus.errors import UsageError
 from corpus.extract.config import ExtractConfig
-from corpus.reasons import DropReason, PileDrop, RejectReason
+from corpus.reasons import DropReason, RejectReason
 from corpus.stage.manifest import read_manifest
 from corpus.stage.workspace import Receipt, plan_stage
 from pipelines.assemble.pipeline import assemble
-from pipelines.cli.app import main
 from pipelines.extract import extract
-from pipelines.inspection.summaries import short
 from pipelines.report.legend import meanings
-from pipelines.report.measure import largest_journals
 from pipelines.report.page import write_report
 from tests.pipelines.assemble.test_orders import VOCABULARY, citation
 
@@ -142,88 +136,3 @@ def test_every_reason_that_occurs_is_explained(work: Path, page: html.HtmlElemen
     assert {"near_duplicate", "no_text", "bad_xml"} <= set(counted)
     for reason, count in counted.items():
         assert rows[reason] == [f"{count:,}", meanings(RejectReason).get(reason) or meanings(DropReason)[reason]]
-
-
-@pytest.mark.parametrize("kind", [RejectReason, DropReason, PileDrop])
-def test_every_reason_has_a_meaning(kind: type[StrEnum]) -> None:
-    assert set(meanings(kind)) == {reason.value for reason in kind}
-
-
-@pytest.mark.slow
-def test_the_page_has_a_dark_form_and_breaks_no_words(work: Path, page: html.HtmlElement) -> None:
-    raw = (work / "report.html").read_text()
-    style = next(page.iter("style")).text_content()
-    dark = style.partition("@media (prefers-color-scheme: dark)")[2].partition("\n}")[0]
-    used = set(re.findall(r"var\((--\w+)\)", raw))
-    assert used >= {"--ink", "--page", "--card", "--rule", "--pubmed", "--commercial"}
-    assert used <= set(re.findall(r"(--\w+):", dark)), "each colour of the page has one for the dark"
-    drawn = "".join(html.tostring(svg, encoding="unicode") for svg in page.iter("svg"))
-    assert not re.findall(r"#(?:000000|ffffff|262626|222222|e4e4e4)\b|\b(?:black|white)\b", drawn)
-    assert "anywhere" not in style
-    assert all("wide" in (table.getparent().get("class") or "") for table in page.iter("table"))
-
-
-def tiles(page: html.HtmlElement) -> dict[str, str]:
-    """Return the tiles of a page: label to number."""
-    return {tile.xpath("b/following-sibling::text()")[0]: tile.find("b").text for tile in page.find_class("tile")}
-
-
-@pytest.mark.slow
-def test_tiles_journals_and_licences_are_what_duckdb_counts(work: Path, page: html.HtmlElement) -> None:
-    texts = f"'{work}/corpus/t*/*.parquet'"  # train and test; no validation is this small
-    ((kept, size),) = duckdb.sql(f"SELECT count(*), sum(strlen(text)) FROM {texts}").fetchall()
-    measured = f"sum(strlen(text)), sum(len(regexp_extract_all(text, '\\S+'))) FROM '{work}/corpus/train/*.parquet'"
-    ((sample, words),) = duckdb.sql(f"SELECT {measured}").fetchall()
-    found = tiles(page)
-    assert found["documents"] == f"{kept:,}"
-    assert found["words" if sample == size else "words, about"] == short(round(words * size / sample))
-    licenses = figure(page, "licences")
-    assert f"{size / 1e6:,.1f} MB, {kept:,} documents" in licenses
-
-
-def test_journals_are_counted_by_source_and_named_once() -> None:
-    journals = {"pmc": Counter({"BMJ": 2, "": 9, "Cell": 1}), "pubmed": Counter({"BMJ": 3, "Cell": 4, "": 1})}
-    assert largest_journals(journals) == [("BMJ", {"pmc": 2, "pubmed": 3}), ("Cell", {"pmc": 1, "pubmed": 4})]
-    many = {"pubmed": Counter({f"J{number:02d}": number for number in range(1, 40)})}
-    assert [name for name, _ in largest_journals(many)] == [f"J{number:02d}" for number in range(39, 24, -1)]
-
-
-@pytest.mark.slow
-def test_throughput_is_that_of_timing(page: html.HtmlElement) -> None:
-    assert "median 1,500" in figure(page, "throughput")
-    assert tiles(page)["tokens a second"] == "1,500"
-    assert tiles(page)["training loss"] == "6.000"
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(0, "0"), (9999, "9,999"), (17_403, "17.4 k"), (999_999, "1,000 k"), (34_600_000_000, "34.6 G")]
-)
-def test_counts_in_three_digits(value: int, text: str) -> None:
-    assert short(value) == text
-
-
-@pytest.mark.slow
-def test_losses_are_those_of_the_run(page: html.HtmlElement) -> None:
-    words = figure(page, "nats a token")
-    assert "all 6.125" in words
-    assert "pubmed 6.250" in words
-    (svg,) = [svg for svg in page.iter("svg") if "nats a token" in svg.text_content()]
-    points = [len(re.findall("[ML]", path.get("d", ""))) for path in svg.iter("path")]
-    assert STEPS in points, "a point a step"
-
-
-@pytest.mark.slow
-def test_the_verb_says_where_the_page_is_and_what_was_kept(
-    work: Path, page: html.HtmlElement, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["report", str(work), "--output", str(work.parent / "by-verb.html")]) == 0
-    assert f"in {work.parent}/by-verb.html" in capsys.readouterr().out
-    kept = read_manifest(str(work / "corpus")).books.kept
-    assert f"{kept:,} kept" in page.text_content()
-
-
-def test_nothing_to_report_is_a_clear_error(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no finished stage here or below"):
-        write_report(str(tmp_path))
-    with pytest.raises(UsageError, match="no finished stage"):
-        write_report(str(tmp_path / "missing"))

@@ -114,6 +114,7 @@ def test_an_update_equals_a_fresh_run(days: Days, tmp_path: Path, capsys: pytest
     assert "records parts reused; 1 new (pubmed26n0004)" in said
     assert "tokenizer: kept, though it was learned from another state of the corpus" in said
     assert "documents copied, " in said
+    assert "an earlier run finished" not in said, "it was the day before's, and is told already"
     assert content(tmp_path / "work") == content(days.folder / "after")
     assert verify_directory(str(tmp_path / "work")).num_wrong == 0
     check_the_feed(days.folder / "before/corpus/clean", tmp_path / "work/corpus/clean", tmp_path, capsys)
