@@ -32,6 +32,20 @@ GRACE_SECONDS = 3.0
 _DEATH = "Worker subprocess exited with return code"
 
 
+class ViewedOptions(PipelineOptions):  # type: ignore[misc]
+    """Beam's options, each view of which is made once.
+
+    A view holds nothing of its own, but making one parses the command line, and 600 are asked for in `assemble`.
+    """
+
+    def view_as(self, cls: type[PipelineOptions]) -> PipelineOptions:
+        """Return the options of one kind."""
+        views = vars(self).setdefault("_views", {})
+        if cls not in views:
+            views[cls] = super().view_as(cls)
+        return views[cls]
+
+
 def run_pipeline(
     build: Callable[[beam.Pipeline], None],
     *,
@@ -54,7 +68,7 @@ def run_pipeline(
     # Beam logs a line for every stage and worker start at INFO; failures as tracebacks: they come as exceptions too.
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
     try:
-        pipeline = beam.Pipeline(runner=runner, options=PipelineOptions(args, save_main_session=False))
+        pipeline = beam.Pipeline(runner=runner, options=ViewedOptions(args, save_main_session=False))
     except ValueError as error:
         raise UsageError(f"Beam refuses its flags: {error}; correct what follows `--`") from error
     build(pipeline)
