@@ -295,11 +295,23 @@ for view in (verify, inspect, report, account, compare, diff, rehearse):
 
 
 @app.command()
-def doctor(context: typer.Context, as_json: AsJson = False) -> None:
+def doctor(
+    context: typer.Context,
+    as_json: AsJson = False,
+    compile_now: Annotated[
+        bool,
+        typer.Option("--compile", help="Compile what the stages would at their first start; it is kept for all."),
+    ] = False,
+) -> None:
     """Check this machine and say what it lacks; of an engine too, by Beam's flags after `--`."""
     arguments: tuple[str, ...] = context.obj or ()
     from pipelines.inspection.doctor import Finding, examine
 
+    if compile_now:
+        import_beam()
+        from pipelines.workflow.compile_ahead import compile_ahead
+
+        compile_ahead()
     findings = examine()
     if arguments:
         beam_arguments(context)
