@@ -65,6 +65,43 @@ assert beartype.door.is_subhint is not typehints.is_subhint
 
 
 @pytest.mark.slow
+def test_states_and_timers_of_steps_are_what_beam_reads() -> None:
+    code = f"""
+from pipelines.cli.arguments import import_beam
+import_beam()
+{STAGES}
+import apache_beam as beam
+from apache_beam.coders import VarIntCoder
+from apache_beam.transforms import core, userstate
+from pipelines.assemble import shard_steps, steps
+ours = userstate.get_dofn_specs
+bare = dict(zip(ours.__code__.co_freevars, ours.__closure__))["read"].cell_contents
+assert bare.__module__ == userstate.__name__
+
+class Stateful(beam.DoFn):
+    held, late = userstate.ReadModifyWriteStateSpec("held", VarIntCoder()), userstate.TimerSpec("late", "WATERMARK")
+
+    def process(self, element, held=beam.DoFn.StateParam(held), late=beam.DoFn.TimerParam(late)):
+        yield element
+
+def counted(element, held=beam.DoFn.StateParam(Stateful.held)):
+    return [element]
+
+own = Stateful()
+own.process = steps.FoldState().process
+asked = [Stateful(), own, core.CallableWrapperDoFn(counted), core.CallableWrapperDoFn(len), steps.FoldState()]
+asked += [steps.ReadKeys.__new__(steps.ReadKeys), shard_steps.Place.__new__(shard_steps.Place)]
+for step in asked * 2:
+    assert ours(step) == bare(step), step
+print(*(len(states) + len(timers) for states, timers in map(ours, asked)))
+ours(asked[0])[0].clear()
+print(len(ours(asked[0])[0]), userstate.is_stateful_dofn(asked[0]), userstate.is_stateful_dofn(asked[4]))
+"""
+    done = run(code)
+    assert (done.stderr, done.stdout) == ("", "2 0 0 0 0 0 0\n1 True False\n")
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("apitools") is None, reason="the extra gcp is not installed here")
 def test_for_another_runner_beam_knows_buckets() -> None:
     code = """
