@@ -21,7 +21,7 @@ from llvmlite.binding import add_symbol  # type: ignore[import-untyped]
 from numba import njit
 from numba.core import entrypoints
 from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
-from numba.core.runtime import _nrt_python
+from numba.core.runtime import _nrt_python  # type: ignore[attr-defined]
 
 from corpus.arrays.numba_cache import LOCK
 from corpus.arrays.part_compiler import KernelCompiler, PartCompiler, set_environments
@@ -37,6 +37,7 @@ PART: Any = {
     "no_cfunc_wrapper": True,
     "pipeline_class": PartCompiler,
 }
+WHOLE: Any = {"nogil": True, "no_cfunc_wrapper": True, "pipeline_class": KernelCompiler}  # of a kernel
 # numba asks every package installed for types of its own, once; kernels take arrays and numbers, and what answers is
 # `awkward`, a sixth of a second, or a package of the user's that is broken.
 entrypoints._already_initialized = True
@@ -74,7 +75,7 @@ DAMAGED = (OSError, EOFError, UnpicklingError)  # of the cache, which numba pick
 
 def kernel(function: Function) -> Function:
     """Return a function that runs compiled, without Python's lock, for the types of each call."""
-    compiled: Any = njit(nogil=True, no_cfunc_wrapper=True, pipeline_class=KernelCompiler)(function)
+    compiled: Any = njit(**WHOLE)(function)
     if compiled is not function:  # as it is where numba is switched off
         compiled._cache = _cache_of(function)  # what `cache=True` sets, to a class of numba's
         compiled.compile = LOCK.let_go_behind()(compiled.compile)  # a compilation that raises keeps nothing

@@ -9,7 +9,7 @@ No kernel has a closure, a comprehension or arithmetic on whole arrays: the pass
 
 from typing import Any, Final
 
-from numba import _dynfunc
+from numba import _dynfunc  # type: ignore[attr-defined]
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler, Flags
 from numba.core.compiler_machinery import PassManager, register_pass
@@ -21,7 +21,7 @@ _LEFT_OUT: Final = (InlineClosureLikes, NopythonRewrites)
 _ENVIRONMENT: Final = "_ZN08NumbaEnv"  # how the names begin that numba gives what a function knows of Python
 
 
-class QuickFlags(Flags):  # type: ignore[misc]
+class QuickFlags(Flags):
     """numba's options of a compilation, compared as they are before they are with defaults filled in.
 
     numba compares them for every operation in the source, a twelfth of the time that compiling takes.
@@ -37,7 +37,7 @@ class QuickFlags(Flags):  # type: ignore[misc]
 _HASH_OF_FLAGS: Final = hash(Flags())  # by the names of the options, so it is one for all
 
 
-class KernelCompiler(Compiler):  # type: ignore[misc]
+class KernelCompiler(Compiler):
     """numba's compiler with fewer passes."""
 
     def __init__(self, typingctx: Any, targetctx: Any, library: Any, args: Any, *more: Any) -> None:
@@ -59,7 +59,7 @@ class KernelCompiler(Compiler):  # type: ignore[misc]
         return one
 
 
-class PartLibrary(JITCodeLibrary):  # type: ignore[misc]
+class PartLibrary(JITCodeLibrary):
     """LLVM's code of a part and of what it calls, for kernels to link in."""
 
     def _optimize_final_module(self) -> None:
@@ -72,7 +72,7 @@ class PartLibrary(JITCodeLibrary):  # type: ignore[misc]
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
-class PartLowering(NativeLowering):  # type: ignore[misc]
+class PartLowering(NativeLowering):
     """From numba's typed code to LLVM's."""
 
     _name = "part_lowering"

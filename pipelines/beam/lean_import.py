@@ -122,7 +122,7 @@ def _remember_specs() -> None:
     def get_dofn_specs(dofn: Any) -> tuple[set[Any], set[Any]]:
         asked = dofn._inspect_process()[1] if hasattr(dofn, "_inspect_process") else ()
         if any(isinstance(one, _DoFnParam) for one in asked) or MethodType in map(type, vars(dofn).values()):
-            return read(dofn)  # type: ignore[no-any-return]
+            return read(dofn)
         if type(dofn) not in known:
             known[type(dofn)] = read(dofn)
         states, timers = known[type(dofn)]

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import apache_beam as beam
 import psutil
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import PipelineOptions, PipelineOptionsT
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
@@ -32,18 +32,19 @@ GRACE_SECONDS = 3.0
 _DEATH = "Worker subprocess exited with return code"
 
 
-class ViewedOptions(PipelineOptions):  # type: ignore[misc]
+class ViewedOptions(PipelineOptions):
     """Beam's options, each view of which is made once.
 
     A view holds nothing of its own, but making one parses the command line, and 600 are asked for in `assemble`.
     """
 
-    def view_as(self, cls: type[PipelineOptions]) -> PipelineOptions:
+    def view_as(self, cls: type[PipelineOptionsT]) -> PipelineOptionsT:
         """Return the options of one kind."""
         views = vars(self).setdefault("_views", {})
         if cls not in views:
             views[cls] = super().view_as(cls)
-        return views[cls]
+        view: PipelineOptionsT = views[cls]
+        return view
 
 
 def run_pipeline(
