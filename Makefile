@@ -73,4 +73,5 @@ else
 	$(BIN)/python -m pip install --quiet --require-hashes --no-deps --requirement locks/development.txt
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 endif
+	$(BIN)/corpuscle doctor --compile
 	touch $@

@@ -89,9 +89,9 @@ MAY_IMPORT = {
         "pipelines/inspection"
     ),
     "pipelines/workflow": (
-        "corpus corpus/storage corpus/stage corpus/fetch corpus/extract corpus/assemble corpus/synthetic "
-        "corpus/qa tokenizer train train/launch train/generate train/qa pipelines pipelines/beam pipelines/assemble "
-        "pipelines/inspection pipelines/report"
+        "corpus corpus/arrays corpus/storage corpus/stage corpus/fetch corpus/extract corpus/assemble corpus/synthetic "
+        "corpus/foreign corpus/passages corpus/qa tokenizer train train/launch train/generate train/qa pipelines "
+        "pipelines/beam pipelines/assemble pipelines/dedup pipelines/passages pipelines/inspection pipelines/report"
     ),
     "pipelines/cli": (
         "corpus corpus/arrays corpus/stage corpus/fetch corpus/extract corpus/publish corpus/qa corpus/qa/silver "

@@ -17,17 +17,27 @@ from pathlib import Path
 from pickle import UnpicklingError  # nosec B403
 from typing import Any, TypeVar, cast
 
+from llvmlite.binding import add_symbol  # type: ignore[import-untyped]
 from numba import njit
 from numba.core import entrypoints
 from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
+from numba.core.runtime import _nrt_python  # type: ignore[attr-defined]
 
 from corpus.arrays.numba_cache import LOCK
+from corpus.arrays.part_compiler import KernelCompiler, PartCompiler, set_environments
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 # A function that takes arrays counts references to them, by an atomic addition each time, unless it is told to have no
 # part in that (`_nrt`, and then it may make no array): in scans that call a function for every tag, the counts were
 # three quarters of the time. Without an entry from Python there is less to compile.
-PART: Any = {"nogil": True, "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+PART: Any = {
+    "nogil": True,
+    "_nrt": False,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+    "pipeline_class": PartCompiler,
+}
+WHOLE: Any = {"nogil": True, "no_cfunc_wrapper": True, "pipeline_class": KernelCompiler}  # of a kernel
 # numba asks every package installed for types of its own, once; kernels take arrays and numbers, and what answers is
 # `awkward`, a sixth of a second, or a package of the user's that is broken.
 entrypoints._already_initialized = True
@@ -65,7 +75,7 @@ DAMAGED = (OSError, EOFError, UnpicklingError)  # of the cache, which numba pick
 
 def kernel(function: Function) -> Function:
     """Return a function that runs compiled, without Python's lock, for the types of each call."""
-    compiled: Any = njit(nogil=True)(function)
+    compiled: Any = njit(**WHOLE)(function)
     if compiled is not function:  # as it is where numba is switched off
         compiled._cache = _cache_of(function)  # what `cache=True` sets, to a class of numba's
         compiled.compile = LOCK.let_go_behind()(compiled.compile)  # a compilation that raises keeps nothing
@@ -108,13 +118,16 @@ class KernelCache(FunctionCache):
         return found
 
     def _loaded(self, sig: Any, target_context: Any) -> Any:
+        """Return what is kept, without all that numba knows of types and functions: it is for compiling, 0.3 s."""
+        _let_find_helpers()
         try:
-            return super().load_overload(sig, target_context)
+            return self._load_overload(sig, target_context)
         except DAMAGED:
             return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep the kernel, and let other processes compile theirs."""
+        set_environments(data)
         try:
             super().save_overload(sig, data)
         except DAMAGED:
@@ -131,6 +144,17 @@ class NoKernelCache(NullCache):
     def load_overload(self, sig: Any, target_context: Any) -> None:
         """Return nothing."""
         LOCK.announce()
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep nothing."""
+        set_environments(data)
+
+
+@cache
+def _let_find_helpers() -> None:
+    """Tell LLVM where numba's functions in C are, which kernels take and give arrays by."""
+    for name, address in _nrt_python.c_helpers.items():
+        add_symbol(name if name.startswith("_") else f"NRT_{name}", address)
 
 
 @cache

@@ -125,7 +125,10 @@ def _words(folder: Path | None) -> str:
             "compiling at every start, up to 20 s: no folder for compiled code can be written; "
             f"set {FOLDER} to one that can"
         )
-    return f"compiling once on this machine, up to 20 s; kept in {folder}"
+    return (
+        f"compiling once on this machine, up to 20 s; kept in {folder} (`corpuscle doctor --compile` does it "
+        "beforehand, for all stages)"
+    )
 
 
 _announced = ""

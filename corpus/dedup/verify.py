@@ -134,7 +134,7 @@ def _all_pairs(members: Numbers, starts: Numbers) -> Numbers:
     for group in range(len(starts) - 1):
         for j in range(starts[group], starts[group + 1]):
             for i in range(starts[group], j):
-                pairs[filled] = members[i], members[j]
+                pairs[filled, 0], pairs[filled, 1] = members[i], members[j]  # a row at once compiles for seconds
                 filled += 1
     return pairs
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from corpus.errors import UsageError
-from pipelines.cli.arguments import beam_arguments
+from pipelines.cli.arguments import beam_arguments, import_beam
 from pipelines.cli.options import AsJson
 
 if TYPE_CHECKING:
@@ -21,9 +21,14 @@ Folder = Annotated[
     str, typer.Option("--output", "-o", metavar="DIR", help="Where checkpoints will go: its speed is measured.")
 ]
 
+Compile = Annotated[
+    bool, typer.Option("--compile", help="Compile what the stages would at their first start; it is kept for all.")
+]
+
 
 def doctor(
     context: typer.Context,
+    compile_now: Compile = False,
     devices: Devices = False,
     cluster: Cluster = False,
     ranks: Ranks = None,
@@ -38,6 +43,11 @@ def doctor(
     if (devices and cluster) or (ranks is not None and not devices):
         raise UsageError("doctor: --devices is of this machine, with --ranks; --cluster of all that srun started")
     arguments: tuple[str, ...] = context.obj or ()
+    if compile_now:
+        import_beam()
+        from pipelines.workflow.compile_ahead import compile_ahead
+
+        compile_ahead()
     facts = _measured(output, cluster=cluster, ranks=ranks) if devices or cluster else None
     if cluster and facts is None:
         return  # what this rank found is with rank 0

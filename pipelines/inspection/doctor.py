@@ -137,7 +137,11 @@ def _compiled() -> Finding:
     if chosen and chosen != str(LOCK.folder):
         found = f"{FOLDER}={chosen} cannot be written; kept in {LOCK.folder}"
         return Finding(level="warn", subject="compiled", found=found, advice=advice)
-    return Finding(level="ok", subject="compiled", found=f"kept in {LOCK.folder}")
+    found, advice = f"kept in {LOCK.folder}", ""
+    if next(LOCK.folder.rglob("*.nbi"), None) is None:
+        found += ", where nothing is yet"
+        advice = "corpuscle doctor --compile spares the first start of each stage some seconds"
+    return Finding(level="ok", subject="compiled", found=found, advice=advice)
 
 
 def _accelerator() -> Finding:

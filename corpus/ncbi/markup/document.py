@@ -323,6 +323,7 @@ def _padded(raw: bytes) -> np.ndarray:
             _LOCAL.octets = kept
     octets: np.ndarray = kept[: size + len(PADDING)]
     octets[:size], octets[size:] = _octets(raw), _octets(PADDING)
+    octets.flags.writeable = False  # as the bytes of a set are: `fill` is compiled once
     return octets
 
 

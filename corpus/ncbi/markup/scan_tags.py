@@ -84,6 +84,7 @@ _ELSEWHERE = np.array(
 )
 _RID = word(b"rid")
 _THREE = np.uint64(0xFFFFFF)
+_B, _C, _R = b"bcr"  # numba compiles `ord` of a text with all of Unicode
 _SMALL = np.uint64(0x202020)
 _REFERENCES = np.array([word(b"ref"), word(b"bib"), word(b"cit")], np.uint64)
 
@@ -230,9 +231,9 @@ def _names_reference(raw, begin, end):  # type: ignore[no-untyped-def]
                 i += 1
             i += 1
             j = i
-            while j < i + 3 and (raw[j] | 0x20 == ord("b") or raw[j] | 0x20 == ord("c") or raw[j] | 0x20 == ord("r")):
+            while j < i + 3 and (raw[j] | 0x20 == _B or raw[j] | 0x20 == _C or raw[j] | 0x20 == _R):
                 j += 1
-            if j > i and ord("0") <= raw[j] <= ord("9"):
+            if j > i and 48 <= raw[j] <= 57:
                 return True
             while i < end and raw[i] != xml.QUOTE and raw[i] != xml.APOSTROPHE:
                 letters = (word_at(raw, i) | _SMALL) & _THREE

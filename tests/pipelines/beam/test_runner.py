@@ -1,6 +1,8 @@
 """A worker's own error comes back as itself, and a killed worker ends the run instead of hanging it."""
 
+import copy
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -9,9 +11,11 @@ from pathlib import Path
 
 import apache_beam as beam
 import pytest
+from apache_beam.options.pipeline_options import DebugOptions, DirectOptions, PipelineOptions, StandardOptions
 
 from corpus.errors import CorruptError, RetryError
 from pipelines.beam.flags import is_dry_run, is_embedded
+from pipelines.beam.lean_build import KeptOptions
 from pipelines.beam.metering import count
 from pipelines.beam.runner import run_pipeline
 from tests.conftest import REPOSITORY
@@ -33,6 +37,25 @@ class KillWorker(beam.DoFn):
 def test_own_error_is_translated() -> None:
     with pytest.raises(CorruptError, match=r"file 7: bad\n  second line; fetch it again$"):
         run_pipeline(lambda p: p | beam.Create([7]) | beam.ParDo(Fail()), workers=1, beam_args=())
+
+
+def test_views_of_options_are_those_of_beam() -> None:
+    flags = ["--direct_num_workers=3", "--experiments=one", "--no_such_flag=1"]
+    found = []
+    for options in (PipelineOptions(flags), KeptOptions(flags)):
+        options.view_as(DebugOptions).experiments = ["two"]
+        options.view_as(DebugOptions).experiments.append("three")
+        copied = copy.deepcopy(options)
+        copied.view_as(StandardOptions).runner = "Other"
+        options.view_as(DirectOptions).direct_num_workers = 4
+        views = [
+            (one.view_as(DirectOptions), one.view_as(DebugOptions), one.view_as(StandardOptions))
+            for one in (options, copied)
+        ]
+        found.append([(str(direct), debug.experiments, standard.runner) for direct, debug, standard in views])
+        found[-1].append(options.get_all_options(drop_default=True))
+        found[-1].append(pickle.loads(pickle.dumps(options)).get_all_options())
+    assert found[0] == found[1]
 
 
 def test_foreign_error_stays(tmp_path: Path) -> None:

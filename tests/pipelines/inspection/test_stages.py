@@ -184,6 +184,9 @@ def test_doctor_says_where_compiled_code_is_kept(tmp_path: Path, monkeypatch: py
 
     monkeypatch.delenv(doctor.FOLDER, raising=False)
     monkeypatch.setattr(doctor.LOCK, "folder", tmp_path)
+    assert found() == ("ok", f"kept in {tmp_path}, where nothing is yet")
+    (tmp_path / "room").mkdir()
+    (tmp_path / "room" / "kernel.nbi").touch()
     assert found() == ("ok", f"kept in {tmp_path}")
     monkeypatch.setenv(doctor.FOLDER, "/elsewhere")
     assert found() == ("warn", f"{doctor.FOLDER}=/elsewhere cannot be written; kept in {tmp_path}")
