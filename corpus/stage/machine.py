@@ -1,26 +1,47 @@
 """Memory and cores of this machine, or what its container may use, asked without a library."""
 
 import os
+import resource
+from dataclasses import dataclass
 from pathlib import Path
 
 # Where Linux says what a container may use, by the second and the first version of control groups.
 LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+NO_LIMIT = 1 << 60  # what the first version says where none is set is as large
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryLimit:
+    """A limit on memory that somebody set: how much, and what set it."""
+
+    bytes: int
+    by: str
+
+
+def memory_limit() -> MemoryLimit | None:
+    """Return the smallest limit that is set on the memory of a process here; None where there is none."""
+    found = []
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if soft != resource.RLIM_INFINITY:
+        found.append(MemoryLimit(soft, "`ulimit -v`"))
+    for path in LIMITS:
+        try:
+            found.append(MemoryLimit(int(path.read_text(encoding="ascii")), f"the container ({path})"))
+        except (OSError, ValueError):  # no such file, or "max"
+            continue
+    set_by_somebody = [limit for limit in found if limit.bytes < NO_LIMIT]
+    return min(set_by_somebody, key=lambda limit: limit.bytes, default=None)
 
 
 def memory_bytes() -> int | None:
-    """Return the bytes of memory that processes here can have: a container's limit, where it has a smaller one.
+    """Return the bytes of memory that processes here can have: a container's or a shell's limit, where it is smaller.
 
     None where the system does not say.
     """
     if "SC_PHYS_PAGES" not in getattr(os, "sysconf_names", {}):
         return None
-    known = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    for limit in LIMITS:
-        try:
-            known.append(int(limit.read_text(encoding="ascii")))
-        except (OSError, ValueError):  # no such file, or "max"
-            continue
-    return min(known)
+    there, limit = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), memory_limit()
+    return there if limit is None else min(there, limit.bytes)
 
 
 def usable_cores() -> int:

@@ -7,8 +7,9 @@ checkpoints do not, the first save would tell, after hours.
 import shutil
 
 from corpus.errors import DiskError, UsageError
-from corpus.stage.machine import memory_bytes
+from corpus.stage.machine import memory_bytes, memory_limit
 from corpus.stage.progress import say
+from tokenizer.blocks import check_tokens
 from train.checkpoint.store import read_list
 from train.config import AnyShape, TrainConfig
 from train.loop.device import has_driver
@@ -30,9 +31,11 @@ def check_memory(config: TrainConfig, shape: AnyShape) -> None:
         return
     each = memory.weights + memory.gradients + memory.optimizer
     if config.ranks * each > available:
+        limit = memory_limit()
+        has = f"{limit.by} allows" if limit is not None and limit.bytes == available else "this machine has"
         raise UsageError(
             f"no GPU is found here, and {config.ranks} CPU ranks need {config.ranks} x {each / 1e9:.1f} GB for weights,"
-            f" gradients and optimizer states at ZeRO-{config.zero_stage}; this machine has {available / 1e9:.1f} GB. "
+            f" gradients and optimizer states at ZeRO-{config.zero_stage}; {has} {available / 1e9:.1f} GB. "
             "Train on GPUs (`corpuscle plan` says how many of which, `corpuscle doctor` what is found here), "
             "with fewer --ranks, a higher --set zero_stage, or a smaller model: --config 125m or tiny"
         )
@@ -53,3 +56,11 @@ def check_disk(output: str, config: TrainConfig, shape: AnyShape) -> None:
             f"warning: {output}: {sizes}; {config.keep_checkpoints} are kept while one is written, which takes up to "
             f"{needed / 1e9:,.2f} GB more: free space, or lower keep_checkpoints"
         )
+
+
+def check_room_and_tokens(config: TrainConfig, shape: AnyShape, *, tokens: str, output: str) -> None:
+    """Raise UsageError or DiskError for what does not fit here, CorruptError for tokens that are not as packed."""
+    check_memory(config, shape)
+    check_disk(output, config, shape)
+    read = check_tokens(tokens, ("train", "validation"), whole=config.verify_tokens)
+    say(f"tokens: {read / 1e6:,.1f} MB of them hashed and compared with what `pack` wrote")
