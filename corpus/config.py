@@ -43,7 +43,7 @@ def runtime(default: Any, description: str, **more: Any) -> Any:
 class StageConfig(BaseModel):
     """Frozen, closed configuration of one stage."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     def identity(self) -> dict[str, Any]:
         """Return the fields that decide the bytes of the output, JSON-ready."""

@@ -74,5 +74,12 @@ def usage_message(error: TyperException) -> str:
             message += "; Beam's own flags go after --"
     else:
         text = error.format_message().rstrip(".")
-        message = f"{path}: {text[:1].lower()}{text[1:]}"
+        message = f"{path}: {text[:1].lower()}{text[1:]}{_given(error)}"
     return f"{message} (see {path} --help)"
+
+
+def _given(error: TyperException) -> str:
+    """Return the value that an option could not take, as pydantic says it; nothing where it is not known."""
+    cause = error.__cause__
+    found = cause.errors() if hasattr(cause, "errors") else []
+    return f" (got {str(found[0]['input'])[:100]!r})" if found and "input" in found[0] else ""
