@@ -38,7 +38,8 @@ _KINDS: Final[tuple[tuple[re.Pattern[str], type[CorpuscleError], str], ...]] = (
     (
         re.compile(
             r"[^\n]*(?:EndpointConnectionError|ConnectTimeoutError|ReadTimeoutError|ConnectionClosedError|"
-            r"ClientConnectorError|ClientConnectorDNSError|ServerDisconnectedError|ClientOSError)[^\n]*"
+            r"ClientConnectorError|ClientConnectorDNSError|ServerDisconnectedError|ClientOSError|gaierror|"
+            r"Name or service not known|Temporary failure in name resolution)[^\n]*"
         ),
         RetryError,
         "the store does not answer ({found}); check the network and the address (AWS_ENDPOINT_URL, "

@@ -78,6 +78,8 @@ def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> N
         ("assemble --records a --output b --threshold nan", "--threshold: input should be a finite number (got nan)"),
         ("train --tokens a --output b --config tiny --set learning_rate=.inf", "should be a finite number (got inf)"),
         ("train --tokens a --output b --config tiny --set clip=.nan", "should be a finite number (got nan)"),
+        ("extract --pubmed a --output b --shard 0/0", "--shard: expected I/N, such as 2/8"),
+        ("extract --pubmed a --output b --shard 3/2", "--shard: shard 3/2: there is no part 3 of 2"),
         ("verify /no/such/place", "nothing to verify"),
         ("inspect /no/such/place", "there is no such file"),
     ],
