@@ -18,29 +18,32 @@ class MemoryLimit:
     by: str
 
 
-def memory_limit() -> MemoryLimit | None:
-    """Return the smallest limit that is set on the memory of a process here; None where there is none."""
-    found = []
+def address_limit() -> MemoryLimit | None:
+    """Return the limit on the addresses of each process here, mapped libraries too; None where there is none."""
     soft, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if soft != resource.RLIM_INFINITY:
-        found.append(MemoryLimit(soft, "`ulimit -v`"))
+    return None if soft == resource.RLIM_INFINITY or soft >= NO_LIMIT else MemoryLimit(soft, "`ulimit -v`")
+
+
+def container_limit() -> MemoryLimit | None:
+    """Return the limit on the memory of all processes here together; None where there is none."""
     for path in LIMITS:
         try:
-            found.append(MemoryLimit(int(path.read_text(encoding="ascii")), f"the container ({path})"))
+            found = int(path.read_text(encoding="ascii"))
         except (OSError, ValueError):  # no such file, or "max"
             continue
-    set_by_somebody = [limit for limit in found if limit.bytes < NO_LIMIT]
-    return min(set_by_somebody, key=lambda limit: limit.bytes, default=None)
+        if found < NO_LIMIT:
+            return MemoryLimit(found, f"the container ({path})")
+    return None
 
 
 def memory_bytes() -> int | None:
-    """Return the bytes of memory that processes here can have: a container's or a shell's limit, where it is smaller.
+    """Return the bytes of memory that processes here can have: a container's limit, where it has a smaller one.
 
     None where the system does not say.
     """
     if "SC_PHYS_PAGES" not in getattr(os, "sysconf_names", {}):
         return None
-    there, limit = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), memory_limit()
+    there, limit = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), container_limit()
     return there if limit is None else min(there, limit.bytes)
 
 

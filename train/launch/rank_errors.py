@@ -5,7 +5,7 @@ import re
 import signal
 
 from corpus.errors import CorpuscleError, DiskError, RetryError, UsageError
-from corpus.stage.machine import memory_limit
+from corpus.stage.machine import address_limit, container_limit
 from corpus.storage.faults import store_fault, system_fault
 from train.checkpoint import store
 from train.job import RolledBackError, log_path, read_error
@@ -75,7 +75,11 @@ def _remedy(said: str) -> tuple[type[CorpuscleError], str]:
         return RetryError, f". Memory is short: lower micro_batch or --ranks, or raise `ulimit -v`{_limit_note(said)}"
     named = sorted(name for name in os.environ if name.startswith(_OF_LIBRARIES) and _speaks_of(said, name))
     advice = "".join(f". {name} is set to {os.environ[name]!r}: unset or correct it" for name in named)
-    return (UsageError if advice else CorpuscleError), advice
+    if advice:
+        return UsageError, advice
+    if (limit := address_limit()) is not None:  # below which libraries fail in words of all kinds
+        return RetryError, f". Here {limit.by} allows {limit.bytes / 1e9:,.2f} GB, which may be why: raise it"
+    return CorpuscleError, ""
 
 
 def _speaks_of(said: str, name: str) -> bool:
@@ -92,9 +96,9 @@ def _speaks_of(said: str, name: str) -> bool:
 
 
 def _limit_note(said: str) -> str:
-    """Return which limit is set on memory here, behind a full stop, where an error is about memory."""
-    limit = memory_limit() if _OF_MEMORY.search(said) else None
-    return f". Here {limit.by} allows {limit.bytes / 1e9:,.2f} GB" if limit is not None else ""
+    """Return which limits are set on memory here, behind a full stop, where an error is about memory."""
+    limits = [limit for limit in (address_limit(), container_limit()) if limit and _OF_MEMORY.search(said)]
+    return "".join(f". Here {limit.by} allows {limit.bytes / 1e9:,.2f} GB" for limit in limits)
 
 
 def last_line(path: str) -> str:

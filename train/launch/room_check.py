@@ -7,13 +7,15 @@ checkpoints do not, the first save would tell, after hours.
 import shutil
 
 from corpus.errors import DiskError, UsageError
-from corpus.stage.machine import memory_bytes, memory_limit
+from corpus.stage.machine import address_limit, memory_bytes
 from corpus.stage.progress import say
 from tokenizer.blocks import check_tokens
 from train.checkpoint.store import read_list
 from train.config import AnyShape, TrainConfig
 from train.loop.device import has_driver
 from train.plan.memory import checkpoint_bytes, model_memory
+
+RANK_ADDRESSES = 6_500_000_000  # of a rank of the smallest model on a CPU, torch's build for CUDA; 0.8 GB in memory
 
 
 def check_memory(config: TrainConfig, shape: AnyShape) -> None:
@@ -22,6 +24,11 @@ def check_memory(config: TrainConfig, shape: AnyShape) -> None:
     Activations, buckets and libraries come on top, so what passes may still be too much. Swap does not count: a step
     reads all of it. Nothing is said of GPUs, nor of other machines: a hostfile, or a command that is only printed.
     """
+    if (limit := address_limit()) is not None and limit.bytes < RANK_ADDRESSES:
+        say(
+            f"warning: {limit.by} allows each process {limit.bytes / 1e9:.1f} GB of addresses, and a rank takes some "
+            f"{RANK_ADDRESSES / 1e9:.1f} GB for its libraries alone: it may fail or hang; raise the limit"
+        )
     if (has_driver() and config.device != "cpu") or config.launcher == "print" or config.hostfile is not None:
         return
     stage, ranks = config.zero_stage, config.ranks
@@ -31,11 +38,9 @@ def check_memory(config: TrainConfig, shape: AnyShape) -> None:
         return
     each = memory.weights + memory.gradients + memory.optimizer
     if config.ranks * each > available:
-        limit = memory_limit()
-        has = f"{limit.by} allows" if limit is not None and limit.bytes == available else "this machine has"
         raise UsageError(
             f"no GPU is found here, and {config.ranks} CPU ranks need {config.ranks} x {each / 1e9:.1f} GB for weights,"
-            f" gradients and optimizer states at ZeRO-{config.zero_stage}; {has} {available / 1e9:.1f} GB. "
+            f" gradients and optimizer states at ZeRO-{config.zero_stage}; this machine has {available / 1e9:.1f} GB. "
             "Train on GPUs (`corpuscle plan` says how many of which, `corpuscle doctor` what is found here), "
             "with fewer --ranks, a higher --set zero_stage, or a smaller model: --config 125m or tiny"
         )
