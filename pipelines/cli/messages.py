@@ -80,6 +80,5 @@ def usage_message(error: TyperException) -> str:
 
 def _given(error: TyperException) -> str:
     """Return the value that an option could not take, as pydantic says it; nothing where it is not known."""
-    cause = error.__cause__
-    found = cause.errors() if hasattr(cause, "errors") else []
+    found = getattr(error.__cause__, "errors", list)()
     return f" (got {str(found[0]['input'])[:100]!r})" if found and "input" in found[0] else ""
