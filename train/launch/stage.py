@@ -55,36 +55,38 @@ def train(
     """Train on a tokens directory into `output` and return the committed manifest.
 
     `steps` and `ranks` replace the configuration's; `trust` is `train.checkpoint.trust`'s. Raises UsageError for what
-    cannot work, CorruptError for damaged tokens or checkpoints, DataError when the loss is not finite, RetryError
-    when stopped by a signal, or when the tokens are others at the end than at the start.
+    cannot work, CorruptError for damage, DataError for a loss that is not finite, RetryError for signals and new tokens.
     """
     config = checked(config.model_dump() | replaced(steps=steps, ranks=ranks), "train")
     _check_options(config, output, resume=resume, trust=trust)
     rows = TokenRows(tokens, "train")
     shape = run_shape(config, rows, output)
-    if not len(rows):
-        raise UsageError(f"{tokens}: the training split has no full row; give more text, or pack shorter rows")
+    _check_rows(rows)
     pass_rows = plan_mixture(rows, config.source_weights).pass_rows
     config = _with_steps(config, pass_rows)
     with running_stage(output):
         check_no_ranks(output)
         check = functools.cache(lambda: check_room_and_tokens(config, shape, tokens=tokens, output=output))
         start_from = _start_of(config, output, check if trust else None)
-        make_ready = functools.cache(
-            lambda: _made_ready(_new_job(config, shape, rows, output, start_from), check, resume=resume)
-        )
+        job = _new_job(config, shape, rows, output, start_from)
+        make_ready = functools.cache(lambda: _made_ready(job, check, resume=resume))
         if resume:
             _open_again(config, output, run_inputs(rows, start_from), make_ready)
         workspace, manifest = _planned(config, rows, output, start_from, resume=resume)
         if manifest is not None:
             say(f"{output}: up to date, {config.steps:,} steps trained")
             return manifest
-        job, checkpoint = make_ready()
+        started, checkpoint = make_ready()
         copy_tokenizer(tokens, output)  # it may be what is missing
-        _describe(job, rows, pass_rows)
-        if job.resume_step < config.steps:
-            _run(job, checkpoint)
-        return _commit(workspace, job, rows)
+        _describe(started, rows, pass_rows)
+        if started.resume_step < config.steps:
+            _run(started, checkpoint)
+        return _commit(workspace, started, rows)
+
+
+def _check_rows(rows: TokenRows) -> None:
+    if not len(rows):
+        raise UsageError(f"{rows.tokens}: the training split has no full row; give more text, or pack shorter rows")
 
 
 def run_inputs(rows: TokenRows, start_from: Input | None) -> list[Input]:

@@ -23,8 +23,8 @@ import aiohttp
 
 from corpus import storage
 from corpus.errors import RetryError, UsageError
-from corpus.http_dates import clock_note, seconds_until
 from corpus.stage.manifest import package_version
+from corpus.storage.http_dates import clock_note, seconds_until
 from corpus.storage.json_files import BadJsonError, parse_json
 
 DEFAULT_KEY = "OPENAI_API_KEY"

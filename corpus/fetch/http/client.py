@@ -19,8 +19,8 @@ from yarl import URL
 from corpus.errors import UsageError
 from corpus.fetch.http.pace import Gate, Pace
 from corpus.fetch.http.tally import FetchTally
-from corpus.http_dates import clock_note, seconds_until
 from corpus.stage.manifest import package_version
+from corpus.storage.http_dates import clock_note, seconds_until
 
 Checked = TypeVar("Checked")
 

@@ -23,7 +23,7 @@ from train.checkpoint.store import Checkpoint, make_temporary, newest_good, publ
 from train.config import TrainConfig
 from train.data.tokens import unigram_entropy
 from train.generate.continuation import generate
-from train.launch import processes, stage
+from train.launch import stage
 from train.launch.rank_errors import rank_error
 from train.launch.stage import can_resume, train
 from train.loop.metrics import read_metrics, speed_text
@@ -304,23 +304,6 @@ def test_ranks_that_hang_are_ended_after_one_signal(tmp_path: Path) -> None:
     said, errors = process.communicate(timeout=120)  # the pipe ends when the rank below its launcher does, too
     assert said.startswith("True -")
     assert "asked to stop and have written nothing for 1 s: ended" in errors
-
-
-def test_what_ranks_write_is_seen_though_the_clock_was_set_back(tmp_path: Path) -> None:
-    (tmp_path / "ahead").touch()
-    os.utime(tmp_path / "ahead", (4e9, 4e9))
-    (tmp_path / "metrics").write_text("1")
-    seen = processes._seen(str(tmp_path))
-    assert processes._seen(str(tmp_path)) == seen
-    (tmp_path / "metrics").write_text("2")
-    os.utime(tmp_path / "metrics", (1e9, 1e9))
-    again = processes._seen(str(tmp_path))
-    assert again != seen
-    (tmp_path / "_work/beats").mkdir(parents=True)
-    with_folder = processes._seen(str(tmp_path))
-    (tmp_path / "_work/beats/rank-0.json").touch()
-    assert processes._seen(f"{tmp_path}/") != again
-    assert processes._seen(str(tmp_path)) == with_folder
 
 
 @pytest.mark.slow
