@@ -55,7 +55,7 @@ def train(
     """Train on a tokens directory into `output` and return the committed manifest.
 
     `steps` and `ranks` replace the configuration's; `trust` is `train.checkpoint.trust`'s. Raises UsageError for what
-    cannot work, CorruptError for damage, DataError for a loss that is not finite, RetryError for a signal or new tokens.
+    cannot work, CorruptError for damage, DataError for a loss not finite, RetryError for a signal or new tokens.
     """
     config = checked(config.model_dump() | replaced(steps=steps, ranks=ranks), "train")
     _check_options(config, output, resume=resume, trust=trust)
