@@ -5,10 +5,11 @@ fingerprint (`runtime`: places and worker counts cannot change the bytes of the 
 """
 
 import os
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 SettingGroup = Literal["input", "server", "where", "text", "filters", "duplicates", "evaluation", "output", "running"]
 GROUPS: tuple[SettingGroup, ...] = get_args(SettingGroup)  # in the order of `--help`
@@ -43,7 +44,7 @@ def runtime(default: Any, description: str, **more: Any) -> Any:
 class StageConfig(BaseModel):
     """Frozen, closed configuration of one stage."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     def identity(self) -> dict[str, Any]:
         """Return the fields that decide the bytes of the output, JSON-ready."""
@@ -95,12 +96,15 @@ def share_of(text: str) -> tuple[int, int]:
     return int(part), int(count)
 
 
-def _is_share(text: str) -> str:
+def _is_share(text: object) -> object:
+    if not isinstance(text, str) or not re.fullmatch(_SHARE, text):
+        raise ValueError(f"expected I/N, such as 2/8 for the second of eight, got {str(text)[:100]!r}")
     share_of(text)
     return text
 
 
+_SHARE = r"[1-9]\d{0,5}/[1-9]\d{0,5}"
 GivenPath = Annotated[str, AfterValidator(expanded)]
 Workers = Annotated[int, Field(ge=1, le=1024)]
 # Part i of n of a stage's work, one a machine.
-MachineShare = Annotated[str, Field(pattern=r"^[1-9]\d{0,5}/[1-9]\d{0,5}$"), AfterValidator(_is_share)]
+MachineShare = Annotated[str, Field(pattern=f"^{_SHARE}$"), BeforeValidator(_is_share)]

@@ -61,7 +61,7 @@ AnyShape = ModelShape | ForeignShape
 class ModelConfig(BaseModel):
     """Configuration of a GPT-2 style model; sizes left out are taken from the tokens."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     layers: int = Field(ge=1, description="transformer blocks")
     heads: int = Field(ge=1, description="attention heads")

@@ -48,7 +48,7 @@ class ForeignShape:
 class ForeignConfig(BaseModel):
     """Configuration of a model of transformers' library in place of sizes of ours."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     path: GivenPath = Field("", description="directory of transformers' form: config.json, weights, tokenizer")
     weights: Literal["files", "fresh"] = Field(

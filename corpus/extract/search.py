@@ -43,7 +43,9 @@ def find_files(arguments: Sequence[str], suffixes: tuple[str, ...], what: str, n
         files = [path for path in files if not _hidden(path, argument)]
         usable = {path for path in files if path.lower().endswith(suffixes)}
         if not usable and not named and len(notes.problems) == known:
-            notes.problems.append(f"{argument}: " + (f"holds no {what}" if files else "nothing is there"))
+            said = f"holds no {what}" if files else "nothing is there"
+            unset = " (an empty path: is a variable of the shell not set?)" if not argument.strip() else ""
+            notes.problems.append(f"{argument or repr(argument)}: {said}{unset}")
         for path in files:
             identity = path if storage.is_remote(path) else os.path.realpath(path)
             if (path in usable or named) and (problem := _problem(path)):

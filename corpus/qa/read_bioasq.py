@@ -8,7 +8,7 @@ import re
 from typing import Any, Final
 
 from corpus.qa.question import Question
-from corpus.qa.reading import QuestionReading, RowError, read_rows, split_of, text_of
+from corpus.qa.reading import QuestionReading, RowError, list_of, object_of, read_rows, split_of, text_of
 from corpus.qa.sources import QuestionDrop, QuestionFile
 
 LABELS: Final = ("no", "yes")
@@ -34,8 +34,8 @@ def read_official(source: QuestionFile) -> QuestionReading:
     def convert(number: int, line: int, value: dict[str, Any]) -> Question:
         if value.get("type") != "yesno":
             raise RowError(QuestionDrop.NOT_YES_NO, f"type {value.get('type')!r}")
-        snippets = " ".join(text_of(one, "text") for one in value.get("snippets") or ())
-        found = [_PMID.search(str(one)) for one in value.get("documents") or ()]
+        snippets = " ".join(text_of(object_of(one), "text") for one in list_of(value, "snippets"))
+        found = [_PMID.search(str(one)) for one in list_of(value, "documents")]
         pmids = tuple(dict.fromkeys(match[1] for match in found if match))
         answer = value.get("exact_answer")
         return _question(

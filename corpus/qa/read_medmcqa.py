@@ -15,6 +15,7 @@ from corpus.qa.reading import (
     checked_label,
     checked_options,
     int_of,
+    list_of,
     read_rows,
     split_of,
     text_of,
@@ -63,7 +64,7 @@ def read_lettered_choices(source: QuestionFile) -> QuestionReading:
     split = split_of(source.path)
 
     def convert(number: int, line: int, value: dict[str, Any]) -> Question:
-        options = checked_options([re.sub(r"^[A-E]\. ", "", str(one)) for one in value.get("choices") or ()])
+        options = checked_options([re.sub(r"^[A-E]\. ", "", str(one)) for one in list_of(value, "choices")])
         label = checked_label(int_of(value, "answer"), options)
         return _question(source, split, (number, line), value, options=options, label=label)
 

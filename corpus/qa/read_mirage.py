@@ -10,7 +10,7 @@ from corpus.qa import read_bioasq, read_pubmedqa
 from corpus.qa.question import Question
 from corpus.qa.read_medqa import lettered_options, medqa_id, task_of
 from corpus.qa.read_mmlu import mmlu_id
-from corpus.qa.reading import QuestionReading, RowError, letter_index, read_rows, text_of
+from corpus.qa.reading import QuestionReading, RowError, letter_index, object_of, read_rows, text_of
 from corpus.qa.sources import QuestionDrop, QuestionFile
 
 SETS = ("medqa", "medmcqa", "mmlu", "pubmedqa", "bioasq")
@@ -27,7 +27,7 @@ def read_mirage(source: QuestionFile) -> QuestionReading:
 
 
 def _question(path: str, line: int, name: str, own: str, value: dict[str, Any]) -> Question:
-    texts = lettered_options(value.get("options"))
+    texts = lettered_options(object_of(value).get("options"))
     label = letter_index(value.get("answer"), texts)
     task, split, subject = name, "test", ""
     options = texts

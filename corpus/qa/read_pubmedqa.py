@@ -33,6 +33,8 @@ def read_table(source: QuestionFile) -> QuestionReading:
     def convert(number: int, line: int, value: dict[str, Any]) -> Question:
         context = value.get("context")
         paragraphs = context.get("contexts") if isinstance(context, dict) else context
+        if value.get("pubid") is None:
+            raise RowError(QuestionDrop.BAD_FIELD, "no 'pubid', which is the paper's PMID")
         return _question(
             source.path, line, str(value["pubid"]), text_of(value, "question"), paragraphs, value.get("long_answer"),
             value.get("final_decision"),

@@ -74,6 +74,21 @@ def split_of(path: str, *, default: str = "") -> str:
     raise UsageError(f"{path}: which split is this? Give the file a name with train, dev or test in it, as published")
 
 
+def object_of(value: Any) -> Mapping[str, Any]:
+    """Return a value that must be an object."""
+    if not isinstance(value, Mapping):
+        raise RowError(QuestionDrop.BAD_FIELD, f"{str(value)[:100]!r} is no object")
+    return value
+
+
+def list_of(value: Mapping[str, Any], key: str) -> list[Any]:
+    """Return a field that must be a list; an empty one where it is missing or null."""
+    found = value.get(key)
+    if found is not None and not isinstance(found, list):
+        raise RowError(QuestionDrop.BAD_FIELD, f"{key!r} is {str(found)[:100]!r}, not a list")
+    return found or []
+
+
 def text_of(value: Mapping[str, Any], key: str) -> str:
     """Return a field that must be a text."""
     if not isinstance(value.get(key), str):
@@ -91,8 +106,10 @@ def int_of(value: Mapping[str, Any], key: str) -> int:
     return int(str(found))
 
 
-def checked_options(options: Sequence[Any]) -> tuple[str, ...]:
-    """Return the texts of a choice, which must be two at least and none empty."""
+def checked_options(options: Any) -> tuple[str, ...]:
+    """Return the texts of a choice, which must be a list of two at least and none empty."""
+    if not isinstance(options, (list, tuple)):
+        raise RowError(QuestionDrop.NO_OPTIONS, f"options {str(options)[:100]!r}")
     if len(options) < 2 or not all(isinstance(one, str) and one.strip() for one in options):
         raise RowError(QuestionDrop.NO_OPTIONS, f"options {list(options)!r}")
     return tuple(options)

@@ -120,7 +120,10 @@ def _decoded(raw: bytes, path: str, digest: str) -> QuestionFile:
         return QuestionFile(path=path, kind="xml", sha256=digest, document=raw)
     if name.endswith((".csv", ".tsv")):
         delimiter = "\t" if name.endswith(".tsv") else ","
-        rows = tuple(_table_rows(_text(raw, path), delimiter))
+        try:
+            rows = tuple(_table_rows(_text(raw, path), delimiter))
+        except csv.Error as error:
+            raise UsageError(f"{path}: not readable as a table ({error}); is a quotation mark left open?") from error
         return QuestionFile(path=path, kind="table", sha256=digest, rows=rows, delimiter=delimiter)
     if start in (b"{", b"[") or name.endswith((".json", ".jsonl")):
         return _json_file(raw, path, digest)

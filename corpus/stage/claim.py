@@ -16,6 +16,7 @@ MARK = b"corpuscle\n"
 Forms = Mapping[str, tuple[bytes, ...]]  # words that files of ours hold, by path; of `_receipts` any file does
 NO_FORMS: Forms = {}
 _OF_THE_SYSTEM = {"lost+found", ".DS_Store"}  # in directories that nobody used yet
+_NO_STORES = ("file", "ftp", "http", "https", "local")
 _SHOWN = 3
 _RECEIPTS_READ = 9
 _READ = 64 << 20  # bytes of a file that are looked at, at most
@@ -45,6 +46,10 @@ def check_claim(output: str, *, also: Forms = NO_FORMS) -> None:
 
     Raises UsageError that names some of what is there.
     """
+    if not output.strip():
+        raise UsageError("--output is empty; name a directory (is a variable of the shell not set?)")
+    if output.partition("://")[0].lower() in _NO_STORES and storage.is_remote(output):
+        raise UsageError(f"{output}: nothing is written there; --output is a path of this machine, gs://… or s3://…")
     if not storage.is_remote(output) and os.path.lexists(output) and not os.path.isdir(output):
         what = "a file" if os.path.exists(output) else "a link to nowhere"
         raise UsageError(f"{output}: is {what}, so no output can go there; choose another --output")

@@ -38,7 +38,8 @@ _KINDS: Final[tuple[tuple[re.Pattern[str], type[CorpuscleError], str], ...]] = (
     (
         re.compile(
             r"[^\n]*(?:EndpointConnectionError|ConnectTimeoutError|ReadTimeoutError|ConnectionClosedError|"
-            r"ClientConnectorError|ClientConnectorDNSError|ServerDisconnectedError|ClientOSError)[^\n]*"
+            r"ClientConnectorError|ClientConnectorDNSError|ServerDisconnectedError|ClientOSError|gaierror|"
+            r"Name or service not known|Temporary failure in name resolution)[^\n]*"
         ),
         RetryError,
         "the store does not answer ({found}); check the network and the address (AWS_ENDPOINT_URL, "
@@ -66,14 +67,27 @@ _NO_FILES = (
     f"raise the number of files that may be open (`ulimit -n 4096`) or use fewer --workers, {_AGAIN}",
 )
 _BAD_PATH = (UsageError, "check the path")
+_DENIED = (
+    UsageError,
+    f"this user may not do that there; see `ls -ld` of it and of its folder (and `lsattr`), {_AGAIN}",
+)
+_NO_LOCKS = (
+    UsageError,
+    "this file system has not what is wanted of it (locks, renames); choose a place on a local disk",
+)
 # What a system says by number that no program can help.
 _SYSTEM: Final[Mapping[int, tuple[type[CorpuscleError], str]]] = {
     errno.EFBIG: (DiskError, f"raise the size that a file may have (`ulimit -f`, the file system's), {_AGAIN}"),
     errno.EROFS: (DiskError, "nothing can be written there; choose another place"),
-    **dict.fromkeys((errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOTCONN), _BROKEN),
+    **dict.fromkeys(
+        (errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN), _BROKEN
+    ),
     **dict.fromkeys((errno.EMFILE, errno.ENFILE), _NO_FILES),
     **dict.fromkeys((errno.ENOMEM, errno.EAGAIN), _NO_MEMORY),
     **dict.fromkeys((errno.ENAMETOOLONG, errno.ELOOP), _BAD_PATH),
+    **dict.fromkeys((errno.EACCES, errno.EPERM), _DENIED),
+    **dict.fromkeys((errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV), _NO_LOCKS),
+    **dict.fromkeys((errno.ETXTBSY, errno.EBUSY), (RetryError, f"something else holds it; end that, {_AGAIN}")),
 }
 _NUMBERED = re.compile(r"\[Errno (\d+)\] ([^\n]*)|can't start new thread")
 SHOWN: Final = 300  # characters of a store's words

@@ -77,6 +77,8 @@ def read_yaml(path: str) -> YamlSource:
         text = raw.decode("utf-8-sig")
     except UsageError:  # which is a ValueError
         raise
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8 text") from error
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: cannot be read ({error}); check the path") from error
     return parse_yaml(text, path)
@@ -86,7 +88,7 @@ def parse_yaml(text: str, name: str) -> YamlSource:
     """Return what a YAML text of one mapping says; `name` is its file. Raises UsageError when it is not that."""
     data, keys = _parsed(text, name)
     if not isinstance(data, dict):
-        raise UsageError(f"{name}: expected a mapping, `key: value` lines, found {type(data).__name__}")
+        raise UsageError(f"{name}: expected a mapping, `key: value` lines, found {_found(data)}")
     source = YamlSource(name=name, data=data)
     for key_path, mark, duplicate in keys:
         place = f"{name}:{mark.line + 1}:{mark.column + 1}"
@@ -94,6 +96,12 @@ def parse_yaml(text: str, name: str) -> YamlSource:
             source.problems.append(f"{place}: key {key_path[-1]!r} is given twice")
         source.places.setdefault(key_path, place)
     return source
+
+
+def _found(data: Any) -> str:
+    if data is None:
+        return "nothing"
+    return f"a list of {len(data)}" if isinstance(data, list) else f"only {str(data)[:40]!r}"
 
 
 def read_assignment(text: str, example: str) -> tuple[tuple[str, ...], Any]:

@@ -1,11 +1,13 @@
 """Command line outside of Typer: `argv` split before it, and Beam's arguments handed to the verb.
 
-Three things a command-line parser does not do for us. What stands after `--` is Beam's and is split off.
-`--pubmed a b c` (what a shell makes of a glob) becomes `--pubmed a --pubmed b --pubmed c`. `--debug` may
-stand anywhere, because it is added to a command that has just failed. And a misspelled name gets the
-nearest known one as a suggestion, for options, verbs, keys of the YAML file and Beam's flags alike.
+Four things a command-line parser does not do for us. What stands after `--` is Beam's and is split off.
+`--pubmed a b c` (what a shell makes of a glob) becomes `--pubmed a --pubmed b --pubmed c`. A `~` is the home
+directory wherever a path begins with it. `--debug` may stand anywhere, because it is added to a command that has just
+failed. And a misspelled name gets the nearest known one as a suggestion, for options, verbs, keys of the YAML file and
+Beam's flags alike.
 """
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +19,7 @@ MULTI_VALUE_FLAGS = ("--pubmed", "--pmc")
 DEBUG_FLAG = "--debug"
 LOG_FLAG = "--log-format"
 LOG_FORMATS = ("text", "json")
+TEXT_FLAGS = ("--prompt", "--question", "--option", "--context")  # whose values are no paths
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,11 +49,30 @@ def split_command_line(argv: Sequence[str]) -> CommandLine:
     if log_format is not None and log_format not in LOG_FORMATS:
         raise UsageError(f"{LOG_FLAG} {log_format}: it is one of {', '.join(LOG_FORMATS)}")
     return CommandLine(
-        own=tuple(spread_values(own)),
+        own=tuple(spread_values(expand_home(own))),
         beam=tuple(argv[cut + 1 :]),
         debug=DEBUG_FLAG in argv[:cut],
         log_format=log_format,
     )
+
+
+def expand_home(words: Iterable[str]) -> list[str]:
+    """Return the words with each path's leading `~` in its full length.
+
+    A shell does it where nothing stands before it; of `--output=~/out`, or in quotation marks, it leaves a folder `~`.
+    """
+    found: list[str] = []
+    before = ""
+    for word in words:
+        name, mark, value = word.partition("=")
+        if word.startswith("~") and before not in TEXT_FLAGS:
+            found.append(os.path.expanduser(word))
+        elif mark and name.startswith("-") and value.startswith("~") and name not in TEXT_FLAGS:
+            found.append(f"{name}={os.path.expanduser(value)}")
+        else:
+            found.append(word)
+        before = word
+    return found
 
 
 def spread_values(words: Iterable[str]) -> list[str]:

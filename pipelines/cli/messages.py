@@ -2,7 +2,7 @@
 
 import traceback
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.exceptions import TyperException
@@ -74,5 +74,11 @@ def usage_message(error: TyperException) -> str:
             message += "; Beam's own flags go after --"
     else:
         text = error.format_message().rstrip(".")
-        message = f"{path}: {text[:1].lower()}{text[1:]}"
+        message = f"{path}: {text[:1].lower()}{text[1:]}{_given(error)}"
     return f"{message} (see {path} --help)"
+
+
+def _given(error: TyperException) -> str:
+    """Return the value that an option could not take, as pydantic says it; nothing where it is not known."""
+    found: list[dict[str, Any]] = getattr(error.__cause__, "errors", list)()
+    return f" (got {str(found[0]['input'])[:100]!r})" if found and "input" in found[0] else ""

@@ -1,6 +1,7 @@
 """End by a signal: SIGTERM and SIGHUP end a command soon, whatever it does, with a line and the exit code 75.
 
-A scheduler sends the one, a terminal that is closed the other. The command unwinds as it does after Ctrl-C: temporary
+A scheduler sends the one, a terminal that is closed the other; SIGXCPU, for CPU seconds of `ulimit -St` or of a batch
+system that are used up, is answered alike. The command unwinds as it does after Ctrl-C: temporary
 files are removed, worker processes ended, and the finished parts stay. Python calls a handler between two of its own
 instructions, which inside a library's long call can be minutes away: a thread ends the process then. Where Python
 ignores what a handler raises (while it destroys an object), the signal is sent once more. So is a Ctrl-C that a library
@@ -22,7 +23,7 @@ from typing import Any, Final
 
 from corpus.errors import RetryError
 
-NUMBERS: Final = (signal.SIGTERM, signal.SIGHUP)
+NUMBERS: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGXCPU)
 UNWIND_SECONDS: Final = 3.0
 AGAIN_SECONDS: Final = 0.05
 LOOK_SECONDS: Final = 0.25  # between two looks whether a Ctrl-C is still on its way; after two in vain it was dropped

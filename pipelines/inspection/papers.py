@@ -4,7 +4,6 @@ A token shard holds the documents of a corpus shard in its order, so the corpus 
 of training are arithmetic. A paper that was dropped as a duplicate is held by its survivor, which is named as such.
 """
 
-import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -25,7 +24,7 @@ from tokenizer.megatron import read_index
 from tokenizer.mixture import plan_mixture
 from tokenizer.token_rows import TokenRows
 from train.job import JOB, Job, read_job
-from train.loop.metrics import METRICS
+from train.loop.metrics import METRICS, read_metrics
 
 _STAND_INS = ("exact_duplicate", "near_duplicate", "same_id", "full_text_kept")
 
@@ -150,9 +149,9 @@ def _times_seen(path: str, job: Job, tokens: str, found: Sequence[HeldPaper]) ->
 
 def _steps_done(path: str) -> int:
     """Return the optimizer steps that a run's metrics state."""
-    with storage.open_read(storage.join(path, METRICS)) as source:
-        lines = [json.loads(line) for line in source.read().splitlines() if line.strip()]
-    return max((int(line["step"]) for line in lines if "loss" in line), default=0)
+    if not storage.exists(storage.join(path, METRICS)):
+        raise CorruptError(f"{path}: no {METRICS}, which says how many steps it trained; put it back from a copy")
+    return max((int(line["step"]) for line in read_metrics(path) if "loss" in line), default=0)
 
 
 def _paper_lines(paper: HeldPaper, seq_length: int, seen: tuple[Numbers, int] | None) -> Iterator[str]:

@@ -33,6 +33,7 @@ from pipelines.inspection.stages import inspect_path
 from pipelines.inspection.verification import verify_directory
 from pipelines.workflow.config import load
 from pipelines.workflow.planted import compare_with_planted
+from tests.fuzz import more_metadata
 from tests.fuzz.run import Run
 from tokenizer.encode import Encoder, decoded
 from tokenizer.hf_json import tokenizer_json
@@ -185,6 +186,7 @@ CHECKS: dict[str, Callable[[bytes], object]] = {
     "run": lambda data: load(_file("run.yaml", data)),
     "preset": lambda data: load_preset(_file("train.yaml", data)),
     "assignment": _assignment,
+    **more_metadata.checks(_file),
 }
 
 
@@ -229,7 +231,7 @@ def seeds(kind: str) -> tuple[bytes, ...]:
     if kind.startswith("manifest-"):
         write_manifest(str(folder() / "seed"), _manifest(kind.removeprefix("manifest-")))
         return ((folder() / "seed" / MANIFEST).read_bytes(),)
-    found = _values()
+    found = _values() | more_metadata.values()
     if kind in found:
         return tuple(json.dumps(value).encode() for value in found[kind])
     if kind == "job":
@@ -242,6 +244,7 @@ def seeds(kind: str) -> tuple[bytes, ...]:
         "run": "work: &w out\nextract:\n  pubmed: [a.xml.gz, *w]\nassemble: {threshold: 0.85}\ntrain: {config: tiny}\n",
         "preset": (Path(__file__).resolve().parents[2] / "train/presets/tiny.yaml").read_text(),
         "assignment": "model.dropout=0.1",
+        **more_metadata.texts(folder()),
     }
     return (texts[kind].encode(),)
 

@@ -22,11 +22,11 @@ from train.launch.processes import (
     environment,
     free_port,
     prepare,
-    rank_error,
     run_ranks,
     signals_to,
     wait_for_ranks,
 )
+from train.launch.rank_errors import rank_error
 from train.loop.hold import ask_to_stop, this_launcher
 
 MODULE = "train.loop.rank"

@@ -7,7 +7,6 @@ codes and messages come back as they are, and no further process has to import t
 """
 
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -23,23 +22,19 @@ import psutil
 
 from corpus import storage
 from corpus.arrays.cache_folder import cache_folder, without_home
-from corpus.errors import CorpuscleError, DiskError, RetryError, UsageError
+from corpus.errors import UsageError
 from corpus.stage.machine import usable_cores
 from corpus.stage.progress import say
-from corpus.storage.faults import store_fault, system_fault
-from train.checkpoint import store
-from train.job import CONSOLE_FD, LOGS, RolledBackError, error_path, log_path, read_error
+from train.job import CONSOLE_FD, LOGS, error_path, log_path
+from train.launch.rank_errors import rank_error
+from train.loop.heartbeat import FOLDER as BEATS
 from train.loop.hold import STOP, ask_to_save, end_holder, ranks_hold, this_launcher
 from train.loop.stop import SignalFlag
 
 POLL_SECONDS = 0.1
 GRACE_SECONDS = 4.0  # for the other ranks, once one has died
 STOP_SECONDS = 120.0  # for ranks that were asked to stop and write nothing: a slow step, or the hash of a checkpoint
-_NAMED_ERROR = re.compile(r"[\w.]*(Error|Exception)\b:( |$)|what\(\): ")  # the latter: of C++, as it aborts
 STALE_LOCK_SECONDS = 1800.0
-_OF_LIBRARIES = ("GLOO_", "NCCL_", "PYTORCH_", "TORCH_", "TORCHINDUCTOR_")  # variables that they read as they begin
-# What libraries say of it without the system's number; the last is of a thread that cannot be started.
-_NO_MEMORY = ("bad_alloc", "can't allocate memory", "Cannot allocate memory", "Resource temporarily unavailable")
 
 
 def run_ranks(output: str, ranks: int, *, module: str = "train.loop.rank") -> None:
@@ -189,10 +184,10 @@ def signals_to(
 
 def _end_if_still(children: list[subprocess.Popen[bytes]], output: str) -> None:
     """End the ranks, and say so, once nothing below `output` has changed for STOP_SECONDS; return when they ended."""
-    changed, since = _newest_change(output), time.monotonic()
+    seen, since = _seen(output), time.monotonic()
     while any(child.poll() is None for child in children):
-        if (now := _newest_change(output)) != changed:
-            changed, since = now, time.monotonic()
+        if (now := _seen(output)) != seen:
+            seen, since = now, time.monotonic()
         elif time.monotonic() - since > STOP_SECONDS:
             say(f"{output}: the ranks were asked to stop and have written nothing for {STOP_SECONDS:,.0f} s: ended")
             _end_all(children)
@@ -202,10 +197,10 @@ def _end_if_still(children: list[subprocess.Popen[bytes]], output: str) -> None:
 
 def wait_for_ranks(output: str) -> None:
     """Wait until the ranks of a launcher that ended have ended too: they save first; those that hang are ended."""
-    changed, since = _newest_change(output), time.monotonic()
+    seen, since = _seen(output), time.monotonic()
     while ranks_hold(output):
-        if (now := _newest_change(output)) != changed:
-            changed, since = now, time.monotonic()
+        if (now := _seen(output)) != seen:
+            seen, since = now, time.monotonic()
         elif time.monotonic() - since > STOP_SECONDS:
             say(
                 f"{output}: the ranks outlived their launcher and have written nothing for {STOP_SECONDS:,.0f} s: ended"
@@ -215,14 +210,21 @@ def wait_for_ranks(output: str) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _newest_change(output: str) -> float:
-    """Return when a file or folder below `output` last changed; what vanishes meanwhile does not count."""
-    newest = 0.0
+def _seen(output: str) -> int:
+    """Return a number for what lies below `output`, another one after any change; what vanishes meanwhile is left out.
+
+    Not the newest time: a clock that was set back gives what is written then older ones. Nor signs of life, which ranks
+    give while they wait for one that hangs.
+    """
+    found = []
     for folder, _, names in os.walk(output):
+        if os.path.relpath(folder, output) == BEATS:
+            continue
         for path in (folder, *(os.path.join(folder, name) for name in names)):
             with suppress(FileNotFoundError):
-                newest = max(newest, os.stat(path).st_mtime)
-    return newest
+                about = os.stat(path)
+                found.append((path, about.st_mtime_ns, about.st_size))
+    return hash(tuple(found))
 
 
 def _end_all(children: list[subprocess.Popen[bytes]]) -> None:
@@ -236,75 +238,6 @@ def _end_all(children: list[subprocess.Popen[bytes]]) -> None:
             child.kill()
 
 
-def rank_error(output: str, codes: list[int], *, stopped: bool, log: str | None = None) -> CorpuscleError:
-    """Return the error of the rank that failed first by its own doing; `log` is all ranks' when they share one."""
-    for rank in range(len(codes)):
-        if (error := read_error(output, rank)) is not None:
-            if stopped and isinstance(error, RolledBackError):
-                return RetryError(f"{error}; stopped by a signal: the same command with --resume goes on")
-            return error
-    if stopped or RetryError.exit_code in codes:
-        return RetryError(f"{output}: stopped by a signal; the same command {_how_on(output)}")
-    if crashed := [rank for rank, code in enumerate(codes) if code > 0]:
-        # The others fail because it is gone: the log that ends with another error than a lost connection tells.
-        logs = {rank: log or log_path(output, rank) for rank in crashed}
-        tails = {rank: last_line(path) for rank, path in logs.items()}
-        of_its_own = [rank for rank in crashed if "onnection" not in tails[rank]]
-        if not of_its_own and any(code < 0 for code in codes):
-            return _killed(output, codes, log)  # those that crashed only lost the connection to it
-        failed = (of_its_own or crashed)[0]
-        if codes[failed] == DiskError.exit_code:
-            said = f"the disk is full, and what rank {failed} says of it does not fit either"
-            return DiskError(f"{output}: {said}; {store.what_is_left(output)}")
-        said, rest = f"rank {failed} failed", f"; all of it is in {logs[failed]}"
-        if fault := store_fault(tails[failed]) or system_fault(tails[failed]):
-            return type(fault)(f"{said}: {fault}{rest}")
-        return CorpuscleError(f"{said}: {tails[failed]}{_remedy(tails[failed])}{rest}")
-    return _killed(output, codes, log)
-
-
-def _how_on(output: str) -> str:
-    return "with --resume goes on" if store.read_list(output) else "again starts it: nothing was saved yet"
-
-
-def _killed(output: str, codes: list[int], log: str | None) -> RetryError:
-    rank, code = next((rank, code) for rank, code in enumerate(codes) if code < 0)
-    said = f"rank {rank} was killed by {signal.Signals(-code).name}"
-    if -code == signal.SIGKILL:
-        advice = "(often: out of memory); lower micro_batch or free memory: then the same command"
-        return RetryError(f"{said} {advice} {_how_on(output)}")
-    path = log or log_path(output, rank)
-    tail = f"; the last it said: {last_line(path)}; all of it is in {path}" if os.path.exists(path) else ""
-    return RetryError(f"{said}{tail}. The same command {_how_on(output)}")
-
-
-def _remedy(said: str) -> str:
-    """Return what helps against an error of a library, if anything is known to; begins with a full stop."""
-    if "OutOfMemoryError" in said or "out of memory" in said:
-        return (
-            ". The GPU's memory is full: halve micro_batch, add --set activation_checkpointing=true, or a higher "
-            "--set zero_stage (`corpuscle plan` says what fits)"
-        )
-    if said == "MemoryError" or any(words in said for words in _NO_MEMORY):
-        return ". Memory is short: lower micro_batch or --ranks, or raise `ulimit -v`"
-    known = [name for name in os.environ if name.startswith(_OF_LIBRARIES) and os.environ[name].strip()]
-    named = [name for name in known if name in said or re.search(rf"\b{re.escape(os.environ[name])}\b", said)]
-    return "".join(f". {name} is set to {os.environ[name]!r}: unset or correct it" for name in sorted(named))
-
-
-def last_line(path: str) -> str:
-    """Return the line of a log that says what went wrong: the last that names an error, else the last not empty.
-
-    Behind an error of CUDA come lines of advice to its developers.
-    """
-    with open(path, encoding="utf-8", errors="replace") as log:
-        lines = [line.strip() for line in log if line.strip()]
-    named = [at for at, line in enumerate(lines) if _NAMED_ERROR.match(line)]
-    if named:  # what it says may begin on the next line
-        return " ".join(lines[named[-1] : named[-1] + 1 + lines[named[-1]].endswith(":")])[:500]
-    return (lines or ["nothing was printed"])[-1][:500]
-
-
 def free_port() -> int:
     """Return a port of this machine that nobody listens on."""
     with socket.socket() as probe:
@@ -315,5 +248,5 @@ def free_port() -> int:
 def _clear_stale_locks(cache: Path) -> None:
     """Remove the locks that killed builds of extensions left: torch would wait for them for ever."""
     for lock in sorted(cache.glob("**/lock")):
-        if time.time() - lock.stat().st_mtime > STALE_LOCK_SECONDS:
+        if abs(time.time() - lock.stat().st_mtime) > STALE_LOCK_SECONDS:  # or of a clock that was set back since
             lock.unlink(missing_ok=True)

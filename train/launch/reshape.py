@@ -18,7 +18,8 @@ from train.checkpoint.restart import needs_copy
 from train.checkpoint.store import UNIVERSAL, Checkpoint, checkpoint_path
 from train.config import TrainConfig
 from train.job import UNIVERSAL_LOG
-from train.launch.processes import environment, last_line
+from train.launch.processes import environment
+from train.launch.rank_errors import last_line
 
 
 @contextmanager

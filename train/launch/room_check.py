@@ -7,12 +7,24 @@ checkpoints do not, the first save would tell, after hours.
 import shutil
 
 from corpus.errors import DiskError, UsageError
-from corpus.stage.machine import memory_bytes
+from corpus.stage.machine import address_limit, memory_bytes
 from corpus.stage.progress import say
+from tokenizer.blocks import check_tokens
 from train.checkpoint.store import read_list
 from train.config import AnyShape, TrainConfig
 from train.loop.device import has_driver
 from train.plan.memory import checkpoint_bytes, model_memory, snapshot_bytes
+
+RANK_ADDRESSES = 6_500_000_000  # of a rank of the smallest model on a CPU, torch's build for CUDA; 0.8 GB in memory
+
+
+def _warn_of_addresses() -> None:
+    """Say when a shell's limit is below what a rank takes before it has a model."""
+    if (limit := address_limit()) is not None and limit.bytes < RANK_ADDRESSES:
+        say(
+            f"warning: {limit.by} allows each process {limit.bytes / 1e9:.1f} GB of addresses, and a rank takes some "
+            f"{RANK_ADDRESSES / 1e9:.1f} GB for its libraries alone: it may fail or hang; raise the limit"
+        )
 
 
 def check_memory(config: TrainConfig, shape: AnyShape) -> None:
@@ -23,6 +35,7 @@ def check_memory(config: TrainConfig, shape: AnyShape) -> None:
     reads all of it. Nothing is said of GPUs' own memory, nor of other machines: a hostfile, or a command that is only
     printed.
     """
+    _warn_of_addresses()
     if config.launcher == "print" or config.hostfile is not None or (available := memory_bytes()) is None:
         return
     stage, ranks = config.zero_stage, config.ranks
@@ -60,3 +73,11 @@ def check_disk(output: str, config: TrainConfig, shape: AnyShape) -> None:
             f"warning: {output}: {sizes}; {config.keep_checkpoints} are kept while one is written, which takes up to "
             f"{needed / 1e9:,.2f} GB more: free space, or lower keep_checkpoints"
         )
+
+
+def check_room_and_tokens(config: TrainConfig, shape: AnyShape, *, tokens: str, output: str) -> None:
+    """Raise UsageError or DiskError for what does not fit here, CorruptError for tokens that are not as packed."""
+    check_memory(config, shape)
+    check_disk(output, config, shape)
+    read = check_tokens(tokens, ("train", "validation"), whole=config.verify_tokens)
+    say(f"tokens: {read / 1e6:,.1f} MB of them hashed and compared with what `pack` wrote")

@@ -8,17 +8,17 @@ at another it sees the same rows, and losses differ by rounding.
 """
 
 import dataclasses
+import functools
 import os
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 from corpus import storage
 from corpus.errors import CorpuscleError, CorruptError, UsageError
 from corpus.stage.lock import running_stage
-from corpus.stage.manifest import MANIFEST, Input, Manifest, has_manifest, missing_parts, read_manifest
+from corpus.stage.manifest import Input, Manifest, has_manifest, read_manifest
 from corpus.stage.progress import say
 from corpus.stage.workspace import Receipt, Workspace, plan_stage
-from tokenizer.blocks import check_tokens
 from tokenizer.mixture import plan_mixture
 from tokenizer.token_rows import TokenRows
 from train.checkpoint import store
@@ -30,15 +30,15 @@ from train.data.tokens import check_sources, unigram_entropy, validation_rows
 from train.energy import TIMING
 from train.job import INITIAL, JOB, Job, RolledBackError, initial_path, read_job, write_job
 from train.launch.foreign_run import initial_input, run_shape
-from train.launch.launchers import start
+from train.launch.launchers import launch_command, start
+from train.launch.reopening import ask_to_resume, gets_more_steps, keep_all, lacks_parts, open_again
 from train.launch.reshape import universal_copy
-from train.launch.room_check import check_disk, check_memory
+from train.launch.room_check import check_room_and_tokens
 from train.launch.tokenizer_copy import copy_tokenizer, tokenizer_files
 from train.loop.hold import check_no_ranks
 from train.loop.metrics import EVENTS, METRICS, check_wandb, read_metrics
 
 STAGE = "train"
-_SHOWN = 5  # damaged files that a message names
 REVISION = 1  # raise it when the same input gives other bytes
 
 
@@ -55,39 +55,38 @@ def train(
     """Train on a tokens directory into `output` and return the committed manifest.
 
     `steps` and `ranks` replace the configuration's; `trust` is `train.checkpoint.trust`'s. Raises UsageError for what
-    cannot work, CorruptError for damaged tokens or checkpoints, DataError when the loss is not finite, RetryError
-    when stopped by a signal, or when the tokens are others at the end than at the start.
+    cannot work, CorruptError for damage, DataError for a loss not finite, RetryError for a signal or new tokens.
     """
     config = checked(config.model_dump() | replaced(steps=steps, ranks=ranks), "train")
     _check_options(config, output, resume=resume, trust=trust)
     rows = TokenRows(tokens, "train")
     shape = run_shape(config, rows, output)
-    if not len(rows):
-        raise UsageError(f"{tokens}: the training split has no full row; give more text, or pack shorter rows")
+    _check_rows(rows)
     pass_rows = plan_mixture(rows, config.source_weights).pass_rows
     config = _with_steps(config, pass_rows)
     with running_stage(output):
         check_no_ranks(output)
-        start_from = _start_of(config, rows, output, resume=resume, trust=trust)
+        check = functools.cache(lambda: check_room_and_tokens(config, shape, tokens=tokens, output=output))
+        start_from = _start_of(config, output, check if trust else None)
+        job = _new_job(config, shape, rows, output, start_from)
+        make_ready = functools.cache(lambda: _made_ready(job, check, resume=resume))
+        if resume:
+            _open_again(config, output, run_inputs(rows, start_from), make_ready)
         workspace, manifest = _planned(config, rows, output, start_from, resume=resume)
         if manifest is not None:
             say(f"{output}: up to date, {config.steps:,} steps trained")
             return manifest
-        _check_room_and_tokens(config, shape, tokens=tokens, output=output)
-        job = _new_job(config, shape, rows, output, start_from)
-        job, checkpoint = _resumed(job) if resume else (_begun(job), None)
-        _describe(job, rows, pass_rows)
-        if job.resume_step < config.steps:
-            _run(job, checkpoint)
-        return _commit(workspace, job, rows)
+        started, checkpoint = make_ready()
+        copy_tokenizer(tokens, output)  # it may be what is missing
+        _describe(started, rows, pass_rows)
+        if started.resume_step < config.steps:
+            _run(started, checkpoint)
+        return _commit(workspace, started, rows)
 
 
-def _check_room_and_tokens(config: TrainConfig, shape: AnyShape, *, tokens: str, output: str) -> None:
-    """Raise UsageError or DiskError for what does not fit here, CorruptError for tokens that are not as packed."""
-    check_memory(config, shape)
-    check_disk(output, config, shape)
-    read = check_tokens(tokens, ("train", "validation"), whole=config.verify_tokens)
-    say(f"tokens: {read / 1e6:,.1f} MB of them hashed and compared with what `pack` wrote")
+def _check_rows(rows: TokenRows) -> None:
+    if not len(rows):
+        raise UsageError(f"{rows.tokens}: the training split has no full row; give more text, or pack shorter rows")
 
 
 def run_inputs(rows: TokenRows, start_from: Input | None) -> list[Input]:
@@ -98,35 +97,15 @@ def run_inputs(rows: TokenRows, start_from: Input | None) -> list[Input]:
 def _planned(
     config: TrainConfig, rows: TokenRows, output: str, start_from: Input | None, *, resume: bool
 ) -> tuple[Workspace, Manifest | None]:
-    inputs = run_inputs(rows, start_from)
-    identity = config.identity()
-    repair = _keep_all if resume else _ask_to_resume
     return plan_stage(
         output,
         stage=STAGE,
         revision=REVISION,
-        config=identity,
-        inputs=inputs,
+        config=config.identity(),
+        inputs=run_inputs(rows, start_from),
         sources={rows.tokens: rows.manifest},
-        repair=repair,
+        repair=keep_all if resume else ask_to_resume,
     )
-
-
-def _ask_to_resume(workspace: Workspace, manifest: Manifest) -> list[str]:
-    """Refuse to train a damaged run anew beside the checkpoints that are left; the manifest stays."""
-    lines = list(missing_parts(workspace.output, manifest))
-    raise CorruptError(
-        "\n  ".join([f"{workspace.output}: a finished run with parts missing or cut:", *lines[:_SHOWN]])
-        + "\nPut them back from a copy, or go on with --resume from the newest checkpoint that is whole"
-    )
-
-
-def _keep_all(workspace: Workspace, manifest: Manifest) -> list[str]:
-    """Return the paths of all parts: a resumed run makes again what is missing, but for the account of its steps."""
-    for line in missing_parts(workspace.output, manifest):
-        if METRICS in line:
-            raise CorruptError(f"{line}; it cannot be made again: put it back from a copy, or train it anew elsewhere")
-    return [part.path for part in manifest.parts]
 
 
 def _with_steps(config: TrainConfig, pass_rows: int) -> TrainConfig:
@@ -142,6 +121,8 @@ def _check_options(config: TrainConfig, output: str, *, resume: bool, trust: boo
     """Raise UsageError for what cannot work whatever the tokens are."""
     config.accumulation()
     check_wandb(config.wandb_project)
+    if config.launcher != "own":
+        launch_command(output, config)  # raises for a hostfile that does not fit
     if storage.is_remote(output):
         raise UsageError(f"{output}: training writes to a local disk; copy the directory away afterwards")
     if trust and not resume:
@@ -162,35 +143,32 @@ def tokens_of(output: str) -> str | None:
     return None
 
 
-def _start_of(config: TrainConfig, rows: TokenRows, output: str, *, resume: bool, trust: bool) -> Input | None:
-    """Return the model that a run starts from, if any; a finished run that is to go on is open again behind it."""
-    if trust:
+def _start_of(config: TrainConfig, output: str, check: Callable[[], None] | None) -> Input | None:
+    """Return the model that a run starts from, if any; checkpoints are adopted where `check` is given and passes."""
+    if check is not None:
         from train.checkpoint.trust import adopt_unlisted  # torch reads the pickles: 2 s to import
 
+        check()
         adopt_unlisted(output, say)
-    start_from = initial_input(config, output)
-    if resume:
-        _reopen(output, config, run_inputs(rows, start_from))
-    return start_from
+    return initial_input(config, output)
 
 
-def _named(inputs: Iterable[Input]) -> set[tuple[str, str]]:
-    return {(one.name, one.fingerprint) for one in inputs}
+def _open_again(config: TrainConfig, output: str, inputs: list[Input], make_ready: Callable[[], object]) -> None:
+    """Remove the manifest of a finished run that gets more steps, once nothing can refuse it any more.
 
-
-def _reopen(output: str, config: TrainConfig, inputs: list[Input]) -> None:
-    """Remove the manifest of a finished run that is to get more steps, and differs in nothing else.
-
-    Another recipe, other tokens or another model are refused with the manifest still there.
+    One with parts missing loses it as the stage is planned. Another recipe, tokens or model are refused there too.
     """
-    if not has_manifest(output):
-        return
-    done = read_manifest(output, STAGE)
-    stored = TrainConfig.model_validate(done.config)
-    same = done.revision == REVISION and stored.recipe() == config.recipe() and _named(done.inputs) == _named(inputs)
-    if same and config.steps > stored.steps:
-        say(f"{output}: {stored.steps:,} steps are done, going on to {config.steps:,}")
-        os.unlink(storage.join(output, MANIFEST))
+    more = gets_more_steps(output, config, inputs, stage=STAGE, revision=REVISION)
+    if more or lacks_parts(output, config, inputs, stage=STAGE, revision=REVISION):
+        make_ready()
+    if more:
+        open_again(output, config, stage=STAGE)
+
+
+def _made_ready(job: Job, check: Callable[[], None], *, resume: bool) -> tuple[Job, Checkpoint | None]:
+    """Return the job as it starts, and the checkpoint that it goes on from; raises for all that refuses the start."""
+    check()
+    return _resumed(job) if resume else (_begun(job), None)
 
 
 def _new_job(config: TrainConfig, shape: AnyShape, rows: TokenRows, output: str, start_from: Input | None) -> Job:
@@ -214,7 +192,6 @@ def _resumed(job: Job) -> tuple[Job, Checkpoint]:
     job = dataclasses.replace(job, resume=checkpoint.name, resume_step=checkpoint.step)
     for line in check_same_run(checkpoint, job):
         say(line)
-    copy_tokenizer(job.tokens, job.output)  # it may be what is missing
     return dataclasses.replace(job, universal=needs_copy(checkpoint, job.config)), checkpoint
 
 
@@ -234,7 +211,6 @@ def _begun(job: Job) -> Job:
     for name in (METRICS, TIMING, EVENTS, *([] if again else [SKIPPED])):
         path = storage.join(job.output, name)
         storage.remove_tree(path) if os.path.isdir(path) else Path(path).unlink(missing_ok=True)
-    copy_tokenizer(job.tokens, job.output)
     return job
 
 

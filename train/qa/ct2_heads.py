@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from corpus import storage
-from corpus.errors import UsageError
+from corpus.errors import CorruptError, UsageError
 from corpus.qa.question import Question
 from corpus.stage.machine import usable_cores
 from corpus.stage.manifest import read_manifest
@@ -144,5 +144,9 @@ def _by_question(
 
 
 def _bias(folder: str) -> float:
-    content: Any = read_json(storage.join(folder, "config.json"), "export the fine-tuning again")
-    return float(content["corpuscle"]["head_bias"])
+    path, remedy = storage.join(folder, "config.json"), "export the fine-tuning again"
+    content: Any = read_json(path, remedy)
+    try:
+        return float(content["corpuscle"]["head_bias"])
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise CorruptError(f"{path}: no head_bias of ours in it ({error}); {remedy}") from error

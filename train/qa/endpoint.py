@@ -9,7 +9,6 @@ Every answer is a file named by the hash of address and request: nothing is aske
 """
 
 import asyncio
-import email.utils
 import hashlib
 import json
 import os
@@ -25,6 +24,7 @@ import aiohttp
 from corpus import storage
 from corpus.errors import RetryError, UsageError
 from corpus.stage.manifest import package_version
+from corpus.storage.http_dates import clock_note, seconds_until
 from corpus.storage.json_files import BadJsonError, parse_json
 
 DEFAULT_KEY = "OPENAI_API_KEY"
@@ -150,7 +150,7 @@ class Endpoint:
         except TimeoutError as error:
             raise _AgainError(f"no answer in {self.rules.timeout:g} s") from error
         except (aiohttp.ClientError, ConnectionError, OSError) as error:
-            raise _AgainError(f"{type(error).__name__}: {self._shown(str(error))}") from error
+            raise _AgainError(f"{type(error).__name__}: {self._shown(str(error))}{clock_note(str(error))}") from error
         seconds = time.monotonic() - started
         if status != 200:
             return EndpointReply(content=None, refused=self._judge(path, body, status, headers, raw), seconds=seconds)
@@ -296,6 +296,6 @@ def _retry_after(headers: Mapping[str, str]) -> float:
     except ValueError:
         pass
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except (TypeError, ValueError):
+        return seconds_until(value, headers)
+    except ValueError:
         return 0.0

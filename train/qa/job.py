@@ -90,5 +90,5 @@ def read_job(work: str) -> FinetuneJob:
     try:
         config, setting = FinetuneConfig(**content.pop("config")), Setting(**content.pop("setting"))
         return FinetuneJob(config=config, setting=setting, **content)
-    except (TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise CorruptError(f"{path}: not a job of this version; run the same command again") from error

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from msgspec import structs
 
 from corpus import storage
+from corpus.errors import CorruptError
 from corpus.qa.contaminated_scores import contaminated_ids, contamination_facts, marked
 from corpus.qa.predictions import PREDICTIONS, Prediction, read_predictions, write_predictions
 from corpus.qa.store import STAGE as QUESTIONS_STAGE
@@ -124,8 +125,13 @@ def answer_seconds(output: str) -> dict[str, dict[str, float]]:
     path = storage.join(output, RUN_FACTS)
     if not storage.exists(path):
         return {}
-    found = read_json(path, "remove this file; nothing depends on it").get(ANSWER_SECONDS, {})
-    return {task: {name: float(value) for name, value in by_name.items()} for task, by_name in found.items()}
+    remedy = "remove this file; nothing depends on it"
+    content = read_json(path, remedy)
+    try:
+        found = content.get(ANSWER_SECONDS, {})
+        return {task: {name: float(value) for name, value in by_name.items()} for task, by_name in found.items()}
+    except (AttributeError, TypeError, ValueError, OverflowError) as error:
+        raise CorruptError(f"{path}: not what a run cost ({error}); {remedy}") from error
 
 
 def held_items(config: EvaluateConfig, questions: str) -> frozenset[tuple[str, str]] | None:

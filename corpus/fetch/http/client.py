@@ -6,8 +6,6 @@ it: a length alone proves nothing, because a cut connection without Content-Leng
 """
 
 import asyncio
-import email.utils
-import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from corpus.errors import UsageError
 from corpus.fetch.http.pace import Gate, Pace
 from corpus.fetch.http.tally import FetchTally
 from corpus.stage.manifest import package_version
+from corpus.storage.http_dates import clock_note, seconds_until
 
 Checked = TypeVar("Checked")
 
@@ -164,7 +163,7 @@ class Client:
         except aiohttp.ClientPayloadError as error:
             raise Fault("cut", f"the connection was cut inside the body ({error})") from error
         except (aiohttp.ClientError, ConnectionError, OSError) as error:
-            raise Fault("no_connection", f"{type(error).__name__}: {error}") from error
+            raise Fault("no_connection", f"{type(error).__name__}: {error}{clock_note(str(error))}") from error
 
     def _judge(self, response: aiohttp.ClientResponse, also: tuple[int, ...]) -> None:
         status = response.status
@@ -216,6 +215,6 @@ def _retry_after(headers: Mapping[str, str]) -> float:
     if value.isascii() and value.isdecimal():
         return float(value[:6])
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except (TypeError, ValueError):
+        return seconds_until(value, headers)
+    except ValueError:
         return 0.0

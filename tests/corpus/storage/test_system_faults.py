@@ -31,12 +31,19 @@ sys.exit(main(sys.argv[1:]))
         (errno.ENOMEM, 75, "fewer --workers"),
         (errno.ELOOP, 2, "check the path"),
         (errno.ENAMETOOLONG, 2, "check the path"),
+        (errno.EPERM, 2, "lsattr"),
+        (errno.EACCES, 2, "this user may not"),
+        (errno.ENOLCK, 2, "a local disk"),
+        (errno.EXDEV, 2, "a local disk"),
+        (errno.EBUSY, 75, "holds it"),
+        (errno.ETIMEDOUT, 5, "drive fails"),
     ],
 )
 def test_a_number_of_the_system_says_what_to_do(number: int, code: int, said: str) -> None:
     error = OSError(number, os.strerror(number), "some/file")
+    own_path = isinstance(error, PermissionError)  # which says its path first
     for one in (
-        error,
+        *([] if own_path else [error]),
         RuntimeError(f"OSError: {error} [while running 'Extract']\nTraceback …"),
     ):  # a worker's comes as text
         message, found = explain(one)

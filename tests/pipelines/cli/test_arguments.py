@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.errors import UsageError, did_you_mean
-from pipelines.cli.arguments import MULTI_VALUE_FLAGS, split_command_line, spread_values
+from pipelines.cli.arguments import MULTI_VALUE_FLAGS, expand_home, split_command_line, spread_values
 
 VALUES = st.text("abc./*_0", min_size=1, max_size=6)
 
@@ -23,6 +23,23 @@ def test_debug_may_stand_anywhere_on_our_side() -> None:
     for words in (["--debug", "verify", "x"], ["verify", "--debug", "x"], ["verify", "x", "--debug"]):
         line = split_command_line(words)
         assert (line.own, line.debug) == (("verify", "x"), True)
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("--output=~/out", "--output=/home/me/out"),
+        ("-o ~/out", "-o /home/me/out"),
+        ("verify ~", "verify /home/me"),
+        ("--pubmed ~/a b ~nobody-of-this-name/c", "--pubmed /home/me/a b ~nobody-of-this-name/c"),
+        ("generate ~/run --prompt ~/a --prompt=~/a", "generate /home/me/run --prompt ~/a --prompt=~/a"),
+        ("--set work=~/x a~/b", "--set work=~/x a~/b"),
+    ],
+)
+def test_the_home_is_where_a_path_begins_with_a_tilde(words: str, found: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    assert expand_home(words.split()) == found.split()
+    assert split_command_line(["x", "--output=~/y", "--", "--a=~/b"]).own == ("x", "--output=/home/me/y")
 
 
 @pytest.mark.parametrize(

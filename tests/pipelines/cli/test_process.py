@@ -86,3 +86,13 @@ def test_functions_registered_for_the_exit_run() -> None:
     program += "; import pipelines.cli.app as app; app.main = lambda: print('a') or 7; process.command()"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=120)
     assert (done.stdout, done.returncode) == ("a\nat the exit\n", 7)
+
+
+def test_cpu_seconds_that_are_used_up_are_said() -> None:
+    program = "import resource, pipelines.cli.process as process, pipelines.cli.app as app; "
+    program += "resource.setrlimit(resource.RLIMIT_CPU, (1, 60)); app.main = lambda: exec('while True: pass')"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{program}; process.command()"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 75
+    assert done.stderr == "error: stopped by SIGXCPU; the same command goes on from the finished parts\n"

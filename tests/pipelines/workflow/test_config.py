@@ -98,8 +98,8 @@ train:
     ("text", "expected"),
     [
         ("work: [a\n", "not valid YAML"),
-        ("- a\n", "found list"),
-        ("", "found NoneType"),
+        ("- a\n", "found a list of 1"),
+        ("", "found nothing"),
         ("extract: {pubmed: [a]}\n", "'work' is required"),
         ("work: o\nextract: {}\n", "FILE:2:1: extract: give `pubmed` or `pmc` files"),
         (GOOD.replace("tiny", "tinny"), "FILE:8:3: tinny: neither a file nor a preset"),

@@ -8,6 +8,7 @@ import pytest
 
 from corpus.arrays.cache_folder import LIBRARIES
 from corpus.errors import UsageError
+from train.launch import processes
 from train.launch.processes import environment, prepare
 
 EXTENSIONS = "TORCH_EXTENSIONS_DIR"
@@ -51,3 +52,20 @@ def test_a_current_folder_that_is_gone_is_named(tmp_path: Path, monkeypatch: pyt
     monkeypatch.chdir(tmp_path)
     prepare(str(tmp_path / "run"), 1)
     assert (tmp_path / "run" / "logs").is_dir()
+
+
+def test_what_ranks_write_is_seen_though_the_clock_was_set_back(tmp_path: Path) -> None:
+    (tmp_path / "ahead").touch()
+    os.utime(tmp_path / "ahead", (4e9, 4e9))
+    (tmp_path / "metrics").write_text("1")
+    seen = processes._seen(str(tmp_path))
+    assert processes._seen(str(tmp_path)) == seen
+    (tmp_path / "metrics").write_text("2")
+    os.utime(tmp_path / "metrics", (1e9, 1e9))
+    again = processes._seen(str(tmp_path))
+    assert again != seen
+    (tmp_path / "_work/beats").mkdir(parents=True)
+    with_folder = processes._seen(str(tmp_path))
+    (tmp_path / "_work/beats/rank-0.json").touch()
+    assert processes._seen(f"{tmp_path}/") != again
+    assert processes._seen(str(tmp_path)) == with_folder

@@ -17,6 +17,7 @@ from tests.train.launch.test_stage import RUNNER, SETTINGS, wait_for_step, wait_
 from train.checkpoint.store import newest_good
 from train.config import TrainConfig
 from train.launch import processes
+from train.launch.rank_errors import rank_error
 from train.launch.stage import train
 from train.loop import hold
 from train.loop.hold import RanksBusyError, ask_to_stop, check_no_ranks, end_holder, hold_ranks, ranks_hold
@@ -116,7 +117,7 @@ def test_a_rank_that_is_ended_because_another_died_is_not_blamed(
     children = [subprocess.Popen(["sh", "-c", script]) for script in ("exec sleep 600", "kill -9 $$")]
     codes = processes._wait(children)
     assert codes == [0, -signal.SIGKILL]
-    assert "rank 1 was killed by SIGKILL" in str(processes.rank_error(str(tmp_path), codes, stopped=False))
+    assert "rank 1 was killed by SIGKILL" in str(rank_error(str(tmp_path), codes, stopped=False))
     assert children[0].returncode == -signal.SIGKILL
 
 

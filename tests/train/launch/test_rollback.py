@@ -19,7 +19,7 @@ from train.checkpoint.skipped import SkippedRows, read_skipped, write_skipped
 from train.checkpoint.store import read_list
 from train.config import TrainConfig
 from train.job import RolledBackError, read_error, write_error
-from train.launch import processes
+from train.launch.rank_errors import rank_error
 from train.launch.stage import train
 from train.loop.metrics import read_metrics
 
@@ -209,9 +209,9 @@ def test_a_signal_counts_more_than_a_rollback(tmp_path: Path) -> None:
     write_error(str(tmp_path), 0, RolledBackError("going back"))
     assert json.loads((tmp_path / "_work/error-0.json").read_text())["rolled_back"]
     assert isinstance(read_error(str(tmp_path), 0), RolledBackError)
-    gone = processes.rank_error(str(tmp_path), [75], stopped=False)
+    gone = rank_error(str(tmp_path), [75], stopped=False)
     assert isinstance(gone, RolledBackError)
-    stopped = processes.rank_error(str(tmp_path), [75], stopped=True)
+    stopped = rank_error(str(tmp_path), [75], stopped=True)
     assert not isinstance(stopped, RolledBackError)
     assert isinstance(stopped, RetryError)
     assert "going back; stopped by a signal" in str(stopped)

@@ -150,3 +150,15 @@ def test_a_run_that_would_fail_later_is_refused_at_once(laptop: pytest.MonkeyPat
     with pytest.raises(error, match=r"train-00000\.bin: not the tokens that were packed|the first could not be saved"):
         train(asked(**small), tokens=str(tokens), output=str(tmp_path / "run"))
     assert {path.name for path in (tmp_path / "run").rglob("*")} == {LOCK, "events.jsonl"}  # which says why
+
+
+def test_a_shell_that_gives_a_rank_too_few_addresses_is_warned_of(
+    laptop: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small: ModelShape = load_preset("125m").model.shape(seq_length=1024, vocab_size=28896)
+    config = TrainConfig.model_validate(load_preset("125m").model_dump() | {"ranks": 1})
+    check_memory(config, small)
+    assert capsys.readouterr().err == ""
+    laptop.setattr(machine.resource, "getrlimit", lambda which: (4_096_000_000, machine.resource.RLIM_INFINITY))
+    check_memory(config, small)
+    assert "`ulimit -v` allows each process 4.1 GB of addresses, and a rank takes some 6.5" in capsys.readouterr().err

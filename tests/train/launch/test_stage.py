@@ -23,7 +23,8 @@ from train.checkpoint.store import Checkpoint, make_temporary, newest_good, publ
 from train.config import TrainConfig
 from train.data.tokens import unigram_entropy
 from train.generate.continuation import generate
-from train.launch import processes, stage
+from train.launch import stage
+from train.launch.rank_errors import rank_error
 from train.launch.stage import can_resume, train
 from train.loop.metrics import read_metrics, speed_text
 from train.loop.rank_state import shard_batch
@@ -151,22 +152,22 @@ def test_a_rank_that_fails_is_named(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs/rank-0.log").write_text("RuntimeError: Connection closed by peer\n")
     (tmp_path / "logs/rank-1.log").write_text("Traceback\n\nRuntimeError: no space on device\n")
-    error = processes.rank_error(str(tmp_path), [1, 1], stopped=False)
+    error = rank_error(str(tmp_path), [1, 1], stopped=False)
     assert type(error) is CorpuscleError
     assert str(error).startswith("rank 1 failed: RuntimeError: no space on device; all of it is in ")
     cuda = (
         "torch.AcceleratorError: CUDA error: out of memory\nCompile with `TORCH_USE_CUDA_DSA` to enable assertions.\n"
     )
     (tmp_path / "logs/rank-1.log").write_text(f"Traceback\n\n{cuda}\n")
-    full = str(processes.rank_error(str(tmp_path), [0, 1], stopped=False))
+    full = str(rank_error(str(tmp_path), [0, 1], stopped=False))
     assert full.startswith("rank 1 failed: torch.AcceleratorError: CUDA error: out of memory. The GPU's memory is full")
     assert "--set activation_checkpointing=true" in full
     (tmp_path / "logs/rank-1.log").write_text("Traceback\n\nRuntimeError: no space on device\n")
     for codes in ([0, -9], [1, -9]):  # the other one ended well, or lost the connection to it
-        killed = processes.rank_error(str(tmp_path), codes, stopped=False)
+        killed = rank_error(str(tmp_path), codes, stopped=False)
         assert isinstance(killed, RetryError)
     assert "rank 1 was killed by SIGKILL (often: out of memory)" in str(killed)
-    aborted = processes.rank_error(str(tmp_path), [0, -6], stopped=False)
+    aborted = rank_error(str(tmp_path), [0, -6], stopped=False)
     assert str(aborted).startswith("rank 1 was killed by SIGABRT; the last it said: RuntimeError: no space on device;")
 
 
@@ -284,8 +285,9 @@ def test_a_signal_saves_and_exits_75_and_resuming_changes_nothing(
 HANGING = """
 import subprocess, sys, train.launch.processes as processes
 processes.STOP_SECONDS = 1.0
+rank = "import pathlib, time; print(1, flush=True)\\nwhile True: pathlib.Path('_work/beats/0').touch(); time.sleep(0.1)"
 launcher = "import signal, subprocess, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + (
-    "subprocess.run([sys.executable, '-c', 'import time; print(1, flush=True); time.sleep(600)']); signal.pause()")
+    f"subprocess.run([sys.executable, '-c', {rank!r}], cwd={sys.argv[1]!r}); signal.pause()")
 with subprocess.Popen([sys.executable, "-c", launcher]) as child, processes.signals_to([child], sys.argv[1]) as asked:
     child.wait()
 print(asked.is_set(), child.returncode)
@@ -293,6 +295,8 @@ print(asked.is_set(), child.returncode)
 
 
 def test_ranks_that_hang_are_ended_after_one_signal(tmp_path: Path) -> None:
+    """Though they give signs of life, as a rank does that waits for another."""
+    (tmp_path / "_work/beats").mkdir(parents=True)
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     process = subprocess.Popen([sys.executable, "-c", HANGING, str(tmp_path)], cwd=REPOSITORY, text=True, **pipes)  # type: ignore[call-overload]
     assert process.stdout.readline() == "1\n"

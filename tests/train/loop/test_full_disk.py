@@ -17,7 +17,7 @@ from tests.support.forked_ranks import fork_ranks
 from tests.support.small_tokens import made_up_texts, write_tokens
 from train.checkpoint.store import checkpoint_path, newest_good, start_list
 from train.config import TrainConfig
-from train.launch.processes import rank_error
+from train.launch.rank_errors import rank_error
 from train.launch.stage import train
 from train.loop.hold import ranks_hold
 from train.loop.metrics import _Lines
