@@ -73,4 +73,6 @@ else
 	$(BIN)/python -m pip install --quiet --require-hashes --no-deps --requirement locks/development.txt
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 endif
+# The readers as machine code, if there is a C compiler: one line says what came of it, and nothing depends on it.
+	-$(BIN)/python -m corpus.compiled.build
 	touch $@
