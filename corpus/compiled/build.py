@@ -35,9 +35,8 @@ class CannotCompileError(Exception):
 def build() -> Path:
     """Return the folder of the build of these sources, made if it is not there; raises CannotCompileError."""
     name = build_name(fingerprint())
-    for place in places():
-        if is_whole(place / name):
-            return place / name
+    if found := next((done for place in places() if is_whole(done := place / name)), None):
+        return found
     _check_tools()
     place = next(filter(is_writable, places()), None)
     if place is None:
@@ -55,6 +54,8 @@ def _put(made: Path, target: Path) -> None:
     """Have a build in its place in one step, over a damaged one; another process may have made it meanwhile."""
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as folder:
         copy = shutil.copytree(made, Path(folder, target.name))
+        if is_whole(target):
+            return
         shutil.rmtree(target, ignore_errors=True)
         try:
             copy.rename(target)

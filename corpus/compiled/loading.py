@@ -7,7 +7,6 @@ What cannot be loaded is left to the sources without a word; `corpuscle doctor` 
 import importlib
 import sys
 from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
 from importlib.machinery import ExtensionFileLoader, ModuleSpec
 from importlib.util import spec_from_file_location
 from pathlib import Path
@@ -16,8 +15,8 @@ from types import ModuleType
 from corpus.compiled.builds import LIBRARY, MODULES, ReaderBuild, file_of, find_build, is_switched_off
 
 
-class CompiledFinder(MetaPathFinder):
-    """Finds the modules of a build, and no others."""
+class CompiledFinder:
+    """Finds the modules of a build and no others, for `sys.meta_path`; the base class for that takes long to import."""
 
     def __init__(self, folder: Path) -> None:
         self._paths = {name: str(folder / file_of(name)) for name in (LIBRARY, *MODULES)}
