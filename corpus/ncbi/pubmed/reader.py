@@ -57,7 +57,8 @@ def read_pubmed(path: str) -> Iterator[Record | Reject]:
 
     Raises CorruptError, before the first record, when the file as a whole is not what it should be.
     """
-    return (item for item, _ in read_pubmed_xml(path))
+    for item, _ in read_pubmed_xml(path):  # no generator expression: mypyc makes a list of those
+        yield item
 
 
 def read_pubmed_xml(path: str, side: SideTables | None = None) -> Iterator[tuple[Record | Reject, bytes]]:

@@ -1,5 +1,6 @@
 """Compiled readers: the same records as from the sources, and never in place of sources that are others."""
 
+import ast
 import json
 import os
 import shutil
@@ -85,6 +86,18 @@ def test_all_sources_decide(tmp_path: Path) -> None:
         path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
         found.add(fingerprint(tmp_path / "corpus"))
     assert len(found) == len(MODULES) + 3
+
+
+def test_no_compiled_function_returns_a_generator_expression() -> None:
+    """mypyc makes a list of one, and all records of a file would be in memory at once."""
+    found, count = set(), 0
+    for name in MODULES:
+        tree = ast.parse((PACKAGE.parent / f"{name.replace('.', '/')}.py").read_text(encoding="utf-8"))
+        returned = [node.value for node in ast.walk(tree) if isinstance(node, (ast.Return, ast.YieldFrom))]
+        found |= {name for value in returned if isinstance(value, ast.GeneratorExp)}
+        count += len(returned)
+    assert count > 300
+    assert found <= {"corpus.ncbi.markup.tex_names"}  # a table of names, at import
 
 
 def _cut(path: Path) -> None:
