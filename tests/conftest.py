@@ -17,6 +17,9 @@ for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHU
     if signal.getsignal(number) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
         signal.signal(number, usual)
 
+# Tests put other functions into the readers, which calls within compiled code would not meet.
+os.environ.setdefault("CORPUSCLE_PURE", "1")
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 # What a test finds depends on no clock: on a busy machine an example takes as long as it takes.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])

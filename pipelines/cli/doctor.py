@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from corpus.errors import UsageError
+from corpus.stage.progress import say
 from pipelines.cli.arguments import beam_arguments, import_beam
 from pipelines.cli.options import AsJson
 
@@ -44,6 +45,9 @@ def doctor(
         raise UsageError("doctor: --devices is of this machine, with --ranks; --cluster of all that srun started")
     arguments: tuple[str, ...] = context.obj or ()
     if compile_now:
+        from corpus.compiled.build import build_readers
+
+        build_readers(say)
         import_beam()
         from pipelines.workflow.compile_ahead import compile_ahead
 

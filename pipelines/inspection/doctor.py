@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from corpus.arrays.numba_cache import FOLDER, LOCK
+from corpus.compiled.builds import COMMAND, is_switched_off
+from corpus.ncbi import COMPILED
 from corpus.stage.machine import memory_bytes, usable_cores
 
 # Below this lxml reads local files through entities that a document declares (CVE-2026-41066).
@@ -54,7 +56,7 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Return what was found about this machine and environment."""
-    return [_python(), *_packages(), _lxml(), *_machine(), _compiled(), _accelerator()]
+    return [_python(), *_packages(), _lxml(), *_machine(), _compiled(), _readers(), _accelerator()]
 
 
 def _python() -> Finding:
@@ -142,6 +144,12 @@ def _compiled() -> Finding:
         found += ", where nothing is yet"
         advice = "corpuscle doctor --compile spares the first start of each stage some seconds"
     return Finding(level="ok", subject="compiled", found=found, advice=advice)
+
+
+def _readers() -> Finding:
+    """Say whether the readers of PubMed and JATS run as machine code; pure Python gives the same records."""
+    advice = "" if COMPILED.folder or is_switched_off() else f"articles are read a quarter faster after {COMMAND}"
+    return Finding(level="ok", subject="readers", found=f"compiled: {COMPILED.found}", advice=advice)
 
 
 def _accelerator() -> Finding:

@@ -13,7 +13,15 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 TOP_ROOMS = ("corpus", "tokenizer", "pipelines", "train")
 ROOMS = (
     *("corpus", "corpus/arrays", "corpus/storage", "corpus/stage", "corpus/ncbi/markup", "corpus/ncbi/archives"),
-    *("corpus/ncbi/pubmed", "corpus/ncbi/jats", "corpus/pile", "corpus/fetch", "corpus/extract", "corpus/text"),
+    *(
+        "corpus/ncbi/pubmed",
+        "corpus/ncbi/jats",
+        "corpus/compiled",
+        "corpus/pile",
+        "corpus/fetch",
+        "corpus/extract",
+        "corpus/text",
+    ),
     *(
         "corpus/dedup",
         "corpus/assemble",

@@ -8,7 +8,6 @@ notes travel as control characters and are decided in `corpus.ncbi.jats.lines`, 
 
 import re
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from itertools import pairwise
 from typing import Any, ClassVar, Final
 
@@ -51,12 +50,14 @@ class InlineReader:
         self._buffer: list[str] = []
         self._surplus: set[int] = set()  # forms of a formula that another form beside them says
         self._last_math = -1
+        self._reference_ids: frozenset[str] | None = None
 
-    @cached_property
     def _references(self) -> frozenset[str]:
-        """The ids of the reference list, for links that do not say what they link to."""
-        lists = [row for row, name in enumerate(self.doc.tag_names) if name == "ref-list"]
-        return frozenset(found for row in lists for found in self.doc.ids_inside(row, b"ref"))
+        """Return the ids of the reference list, for links that do not say what they link to."""
+        if self._reference_ids is None:
+            lists = [row for row, name in enumerate(self.doc.tag_names) if name == "ref-list"]
+            self._reference_ids = frozenset([found for row in lists for found in self.doc.ids_inside(row, b"ref")])
+        return self._reference_ids
 
     def _content(self, element: int, rules: Rules | None = None) -> None:
         """Add the content of an element to the buffer, without its own tail; `rules` are those for its children."""
@@ -105,7 +106,7 @@ class InlineReader:
 
     def _xref(self, element: int) -> None:
         """Read a link that does not say what it links to; typed ones are marked by the scan."""
-        cites = not self._references.isdisjoint((self.doc.attributes(element).get("rid") or "").split())
+        cites = not self._references().isdisjoint((self.doc.attributes(element).get("rid") or "").split())
         self._buffer.append(OPEN if cites else "")
         self._content(element)
         self._buffer.append(CLOSE if cites else "")

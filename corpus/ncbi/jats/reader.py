@@ -27,6 +27,7 @@ from corpus.ncbi.jats.rules import Reader
 from corpus.ncbi.jats.vocabulary import JATS, NAMESPACES
 from corpus.ncbi.markup.document import Markup
 from corpus.ncbi.markup.parse import BadXmlError, read_markup
+from corpus.ncbi.markup.scan import MOST_DEPTH
 from corpus.reasons import RejectReason
 from corpus.records import RAW_LIMIT, Kind, Record, Reject, Source, doc_key, pmc_doc_id
 
@@ -34,6 +35,7 @@ ROOTS = SETS | {"article"}
 
 # What became of one article (its record and those of its sub-articles, or one reject), and its XML.
 ArticleOutcome = tuple[list[Record | Reject], bytes]
+_TOO_DEEP = "elements are nested too deeply to be an article"
 _NO_METADATA = ArticleMetadata(pmcid=0)
 _OWN_ID = re.compile(rb"pub-id-type\s*=\s*[\"']pmc(?:id)?[\"'][^>]*>\s*(?:PMC)?(\d{1,10})\s*<")
 # Parts of a name that touch in the XML and not in print: genus and species, street and town.
@@ -113,7 +115,7 @@ def _read_one(
     except BadXmlError as error:
         reason, detail = error.reason, error.detail
     except RecursionError:
-        reason, detail = RejectReason.BAD_RECORD, "elements are nested too deeply to be an article"
+        reason, detail = RejectReason.BAD_RECORD, _TOO_DEEP
     return [reject(raw, file=file, offset=offset, reason=reason, detail=detail, name=name)]
 
 
@@ -142,6 +144,8 @@ def find_article(raw: bytes) -> tuple[Markup, int]:
     Raises BadXmlError when the document is refused, or holds no article or several.
     """
     doc = read_markup(raw.replace(*_TOUCHING), JATS, root=ROOTS, namespaces=NAMESPACES)
+    if not doc.proven and doc.depth() > MOST_DEPTH:
+        raise BadXmlError(RejectReason.BAD_RECORD, _TOO_DEEP)
     articles = [0] if doc.tag_names[0] == "article" else doc.descendants(0, "article")
     if not articles:
         said = said_instead(raw)

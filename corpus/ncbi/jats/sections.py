@@ -5,9 +5,9 @@ once more what a section of the article said.
 """
 
 import re
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
-from corpus.ncbi.jats.accounts import DROPPED, solid
+from corpus.ncbi.jats.accounts import DROPPED, Accounts, solid
 from corpus.ncbi.jats.body import BodyReader
 from corpus.ncbi.jats.vocabulary import DECISIONS
 from corpus.ncbi.markup.document import Markup
@@ -22,6 +22,10 @@ _SEPARATORS = (";", "•", "·", "|", ",")  # the first that a line holds parts 
 
 class SectionReader(BodyReader):
     """The walk over one article with the rule of sections."""
+
+    def __init__(self, doc: Markup, accounts: Accounts) -> None:
+        super().__init__(doc, accounts)
+        self._paragraph_of: dict[str, int] | None = None
 
     def _section(self, element: int) -> None:
         if self._buffer:
@@ -54,20 +58,20 @@ class SectionReader(BodyReader):
             self.accounts.leave(outer)
         return bool(decision)
 
-    @cached_property
     def _first_paragraphs(self) -> dict[str, int]:
-        """The first paragraph of every text."""
-        doc, first = self.doc, dict[str, int]()
-        for row, name in enumerate(doc.tag_names):
-            if name == "p":
-                first.setdefault(doc.own_text(row).strip(), row)
-        return first
+        """Return the first paragraph of every text."""
+        if self._paragraph_of is None:
+            doc, self._paragraph_of = self.doc, {}
+            for row, name in enumerate(doc.tag_names):
+                if name == "p":
+                    self._paragraph_of.setdefault(doc.own_text(row).strip(), row)
+        return self._paragraph_of
 
     def _is_repeated(self, section: int) -> bool:
         """Say whether every paragraph of a section stands in the article before it, word for word."""
         doc = self.doc
         paragraphs = [text for one in doc.descendants(section, "p") if (text := doc.own_text(one).strip())]
-        return bool(paragraphs) and all(self._first_paragraphs[text] < section for text in paragraphs)
+        return bool(paragraphs) and all(self._first_paragraphs()[text] < section for text in paragraphs)
 
     def _are_notes(self, section: int) -> bool:
         """Take the notes of a section that holds nothing else; False for another."""

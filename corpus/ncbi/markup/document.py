@@ -15,7 +15,6 @@ it can prove on the way that they are well-formed; where it cannot, that is libx
 import re
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
 
 import numpy as np
 
@@ -113,11 +112,18 @@ class Markup:
     """
 
     __slots__ = (
-        "__dict__",
+        "_begin_of_attributes",
+        "_end_of_tag",
+        "_marks",
+        "_solid_ends",
+        "_solid_starts",
+        "_tag_names",
+        "_tags_found",
         "ends",
         "links",
         "names",
         "nexts",
+        "parents",
         "proven",
         "raw",
         "rows",
@@ -148,36 +154,38 @@ class Markup:
         self.starts: list[int] = rows[1].tolist()
         self.ends: list[int] = rows[2].tolist()
         self.nexts: list[int] = rows[3].tolist()
+        # Made when they are asked for; few readers of a set ask.
+        self._tag_names: list[str] | None = None
+        self._marks: list[int] | None = None
+        self._tags_found: frozenset[int] | None = None  # those that the document has at all
+        # Views, not lists: few elements are asked for these, and a list of all costs more than a few slow answers.
+        # The elements around the elements, as far as they have a row; -1 for the root.
+        self.parents: Sequence[int] = memoryview(rows[9])
+        self._solid_starts: Sequence[int] = memoryview(rows[4])
+        self._solid_ends: Sequence[int] = memoryview(rows[5])
+        self._begin_of_attributes: Sequence[int] = memoryview(rows[6])
+        self._end_of_tag: Sequence[int] = memoryview(rows[7])
 
-    @cached_property
+    @property
     def tag_names(self) -> list[str]:
         """The local names of the elements, "" for those outside the vocabulary."""
-        return self.vocabulary.names_by_number[self.rows[0]].tolist()
+        if self._tag_names is None:
+            self._tag_names = self.vocabulary.names_by_number[self.rows[0]].tolist()
+        return self._tag_names
 
-    @cached_property
+    @property
     def marks(self) -> list[int]:
         """How many control characters the scan has put inside each element."""
-        return self.rows[10].tolist()
+        if self._marks is None:
+            self._marks = self.rows[10].tolist()
+        return self._marks
 
-    @cached_property
-    def _tags_found(self) -> frozenset[int]:
-        """The tags that the document has at all."""
-        return frozenset(self.tags)
-
-    # Views, not lists: few elements are asked for these, and a list of all costs more than a few slow answers.
-
-    @cached_property
-    def parents(self) -> Sequence[int]:
-        """The elements around the elements, as far as they have a row; -1 for the root."""
-        return memoryview(self.rows[9])
-
-    @cached_property
-    def _solid(self) -> tuple[Sequence[int], Sequence[int]]:
-        return memoryview(self.rows[4]), memoryview(self.rows[5])
-
-    @cached_property
-    def _start_tags(self) -> tuple[Sequence[int], Sequence[int]]:
-        return memoryview(self.rows[6]), memoryview(self.rows[7])
+    def depth(self) -> int:
+        """Return how many elements with a row stand within each other at most."""
+        depths: list[int] = []
+        for parent in self.parents:
+            depths.append(depths[parent] + 1 if parent >= 0 else 1)
+        return max(depths, default=0)
 
     def root_name(self) -> str:
         """Return the local name of the document's element, "" when the vocabulary gives it no row."""
@@ -185,7 +193,7 @@ class Markup:
 
     def written_name(self, element: int) -> str:
         """Return an element's local name as its start tag has it, whether the vocabulary knows it or not."""
-        end = self._start_tags[0][element]
+        end = self._begin_of_attributes[element]
         return self.raw[self.raw.rindex(b"<", 0, end) + 1 : end].decode().rpartition(":")[2]
 
     def name(self, element: int) -> str:
@@ -198,8 +206,7 @@ class Markup:
 
     def solid(self, element: int) -> int:
         """Return the number of characters of an element's text that are not white space."""
-        starts, ends = self._solid
-        return ends[element] - starts[element]
+        return self._solid_ends[element] - self._solid_starts[element]
 
     def children(self, element: int) -> list[int]:
         """Return the elements directly below one, as far as they have a row; none for -1."""
@@ -228,7 +235,10 @@ class Markup:
 
     def descendants(self, element: int, *names: str) -> list[int]:
         """Return the elements of some names anywhere below an element, in document order."""
-        ids, found = self.vocabulary.ids, self._tags_found
+        ids = self.vocabulary.ids
+        if self._tags_found is None:
+            self._tags_found = frozenset(self.tags)
+        found = self._tags_found
         wanted = [tag for name in names if (tag := ids.get(name, -1)) in found]
         if not wanted:  # as mostly for what most articles have none of
             return []
@@ -240,8 +250,7 @@ class Markup:
 
     def start_tag(self, element: int) -> bytes:
         """Return what stands in an element's start tag behind its name, as written."""
-        begins, ends = self._start_tags
-        return self.raw[begins[element] : ends[element]]
+        return self.raw[self._begin_of_attributes[element] : self._end_of_tag[element]]
 
     def attributes(self, element: int) -> dict[str, str]:
         """Return the attributes of an element by local name."""

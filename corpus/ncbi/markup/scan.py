@@ -59,7 +59,7 @@ _SIZE = COLUMNS + 2
 _LINK = COLUMNS + 3
 _IN_PIECE = traits.OPAQUE | traits.DETAILED  # what counts where text is copied as it stands
 MOST_BYTES = 8_000_000  # of what is proven; libxml2 has a limit of 10 MB for one text
-_MOST_DEPTH = 200  # libxml2 has a limit of 256
+MOST_DEPTH = 200  # of what is proven; libxml2 has a limit of 256
 
 
 @part
@@ -88,7 +88,7 @@ def _open(raw, start, begin, end, number, flag, rows, text, at):  # type: ignore
     depth = at[DEPTH]
     if depth == 0:
         at[ROOTS] += 1
-    elif depth > _MOST_DEPTH:
+    elif depth > MOST_DEPTH:
         at[PROVEN] = 0
     rows[_ROW, depth], rows[_NAME, depth], rows[_SIZE, depth] = row, start + 1, begin - start - 1
     at[DEPTH] = depth + 1

@@ -44,8 +44,9 @@ _ROOT = re.compile(rb"<(PubmedArticleSet|PubmedBookArticleSet|MedlineCitationSet
 _EPILOG = re.compile(rb"\s*>(?:\s+|<!--.*?-->|<\?.*?\?>)*+", re.DOTALL)
 _ENCODING = re.compile(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([\w.:-]+)")
 
-_PMC_ID = re.compile(rb"IdType\s*=\s*[\"']pmc[\"']")
-_OTHER_PMC_ID = re.compile(rb"<OtherID\s[^>]*>\s*PMC\d")  # in a MedlineCitationSet
+# What tells a PMC id, and a word in all of that.
+_PMC_ID = (re.compile(rb"IdType\s*=\s*[\"']pmc[\"']"), b"pmc")
+_OTHER_PMC_ID = (re.compile(rb"<OtherID\s[^>]*>\s*PMC\d"), b"PMC")  # in a MedlineCitationSet
 
 # Anchored at the record's own PMID: the next one in a record may be a retraction notice's or a cited paper's.
 _OWN_PMID = re.compile(rb"<(?:MedlineCitation|BookDocument)\b[^>]*>\s*<PMID\b[^>]*>\s*(\d{1,15})\s*</PMID>")
@@ -56,7 +57,8 @@ def read_pubmed(path: str) -> Iterator[Record | Reject]:
 
     Raises CorruptError, before the first record, when the file as a whole is not what it should be.
     """
-    return (item for item, _ in read_pubmed_xml(path))
+    for item, _ in read_pubmed_xml(path):  # no generator expression: mypyc makes a list of those
+        yield item
 
 
 def read_pubmed_xml(path: str, side: SideTables | None = None) -> Iterator[tuple[Record | Reject, bytes]]:
@@ -118,6 +120,7 @@ def _items(
         yield letter, b""
         return
     reader = RecordReader(found.markup)
+    pmc_id = _OTHER_PMC_ID if found.markup.vocabulary.records == MEDLINE_RECORDS else _PMC_ID
     more = None if side is None else MetadataReader(found.markup, side)
     for element, (begin, end) in zip(found.elements, found.bounds, strict=True):
         kind = _KINDS.get(found.markup.name(element))
@@ -128,8 +131,9 @@ def _items(
                 position += 1
             continue
         try:
-            pattern = _OTHER_PMC_ID if found.markup.vocabulary.records == MEDLINE_RECORDS else _PMC_ID
-            pmc = pattern.search(found.raw, begin, end) is not None
+            pattern, word = pmc_id
+            # A word is found fifteen times faster than a pattern; few records hold it.
+            pmc = found.raw.find(word, begin, end) >= 0 and pattern.search(found.raw, begin, end) is not None
             record = reader.read(element, kind=kind, file=file, offset=offset, position=position, pmc_id_anywhere=pmc)
             if more is not None:
                 more.read(element, record)

@@ -69,7 +69,7 @@ def test_a_gpu_without_memory_says_what_helps_not_what_its_makers_look_for(tmp_p
     said = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has 139 GiB in total"
     behind = "Compile with `TORCH_USE_CUDA_DSA` to enable device-side assertions.\n"
     (tmp_path / "logs/rank-0.log").write_text(f"Traceback (most recent call last):\n{said}\n{behind}")
-    error = str(processes.rank_error(str(tmp_path), [1], stopped=False))
+    error = str(rank_error(str(tmp_path), [1], stopped=False))
     assert error.startswith(f"rank 0 failed: {said}. The GPU's memory is full: halve micro_batch, add")
     assert "--set activation_checkpointing=true" in error
     assert "--set zero_stage" in error
