@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from corpus.ncbi import COMPILED
 from corpus.ncbi.archives import article_sets
 from corpus.ncbi.jats import body, citation_needs, lines, usual_citations
 from corpus.ncbi.jats import citation_words as words
@@ -149,6 +150,7 @@ def test_a_link_to_several_floats_cites_each(rid: str) -> None:
     assert [item.cited for item in record.floats] == [2]
 
 
+@pytest.mark.skipif(COMPILED.folder is not None, reason="calls within compiled code do not meet a function put in")
 def test_the_shortcuts_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that the comparisons above compare two ways."""
     taken = set[str]()
