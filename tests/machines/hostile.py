@@ -44,6 +44,7 @@ AVX2 = {
     "NUMBA_CPU_FEATURES": "",
     "ARROW_USER_SIMD_LEVEL": "AVX2",
 }
+HIDDEN_FROM_NUMPY = "NPY_DISABLE_CPU_FEATURES"
 # Prints the levels of NumPy that a CPU with AVX2 alone has not, among those that this one has.
 NUMPY_BEYOND = """
 from numpy._core._multiarray_umath import __cpu_dispatch__ as known, __cpu_features__ as here
@@ -108,8 +109,10 @@ def one_core() -> Iterator[Machine]:
 @contextmanager
 def avx2() -> Iterator[Machine]:
     """A CPU without AVX-512."""
-    beyond = subprocess.run([sys.executable, "-c", NUMPY_BEYOND], check=True, capture_output=True, text=True).stdout
-    yield Machine(environment={**AVX2, "NPY_DISABLE_CPU_FEATURES": beyond.strip()}, show=SEEN + SEEN_CPU)
+    whole = {name: value for name, value in os.environ.items() if name != HIDDEN_FROM_NUMPY}  # as it is in this mode
+    command = [sys.executable, "-c", NUMPY_BEYOND]
+    beyond = subprocess.run(command, check=True, capture_output=True, text=True, env=whole).stdout
+    yield Machine(environment={**AVX2, HIDDEN_FROM_NUMPY: beyond.strip()}, show=SEEN + SEEN_CPU)
 
 
 @contextmanager

@@ -310,10 +310,10 @@ def kill_until_done(base: str, output: Path, *, kills: int) -> None:
     )
     dice = random.Random(1)
     for turn in range(kills + 1):
-        process = subprocess.Popen([sys.executable, "-c", code, base, str(output)], stderr=subprocess.DEVNULL)
+        process = subprocess.Popen([sys.executable, "-c", code, base, str(output)], stderr=subprocess.PIPE, text=True)
         if turn < kills:
             time.sleep(dice.uniform(0.5, 1.3))
             process.kill()
-        process.wait(timeout=120)
-    assert process.returncode == 0
+        _, said = process.communicate(timeout=120)
+    assert process.returncode == 0, said
     assert os.path.exists(output / "manifest.json")

@@ -4,6 +4,7 @@ One road, train, TERM, queued again, go on, is in the normal run; the others are
 """
 
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -54,7 +55,7 @@ class SlurmRun:
         settings = {"TOKENS": self.tokens, "OUTPUT": str(self.output), "CONFIG": str(config)}
         settings |= {
             "MASTER_ADDR": "127.0.0.1",
-            "VENV": str(REPOSITORY / ".venv"),
+            "VENV": sys.prefix,
             "DS_ACCELERATOR": "cpu",
             "PYTHONPATH": str(REPOSITORY),
         }
