@@ -34,7 +34,7 @@ class CannotCompileError(Exception):
     """What is missing on this machine, and what helps."""
 
 
-def build() -> Path:
+def build(tell: Callable[[str], object] = lambda line: None) -> Path:
     """Return the folder of the build of these sources, made if it is not there; raises CannotCompileError."""
     name = build_name(fingerprint())
     if found := next((done for place in places() if is_whole(done := place / name)), None):
@@ -43,6 +43,7 @@ def build() -> Path:
     place = next(filter(is_writable, places()), None)
     if place is None:
         raise CannotCompileError(f"none of these folders can be written: {', '.join(map(str, places()))}")
+    tell(f"compiling {len(MODULES)} modules of the readers, a minute or two of one core")
     with tempfile.TemporaryDirectory() as folder:
         made = _compile(Path(folder))
         write_stamp(made)
@@ -106,9 +107,8 @@ def _forget_old(place: Path, newest: Path) -> None:
 
 def build_readers(tell: Callable[[str], object]) -> None:
     """Build, and tell in one line what came of it; a machine without a compiler is no error."""
-    tell(f"compiling {len(MODULES)} modules of the readers, a minute or two of one core")
     try:
-        tell(f"the compiled readers are in {build()}")
+        tell(f"the compiled readers are in {build(tell)}")
     except CannotCompileError as error:
         tell(f"the readers stay pure Python, a quarter slower: {error}; then: {COMMAND}")
 

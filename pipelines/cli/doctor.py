@@ -69,8 +69,10 @@ def doctor(
 def _compile() -> None:
     """Compile the readers first: what runs the stages imports them."""
     from corpus.compiled.build import build_readers
+    from corpus.compiled.builds import is_switched_off
 
-    build_readers(say)
+    if not is_switched_off():
+        build_readers(say)
     import_beam()
     from pipelines.workflow.compile_ahead import compile_ahead
 

@@ -9,16 +9,18 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.support.engines import free_port
 
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "munged")
 NODES = ("node1", "node2")
+END_SECONDS = 20  # for a daemon that was asked to end
 CONF = """\
 ClusterName=test
 SlurmctldHost=localhost
@@ -113,7 +115,25 @@ def slurm_cluster(folder: Path, *, hold: int = 60) -> Iterator[SlurmCluster]:
         for process in reversed(cluster.daemons.values()):
             process.terminate()
         for process in cluster.daemons.values():
-            process.wait()
+            _ended(process)
+        _end_steps(folder)
+
+
+def _ended(process: "subprocess.Popen[bytes]") -> None:
+    """Wait for a daemon; slurmd waits for its steps' own processes, which at times stay when the step is over."""
+    try:
+        process.wait(timeout=END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _end_steps(folder: Path) -> None:
+    """End what slurmd started for steps and left behind; each works in the cluster's folder."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.name().startswith("slurmstepd") and Path(process.cwd()).is_relative_to(folder):
+                process.kill()
 
 
 def _munged(folder: Path, socket: Path) -> "subprocess.Popen[bytes]":

@@ -60,8 +60,15 @@ def test_what_editors_of_windows_write_is_read(tmp_path: Path, start: str, end: 
     assert read.place(("assemble", "seed")).endswith("run.yaml:3:3")
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfea\0", b"a: \xe4", "é".encode() * (2 * MOST_CHARACTERS + 1)])
-def test_what_is_no_text_or_too_long_is_no_yaml(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\xff\xfea\0", "byte 0 is not UTF-8; save the file as UTF-8 text"),
+        (b"a: \xe4", "byte 3 is not UTF-8; save the file as UTF-8 text"),
+        ("é".encode() * (2 * MOST_CHARACTERS + 1), r"cannot be read \(.+\); check the path"),
+    ],
+)
+def test_what_is_no_text_or_too_long_is_no_yaml(tmp_path: Path, content: bytes, said: str) -> None:
     (tmp_path / "run.yaml").write_bytes(content)
-    with pytest.raises(UsageError, match=r"run\.yaml: cannot be read \(.+\); check the path"):
+    with pytest.raises(UsageError, match=rf"run\.yaml: {said}"):
         read_yaml(str(tmp_path / "run.yaml"))

@@ -1,5 +1,6 @@
 """`srun corpuscle doctor --cluster` on a real Slurm cluster of two nodes: srun's own variables are enough."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ def test_srun_starts_it_on_all_machines(tmp_path: Path) -> None:
     with slurm_cluster(tmp_path / "slurm", hold=20) as cluster:
         said = cluster.run(
             *("srun", "--nodes=2", "--ntasks-per-node=1", f"--chdir={tmp_path}"),
-            *(str(REPOSITORY / ".venv/bin/python"), "-m", "pipelines.cli.process"),
+            *(sys.executable, "-m", "pipelines.cli.process"),
             *("doctor", "--cluster", "--output", str(folder)),
             **{"PYTHONPATH": str(REPOSITORY), "MASTER_ADDR": "127.0.0.1", "OMP_NUM_THREADS": "1"},
         )
