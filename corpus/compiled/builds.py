@@ -22,7 +22,7 @@ PACKAGE: Final = Path(__file__).resolve().parents[1]
 STAMP: Final = "stamp.json"
 GROUP: Final = "corpuscle_readers"  # the library that holds the code of all modules
 LIBRARY: Final = f"{GROUP}__mypyc"  # its name as a module
-COMMAND: Final = "python -m corpus.compiled.build"
+COMMAND: Final = "corpuscle doctor --compile"
 # One group: calls from one of these modules to another are calls of C. They import each other natively, so that all of
 # them are compiled or none.
 MODULES: Final = tuple(

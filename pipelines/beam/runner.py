@@ -60,16 +60,14 @@ def run_pipeline(
         pipeline = beam.Pipeline(runner=runner, options=options_class(args, save_main_session=False))
     except ValueError as error:
         raise UsageError(f"Beam refuses its flags: {error}; correct what follows `--`") from error
-    if is_embedded(beam_args):
-        with signatures_kept():
-            build(pipeline)
-            with shown or nullcontext():
+    with signatures_kept() if is_embedded(beam_args) else nullcontext():
+        build(pipeline)
+        with shown or nullcontext():
+            if is_embedded(beam_args):
                 return _run_watched(pipeline, watch=workers > 1)
-    build(pipeline)
-    with shown or nullcontext():
-        from pipelines.beam.engine import run_on_engine
+            from pipelines.beam.engine import run_on_engine
 
-        return run_on_engine(pipeline, num_done=num_done)
+            return run_on_engine(pipeline, num_done=num_done)
 
 
 def _processes() -> SubprocessSDKEnvironment:
