@@ -31,7 +31,7 @@ _ENDS_CLAUSE = re.compile(rf"[\s,;]+(?:see )?(?:e\.g|cf)\b[.,]*(?:\s*[,\[(]*\s*{
 _NOTICE = re.compile(r"(?<=[.!?])\s+(?:Copyright\s*)?©\s*(?:19|20)\d\d\b.{0,250}\Z", re.DOTALL)
 
 
-def without_tail(abstract: str, *, volume: str, page: str) -> str:
+def without_own_citation(abstract: str, *, volume: str, page: str) -> str:
     """Return an abstract's text without the notice of copyright and the own citation, by volume and first page."""
     abstract = _NOTICE.sub("", abstract.rstrip())
     if not volume or not page:

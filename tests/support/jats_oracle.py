@@ -27,7 +27,7 @@ from typing import Any
 from lxml import etree
 
 from tests.benchmarks.peers_text import END, SCRIPT, tokens
-from tests.support.jats_lead_ins import CITED, without_lead_ins, without_tail
+from tests.support.jats_lead_ins import CITED, without_lead_ins, without_own_citation
 
 Element = etree._Element
 
@@ -125,7 +125,7 @@ def read_source(raw: bytes) -> Source:
         said = without_lead_ins("".join(_running(place, references)))
         if _name(place) in ("abstract", "trans-abstract"):
             volume, page = (article.findtext(f"{_META}{name}") or "" for name in ("volume", "fpage"))
-            said = without_tail(said, volume=volume, page=page)
+            said = without_own_citation(said, volume=volume, page=page)
         running = _of_either_reading(_REGISTERED.sub(" ", said), f"{SYMBOL}{SCRIPT}", f"{END}{SYMBOL}", SYMBOL)
         words.update(word for word in tokens(running) if SYMBOL not in word)
         apart.update(tokens(running.replace(SYMBOL, " ")))

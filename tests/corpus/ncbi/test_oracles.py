@@ -11,7 +11,7 @@ from corpus.ncbi.pubmed.reader import read_pubmed
 from corpus.records import AbstractPart, Kind, Record, Source
 from tests.benchmarks.conformance import Pieces, judge
 from tests.benchmarks.peers_text import Extract, tokens
-from tests.support.jats_lead_ins import CITED, without_lead_ins, without_tail
+from tests.support.jats_lead_ins import CITED, without_lead_ins, without_own_citation
 from tests.support.jats_oracle import Score, compare, read_source
 from tests.support.jats_samples import jats
 from tests.support.pubmed_oracle import Citation, Part, Text, compare_file, differences
@@ -80,7 +80,7 @@ def test_only_what_points_to_a_citation_goes_with_it(text: str, left: str) -> No
     ],
 )
 def test_an_abstract_ends_before_its_notice_and_its_own_citation(tail: str, left: str) -> None:
-    assert without_tail(f"Mice sleep at 10:41 at night.{tail}", volume="10", page="41") == (
+    assert without_own_citation(f"Mice sleep at 10:41 at night.{tail}", volume="10", page="41") == (
         f"Mice sleep at 10:41 at night.{left}"
     )
 
