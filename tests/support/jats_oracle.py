@@ -5,7 +5,8 @@ It knows which elements end a word and which hold no running text, nothing else.
 
 - *words* are those of abstracts, body and captions with their labels. Citations by number, the marks and texts of
   notes, formulas and the cells of tables are left out of the count, for readers may differ there by choice; so are
-  brackets that only point to a citation by number (`jats_lead_ins`) and the word "Abstract" above one;
+  brackets that only point to a citation by number (`jats_lead_ins`), the word "Abstract" above one, and at the end
+  of one the notice of copyright and the article's own citation, by its volume and first page;
 - a space before a script may be layout ("V <sub>T</sub>" is V_T), one behind it may be lost ("WO<sub>3</sub>films"),
   a raised o behind a number is a degree: such words are not counted, and either reading of them is allowed;
 - an *invented* word is one in the output that the article has nowhere, neither as text between its block elements
@@ -26,13 +27,13 @@ from typing import Any
 from lxml import etree
 
 from tests.benchmarks.peers_text import END, SCRIPT, tokens
-from tests.support.jats_lead_ins import CITED, without_lead_ins
+from tests.support.jats_lead_ins import CITED, without_lead_ins, without_own_citation
 
 Element = etree._Element
 
 _NO_TEXT = """
 ref-list sub-article response table fn fn-group table-wrap-foot object-id permissions sec-meta alternatives alt-text
-long-desc graphic index-term strike institution-id glyph-data
+long-desc graphic index-term institution-id glyph-data
 """
 # Sections that say by their type that they are no running text (PMC's XML of 2026 has no back matter).
 _FILED = re.compile(
@@ -66,7 +67,10 @@ _VIEWS: tuple[dict[str, Any], ...] = (
 )
 _TEX_WRAPPER = re.compile(r"^.*\\begin\{document\}|\\end\{document\}.*$|\$", re.DOTALL)
 _RUNS_ON = re.compile(r"[a-z]{2}")
-_DEGREE = re.compile(rf"(?<=\d)\s*{SCRIPT}\s*[oO0]\s*{END}")
+_META = "{*}front/{*}article-meta/{*}"
+_DEGREE = re.compile(rf"(?<=\d)\s*{SCRIPT}\s*[oO0º]\s*{END}")
+_REGISTERED = re.compile(rf"\s*{SCRIPT}\s*\(r\)\s*{END}")
+_NAMES_REFERENCE = re.compile(r"\b(?:refs?\b\.?|references?\b)", re.IGNORECASE)  # in the link: "ref. 5"
 _LEAD_IN = re.compile(r"\s*[\[(][^\])]*$")  # "(see ", before a citation that may go with its brackets
 _BREAK_BEHIND, _BREAK_BEFORE = re.compile(r"^[ \t\r]*\n\s*"), re.compile(r"[ \t\r]*\n\s*$")
 _CLOSED_UP = re.compile(r"(?<![.,;:!?\s])[ \t\r]*\n\s*$")
@@ -118,9 +122,11 @@ def read_source(raw: bytes) -> Source:
     words: Counter[str] = Counter()
     apart: set[str] = set()  # words beside a formula that touches them
     for place in _places(article):
-        running = _of_either_reading(
-            without_lead_ins("".join(_running(place, references))), f"{SYMBOL}{SCRIPT}", f"{END}{SYMBOL}", SYMBOL
-        )
+        said = without_lead_ins("".join(_running(place, references)))
+        if _name(place) in ("abstract", "trans-abstract"):
+            volume, page = (article.findtext(f"{_META}{name}") or "" for name in ("volume", "fpage"))
+            said = without_own_citation(said, volume=volume, page=page)
+        running = _of_either_reading(_REGISTERED.sub(" ", said), f"{SYMBOL}{SCRIPT}", f"{END}{SYMBOL}", SYMBOL)
         words.update(word for word in tokens(running) if SYMBOL not in word)
         apart.update(tokens(running.replace(SYMBOL, " ")))
     maths = ["".join(_strings(math)) for math in article.iter(*_FORMULAS)]
@@ -210,12 +216,13 @@ def _running(element: Element, references: set[str]) -> Iterator[str]:
     if name in _FORMULA:
         yield SYMBOL
         return
-    if name == "xref" and _cites_by_number(element, references):
-        yield f" {CITED} "
+    if name == "inline-graphic" or (name == "xref" and _cites_by_number(element, references)):
+        yield f" {CITED} "  # what only leads to a picture goes, too
         return
     if (
         name in _AWAY
         or _is_filed(element)
+        or (name == "strike" and any(map(str.isalnum, "".join(_strings(element)))))  # a mark alone is not struck out
         or (name == "title" and _names_an_abstract(element))
         or (name == "xref" and _marks_a_note(element))
     ):
@@ -351,7 +358,8 @@ def _close_up_scripts(article: Element) -> None:
 def _cites_by_number(link: Element, references: set[str]) -> bool:
     kind = link.get("ref-type")
     cites = kind in ("bibr", "ref") or (not kind and link.get("rid") in references)
-    return cites and not re.search(r"[^\W\d_]{3}|\b(1[89]|20)\d\d", "".join(_strings(link)))
+    said = _NAMES_REFERENCE.sub("", "".join(_strings(link)))
+    return cites and not re.search(r"[^\W\d_]{3}|\b(1[89]|20)\d\d", said)
 
 
 def _marks_a_note(link: Element) -> bool:

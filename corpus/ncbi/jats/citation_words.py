@@ -24,6 +24,12 @@ _PLACE = (
     rf"(?:\s*[,{DASHES}]\s*\d+)*"
 )
 PLACE = re.compile(rf"[{SEPARATORS}]*{_PLACE}[{SEPARATORS}]*", re.IGNORECASE)
+# Behind a citation "p53" is a page, before it a name: "(p53; [5])", "(Pv02; [5])".
+NAME_FIRST = re.compile(rf"[^{OPEN}{GONE}]*\b[Pp][A-Za-z]?\d")
+# Brackets of their own, beside which a bare number is none of theirs: "(6, [5])".
+OWN_BRACKETS = re.compile(rf"\[[^\[\]{OPEN}]*{OPEN}[^\[\]]*\]")
+BARE_NUMBER = re.compile(rf"\b{_PLAIN_NUMBER}\b")
+ENDS_CITED = (CLOSE, f"{CLOSE}]", f"{CLOSE})")
 VALUE = re.compile(r"\d")
 DECIMAL = re.compile(r"\d\.\d")  # beside a citation: a measurement, no reference
 # A range whose first thousands a publisher took for a citation: "[<23>,326–262,348]".

@@ -201,12 +201,22 @@ def _is_filler(piece: str) -> bool:
     rest = _ITEM.sub(" ", piece)
     if words.PLAIN_FILLER.fullmatch(rest) is not None:
         return True
+    if words.NAME_FIRST.match(piece) or _holds_value(piece):
+        return False
     if words.DECIMAL.search(words.PLACE.sub(" ", rest)):
         return False
     # Each "for … see" doubles the ways to read a text.
     return rest.lower().count("see") <= _MOST_SEE and any(
         pattern.fullmatch(rest) is not None for pattern in (words.FILLER, words.LEADING)
     )
+
+
+def _holds_value(piece: str) -> bool:
+    """Say whether a number stands outside the brackets that the citations in it have: "(6, [5])"."""
+    if piece[:1] != "(" or "[" not in piece:
+        return False
+    others, count = words.OWN_BRACKETS.subn(" ", piece)
+    return count > 0 and OPEN not in others and words.BARE_NUMBER.search(words.PLACE.sub(" ", others)) is not None
 
 
 def _is_value(piece: str) -> bool:
@@ -222,7 +232,9 @@ def _without_parts(pair: str) -> str:
     cut = False  # the part before
     for index in range(0, len(parts), 2):
         part = parts[index]
-        cut = _is_citation(part) or (cut and words.PLACE.fullmatch(part) is not None)
+        # "that of [5] or [6]" is decided as one, later.
+        joined = index and kept and parts[index - 1].strip(" ,;") and kept[-1].rstrip().endswith(words.ENDS_CITED)
+        cut = (not joined and _is_citation(part)) or (cut and words.PLACE.fullmatch(part) is not None)
         if not cut:
             kept += [parts[index - 1] if index and kept else "", part]
     if len(kept) == len(parts) + 1 or not kept:

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Final
 from corpus.ncbi.jats.accounts import Accounts, solid
 from corpus.ncbi.jats.citations import CLOSE, GONE, OPEN
 from corpus.ncbi.jats.forms import choose, is_beside_math, surplus
+from corpus.ncbi.jats.reference_labels import author_years
 from corpus.ncbi.jats.vocabulary import DECISIONS
 from corpus.ncbi.markup.document import Markup
 from corpus.ncbi.markup.formulas import PICTURE, linear_math, linear_tex, set_apart, stated_math, tex_source
@@ -28,6 +29,7 @@ _BUTTONS: Final = frozenset(
 )
 _BEFORE_PICTURE: Final = frozenset("([,;")
 _BEHIND_PICTURE: Final = frozenset(")],;:")
+_AS_WORDS: Final = "text."  # ids of empty links that print as words of a sentence (Copernicus; natbib's \\citet)
 _NEIGHBOUR: Final = 16  # characters beside a formula that say whether it touches a word
 
 _OVERLINE: Final = "\u0305"  # combines with the letter before it
@@ -51,6 +53,7 @@ class InlineReader:
         self._surplus: set[int] = set()  # forms of a formula that another form beside them says
         self._last_math = -1
         self._reference_ids: frozenset[str] | None = None
+        self._reference_names: dict[str, str] | None = None
 
     def _references(self) -> frozenset[str]:
         """Return the ids of the reference list, for links that do not say what they link to."""
@@ -58,6 +61,12 @@ class InlineReader:
             lists = [row for row, name in enumerate(self.doc.tag_names) if name == "ref-list"]
             self._reference_ids = frozenset([found for row in lists for found in self.doc.ids_inside(row, b"ref")])
         return self._reference_ids
+
+    def _names(self) -> dict[str, str]:
+        """Return how a sentence names each reference, for links that print its label."""
+        if self._reference_names is None:
+            self._reference_names = author_years(self.doc)
+        return self._reference_names
 
     def _content(self, element: int, rules: Rules | None = None) -> None:
         """Add the content of an element to the buffer, without its own tail; `rules` are those for its children."""
@@ -105,8 +114,14 @@ class InlineReader:
         return run
 
     def _xref(self, element: int) -> None:
-        """Read a link that does not say what it links to; typed ones are marked by the scan."""
-        cites = not self._references().isdisjoint((self.doc.attributes(element).get("rid") or "").split())
+        """Read a link that does not say what it links to, or cites and is empty; others are marked by the scan."""
+        attributes = self.doc.attributes(element)
+        cited = (attributes.get("rid") or "").split()
+        cites = attributes.get("ref-type") in ("bibr", "ref") or not self._references().isdisjoint(cited)
+        if cites and attributes.get("id", "").startswith(_AS_WORDS):
+            names = "; ".join(filter(None, map(self._names().get, cited)))
+            self.accounts.write(solid(names))
+            self._buffer.append(names)
         self._buffer.append(OPEN if cites else "")
         self._content(element)
         self._buffer.append(CLOSE if cites else "")

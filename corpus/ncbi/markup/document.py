@@ -58,8 +58,8 @@ class Vocabulary:
     among the names;
     "raised" \x04 and \x05 around their text, "lowered" \x06 and \x07; "link" (an `xref`) \x01 and \x02 when it
     cites (ref-type bibr, ref), \x0e and \x0f when it points to a note, nothing for figures and the like, and a row when
-    it has no type, an unusual one, or an `rid` that does not fit it; "plain" nothing. XML forbids all of these
-    characters in a document.
+    it has no type, an unusual one, or an `rid` that does not fit it, or when it cites and is empty; "plain" nothing.
+    XML forbids all of these characters in a document.
 
     In a `closed` vocabulary every other name has a row too, number 0, so that a reader can say what it does not know.
     """

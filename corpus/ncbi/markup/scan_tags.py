@@ -248,7 +248,8 @@ def _names_reference(raw, begin, end):  # type: ignore[no-untyped-def]
 def mark_of(raw, begin, end, flag):  # type: ignore[no-untyped-def]
     """Return the character that opens an element without a row, 0 for none, -1 when it is to have a row.
 
-    The next character closes it. A link has a row if it does not say what it links to, or says it wrongly.
+    The next character closes it. A link has a row if it does not say what it links to, or says it wrongly, and one that
+    cites if it is empty.
     """
     if flag & (RAISED | LOWERED):
         return RAISED_TEXT if flag & RAISED else LOWERED_TEXT
@@ -264,7 +265,7 @@ def mark_of(raw, begin, end, flag):  # type: ignore[no-untyped-def]
                 stop += 1
             kind = hash_bytes(raw, i + 1, stop)
             if kind == _BIBR or kind == _REF:  # noqa: SIM109  numba compiles no `in` here
-                return CITED
+                return -1 if raw[end - 1] == xml.SLASH else CITED  # an empty link has its words elsewhere
             if kind == _FN or kind == _AUTHOR_NOTES or kind == _CORRESP or kind == _AFF or kind == _TABLE_FN:  # noqa: SIM109
                 return NOTED
             elsewhere = False

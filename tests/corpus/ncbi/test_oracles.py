@@ -11,7 +11,7 @@ from corpus.ncbi.pubmed.reader import read_pubmed
 from corpus.records import AbstractPart, Kind, Record, Source
 from tests.benchmarks.conformance import Pieces, judge
 from tests.benchmarks.peers_text import Extract, tokens
-from tests.support.jats_lead_ins import CITED, without_lead_ins
+from tests.support.jats_lead_ins import CITED, without_lead_ins, without_own_citation
 from tests.support.jats_oracle import Score, compare, read_source
 from tests.support.jats_samples import jats
 from tests.support.pubmed_oracle import Citation, Part, Text, compare_file, differences
@@ -58,11 +58,31 @@ def test_each_fault_of_a_text_is_noticed() -> None:
         ("as seen in [@] before", "as seen in before"),
         ("(see [@] in our own mice)", "(see in our own mice)"),
         ("(see Table 2)", "(see Table 2)"),
+        ("items (although see [@] for a list of all items) count", "items count"),
+        ("items (similarly reported elsewhere [@]; n = 5) count", "items ; n = 5 count"),
+        ("seen before, e.g. [@], [@]. Others, e.g. [@] and ours", "seen before . Others, e.g. and ours"),
+        ("by block (@, 28, @) and (6, [@])", "by block and 6,"),
     ],
 )
 def test_only_what_points_to_a_citation_goes_with_it(text: str, left: str) -> None:
     got = without_lead_ins(text.replace("@", CITED)).replace(CITED, " ")
     assert " ".join(got.split()) == left
+
+
+@pytest.mark.parametrize(
+    ("tail", "left"),
+    [
+        (" © 2018 The Authors. Sleep Published by Wiley & Sons, Inc.", ""),
+        (" J Sleep 2017;10(1):41-44. Copyright © 2017 J Sleep.", ""),
+        (" J Sleep 10:41–44, 2017.", ""),
+        (" J Rest 2017;11(1):41-44.", " J Rest 2017;11(1):41-44."),
+        (" Theirs is © Wiley.", " Theirs is © Wiley."),
+    ],
+)
+def test_an_abstract_ends_before_its_notice_and_its_own_citation(tail: str, left: str) -> None:
+    assert without_own_citation(f"Mice sleep at 10:41 at night.{tail}", volume="10", page="41") == (
+        f"Mice sleep at 10:41 at night.{left}"
+    )
 
 
 def test_the_word_abstract_above_one_is_no_word_of_it() -> None:

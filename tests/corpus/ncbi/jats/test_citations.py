@@ -55,6 +55,11 @@ def raised(label: str) -> str:
             'See <xref ref-type="fig" rid="f1">Figure 1</xref><fig><label>Figure 1</label></fig>. Next',
             "See Figure 1. Next",
         ),
+        (f"genes (p53; [{cite('5')}]) and (Pv02; [{cite('6')}]) on", "genes (p53) and (Pv02) on"),
+        (f"cited ([{cite('5')}], p53) well", "cited well"),
+        (f"this trait (6, [{cite('52')}]), but ({cite('16')}, 28, {cite('29')}) too", "this trait (6), but too"),
+        (f"(by one as that of [{cite('31')}] or\u00a0[{cite('32')}]) so", "(by one as that of [31] or [32]) so"),
+        (f"shown (by Alm [{cite('31')}] or [{cite('32')}]) so", "shown (by Alm) so"),
         ("CO<sub>2</sub> [3] of the text's own", "CO₂ [3] of the text's own"),
     ],
 )
