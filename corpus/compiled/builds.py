@@ -36,7 +36,7 @@ MODULES: Final = tuple(
         (
             "jats",
             "abstracts accounts back body citation_needs citation_words citations context floats forms front inline "
-            "lines lists places reader rules sections tables usual_citations",
+            "lines lists places reader reference_labels rules sections tables usual_citations",
         ),
         ("pubmed", "fields metadata reader split text"),
     )
