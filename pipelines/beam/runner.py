@@ -126,11 +126,14 @@ def _deaths_set(died: threading.Event) -> Iterator[None]:
         elif not args.exc_type.__module__.startswith("grpc"):
             usual(args)
 
-    threading.excepthook = hook
+    threading.excepthook, afterwards = hook, usual
     try:
         yield
+    except (KeyboardInterrupt, SystemExit):  # on a loaded machine the threads of killed workers speak after this
+        afterwards = hook
+        raise
     finally:
-        threading.excepthook = usual
+        threading.excepthook = afterwards
 
 
 def _translated(error: BaseException) -> BaseException:

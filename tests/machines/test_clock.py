@@ -6,6 +6,7 @@ another clock's, which nobody sets.
 """
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -22,7 +23,7 @@ from corpus.synthetic.sample.write import write_sample
 from tests.pipelines.cli.test_odd_places import COMMAND, ROAD
 
 LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
-STAGES = ("extract", "assemble", "tokenizer", "pack")  # under libfaketime `train` may not sleep: EINVAL
+STAGES = ("extract", "assemble", "tokenizer", "pack")  # `train` under libfaketime: EINVAL of its own
 # Before the first of zip's dates.
 CLOCKS = {"back": ("1975-01-01 00:00:00", "")}
 
@@ -109,3 +110,22 @@ def test_a_certificate_refused_for_its_dates_speaks_of_the_clock() -> None:
     said = "certificate verify failed: certificate is not yet valid (_ssl.c:1006)"
     assert "by this machine's clock it is 20" in clock_note(said)
     assert clock_note("certificate verify failed: self-signed certificate") == ""
+
+
+def test_few_places_ask_what_time_of_day_it_is(repository: Path) -> None:
+    """Each new one must say why the clock of the day will do, and not that of the time passed."""
+    asks = re.compile(r"time\.time\(|datetime\.now\(|\.utcnow\(|date\.today\(|localtime\(|gmtime\(|st_mtime\b")
+    found = {
+        str(path.relative_to(repository))
+        for room in ("corpus", "pipelines", "tokenizer", "train")
+        for path in (repository / room).rglob("*.py")
+        if asks.search(path.read_text(encoding="utf-8"))
+    }
+    assert found == {
+        "corpus/compiled/build.py",  # which build of many is the oldest
+        "corpus/fetch/http/tally.py",  # told, never read back
+        "corpus/stage/events.py",  # as well
+        "corpus/storage/http_dates.py",  # where a server names no date of its own
+        "train/health/measures.py",  # compares the clocks of machines, for `doctor`
+        "train/launch/processes.py",  # locks that torch's dead builds left: an hour either way
+    }

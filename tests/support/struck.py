@@ -5,8 +5,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -70,10 +70,25 @@ def session(pid: int) -> list[psutil.Process]:
     return found
 
 
+@contextmanager
+def heeded() -> Iterator[None]:
+    """Let what is started in the block heed SIGHUP and SIGINT, below `nohup` and as a shell's background job too."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGINT)}
+    ignored = [number for number, handler in before.items() if handler == signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        for number in ignored:
+            signal.signal(number, signal.SIG_IGN)
+
+
 def strike(words: Sequence[str], blow: Blow, when: Callable[[int], bool], cwd: Path | None = None) -> Aftermath | None:
     """Start a command in a session of its own, and let the blow fall once `when(pid)`; None if that is too late."""
     with TemporaryFile() as output, TemporaryFile() as said:
-        process = subprocess.Popen(words, stdout=output, stderr=said, cwd=cwd, start_new_session=True)
+        with heeded():
+            process = subprocess.Popen(words, stdout=output, stderr=said, cwd=cwd, start_new_session=True)
         try:
             while not _falls(blow, process.pid, when):
                 if process.poll() is not None:

@@ -11,6 +11,7 @@ its stack, and that C++ answers this with std::terminate; it could not be provok
 """
 
 import dataclasses
+import errno
 import os
 import sys
 import traceback
@@ -23,6 +24,7 @@ from corpus.errors import CorpuscleError, DiskError, RetryError, UsageError
 from tokenizer.blocks import check_tokens
 from tokenizer.mixture import plan_mixture
 from tokenizer.token_rows import TokenRows
+from train.checkpoint import store
 from train.checkpoint.restart import StartPoint, find_start
 from train.checkpoint.skipped import batches_of, read_skipped
 from train.data.tokens import validation_rows
@@ -50,11 +52,23 @@ def main(output: str, launcher: str | None = None) -> int:
         print(error, file=sys.stderr, flush=True)
         return error.exit_code
     except CorpuscleError as error:
-        with suppress(OSError, DiskError):  # on a full disk the exit code must do
-            write_error(output, rank, error)
-        print(error, file=sys.stderr, flush=True)
-        return error.exit_code
+        return _told(output, rank, error)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        return _told(output, rank, DiskError(f"{error}; {store.what_is_left(output)}"))
     return 0 if finished else RetryError.exit_code
+
+
+def _told(output: str, rank: int, error: CorpuscleError) -> int:
+    """Leave an error to the launcher and the log, and return its exit code, which must do on a full disk."""
+    with suppress(OSError, DiskError):
+        write_error(output, rank, error)
+    try:
+        print(error, file=sys.stderr, flush=True)
+    except OSError:  # what could not be written is written again as Python ends, which then exits with 120
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    return error.exit_code
 
 
 def _train(job: Job, rank: int, stop: StopRequest) -> bool:

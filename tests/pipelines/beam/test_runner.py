@@ -6,6 +6,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from corpus.errors import CorruptError, RetryError
 from pipelines.beam.flags import is_dry_run, is_embedded
 from pipelines.beam.lean_build import KeptOptions
 from pipelines.beam.metering import count
-from pipelines.beam.runner import run_pipeline
+from pipelines.beam.runner import _DEATH, _deaths_set, run_pipeline
 from tests.conftest import REPOSITORY
 
 
@@ -119,3 +120,20 @@ def test_workers_pass_by_proxies_and_modules_of_the_current_folder(tmp_path: Pat
     environment = {**os.environ, **proxy, "PYTHONPATH": str(REPOSITORY)}
     command = [sys.executable, "-P", "-c", DEAD_PROXY]
     subprocess.run(command, cwd=tmp_path, env=environment, check=True, timeout=180)
+
+
+def test_the_thread_of_a_killed_worker_says_nothing_after_a_signal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On a loaded machine it finds out only when the command has left the pipeline already."""
+    monkeypatch.setattr(threading, "excepthook", threading.__excepthook__)
+
+    def find_out() -> None:
+        raise RuntimeError(f"{_DEATH} -9")
+
+    with pytest.raises(SystemExit), _deaths_set(threading.Event()):
+        raise SystemExit(75)
+    late = threading.Thread(target=find_out)
+    late.start()
+    late.join()
+    assert capsys.readouterr().err == ""

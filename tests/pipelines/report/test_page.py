@@ -3,12 +3,16 @@
 import json
 import random
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from xml.sax.saxutils import escape
 
 import duckdb
+import numpy as np
 import pytest
 from lxml import html
+from PIL import Image
 
 from corpus.assemble.config import AssembleConfig
 from corpus.extract.config import ExtractConfig
@@ -136,3 +140,31 @@ def test_every_reason_that_occurs_is_explained(work: Path, page: html.HtmlElemen
     assert {"near_duplicate", "no_text", "bad_xml"} <= set(counted)
     for reason, count in counted.items():
         assert rows[reason] == [f"{count:,}", meanings(RejectReason).get(reason) or meanings(DropReason)[reason]]
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+DARK, LIGHT = 0, 1  # as Blink numbers what the reader prefers
+
+
+def picture(page: Path, scheme: int, width: int, folder: Path) -> np.ndarray:
+    """Return the pixels of a page, a frame of so many of them wide: a window of a browser is never as narrow."""
+    frame, shot = folder / f"frame-{width}.html", folder / "shot.png"
+    frame.write_text(f'<body style="margin:0"><iframe src="{page}" style="width:{width}px;height:900px;border:0">')
+    words = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--allow-file-access-from-files")
+    size = (f"--blink-settings=preferredColorScheme={scheme}", f"--window-size={max(width, 600)},900")
+    command = [str(CHROMIUM), *words, *size, f"--user-data-dir={folder / 'profile'}", f"--screenshot={shot}"]
+    subprocess.run([*command, frame.as_uri()], capture_output=True, check=True)
+    return np.asarray(Image.open(shot).convert("L"))[:, :width]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
+@pytest.mark.parametrize("width", [400, 1200])
+def test_the_page_is_as_dark_as_its_reader_likes_and_fits_a_telephone(
+    width: int, work: Path, page: html.HtmlElement, tmp_path: Path
+) -> None:
+    dark, light = (picture(work / "report.html", scheme, width, tmp_path) for scheme in (DARK, LIGHT))
+    assert np.median(dark) < 40
+    assert np.median(light) > 215
+    for shot in (dark, light):  # both edges show the page itself and its rules: nothing is wider than the screen
+        assert np.array_equal(shot[:, 0], shot[:, width - 1])

@@ -191,7 +191,7 @@ def start(folder: Path, tokens: str, *words: str) -> subprocess.Popen[bytes]:
 
 
 def wait_for_step(run: Path, step: int) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while not any(line["step"] >= step for line in read_metrics(str(run))):
         assert time.monotonic() < deadline, "the run did not get on"
         time.sleep(0.02)

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,16 +12,18 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from corpus.errors import DiskError
+from corpus.errors import CorruptError, DiskError
 from corpus.stage.manifest import read_manifest
 from tests.support.forked_ranks import fork_ranks
 from tests.support.small_tokens import made_up_texts, write_tokens
 from train.checkpoint.store import checkpoint_path, newest_good, start_list
 from train.config import TrainConfig
+from train.job import JOB
 from train.launch.rank_errors import rank_error
 from train.launch.stage import train
 from train.loop.hold import ranks_hold
 from train.loop.metrics import _Lines
+from train.loop.rank import main
 from train.loop.rank_files import RankFiles, raise_failures
 from train.plan.memory import checkpoint_bytes
 
@@ -91,6 +94,35 @@ def test_what_cannot_be_written_is_noted_on_all_ranks_not_raised_on_one(
     assert files.failures[0].startswith(f"{tmp_path}/step: cannot be written: ")
     with pytest.raises(DiskError, match="cannot be written"):
         raise_failures([[], files.failures])
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="the system has no /dev/full")
+def test_a_rank_whose_log_takes_no_line_keeps_its_exit_code(tmp_path: Path) -> None:
+    """Of the error that a full disk is, nothing may fit: 1 would be a fault of ours."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / JOB).write_text("{")
+    command, own = [sys.executable, "-m", "train.loop.rank", str(tmp_path / "run")], {**os.environ, "RANK": "0"}
+    told = subprocess.run(command, env=own, capture_output=True, text=True, check=False)
+    assert told.returncode == CorruptError.exit_code, told.stderr
+    with FULL.open("wb") as log:
+        assert subprocess.run(command, env=own, stderr=log, check=False).returncode == told.returncode
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="the system has no /dev/full")
+def test_a_system_that_says_the_disk_is_full_is_exit_code_5(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "run" / "_work").mkdir(parents=True)
+
+    def write_where_nothing_fits(*_: object) -> bool:
+        with FULL.open("wb") as sink:
+            sink.write(b"x")
+        return True
+
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setattr("train.loop.rank.read_job", write_where_nothing_fits)
+    assert main(str(tmp_path / "run")) == DiskError.exit_code
+    assert "No space left on device; and nothing was saved before; free space" in capsys.readouterr().err
 
 
 def test_a_disk_without_room_for_the_error_is_told_with_what_helps(tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from tests.train.launch.test_stage import RUNNER, SETTINGS, wait_for_step
 from train.loop.heartbeat import Beat, Heartbeat, slow_step
 
 
-def beat(count: int, part: str, at: float = 100.0) -> Beat:
-    return Beat(count=count, step=412, part=part, at=at)
+def beat(count: int, part: str) -> Beat:
+    return Beat(count=count, step=412, part=part, sign=1)
 
 
 @pytest.mark.parametrize(
@@ -35,17 +35,17 @@ def beat(count: int, part: str, at: float = 100.0) -> Beat:
             "step 412 takes 90 s: rank 1 has given no sign of life; see logs/rank-1.log, or its machine",
         ),
         (
-            [beat(9, "in a save"), beat(9, "in a save", 60.0), beat(8, "in a save", 60.0)],
+            [beat(9, "in a save"), None, None],
             "step 412 takes 90 s: ranks 1, 2 have given no sign of life; see logs/rank-1.log, or its machine",
         ),
     ],
 )
 def test_the_line_names_who_is_behind(beats: list[Beat | None], said: str) -> None:
-    assert slow_step(412, 90.0, beats, 110.0, stale=15.0) == said
+    assert slow_step(412, 90.0, beats) == said
 
 
 def test_many_ranks_are_named_by_the_first_of_them() -> None:
-    said = slow_step(1, 9.0, [None] * 1024, 0.0, stale=1.0)
+    said = slow_step(1, 9.0, [None] * 1024)
     assert "ranks 0, 1, 2, 3, 4, 5, 6, 7, … have" in said
 
 
@@ -65,6 +65,47 @@ def test_it_speaks_of_a_long_step_and_again_after_twice_as_long(tmp_path: Path) 
         found.append(len(lines))
     assert found == [0, 0, 1, 1, 1, 2, 2, 3]
     assert lines[0].startswith("rank 1 has not finished step 7, 66 s: waits for its rows, and 1 of 2 ranks are further")
+
+
+def at_the_clocks(first: Heartbeat, second: Heartbeat, now: float, off: float) -> None:
+    """Set what the two machines' clocks say: the second's is `off` seconds ahead."""
+    first.clock, second.clock = (lambda: now), (lambda: now + off)
+
+
+@pytest.mark.parametrize("off", [0.0, 40_000.0, -40_000.0])
+def test_a_sign_is_as_old_as_rank_0_saw_it_unchanged_whatever_the_other_machines_clock_says(
+    tmp_path: Path, off: float
+) -> None:
+    lines: list[str] = []
+    first = Heartbeat(output=str(tmp_path), rank=0, ranks=2, stall_seconds=60, say=lines.append)
+    second = Heartbeat(output=str(tmp_path), rank=1, ranks=2, stall_seconds=60, say=pytest.fail)
+    (tmp_path / "_work" / "beats").mkdir(parents=True)
+    at_the_clocks(first, second, 1e6, off)
+    first.begin(7)
+    second.begin(7)
+    for seconds in range(61, 300, 5):
+        at_the_clocks(first, second, 1e6 + seconds, off)
+        if not 100 < seconds < 200:  # and then it hangs for a while
+            second.look()
+        first.look()
+    assert ["no sign of life" in line for line in lines] == [False, True, False]
+
+
+def test_what_an_earlier_start_or_step_left_is_no_sign(tmp_path: Path) -> None:
+    lines: list[str] = []
+    first = Heartbeat(output=str(tmp_path), rank=0, ranks=2, stall_seconds=60, say=lines.append)
+    second = Heartbeat(output=str(tmp_path), rank=1, ranks=2, stall_seconds=60, say=pytest.fail)
+    left = tmp_path / "_work" / "beats" / "rank-1.json"
+    left.parent.mkdir(parents=True)
+    left.write_text(json.dumps({"count": 9, "step": 7, "part": "in a save", "sign": 3}))
+    second.start()
+    second.stop()
+    assert not left.exists()
+    left.write_text(json.dumps({"count": 9, "step": 6, "part": "in a save", "sign": 3}))  # that took long as well
+    first.begin(7)
+    first.began -= 66
+    first.look()
+    assert "rank 1 has given no sign of life" in lines[0]
 
 
 def test_a_step_that_always_takes_as_long_is_nothing_to_speak_of(tmp_path: Path) -> None:
