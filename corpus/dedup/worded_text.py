@@ -172,7 +172,10 @@ def _cut(text: str) -> tuple[list[str], list[str]]:
 @lru_cache(1 << 14)
 def _read_piece(piece: str) -> _Piece:
     text = _without_typography(piece)
-    small, inside, leading, words = [], [], [], []
+    words: list[str] = []
+    small: list[str] = []
+    inside: list[str] = []
+    leading: list[str] = []
     for found in _TOKEN.finditer(text):
         word = found[0]
         lower = intern(word.lower())  # 20,000 texts are held at once, and share most of their words
