@@ -70,7 +70,7 @@ class Wording:
         return word in self._names
 
 
-class _Piece(NamedTuple):
+class _ReadPiece(NamedTuple):
     """What stands between two spaces, read."""
 
     words: tuple[str, ...]
@@ -82,7 +82,7 @@ class _Piece(NamedTuple):
     ends_with_digit: bool
 
 
-class _Pieces(dict[str, tuple[str, ...]]):
+class _WordsByPiece(dict[str, tuple[str, ...]]):
     """The words of every piece seen, those of `dashes` and `odd` ones too."""
 
     def __init__(self) -> None:
@@ -104,13 +104,13 @@ class _Pieces(dict[str, tuple[str, ...]]):
         return words
 
 
-_KEPT: Final = [_Pieces()]
+_KEPT: Final = [_WordsByPiece()]
 
 
-def _remembered() -> _Pieces:
+def _remembered() -> _WordsByPiece:
     """Return the pieces to read with; a full memory is left to those who still read with it."""
     if len(_KEPT[0]) > _REMEMBERED:
-        _KEPT[0] = _Pieces()
+        _KEPT[0] = _WordsByPiece()
     return _KEPT[0]
 
 
@@ -127,7 +127,7 @@ def wording(source: Callable[[], str]) -> Wording:
     return Wording(words, num_title, source)
 
 
-def _has_minus(memory: _Pieces, pieces: list[str]) -> bool:
+def _has_minus(memory: _WordsByPiece, pieces: list[str]) -> bool:
     """Say whether a lone dash stands between numbers somewhere."""
     for dash in memory.dashes.intersection(pieces):
         place = -1
@@ -170,7 +170,7 @@ def _cut(text: str) -> tuple[list[str], list[str]]:
 
 
 @lru_cache(1 << 14)
-def _read_piece(piece: str) -> _Piece:
+def _read_piece(piece: str) -> _ReadPiece:
     text = _without_typography(piece)
     words: list[str] = []
     small: list[str] = []
@@ -187,7 +187,7 @@ def _read_piece(piece: str) -> _Piece:
             leading.append(lower)
         elif before[-1] not in _SENTENCE_ENDS:
             inside.append(lower)
-    return _Piece(
+    return _ReadPiece(
         words=tuple(words),
         small=tuple(small),
         inside=tuple(inside),
@@ -203,7 +203,7 @@ def _names(text: str) -> frozenset[str]:
     memory, (title, rest) = _remembered(), _cut(text)
     distinct = {*title, *rest}
     small: set[str] = set()
-    capital: dict[str, _Piece] = {}
+    capital: dict[str, _ReadPiece] = {}
     for piece in distinct:
         if piece.isascii() and piece == piece.lower():
             small.update(memory[piece])
