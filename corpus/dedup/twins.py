@@ -19,12 +19,12 @@ in the body where other words differ too.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
+from corpus.dedup.worded_text import Wording
 from corpus.dedup.wording import (
     DifferenceKind,
-    Wording,
     compare,
     folded,
     is_filler,
@@ -35,6 +35,7 @@ from corpus.dedup.wording import (
 )
 
 WINDOW: Final = 120  # words in which an alignment may find its way back after a difference
+STRIDE: Final = 64  # words that are compared at once where two texts go on alike
 ANCHOR: Final = 2  # equal words in a row that end a difference
 MAX_DIFFERENCES: Final = 400  # differences after which two texts are no twins, whatever they say
 MIN_NUMBERS: Final = 3
@@ -73,9 +74,10 @@ def are_twins(one: Wording, other: Wording) -> bool:
     in_title = [pair for difference in found if difference.in_title for pair in _facing(difference)]
     if any(_is_other_subject(pair, one, other) for pair in in_title):
         return True
-    named = {pair for pair in pairs if pair[0] in one.names and pair[1] in other.names}
-    named |= {pair for pair in in_title if _is_exchanged(pair, one, other)}
-    return all(_is_contrast(difference, named) for difference in found)
+    exchanged = {pair for pair in in_title if _is_exchanged(pair, one, other)}
+    return all(
+        _is_contrast(difference, lambda pair: pair in exchanged or _are_names(pair, one, other)) for difference in found
+    )
 
 
 def differences(one: Wording, other: Wording) -> list[Difference]:
@@ -88,7 +90,10 @@ def differences(one: Wording, other: Wording) -> list[Difference]:
     i = j = 0
     while i < len(a) and j < len(b):
         if a[i] == b[j]:
-            i, j = i + 1, j + 1
+            while a[i : i + STRIDE] == b[j : j + STRIDE] and max(i - len(a), j - len(b)) + STRIDE <= 0:
+                i, j = i + STRIDE, j + STRIDE
+            while i < len(a) and j < len(b) and a[i] == b[j]:
+                i, j = i + 1, j + 1
             continue
         skip_a, skip_b = _way_back(a, b, i, j)
         found.append(Difference(a[i : i + skip_a], b[j : j + skip_b], i < one.title and j < other.title))
@@ -105,8 +110,8 @@ def _way_back(a: list[str], b: list[str], i: int, j: int) -> tuple[int, int]:
             # From the diagonal outwards, so that a word for a word is found before any other way.
             skip_a = (total - shift if (total - shift) % 2 == 0 else total + shift + 1) // 2
             skip_b = total - skip_a
-            here = a[i + skip_a : i + skip_a + ANCHOR]
-            if here and here == b[j + skip_b : j + skip_b + ANCHOR]:
+            k, m = i + skip_a, j + skip_b
+            if k < len(a) and m < len(b) and a[k] == b[m] and a[k : k + ANCHOR] == b[m : m + ANCHOR]:
                 return skip_a, skip_b
     return len(a) - i, len(b) - j
 
@@ -140,7 +145,7 @@ def _is_look_alike(difference: Difference, one: Wording, other: Wording) -> bool
         if compare(a, b) is DifferenceKind.SAME:
             continue
         latin, side = (a, one) if a.isascii() else (b, other)
-        if not look_alike(a, b) or (latin in side.names and not latin[1:].isalpha()):
+        if not look_alike(a, b) or (not latin[1:].isalpha() and side.is_name(latin)):
             return False
     return True
 
@@ -179,7 +184,11 @@ def _is_other_subject(pair: Pair, one: Wording, other: Wording) -> bool:
     a, b = pair
     if compare(a, b) is DifferenceKind.CONTRAST:
         return abs(len(a) - len(b)) <= 1 or not is_index(a)
-    return a in one.names and b in other.names
+    return _are_names(pair, one, other)
+
+
+def _are_names(pair: Pair, one: Wording, other: Wording) -> bool:
+    return one.is_name(pair[0]) and other.is_name(pair[1])
 
 
 def _is_exchanged(pair: Pair, one: Wording, other: Wording) -> bool:
@@ -190,7 +199,7 @@ def _is_exchanged(pair: Pair, one: Wording, other: Wording) -> bool:
     return one.words.count(a) == other.words.count(b) == 1 and a not in other.words and b not in one.words
 
 
-def _is_contrast(difference: Difference, named: set[Pair]) -> bool:
+def _is_contrast(difference: Difference, is_named: Callable[[Pair], bool]) -> bool:
     """Say whether a difference by itself says that the finding is another."""
     rest = [[word for word in side if not is_filler(word)] for side in (difference.one, difference.other)]
     negations = [sum(map(is_negation, side)) for side in rest]
@@ -198,4 +207,4 @@ def _is_contrast(difference: Difference, named: set[Pair]) -> bool:
         rest = [[word for word in side if not is_negation(word) and not is_hedge(word)] for side in rest]
         return [folded(word)[:STEM] for word in rest[0]] == [folded(word)[:STEM] for word in rest[1]]
     pairs = _facing(difference)
-    return bool(pairs) and all(compare(*pair) is not DifferenceKind.PLAIN or pair in named for pair in pairs)
+    return bool(pairs) and all(compare(*pair) is not DifferenceKind.PLAIN or is_named(pair) for pair in pairs)

@@ -22,7 +22,7 @@ from corpus.dedup.notices import NOTICE_SIMILARITY, are_notices
 from corpus.dedup.shingles import Shingles
 from corpus.dedup.survivor_rank import rank_places
 from corpus.dedup.twins import are_twins
-from corpus.dedup.wording import Wording, wording
+from corpus.dedup.worded_text import Wording, wording
 from corpus.records import are_other
 
 NEVER: Final = 2.0  # a containment or similarity that no pair reaches
@@ -252,5 +252,5 @@ def _twins(pairs: Numbers, texts: pa.Array | pa.ChunkedArray) -> list[bool]:
     """Say of each pair of positions in `texts` whether it is one of twins; every text is read once."""
     read: dict[int, Wording] = {}
     for d in np.unique(pairs).tolist():
-        read[d] = wording(texts[d].as_py())
+        read[d] = wording(texts[d].as_py)
     return [are_twins(read[one], read[other]) for one, other in pairs.tolist()]

@@ -10,37 +10,12 @@ one family (atenolol and propranolol, hepatitis and nephritis). They are the *sa
 import re
 from enum import IntEnum
 from functools import cache, lru_cache
-from html import unescape
 from importlib import resources
-from sys import intern
-from typing import Final, NamedTuple
+from typing import Final
 
-from corpus.text.typography import fold_scripts
-from corpus.text.words import CHARACTER, is_character
+from corpus.text.words import is_character
 
-# Letters and digits with the points and commas of numbers, and the signs that carry meaning.
-_TOKEN: Final = re.compile(
-    rf"{CHARACTER}|(?:(?!{CHARACTER})[^\W_])+(?:(?<=\d)[.,:·^_]\d[^\W_]*)*|[<>=≠≤≥±%‰°→↑↓]"
-    # Signs of ions and of numbers; every +, whose spaces say nothing (CD4+ T, CD4 + T); what is taken from what.
-    r"|\+|(?<=[^\W_])[\-−](?=[\s,.;:)\]/]|$)|(?<![^\W_])(?<!\))[\-−](?=\d)|(?<=\d )[\-−](?= \d)"
-)
-# Markup left over, and ways to write in ASCII what other texts have a sign or raised digits for.
-_ENTITY: Final = re.compile(r"&(?:[a-zA-Z]{2,8}\d{0,2}|#\d{2,6}|#x[0-9a-fA-F]{2,5});")
-_SPELLED: Final = (
-    (re.compile(r"\+/?[-−]|\\pm\b"), "±"),
-    (re.compile(r"<="), "≤"),
-    (re.compile(r">="), "≥"),
-    (re.compile(r"->"), "→"),
-    (re.compile(r"(?<![\w.,])\.(?=\d)"), "0."),  # p < .05
-    (re.compile(r"(?<=\d)\((\d{1,3})\)"), r"^\1"),  # 10(5)
-    (re.compile(r"(?<=\w)\(([+\-−]?\d{0,3}[+\-−]?)\)"), r"\1"),  # CO(2), Ca(2+), 10(-3)
-    (re.compile(r"(?<=\w)[\^_](?=[+\-−a-zA-Z])|(?<=[a-zA-Z])[\^_](?=\w)"), ""),  # V_max, x^2, 10^-3
-)
-_SUSPECT: Final = re.compile(r"[+<>^_]|->|\w\(|(?<![\w.,])\.\d")
 _INDEX: Final = re.compile(r"[\d²³¹⁰-₟]|[<>=≠≤≥±%‰°→↑↓+\-−]|^[^\W\d_]$|[Ͱ-Ͽ]|^[ivx]+$")
-_LONG_WORD: Final = re.compile(r"[^\W\d_]{5,}")
-_PASSED_OVER: Final = frozenset(" ([{\"'“‘«")
-_SENTENCE_ENDS: Final = frozenset(".!?:;\n•")
 
 
 @cache
@@ -98,58 +73,6 @@ class DifferenceKind(IntEnum):
     PLAIN = 1  # two words that nothing is known of
     CONTRAST = 2  # may be an edit, may be another finding
     OPPOSITE = 3  # hardly ever an edit
-
-
-class Wording(NamedTuple):
-    """A text as lower-case words, numbers and telling signs."""
-
-    words: list[str]
-    title: int  # how many of the words stand in the title: the first line, when there are more
-    names: frozenset[str]  # words with a capital inside a sentence, in a title not of capitals, and never without one
-
-
-def wording(text: str) -> Wording:
-    """Return the words of a text as it was written: capitals tell names."""
-    text = _without_typography(text)
-    end = text.find("\n")
-    words, title = [], 0
-    names: set[str] = set()
-    small: set[str] = set()
-    named_from = end if _is_in_title_case(text[: max(end, 0)]) else 0
-    for found in _TOKEN.finditer(text):
-        word = found[0]
-        lower = intern(word.lower())  # 20,000 texts are held at once, and share most of their words
-        words.append(lower)
-        title += found.start() < end
-        if lower == word:
-            small.add(lower)
-        elif lower not in names and found.start() >= named_from and _before(text, found.start()) not in _SENTENCE_ENDS:
-            names.add(lower)
-    return Wording(words, title, frozenset(names - small))
-
-
-def _is_in_title_case(title: str) -> bool:
-    """Say whether a title is set in capitals or with most of its longer words capital: they are no names then."""
-    words = _LONG_WORD.findall(title)[1:]
-    return 2 * sum(not word.islower() for word in words) > len(words)
-
-
-def _without_typography(text: str) -> str:
-    """Return a text as `corpus.text.typography` folds it, Greek letters and signs in one form whatever that was."""
-    if "&" in text:
-        text = _ENTITY.sub(lambda found: unescape(found[0]), text)
-    text = fold_scripts(text)
-    if _SUSPECT.search(text):
-        for pattern, form in _SPELLED:
-            text = pattern.sub(form, text)
-    return text
-
-
-def _before(text: str, place: int) -> str:
-    """Return the last character before a place that is no space, bracket or quote; a full stop at the start."""
-    while place and text[place - 1] in _PASSED_OVER:
-        place -= 1
-    return text[place - 1] if place else "."
 
 
 def is_negation(word: str) -> bool:

@@ -69,6 +69,7 @@ BENCHMARKS: Final = (
     Benchmark(name="fidelity-pubmed", module="fidelity", arguments=f"{_DATA} --pubmed", minutes=2),
     Benchmark(name="citations", arguments=_DATA, peers=("pubmed_parser",), minutes=8),
     Benchmark(name="parsers", arguments=f"{_DATA} --pubmed --jats", peers=("pubmed_parser",), minutes=5),
+    Benchmark(name="parsers_c", arguments=_DATA, peers=("pubmedparser",), minutes=0.5),
     Benchmark(name="beam", arguments=f"{_DATA} --times 16", minutes=5),
     Benchmark(name="road", arguments=_DATA, peers=("datasketch", "pubmed_parser"), minutes=3),
     Benchmark(name="dedup", arguments=_DATA, peers=("datasketch",), minutes=1),
