@@ -186,7 +186,7 @@ def _serve(
             if descriptor == wake:
                 os.read(wake, 4096)
                 continue
-            _, descriptors, _, _ = socket.recv_fds(connection, 1, 1)
+            descriptors = socket.recv_fds(connection, 1, 1)[1]
             if not descriptors:
                 is_asked = False
                 poll.unregister(connection)
