@@ -30,6 +30,11 @@ def logs_are_json() -> bool:
     return os.environ.get(LOG_FORMAT) == "json"
 
 
+def forget_listeners() -> None:
+    """Have events of this process go to no log of a stage: in a copy of the process that runs it."""
+    _listeners.clear()
+
+
 def emit(event: str, **facts: Any) -> None:
     """Tell an event: to the log of the stage that runs, and to standard error where that takes events."""
     told: Event = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event}

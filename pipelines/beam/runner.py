@@ -1,8 +1,9 @@
 """Run one Beam pipeline: the embedded FnApiRunner by default, any other runner by Beam flags after `--`.
 
-Beam's own default would try to download another runner, so the embedded one is always given. With more
-than one local worker it starts processes (`pipelines.beam.worker`) and waits for ever when one is killed (out of
-memory): a watch over them turns that into an error with exit code 75 within seconds. However a command ends, they do.
+Beam's own default would try to download another runner, so the embedded one is always given. With more than one local
+worker there are processes, forked (`pipelines.beam.forked_workers`) where this one has no threads, else started
+(`pipelines.beam.worker`). Beam waits for ever when one is killed (out of memory): a watch over them turns that into an
+error with exit code 75 within seconds. However a command ends, they do.
 """
 
 import logging
@@ -20,11 +21,12 @@ import apache_beam as beam
 import psutil
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
-from apache_beam.transforms.environments import SubprocessSDKEnvironment
+from apache_beam.transforms.environments import Environment, SubprocessSDKEnvironment
 
 from corpus.errors import CorpuscleError, RetryError, UsageError
 from pipelines.beam.engine_faults import own_error
 from pipelines.beam.flags import NO_WAIT, WORKERS, given_workers, is_embedded, leaves_job
+from pipelines.beam.forked_workers import ForkedEnvironment, forking
 from pipelines.beam.lean_build import KeptOptions, signatures_kept
 from pipelines.beam.metering import counters_of
 
@@ -46,28 +48,48 @@ def run_pipeline(
     `num_done` counts the tasks that are done. Raises the CorpuscleError that a worker raised, RetryError when a worker
     process died, and what `run_on_engine` raises.
     """
-    args, runner = list(beam_args), None
-    options_class: type[PipelineOptions] = PipelineOptions
     if is_embedded(beam_args):
         if leaves_job(beam_args):
             raise UsageError(f"{NO_WAIT}: the embedded runner ends with this command; name an engine, or leave it out")
-        runner = FnApiRunner(default_environment=_processes() if workers > 1 else None)
-        options_class = KeptOptions
-        args += [f"{WORKERS}={workers}"] if workers > 1 and given_workers(beam_args) is None else []
+        return _run_here(build, workers=workers, beam_args=beam_args, shown=shown)
+    pipeline = _pipeline(None, PipelineOptions, beam_args)
+    build(pipeline)
+    with shown or nullcontext():
+        from pipelines.beam.engine import run_on_engine
+
+        return run_on_engine(pipeline, num_done=num_done)
+
+
+def _run_here(
+    build: Callable[[beam.Pipeline], None],
+    *,
+    workers: int,
+    beam_args: Sequence[str],
+    shown: AbstractContextManager[None] | None,
+) -> dict[str, int]:
+    """Build and run a pipeline on the embedded runner, with workers forked where this process may fork."""
+    flags = list(beam_args)
+    with forking() if workers > 1 else nullcontext() as server:  # before this process has a thread
+        environment: Environment | None = None
+        if workers > 1:
+            environment = ForkedEnvironment(server.name) if server else _processes()
+            flags += [f"{WORKERS}={workers}"] if given_workers(beam_args) is None else []
+        pipeline = _pipeline(FnApiRunner(default_environment=environment), KeptOptions, flags)
+        with signatures_kept():
+            build(pipeline)
+            with shown or nullcontext():
+                died = server.worker_died if server else threading.Event()
+                return _run_watched(pipeline, died, watch=workers > 1)
+
+
+def _pipeline(runner: FnApiRunner | None, options: type[PipelineOptions], flags: Sequence[str]) -> beam.Pipeline:
+    """Return an empty pipeline, for the runner that Beam's flags name without one; raises UsageError for flags."""
     # Beam logs a line for every stage and worker start at INFO; failures as tracebacks: they come as exceptions too.
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
     try:
-        pipeline = beam.Pipeline(runner=runner, options=options_class(args, save_main_session=False))
+        return beam.Pipeline(runner=runner, options=options(list(flags), save_main_session=False))
     except ValueError as error:
         raise UsageError(f"Beam refuses its flags: {error}; correct what follows `--`") from error
-    with signatures_kept() if is_embedded(beam_args) else nullcontext():
-        build(pipeline)
-        with shown or nullcontext():
-            if is_embedded(beam_args):
-                return _run_watched(pipeline, watch=workers > 1)
-            from pipelines.beam.engine import run_on_engine
-
-            return run_on_engine(pipeline, num_done=num_done)
 
 
 def _processes() -> SubprocessSDKEnvironment:
@@ -76,9 +98,9 @@ def _processes() -> SubprocessSDKEnvironment:
     return SubprocessSDKEnvironment.from_command_string(f"exec {command}")
 
 
-def _run_watched(pipeline: beam.Pipeline, *, watch: bool) -> dict[str, int]:
+def _run_watched(pipeline: beam.Pipeline, died: threading.Event, *, watch: bool) -> dict[str, int]:
     outcome: list[dict[str, int] | BaseException] = []
-    done, died = threading.Event(), threading.Event()
+    done = threading.Event()
 
     def work() -> None:
         # Worker processes inherit this: Ctrl-C is for this process alone, which then ends them without a word.

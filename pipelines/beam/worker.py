@@ -25,7 +25,7 @@ def main(owner: int) -> None:
     """Work for the process `owner`, this one's parent, until it has no more work or is gone."""
     _end_with_the_parent()
     threading.Thread(target=_end_after, args=(owner,), daemon=True).start()  # before Beam: its import takes seconds
-    _reach_the_owner_directly()
+    reach_the_owner_directly()
     os.environ[COMMAND] = str(owner)
     root = str(Path(__file__).resolve().parents[2])
     sys.path.insert(0, root)
@@ -54,7 +54,7 @@ def _end_after(owner: int) -> None:
     os._exit(1)
 
 
-def _reach_the_owner_directly() -> None:
+def reach_the_owner_directly() -> None:
     """Exempt this machine from the proxy that gRPC takes from the environment; of other libraries' it is silent."""
     exempt = os.environ.get(EXEMPT) or os.environ.get("no_proxy")
     os.environ[EXEMPT] = ",".join(filter(None, [exempt, LOCAL]))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import typer
 
 from corpus.errors import UsageError
+from pipelines.beam.forks import imports_without_threads
 
 MULTI_VALUE_FLAGS = ("--pubmed", "--pmc")
 DEBUG_FLAG = "--debug"
@@ -111,7 +112,7 @@ def import_beam(arguments: Sequence[str] = ()) -> None:
     from pipelines.beam.flags import is_embedded
     from pipelines.beam.lean_import import beam_import
 
-    with beam_import(connectors=not is_embedded(arguments)):
+    with imports_without_threads(), beam_import(connectors=not is_embedded(arguments)):
         import apache_beam.runners.portability.fn_api_runner.fn_runner  # noqa: F401
 
 

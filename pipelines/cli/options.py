@@ -13,6 +13,8 @@ from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origi
 import typer
 from typer.core import TyperCommand
 
+from pipelines.beam.forks import imports_without_threads
+
 Output = Annotated[
     str,
     typer.Option(
@@ -78,7 +80,8 @@ class StageCommand(TyperCommand):
     def model(self) -> Any:
         """Return the configuration's class."""
         module, _, name = self.configuration.partition(":")
-        return getattr(import_module(module), name)
+        with imports_without_threads():
+            return getattr(import_module(module), name)
 
 
 def options_of(configuration: str) -> type[StageCommand]:

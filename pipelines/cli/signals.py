@@ -22,10 +22,12 @@ from types import FrameType
 from typing import Any, Final
 
 from corpus.errors import RetryError
+from pipelines.beam.forks import paused_threads
 
 NUMBERS: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGXCPU)
 UNWIND_SECONDS: Final = 3.0
 AGAIN_SECONDS: Final = 0.05
+NOBODY: Final = b"\0"  # no signal has this number
 LOOK_SECONDS: Final = 0.25  # between two looks whether a Ctrl-C is still on its way; after two in vain it was dropped
 
 
@@ -41,7 +43,8 @@ def end_on_signals() -> Iterator["_Ending"]:
     read, write = os.pipe()
     os.set_blocking(write, False)
     signal.set_wakeup_fd(write, warn_on_full_buffer=False)
-    threading.Thread(target=ending.insist, args=(read,), daemon=True).start()
+    ending.listen(read)
+    paused_threads.append(lambda: ending.deaf(read, write))
     sys.unraisablehook = ending.send_again
     atexit.register(_ignore, *NUMBERS)  # the first to be registered is the last to run
     try:
@@ -111,6 +114,21 @@ class _Ending:
         timer.daemon = True
         timer.start()
 
+    def listen(self, read: int) -> None:
+        """Start the thread that hears of signals."""
+        self._thread = threading.Thread(target=self.insist, args=(read,), daemon=True)
+        self._thread.start()
+
+    @contextmanager
+    def deaf(self, read: int, write: int) -> Iterator[None]:
+        """Do without that thread while the block runs; of a signal that comes meanwhile it hears afterwards."""
+        os.write(write, NOBODY)
+        self._thread.join()
+        try:
+            yield
+        finally:
+            self.listen(read)
+
     def insist(self, read: int) -> None:
         """End the process when a signal that `unwind` is there for has not ended it in time."""
         while number := os.read(read, 1)[0]:
@@ -120,6 +138,8 @@ class _Ending:
                 threading.Thread(target=self.see_it_arrive, daemon=True).start()
             if handler == self.unwind:
                 break
+        else:  # told to stop
+            return
         time.sleep(UNWIND_SECONDS)
         if not self.number:
             self._say(number)

@@ -13,6 +13,7 @@ from tempfile import TemporaryFile
 
 import psutil
 
+from pipelines.beam.forks import SERVER_NAME, WORKER_NAME
 from pipelines.beam.runner import WORKER
 
 COMMAND = (sys.executable, "-m", "pipelines.cli.process")
@@ -22,17 +23,23 @@ PATIENCE = 300.0  # seconds: of a loaded machine; an idle one takes 1
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Blow:
-    """A signal and whom it hits: the command, its whole group (as a terminal does), or one of its workers."""
+    """A signal and whom it hits: the command, its group (as a terminal does), a worker, or what forks workers."""
 
     number: signal.Signals
-    victim: str = "command"  # or: group, worker
+    victim: str = "command"  # or: group, worker, server
 
     def __str__(self) -> str:
-        return self.number.name + {"command": "", "group": " to the group", "worker": " of one worker"}[self.victim]
+        whom = {"command": "", "group": " to the group", "worker": " of one worker", "server": " of the fork server"}
+        return self.number.name + whom[self.victim]
 
     def fall(self, pid: int) -> bool:
         """Send the signal, and say whether there was somebody to hit."""
-        victims = [one.pid for one in workers_of(pid)[:1]] if self.victim == "worker" else [pid]
+        if self.victim == "worker":
+            victims = [one.pid for one in workers_of(pid)[:1]]
+        elif self.victim == "server":
+            victims = [one.pid for one in psutil.Process(pid).children() if one.name() == SERVER_NAME]
+        else:
+            victims = [pid]
         for victim in victims:
             (os.killpg if self.victim == "group" else os.kill)(victim, self.number)
         return bool(victims)
@@ -55,7 +62,7 @@ def workers_of(pid: int) -> list[psutil.Process]:
     with suppress(psutil.NoSuchProcess):
         for child in psutil.Process(pid).children(recursive=True):
             with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-                if {WORKER, RANK} & {*child.cmdline()}:
+                if {WORKER, RANK} & {*child.cmdline()} or child.name() == WORKER_NAME:
                     found.append(child)
     return found
 

@@ -9,18 +9,22 @@ import pytest
 from corpus.stage import workspace
 from pipelines.beam import runner, stage
 from pipelines.beam.flags import WORKERS, given_workers
-from pipelines.beam.workers import SECONDS_A_WORKER, paying_workers, workers_for
+from pipelines.beam.workers import SECONDS_A_FORK, SECONDS_A_WORKER, paying_workers, workers_for
 from pipelines.cli.app import main
 from tests.benchmarks.beam import ONE_CITATION
 
 
 @pytest.mark.parametrize(
-    ("asked", "seconds", "paying"),
-    [(1, 0.0, 1), (1, 1e9, 1), (2, 0.0, 1), (2, 19.9, 1), (2, 20.0, 2), (8, 35.0, 3), (8, 1e9, 8)],
+    ("asked", "seconds", "paying", "forked"),
+    [
+        *((1, 0.0, 1, 1), (1, 1e9, 1, 1), (2, 0.0, 1, 1), (2, 3.9, 1, 1), (2, 4.0, 1, 2), (2, 19.9, 1, 2)),
+        *((2, 20.0, 2, 2), (8, 35.0, 3, 8), (8, 1e9, 8, 8)),
+    ],
 )
-def test_each_worker_must_find_work_for_its_start(asked: int, seconds: float, paying: int) -> None:
-    assert SECONDS_A_WORKER == 10.0
-    assert paying_workers(asked, seconds=seconds) == paying
+def test_each_worker_must_find_work_for_its_start(asked: int, seconds: float, paying: int, forked: int) -> None:
+    assert (SECONDS_A_WORKER, SECONDS_A_FORK) == (10.0, 2.0)
+    assert paying_workers(asked, seconds=seconds, forked=False) == paying
+    assert paying_workers(asked, seconds=seconds, forked=True) == forked
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 from corpus.storage.files import walk_files
 from corpus.synthetic.sample.write import write_sample
 from pipelines.beam.flags import WORKERS
+from pipelines.beam.forks import WORKER_NAME
 from tests.pipelines.assemble.test_determinism import hashes
 from tests.support.small_fetch import filled
 from tests.support.small_fetch import hashes as stored
@@ -61,11 +62,11 @@ def check(after: Aftermath | None, blow: Blow) -> None:
     """See that a struck command ended as it should: with its code, a line, and no process left."""
     assert after is not None, "it ended too early"
     assert not after.left
-    wanted = 75 if blow.victim == "worker" else CODES[blow.number]
+    wanted = 75 if blow.victim in ("worker", "server") else CODES[blow.number]
     assert after.code == wanted, after.said
     assert after.said.count("error: ") == (wanted > 0), after.said
     assert not re.search("Traceback|Exception ignored|corpuscle's own", after.said), after.said
-    if wanted == 75 and blow.victim != "worker":
+    if wanted == 75 and blow.victim not in ("worker", "server"):
         assert f"error: stopped by {blow.number.name}; the same command goes on" in after.said
 
 
@@ -78,10 +79,37 @@ def check(after: Aftermath | None, blow: Blow) -> None:
         ("pack", Blow(number=signal.SIGINT, victim="group")),
         ("extract", Blow(number=signal.SIGKILL)),
         ("assemble", Blow(number=signal.SIGKILL, victim="worker")),
+        ("pack", Blow(number=signal.SIGKILL, victim="server")),
     ],
     ids=str,
 )
-def test_workers_end_with_the_command(stage: str, blow: Blow, road: Path, tmp_path: Path) -> None:
+def test_forked_workers_end_with_the_command(stage: str, blow: Blow, road: Path, tmp_path: Path) -> None:
+    output = tmp_path / stage
+
+    def are_forked(pid: int) -> bool:
+        return [one.name() for one in workers_of(pid)] == 2 * [WORKER_NAME]
+
+    check(strike([*words(stage, road, output), "--", f"{WORKERS}=2"], blow, are_forked), blow)
+    assert not (output / "manifest.json").exists()
+    assert finish(stage, road, output, "--", f"{WORKERS}=2") == 0
+    assert hashes(output) == hashes(road / stage)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("stage", "blow"),
+    [
+        ("extract", Blow(number=signal.SIGTERM)),
+        ("pack", Blow(number=signal.SIGINT, victim="group")),
+        ("assemble", Blow(number=signal.SIGKILL)),
+        ("assemble", Blow(number=signal.SIGKILL, victim="worker")),
+    ],
+    ids=str,
+)
+def test_workers_end_with_a_command_that_may_not_fork(
+    stage: str, blow: Blow, road: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JE_ARROW_MALLOC_CONF", "background_thread:true")  # a thread of its own
     output = tmp_path / stage
     check(strike([*words(stage, road, output), "--", f"{WORKERS}=2"], blow, has_two_workers), blow)
     assert not (output / "manifest.json").exists()
