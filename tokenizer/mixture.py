@@ -1,4 +1,4 @@
-"""Data mixture: training rows by source in chosen shares, as a pure function of the step.
+"""Data mixture: training rows by source in chosen shares, as a pure function of the place in the order.
 
 It is built from the plain order (`tokenizer.order`), and like it has no state. A weight says how often a source's rows
 are seen in one pass: 1 is once, 2 twice, 0.5 every other row (the other half in the next pass). A pass is a keyed
@@ -13,7 +13,7 @@ import numpy as np
 
 from corpus.errors import UsageError
 from tokenizer.arrays import RowIndices
-from tokenizer.order import rows_at, rows_for_step
+from tokenizer.order import rows_at
 from tokenizer.sources import SOURCES
 from tokenizer.token_rows import TokenRows
 
@@ -31,14 +31,14 @@ class Mixture:
         """Rows in one pass."""
         return sum(self.slots) if self.slots else self.num_rows
 
-    def rows_for_step(self, step: int, *, seed: int, batch_rows: int) -> RowIndices:
-        """Return the rows of a step's global batch, int64[batch_rows]."""
+    def rows_in(self, places: range, *, seed: int) -> RowIndices:
+        """Return the rows at places of the order, int64[places]; passes follow one another without an end."""
+        positions = np.arange(places.start, places.stop, dtype=np.int64)
         if not self.slots:
-            return rows_for_step(step, seed=seed, num_rows=self.num_rows, batch_rows=batch_rows)
-        positions = np.arange(batch_rows, dtype=np.int64) + step * batch_rows
+            return rows_at(positions, seed=seed, num_rows=self.num_rows)
         passes = positions // self.pass_rows
         shuffled = rows_at(positions, seed=seed, num_rows=self.pass_rows)
-        out = np.empty(batch_rows, np.int64)
+        out = np.empty(len(positions), np.int64)
         start = 0
         for number, (rows, slots) in enumerate(zip(self.rows, self.slots, strict=True)):
             own = (shuffled >= start) & (shuffled < start + slots)

@@ -2,7 +2,7 @@
 
 Every epoch is another permutation of all rows. It is a keyed bijection: a balanced Feistel network over the
 smallest domain of 4^h ≥ num_rows values, walked along its cycle until the value is a row (Black and Rogaway,
-"Ciphers with arbitrary finite domains", 2002). The batch of a step depends on the step alone, so a run
+"Ciphers with arbitrary finite domains", 2002). The rows of a batch follow from its place alone, so a run
 resumes from one integer, at any number of ranks. Changing anything here changes every order ever used:
 tests pin values.
 """
@@ -19,17 +19,11 @@ ROUNDS = 8  # 4 give a pseudorandom permutation; the small domains of small corp
 _MASK = (1 << 64) - 1
 
 
-def rows_for_step(step: int, *, seed: int, num_rows: int, batch_rows: int) -> RowIndices:
-    """Return the rows of a step's global batch, int64[batch_rows]; batches run on across the end of an epoch.
+def rows_at(positions: npt.NDArray[np.int64], *, seed: int, num_rows: int) -> RowIndices:
+    """Return the rows at positions of the endless stream of epochs, int64 of the same shape.
 
     Raises UsageError when there is no row.
     """
-    positions = np.arange(batch_rows, dtype=np.int64) + step * batch_rows
-    return rows_at(positions, seed=seed, num_rows=num_rows)
-
-
-def rows_at(positions: npt.NDArray[np.int64], *, seed: int, num_rows: int) -> RowIndices:
-    """Return the rows at positions of the endless stream of epochs, int64 of the same shape."""
     if num_rows < 1:
         raise UsageError("the training split has no full row; give more text, or pack with a smaller --seq-length")
     assert positions.size == 0 or int(positions.min()) >= 0, "positions count from 0"

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from corpus.config import GivenPath, StageConfig, runtime
 from corpus.errors import UsageError, list_problems
 from corpus.storage.yaml_source import YamlSource, parse_yaml, read_yaml
+from train.batches import Batches, dividing_starts, nearest
 from train.foreign import PREFIX, ForeignConfig, ForeignShape
 
 LENGTHS: dict[str, Any] = {"steps": 0, "epochs": None}  # the two ways to state how long to train, each when left out
@@ -106,6 +107,12 @@ class TrainConfig(StageConfig):
     epochs: float | None = runtime(None, "passes over the training rows, 8.67 say, instead of `steps`", gt=0)
     batch_rows: int = Field(ge=1, description="rows in the global batch of one step")
     learning_rate: float = Field(gt=0, description="peak learning rate")
+    batch_warmup_start: int | None = Field(
+        None, ge=1, description="rows in the first step's batch, which grows by as many to batch_rows; null: no warm-up"
+    )
+    batch_warmup_steps: int | None = Field(
+        None, ge=1, description="steps until the batch has batch_rows; with batch_warmup_start"
+    )
     betas: tuple[float, float] = Field((0.9, 0.95), description="AdamW moment decay rates")
     eps: float = Field(1e-8, gt=0, description="AdamW denominator term")
     weight_decay: float = Field(0.1, ge=0, description="AdamW decay, multiplied by the learning rate; all parameters")
@@ -179,6 +186,7 @@ class TrainConfig(StageConfig):
     @model_validator(mode="after")
     def _options_fit(self) -> Self:
         self._check_model()
+        self._check_batches()
         if bool(self.steps) == (self.epochs is not None):
             given = f"both are given ({self.steps:,} and {self.epochs:g})" if self.epochs else "neither is given"
             raise ValueError(f"the length is `steps` or `epochs`, exactly one of them; {given}")
@@ -216,6 +224,25 @@ class TrainConfig(StageConfig):
         if self.init is not None:
             raise ValueError("init is of a GPT-2 of ours; with --model hf:DIR the weights are that directory's")
 
+    def _check_batches(self) -> None:
+        """Raise ValueError unless batches grow in whole stages, or not at all."""
+        start, full = self.batch_warmup_start, self.batch_rows
+        if (start is None) != (self.batch_warmup_steps is None):
+            raise ValueError("batch_warmup_start and batch_warmup_steps go together: give both, or neither")
+        if start is None or start in (fitting := dividing_starts(full, 1)):
+            return
+        near = nearest(fitting, start)
+        raise ValueError(
+            f"batch_warmup_start {start:,} is no divisor of batch_rows {full:,} below it; "
+            + (f"the nearest are {near}" if near else "such a batch cannot grow: leave it out")
+        )
+
+    @property
+    def batches(self) -> Batches:
+        """Return the sizes of the run's batches."""
+        start, steps = self.batch_warmup_start or self.batch_rows, self.batch_warmup_steps or 0
+        return Batches(full=self.batch_rows, start=start, steps=steps)
+
     def with_steps(self, pass_rows: float) -> "TrainConfig":
         """Return the configuration with `epochs` turned into steps, the nearest number and at least one.
 
@@ -223,25 +250,33 @@ class TrainConfig(StageConfig):
         """
         if self.epochs is None:
             return self
-        return self.model_copy(
-            update={"steps": max(1, round(self.epochs * pass_rows / self.batch_rows)), "epochs": None}
-        )
+        return self.model_copy(update={"steps": self.batches.count_for(self.epochs * pass_rows), "epochs": None})
 
     def accumulation(self) -> int:
-        """Return the micro-steps of one step; raises UsageError when the batch does not divide."""
+        """Return the micro-steps of one step, of the largest batch; raises UsageError when a batch does not divide."""
         together = self.micro_batch * self.ranks
         if self.batch_rows % together:
             raise UsageError(
                 f"batch_rows {self.batch_rows} is not a multiple of micro_batch {self.micro_batch} x "
                 f"ranks {self.ranks} = {together}; {self._advice()}"
             )
+        start = self.batch_warmup_start
+        if start is not None and start % together:
+            near = nearest(dividing_starts(self.batch_rows, together), start)
+            raise UsageError(
+                f"batch_warmup_start {start:,} is not a multiple of micro_batch {self.micro_batch} x "
+                f"ranks {self.ranks} = {together}; "
+                + (f"set it to {near}" if near else "no smaller batch is: take a smaller micro_batch or fewer ranks")
+            )
         return self.batch_rows // together
 
     def identity(self) -> dict[str, Any]:
-        """Return the fields that decide the bytes; a cosine is left out, as when there was nothing else."""
+        """Return the fields that decide the bytes; a cosine and equal batches are left out, as when all had them."""
         fields = super().identity()
         if self.decay_steps is None:
             del fields["decay_steps"]
+        if self.batch_warmup_start is None:
+            del fields["batch_warmup_start"], fields["batch_warmup_steps"]
         if self.foreign is None:
             del fields["foreign"]
         else:

@@ -46,11 +46,6 @@ class Job:
     universal: bool = False  # load the universal copy made of it, for other ranks or another ZeRO stage
     init: str | None = None  # fingerprint of the model that the run starts from; None: sizes of ours, random weights
 
-    @property
-    def tokens_per_step(self) -> int:
-        """Tokens read in one step."""
-        return self.config.batch_rows * self.shape.seq_length
-
     def recipe(self) -> dict[str, Any]:
         """Return the recipe that a checkpoint must share with this job, the model with its sizes from the tokens."""
         start = {} if self.init is None else {"init": self.init}

@@ -25,6 +25,10 @@ Watts = Annotated[
     float | None, typer.Option(min=1, help="Power of one GPU, for the energy; default: its maker's most.")
 ]
 Grid = Annotated[float | None, typer.Option(min=0, metavar="GRAMS", help="CO2 of a kWh of your grid, for the CO2.")]
+NetworkGbps = Annotated[
+    float | None,
+    typer.Option(min=1, help="Network of a machine of 8 GPUs, all cards together, in Gbit/s; default: 3200, 8 of 400."),
+]
 Finetune = Annotated[
     str | None,
     typer.Option(metavar="FILE|PRESET", help="Plan a fine-tuning of the model: medqa, pubmedqa, … or a YAML file."),
@@ -132,6 +136,9 @@ def generate(
     typer.echo(written.line(), err=True)
 
 
+_OF_TRAINING = "--model, --watts, --grid and --network-gbps"
+
+
 def plan(
     context: typer.Context,
     config: Annotated[str, typer.Option(metavar="FILE|PRESET", help="What would be trained.")],
@@ -145,6 +152,7 @@ def plan(
     model: HfModel = None,
     watts: Watts = None,
     grid: Grid = None,
+    network_gbps: NetworkGbps = None,
     finetune: Finetune = None,
     questions: HowManyQuestions = None,
     row_tokens: RowTokens = None,
@@ -155,21 +163,21 @@ def plan(
     With --finetune, what fine-tuning the model takes, of all its weights and by LoRA, on GPUs of 24, 40 and 80 GB.
     """
     refuse_beam_arguments(context)
-    if finetune is not None and (model or watts or grid):
-        raise UsageError("plan: --model, --watts and --grid are of a training; leave them out, or --finetune")
+    if finetune is not None and (model or watts or grid or network_gbps):
+        raise UsageError(f"plan: {_OF_TRAINING} are of a training; leave them out, or --finetune")
     if finetune is not None:
         asked = {"settings": finetune, "questions": questions, "row_tokens": row_tokens, "tokens": tokens}
         typer.echo(_finetune_plan(config, as_json, **asked, gpu=gpu, gpus=gpus, mfu_percent=mfu, price=price))
         return
     if questions is not None or row_tokens is not None:
         raise UsageError("plan: --questions and --row-tokens belong to a fine-tuning; add --finetune medqa")
-    from train.plan.forecast import make_plan, plan_text
+    from train.plan.forecast import make_plan
+    from train.plan.lines import plan_text
     from train.plan.numbers import plan_json
 
     planned = make_plan(
         config, tokens=tokens, gpu=gpu, gpus=gpus, mfu_percent=mfu, price=price, model=model,
-        watts=watts, grams_per_kwh=grid,
-    )  # fmt: skip
+        watts=watts, grams_per_kwh=grid, network_gbps=network_gbps)  # fmt: skip
     typer.echo(plan_json(planned) if as_json else plan_text(planned))
 
 

@@ -23,6 +23,7 @@ from corpus.storage import parquet
 from tokenizer.megatron import read_index
 from tokenizer.mixture import plan_mixture
 from tokenizer.token_rows import TokenRows
+from train.checkpoint.skipped import batch_of, batches_of, read_skipped
 from train.job import JOB, Job, read_job
 from train.loop.metrics import METRICS, read_metrics
 
@@ -137,13 +138,15 @@ def _stand_ins(corpus: str, assembled: Manifest, wanted: PaperIds) -> dict[str, 
 def _times_seen(path: str, job: Job, tokens: str, found: Sequence[HeldPaper]) -> tuple[Numbers, int]:
     """Return how often each training row was read by a run so far, int64[num_rows], and its steps.
 
-    The batches are replayed: which rows a step reads depends on the step alone.
+    The batches are replayed: which rows a step reads depends on the step and on what was left out alone.
     """
     rows, steps = TokenRows(tokens, "train"), _steps_done(path)
     order, counts = plan_mixture(rows, job.config.source_weights), np.zeros(len(rows), np.int64)
+    batches, left_out = job.config.batches, batches_of(read_skipped(path))
     if any(paper.split == "train" for paper in found):
         for step in range(steps):
-            np.add.at(counts, order.rows_for_step(step, seed=job.config.seed, batch_rows=job.config.batch_rows), 1)
+            places = batches.places(batch_of(step, left_out))
+            np.add.at(counts, order.rows_in(places, seed=job.config.seed), 1)
     return counts, steps
 
 

@@ -92,7 +92,7 @@ def ngram_lines(run: str, tokens: str, rows: Longs) -> list[tuple[str, float]]:
     size = int(lengths[rows[:, 1:]].sum())
     order = plan_mixture(train, config.source_weights)
     steps = range(config.steps)
-    seen = np.concatenate([order.rows_for_step(s, seed=config.seed, batch_rows=config.batch_rows) for s in steps])
+    seen = np.concatenate([order.rows_in(config.batches.places(step), seed=config.seed) for step in steps])
     lines = []
     for name, wanted in (("the rows it saw", np.unique(seen)), ("all training tokens", np.arange(len(train)))):
         stream = train.rows(wanted).ravel().astype(np.int64)

@@ -1,5 +1,5 @@
-"""Run under torchrun by test_train_zero: every ZeRO stage against plain AdamW in one process, and against itself
-stopped and resumed; one line of JSON for each on standard output.
+"""Run under torchrun by test_zero: every ZeRO stage against plain AdamW in one process, and against itself stopped and
+resumed, with batches as large and with growing ones; one line of JSON for each on standard output.
 
 `python -m torch.distributed.run --nproc_per_node 2 -m tests.support.zero_parity FOLDER`
 """
@@ -14,6 +14,8 @@ from torch import distributed
 from train.config import ModelShape, TrainConfig
 from train.loop.deepspeed_config import build_optimizer
 from train.loop.engine import (
+    begin_micro_step,
+    begin_step,
     build_engine,
     finish_distributed,
     gradient_norm,
@@ -34,7 +36,10 @@ SHAPE = ModelShape(
 )
 
 
-def config(stage: int, micro_batch: int, precision: str = "fp32") -> TrainConfig:
+GROWING = {"batch_warmup_start": 2, "batch_warmup_steps": 12}  # four steps each of 2, 4 and 6 rows, then 8
+
+
+def config(stage: int, micro_batch: int, precision: str = "fp32", **changes: Any) -> TrainConfig:
     return TrainConfig.model_validate(
         {
             "model": {"layers": SHAPE.layers, "heads": SHAPE.heads, "hidden": SHAPE.hidden},
@@ -49,6 +54,7 @@ def config(stage: int, micro_batch: int, precision: str = "fp32") -> TrainConfig
             "eval_every": 100,
             "eval_rows": 1,
             "ranks": distributed.get_world_size(),
+            **changes,
         }
     )
 
@@ -59,9 +65,10 @@ def rate(step: int, settings: TrainConfig) -> float:
     )
 
 
-def batch(step: int) -> torch.Tensor:
+def batch(step: int, settings: TrainConfig) -> torch.Tensor:
     generator = torch.Generator().manual_seed(step % 2)
-    return torch.randint(SHAPE.vocab_size, (8, SHAPE.seq_length), generator=generator)
+    rows = settings.batches.rows(step)
+    return torch.randint(SHAPE.vocab_size, (8, SHAPE.seq_length), generator=generator)[:rows]
 
 
 def plain(settings: TrainConfig) -> tuple[list[float], list[float], dict[str, torch.Tensor]]:
@@ -72,7 +79,8 @@ def plain(settings: TrainConfig) -> tuple[list[float], list[float], dict[str, to
     for step in range(STEPS):
         optimizer.param_groups[0]["lr"] = rate(step, settings)
         optimizer.zero_grad()
-        loss = model(batch(step), next_token_targets(batch(step)))
+        ids = batch(step, settings)
+        loss = model(ids, next_token_targets(ids))
         loss.backward()
         norms.append(float(torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip or 0.0)))
         optimizer.step()
@@ -82,12 +90,14 @@ def plain(settings: TrainConfig) -> tuple[list[float], list[float], dict[str, to
 
 def zero(engine: Any, settings: TrainConfig, steps: range) -> tuple[list[float], list[float | None]]:
     losses, norms = [], []
-    numbers = shard_batch(torch.arange(8).numpy(), ranks=settings.ranks, micro_batch=settings.micro_batch)
     for step in steps:
         set_learning_rate(engine, rate(step, settings))
-        total = torch.zeros(())
-        for rows in numbers[:, distributed.get_rank()]:
-            ids = batch(step)[rows]
+        total, whole = torch.zeros(()), batch(step, settings)
+        numbers = shard_batch(torch.arange(len(whole)).numpy(), ranks=settings.ranks, micro_batch=settings.micro_batch)
+        begin_step(engine, len(numbers))
+        for number, rows in enumerate(numbers[:, distributed.get_rank()]):
+            begin_micro_step(engine, last=number + 1 == len(numbers))
+            ids = whole[rows]
             loss = engine(ids, next_token_targets(ids))
             engine.backward(loss)
             engine.step()
@@ -98,14 +108,16 @@ def zero(engine: Any, settings: TrainConfig, steps: range) -> tuple[list[float],
     return losses, norms
 
 
-def parity(stage: int, micro_batch: int, expected: tuple[list[float], list[float], dict[str, torch.Tensor]]) -> None:
-    settings = config(stage, micro_batch)
+def parity(
+    settings: TrainConfig, expected: tuple[list[float], list[float], dict[str, torch.Tensor]], kind: str = "parity"
+) -> None:
     engine = build_engine(settings, SHAPE, torch.device("cpu"))
     losses, norms = zero(engine, settings, range(STEPS))
     weights = whole_weights(engine)
     tell(
-        kind="parity",
-        stage=stage,
+        kind=kind,
+        stage=settings.zero_stage,
+        offloaded=settings.offload_optimizer,
         accumulation=settings.accumulation(),
         loss=farthest(losses, expected[0]),
         norm=farthest(norms, expected[1]) if None not in norms else None,
@@ -114,24 +126,35 @@ def parity(stage: int, micro_batch: int, expected: tuple[list[float], list[float
     )
 
 
-def resume(stage: int, precision: str, folder: str) -> None:
+def resume(stage: int, precision: str, folder: str, **changes: Any) -> None:
     """Train on from a saved state in a new engine: the losses and weights must be the same to the last bit."""
-    settings = config(stage, 2, precision)
+    settings = config(stage, 2 if not changes else 1, precision, **changes)
+    place, saved = f"{folder}/{stage}-{precision}{len(changes)}", 4 if not changes else 5
     engine = build_engine(settings, SHAPE, torch.device("cpu"))
-    zero(engine, settings, range(4))
-    save_state(engine, f"{folder}/{stage}-{precision}", step=4)
-    losses, _ = zero(engine, settings, range(4, STEPS))
+    zero(engine, settings, range(saved))
+    save_state(engine, place, step=saved)
+    losses, _ = zero(engine, settings, range(saved, STEPS))
     again = build_engine(settings.model_copy(update={"seed": 1}), SHAPE, torch.device("cpu"))
-    load_state(again, f"{folder}/{stage}-{precision}", step=4)
-    losses_again, _ = zero(again, settings, range(4, STEPS))
+    load_state(again, place, step=saved)
+    losses_again, _ = zero(again, settings, range(saved, STEPS))
     weights, weights_again = whole_weights(engine), whole_weights(again)
     tell(
-        kind="resume",
+        kind="resume" if not changes else "growing resume",
         stage=stage,
         precision=precision,
         losses=losses == losses_again,
         weights=all(torch.equal(weights[name], weights_again[name]) for name in weights),
     )
+
+
+def grow(folder: str) -> None:
+    """The same with batches that grow, and with states offloaded."""
+    expected = plain(config(0, 1, **GROWING))
+    for stage in range(4):
+        parity(config(stage, 1, **GROWING), expected, "growing")
+        resume(stage, "bf16" if stage else "fp32", folder, **GROWING)
+        if stage:
+            parity(config(stage, 1, **GROWING, offload_optimizer=True), expected, "growing")
 
 
 def farthest(ours: list[Any], theirs: list[float]) -> float:
@@ -148,10 +171,10 @@ def main(folder: str) -> int:
     expected = plain(config(0, 2))
     for stage in range(4):
         for micro_batch in (1, 2, 4) if distributed.get_world_size() == 2 else (1, 2, 4, 8):
-            parity(stage, micro_batch, expected)
-        resume(stage, "fp32", folder)
-        if stage:
-            resume(stage, "bf16", folder)
+            parity(config(stage, micro_batch), expected)
+        for precision in ("fp32", "bf16") if stage else ("fp32",):
+            resume(stage, precision, folder)
+    grow(folder)
     finish_distributed()
     return 0
 

@@ -10,11 +10,15 @@ from hypothesis import strategies as st
 from corpus.errors import UsageError
 from tests.support.small_tokens import made_up_texts, write_tokens
 from tokenizer.mixture import Mixture, plan_mixture
-from tokenizer.order import rows_for_step
+from tokenizer.order import rows_at
 from tokenizer.sources import SOURCES
 from tokenizer.token_rows import TokenRows
 
 SEEDS = st.integers(0, 2**64 - 1)
+
+
+def batch(number: int, size: int) -> range:
+    return range(number * size, (number + 1) * size)
 
 
 def mixture(sizes: tuple[int, ...], slots: tuple[int, ...]) -> Mixture:
@@ -39,7 +43,7 @@ def test_shares_are_exact_in_every_pass(
     if not sum(slots):
         return
     mixed = mixture(sizes, slots)
-    one_pass = [mixed.rows_for_step(step, seed=seed, batch_rows=mixed.pass_rows) for step in range(2 * passes)]
+    one_pass = [mixed.rows_in(batch(step, mixed.pass_rows), seed=seed) for step in range(2 * passes)]
     for rows in one_pass:
         for own, wanted in zip(mixed.rows, slots, strict=True):
             assert np.isin(rows, own).sum() == wanted
@@ -59,22 +63,22 @@ def test_shares_are_exact_in_every_pass(
 )
 def test_the_step_alone_decides_the_batch(seed: int, step: int, ranks: int, weights: tuple[int, int] | None) -> None:
     mixed = mixture((70, 30), weights) if weights else Mixture(num_rows=100)
-    batch = mixed.rows_for_step(step, seed=seed, batch_rows=32)
+    whole = mixed.rows_in(batch(step, 32), seed=seed)
     share = 32 // ranks
-    finer = [mixed.rows_for_step(step * ranks + part, seed=seed, batch_rows=share) for part in range(ranks)]
-    assert np.array_equal(np.concatenate(finer), batch)
+    finer = [mixed.rows_in(batch(step * ranks + part, share), seed=seed) for part in range(ranks)]
+    assert np.array_equal(np.concatenate(finer), whole)
 
 
 def test_without_weights_the_order_is_the_plain_one() -> None:
-    expected = rows_for_step(7, seed=3, num_rows=100, batch_rows=16)
-    assert np.array_equal(Mixture(num_rows=100).rows_for_step(7, seed=3, batch_rows=16), expected)
+    expected = rows_at(np.arange(112, 128), seed=3, num_rows=100)
+    assert np.array_equal(Mixture(num_rows=100).rows_in(batch(7, 16), seed=3), expected)
 
 
 def test_a_batch_far_into_a_huge_corpus_costs_nothing() -> None:
     import time
 
     before = time.process_time()
-    Mixture(num_rows=10**10 // 1024).rows_for_step(10**7, seed=1, batch_rows=1024)
+    Mixture(num_rows=10**10 // 1024).rows_in(batch(10**7, 1024), seed=1)
     assert time.process_time() - before < 1
 
 
@@ -84,8 +88,7 @@ def test_weights_of_real_tokens(tmp_path: Path) -> None:
     mixed = plan_mixture(rows, {"pubmed": 2.0, "pmc": 0.0})
     of_rows = rows.sources_at(np.arange(len(rows)) * 32)
     assert mixed.pass_rows == 2 * (of_rows == SOURCES.index("pubmed")).sum()
-    batch = mixed.rows_for_step(5, seed=0, batch_rows=16)
-    assert (of_rows[batch] == SOURCES.index("pubmed")).all()
+    assert (of_rows[mixed.rows_in(batch(5, 16), seed=0)] == SOURCES.index("pubmed")).all()
     with pytest.raises(UsageError, match="no source arxiv"):
         plan_mixture(rows, {"arxiv": 1.0})
     with pytest.raises(UsageError, match="no row is left"):

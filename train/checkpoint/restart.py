@@ -29,7 +29,15 @@ from train.config import TrainConfig
 from train.job import Job, initial_path
 
 # Settings that were added to recipes later, with the values that earlier checkpoints were trained with.
-DEFAULTS = {"document_mask": False, "reset_positions": False, "source_weights": None, "init": None, "decay_steps": None}
+DEFAULTS = {
+    "document_mask": False,
+    "reset_positions": False,
+    "source_weights": None,
+    "init": None,
+    "decay_steps": None,
+    "batch_warmup_start": None,
+    "batch_warmup_steps": None,
+}
 # What may change when a run that went wrong goes on: all that the message of a spike advises (`train.loop.loss_watch`).
 REMEDIES = ("learning_rate", "clip", "precision")
 _AGAIN_WHOLE = "give the `corpuscle train` command that made this job again"

@@ -14,6 +14,7 @@ from typing import Any
 from corpus import storage
 from corpus.errors import CorruptError
 from corpus.storage.json_files import BadJsonError, build, read_json
+from train.batches import Batches
 from train.checkpoint import store
 from train.checkpoint.store import Checkpoint
 
@@ -70,10 +71,16 @@ def batches_of(skipped: tuple[SkippedRows, ...]) -> tuple[int, ...]:
     return tuple(sorted({batch for each in skipped for batch in each.batches}))
 
 
-def newly_left_out(step: int, left_out: Sequence[int]) -> int:
-    """Return how many batches lie between that of the step before and that of a step, both counted from 0."""
+def newly_left_out(step: int, left_out: Sequence[int]) -> range:
+    """Return the batches between that of the step before and that of a step, both counted from 0."""
     before = batch_of(step - 1, left_out) if step else -1
-    return batch_of(step, left_out) - before - 1
+    return range(before + 1, batch_of(step, left_out))
+
+
+def rows_trained(batches: Batches, steps: int, left_out: Sequence[int]) -> int:
+    """Return the rows that the first steps of a run train on."""
+    end = batch_of(steps, left_out)
+    return batches.first(end) - sum(batches.rows(batch) for batch in left_out if batch < end)
 
 
 def skipped_books(skipped: tuple[SkippedRows, ...]) -> dict[str, Any]:

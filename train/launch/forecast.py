@@ -32,7 +32,11 @@ def forecast_train(config: TrainConfig, *, tokens: str, output: str, resume: boo
     last, left = last_run(output), config.steps - done
     each = checkpoint_bytes(shape, config.precision, config.zero_stage)
     disk = max(1, config.keep_checkpoints + 1 - len(entries)) * each if left else None
-    by_last = last.cpu_seconds / ahead.manifest.summary["steps"] * left if last and ahead.manifest and left else None
+    if last and ahead.manifest and left:
+        rows_left = config.batches.first(config.steps) - config.batches.first(done)
+        by_last = last.cpu_seconds / stored.batches.first(ahead.manifest.summary["steps"]) * rows_left
+    else:
+        by_last = None
     more = f"goes on from step {done:,} with --resume" if 0 < done < config.steps else why(ahead)
     return Forecast(
         stage=STAGE,

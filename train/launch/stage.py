@@ -23,7 +23,7 @@ from tokenizer.mixture import plan_mixture
 from tokenizer.token_rows import TokenRows
 from train.checkpoint import store
 from train.checkpoint.restart import check_same_run, needs_copy
-from train.checkpoint.skipped import SKIPPED, drop_outdated, read_skipped, skipped_books
+from train.checkpoint.skipped import SKIPPED, batches_of, drop_outdated, read_skipped, rows_trained, skipped_books
 from train.checkpoint.store import Checkpoint
 from train.config import AnyShape, TrainConfig, checked, replaced
 from train.data.tokens import check_sources, unigram_entropy, validation_rows
@@ -252,12 +252,12 @@ def _run_ranks(job: Job, checkpoint: Checkpoint | None) -> None:
 def _describe(job: Job, rows: TokenRows, pass_rows: int) -> None:
     """Say what is about to be trained, and what is missing."""
     config, shape = job.config, job.shape
-    epochs = config.steps * config.batch_rows / pass_rows
+    epochs = config.batches.first(config.steps) / pass_rows
     begin = f", from step {job.resume_step:,}" if job.resume else ""
     say(
         f"training {shape.num_parameters:,} parameters for {config.steps:,} steps of {config.batch_rows:,} x "
-        f"{shape.seq_length:,} tokens{begin}: {epochs:.2f} passes over {len(rows):,} rows, {config.ranks} ranks, "
-        f"ZeRO-{config.zero_stage}, {config.precision}"
+        f"{shape.seq_length:,} tokens{_growing(config)}{begin}: {epochs:.2f} passes over {len(rows):,} rows, "
+        f"{config.ranks} ranks, ZeRO-{config.zero_stage}, {config.precision}"
     )
     say(f"tokens: {check_sources(rows)}")
     validation = validation_rows(job.tokens)
@@ -265,6 +265,13 @@ def _describe(job: Job, rows: TokenRows, pass_rows: int) -> None:
         check_sources(validation)
     else:
         say("no validation loss: the validation split has no full row; hold out more text, or pack shorter rows")
+
+
+def _growing(config: TrainConfig) -> str:
+    """Return the note on batches that grow; "" for those that do not."""
+    if config.batch_warmup_start is None:
+        return ""
+    return f", from {config.batch_warmup_start:,} rows on over the first {config.batch_warmup_steps:,} steps"
 
 
 def _commit(workspace: Workspace, job: Job, rows: TokenRows) -> Manifest:
@@ -282,11 +289,12 @@ def _commit(workspace: Workspace, job: Job, rows: TokenRows) -> Manifest:
     losses = [line["loss"] for line in metrics if "loss" in line]
     validation = [line for line in metrics if "validation_loss" in line]
     last = {name: value for name, value in validation[-1].items() if name != "step"} if validation else {}
+    trained = rows_trained(job.config.batches, job.config.steps, batches_of(skipped))
     summary = {
         "parameters": job.shape.num_parameters,
         "steps": job.config.steps,
-        "tokens": job.config.steps * job.tokens_per_step,
-        "epochs": job.config.steps * job.config.batch_rows / len(rows),
+        "tokens": trained * job.shape.seq_length,
+        "epochs": trained / len(rows),
         "first_loss": losses[0],
         "last_loss": losses[-1],
         "validation_loss": None,

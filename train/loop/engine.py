@@ -139,6 +139,19 @@ def set_learning_rate(engine: Any, rate: float) -> None:
         group["lr"] = rate
 
 
+def begin_step(engine: Any, micro_steps: int) -> None:
+    """Say of how many micro-steps the coming optimizer step is the mean."""
+    engine.set_train_batch_size(micro_steps * engine.train_micro_batch_size_per_gpu() * engine.dp_world_size)
+
+
+def begin_micro_step(engine: Any, *, last: bool) -> None:
+    """Say whether the optimizer step is done behind the coming micro-step.
+
+    DeepSpeed would take the remainder of all micro-steps that it ever did, which is wrong once steps have had others.
+    """
+    engine.set_gradient_accumulation_boundary(last)
+
+
 def gradient_norm(engine: Any) -> float | None:
     """Return the global norm of the last step's gradients; None where DeepSpeed does not compute it (no clip)."""
     norm = engine.get_global_grad_norm()

@@ -31,6 +31,7 @@ class Metrics(TypedDict, total=False):
     learning_rate: float  # of the step
     gradient_norm: float  # global norm of the gradients; where DeepSpeed tells it
     skipped_rows: int  # left out of the order between the step before and this; see skipped.json [rows]
+    tokens: int  # trained on up to the step, where batches grow; elsewhere they follow from it [tokens]
     accuracy: float  # of the questions that are asked in the loop; `accuracy_TASK` of those of a task [share of 1]
     validation_loss: float  # of an evaluation, over its rows [nats a token]
     validation_loss_pubmed: float  # of the tokens of citations [nats a token]

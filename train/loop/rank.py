@@ -29,6 +29,7 @@ from train.checkpoint.restart import StartPoint, find_start
 from train.checkpoint.skipped import batches_of, read_skipped
 from train.data.tokens import validation_rows
 from train.job import CONSOLE_FD, LOGS, Job, initial_path, read_job, write_error
+from train.loop.attention_kernel import attention_lines
 from train.loop.device import choose_device, set_defaults
 from train.loop.heartbeat import Heartbeat
 from train.loop.hold import RanksBusyError, hold_ranks
@@ -85,6 +86,8 @@ def _train(job: Job, rank: int, stop: StopRequest) -> bool:
     say = console if rank == 0 else lambda line: None
     begin = decided_by_first(lambda: _held_start(job, say, prove=stop.launcher is None))
     _say_network(say)
+    for line in attention_lines(job.config, job.shape, device) if rank == 0 else ():
+        say(line)
     job = _started_at(job, begin, say)
     finished = True
     if job.resume_step < job.config.steps:

@@ -51,7 +51,7 @@ def _around(state: RankState, spike: SpikeError) -> SkippedRows:
     before = [step for step in saved if step <= first]
     back_to = max(before) if before else min(saved, default=0)
     batches = tuple(batch_of(step, state.left_out) for step in range(max(first, back_to), last + 1))
-    rows = [state.order.rows_for_step(batch, seed=config.seed, batch_rows=config.batch_rows) for batch in batches]
+    rows = [state.order.rows_in(config.batches.places(batch), seed=config.seed) for batch in batches]
     return SkippedRows(
         step=spike.step,
         loss=spike.loss if math.isfinite(spike.loss) else None,

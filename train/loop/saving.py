@@ -12,6 +12,7 @@ from torch import distributed
 
 from corpus.errors import DiskError
 from train.checkpoint import store
+from train.checkpoint.skipped import rows_trained
 from train.checkpoint.store import FileHash
 from train.loop.engine import decided_by_first, write_state
 from train.loop.rank_files import SaveInMaking, raise_failures
@@ -83,7 +84,7 @@ def _publish(state: RankState, done: int, hashes: dict[str, FileHash]) -> None:
     state.log.sync()
     checkpoint = store.Checkpoint(
         step=done,
-        tokens=done * job.tokens_per_step,
+        tokens=job.shape.seq_length * rows_trained(job.config.batches, done, state.left_out),
         ranks=job.config.ranks,
         zero_stage=job.config.zero_stage,
         tokens_fingerprint=job.tokens_fingerprint,

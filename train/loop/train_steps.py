@@ -1,7 +1,7 @@
 """Training steps of one rank: forward, backward, update, log, evaluate, save.
 
-Step s trains on the rows `rows_for_step(s)`; they are dealt to (micro-step, rank, place), so every number of
-ranks and every micro-batch sees the same global batches, and the step is all the state the data has. Steps
+Step s trains on the rows of a batch that follows from s alone; they are dealt to (micro-step, rank, place), so every
+number of ranks and every micro-batch sees the same global batches, and the step is all the state the data has. Steps
 count from 0 inside; what is logged and saved counts steps done.
 """
 
@@ -20,9 +20,11 @@ from torch import distributed
 from corpus import storage
 from tokenizer.arrays import TokenIds
 from train.checkpoint import store
-from train.checkpoint.skipped import batch_of, newly_left_out
+from train.checkpoint.skipped import batch_of, newly_left_out, rows_trained
 from train.data.prefetch import prefetch
 from train.loop.engine import (
+    begin_micro_step,
+    begin_step,
     gradient_norm,
     load_state,
     load_universal,
@@ -115,8 +117,8 @@ def _do_step(state: RankState, step: int, ahead: Iterator[list[TokenIds]]) -> bo
 def _micro_batches(state: RankState, step: int) -> list[TokenIds]:
     """Return this rank's micro-batches of a step, ids (micro_batch, seq_length) each."""
     config = state.job.config
-    number = batch_of(step, state.left_out)
-    batch = state.order.rows_for_step(number, seed=config.seed, batch_rows=config.batch_rows)
+    places = config.batches.places(batch_of(step, state.left_out))
+    batch = state.order.rows_in(places, seed=config.seed)
     own = shard_batch(batch, ranks=config.ranks, micro_batch=config.micro_batch)[:, state.rank]
     return [state.rows.rows(rows) for rows in own]
 
@@ -160,7 +162,9 @@ def _train_step(state: RankState, step: int, batches: list[TokenIds]) -> _Wishes
     set_learning_rate(engine, rate)
     _seed_dropout(state, step)
     total = torch.zeros((), device=state.device)
+    begin_step(engine, len(batches))
     for number, rows in enumerate(batches):
+        begin_micro_step(engine, last=number + 1 == len(batches))
         state.heartbeat.enter(f"in micro-step {number + 1} of {len(batches)}")
         ids = to_device(state, rows)
         loss = engine(ids, next_token_targets(ids), **boundaries(state, ids))
@@ -172,7 +176,7 @@ def _train_step(state: RankState, step: int, batches: list[TokenIds]) -> _Wishes
     sums = torch.cat([total[None], total.new_tensor([float(wish) for wish in astuple(own)])])
     distributed.all_reduce(sums)
     together, *wishes = sums.tolist()  # the one moment of a step in which the host waits for the device
-    mean = together / (config.accumulation() * config.ranks)
+    mean = together / (len(batches) * config.ranks)
     norm = gradient_norm(engine)
     for warning in state.watch.check(step + 1, loss=mean, norm=norm, skipped=int(engine.skipped_steps)):
         state.say(warning)
@@ -186,7 +190,9 @@ def _report(state: RankState, done: int, *, loss: float, rate: float, norm: floa
     if state.log is not None:
         values = {"loss": loss, "learning_rate": rate} | ({} if norm is None else {"gradient_norm": norm})
         if skipped := newly_left_out(done - 1, state.left_out):
-            values["skipped_rows"] = skipped * config.batch_rows
+            values["skipped_rows"] = sum(map(config.batches.rows, skipped))
+        if config.batch_warmup_start is not None:  # else they follow from the step
+            values["tokens"] = _tokens_trained(state, done)
         state.log.record(done, values)
     if done % config.log_every and done != config.steps and done != 1:
         return
@@ -195,7 +201,7 @@ def _report(state: RankState, done: int, *, loss: float, rate: float, norm: floa
     if state.log is None:
         return
     seconds = time.monotonic() - state.shown_at
-    tokens_per_second = (done - state.shown_step) * state.job.tokens_per_step / seconds
+    tokens_per_second = (_tokens_trained(state, done) - _tokens_trained(state, state.shown_step)) / seconds
     peak = _peak(state)
     mfu = model_utilization(tokens_per_second, shape.flops_per_token, peak)
     timing: Timing = {"tokens_per_second": tokens_per_second, "seconds_for_data_most": waited, "memory_gb_most": memory}
@@ -208,6 +214,10 @@ def _report(state: RankState, done: int, *, loss: float, rate: float, norm: floa
     if energy is not None and done == config.steps:
         state.say(f"energy of all steps: {energy.text()}, of the devices alone")
     state.shown_at, state.shown_step = time.monotonic(), done
+
+
+def _tokens_trained(state: RankState, done: int) -> int:
+    return state.job.shape.seq_length * rows_trained(state.job.config.batches, done, state.left_out)
 
 
 def _peak_memory(device: torch.device) -> int:

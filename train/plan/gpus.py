@@ -11,12 +11,14 @@ import yaml
 class Gpu:
     """Kind of GPU; `bf16_tflops` is its dense peak, `memory_tb_s` its memory's speed in 10^12 bytes a second.
 
+    `link_gb_s` is how fast it sends to another GPU of its machine, in 10^9 bytes a second and one direction;
     `watts` is the most power that it is rated for.
     """
 
     name: str
     memory_gb: float
     memory_tb_s: float
+    link_gb_s: float
     bf16_tflops: float
     watts: float
     device: tuple[str, ...]  # how the driver's name of one begins

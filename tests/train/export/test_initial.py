@@ -118,7 +118,7 @@ def test_a_run_begins_at_the_loss_of_the_model_and_says_whose_weights_it_has(mad
     assert tokens_of(str(tmp_path / "alone")) == TokenRows(made.tokens, "train").fingerprint
     first = next(line["loss"] for line in read_metrics(str(output)) if "loss" in line)
     rows = TokenRows(made.tokens, "train")
-    chosen = plan_mixture(rows, None).rows_for_step(0, seed=config.seed, batch_rows=4)
+    chosen = plan_mixture(rows, None).rows_in(config.batches.places(0), seed=config.seed)
     ids = torch.from_numpy(rows.rows(chosen).astype("int64"))
     with torch.no_grad():
         expected = float(made.model(ids, next_token_targets(ids)))

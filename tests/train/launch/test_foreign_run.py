@@ -86,7 +86,7 @@ def losses(output: Path) -> list[float]:
 
 def first_rows(made: Made, config: TrainConfig, step: int = 0) -> torch.Tensor:
     rows = TokenRows(made.tokens, "train")
-    chosen = plan_mixture(rows, None).rows_for_step(step, seed=config.seed, batch_rows=config.batch_rows)
+    chosen = plan_mixture(rows, None).rows_in(config.batches.places(step), seed=config.seed)
     return torch.from_numpy(rows.rows(chosen).astype("int64"))
 
 

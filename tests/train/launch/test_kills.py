@@ -146,8 +146,27 @@ def test_three_kills_change_nothing(tokens: str, tmp_path: Path, monkeypatch: py
     killed_and_whole(tokens, tmp_path, points, monkeypatch, steps=28)
 
 
+GROWING = {"batch_rows": 8, "micro_batch": 1, "batch_warmup_start": 2, "batch_warmup_steps": 8}  # 2, 4, 6, then 8
+
+
 @pytest.mark.slow
-def test_kills_while_a_save_is_written_beside_training_change_nothing(
+def test_kills_while_batches_grow_change_nothing(tokens: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed in the warm-up, in its last step, and in a save behind it."""
+    points = (TRAINING[1], TRAINING[3], TRAINING[6], SAVING[4])
+    killed_and_whole(tokens, tmp_path, points, monkeypatch, steps=30, ranks=2, **GROWING)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("stage", range(4))
+def test_twenty_kills_while_batches_grow_change_nothing(
+    tokens: str, tmp_path: Path, stage: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = GROWING | {"batch_warmup_steps": 30}
+    killed_and_whole(tokens, tmp_path, TRAINING + SAVING, monkeypatch, zero_stage=stage, ranks=2, **changes)
+
+
+@pytest.mark.slow
+def test_kills_while_a_a_save_is_written_beside_training_change_nothing(
     tokens: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     points = (LATER[1], LATER[4], LATER[8])

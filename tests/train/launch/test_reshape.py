@@ -13,9 +13,19 @@ import pytest
 import torch
 
 from corpus.errors import CorruptError, DiskError, RetryError
+from corpus.stage.manifest import read_manifest
 from tests.support.forked_ranks import fork_ranks
 from tests.support.small_tokens import made_up_texts, write_tokens
-from train.checkpoint.store import TAG, UNIVERSAL, Checkpoint, checkpoint_path, newest_good
+from tokenizer.token_rows import TokenRows
+from train.checkpoint.store import (
+    TAG,
+    UNIVERSAL,
+    Checkpoint,
+    checkpoint_path,
+    newest_good,
+    read_checkpoint,
+    read_list,
+)
 from train.checkpoint.universal import make_universal
 from train.config import TrainConfig
 from train.launch import reshape
@@ -83,6 +93,23 @@ def test_one_two_and_one_rank_again_over_two_stages(
     assert said.count("converted, and equal to its weights") == 2
     assert_same(tmp_path / "run", whole)
     assert not (tmp_path / "run" / UNIVERSAL).exists()
+
+
+@pytest.mark.slow
+def test_batches_grow_on_whatever_the_ranks_are(tokens: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps of 4, 4, 4, 8, 8 and from then on 12 rows, on one rank, on two and on one again."""
+    fork_ranks(monkeypatch)
+    growing = {"batch_rows": 12, "batch_warmup_start": 4, "batch_warmup_steps": 5}
+    train(config(**growing), tokens=tokens, output=str(tmp_path / "whole"))
+    in_pieces(tokens, tmp_path / "run", ((1, 1), (2, 2), (1, 0)), **growing)
+    assert_same(tmp_path / "run", tmp_path / "whole")
+    told = [line["tokens"] for line in read_metrics(str(tmp_path / "run")) if "loss" in line]
+    assert told == [64 * rows for rows in (4, 8, 12, 20, 28, 40, 52, 64, 76)]
+    entry = (read_list(str(tmp_path / "run")) or ())[0]
+    assert read_checkpoint(str(tmp_path / "run"), entry.name).tokens == told[entry.step - 1]
+    summary = read_manifest(str(tmp_path / "run")).summary
+    assert (summary["steps"], summary["tokens"]) == (9, told[-1])
+    assert summary["epochs"] == 76 / len(TokenRows(tokens, "train"))
 
 
 LAYOUTS = [((1, stage), (2, stage), (1, stage)) for stage in (0, 1, 2, 3)]

@@ -15,7 +15,7 @@ from tests.support.forked_ranks import fork_ranks
 from tests.support.small_tokens import write_tokens
 from tokenizer.mixture import plan_mixture
 from tokenizer.token_rows import TokenRows
-from train.checkpoint.skipped import SkippedRows, read_skipped, write_skipped
+from train.checkpoint.skipped import SkippedRows, batch_of, batches_of, read_skipped, write_skipped
 from train.checkpoint.store import read_list
 from train.config import TrainConfig
 from train.job import RolledBackError, read_error, write_error
@@ -80,7 +80,7 @@ def test_the_rows_are_left_out_and_every_book_says_so(whole: Path, tokens: str) 
     assert (only.step, only.back_to, only.batches) == (SPIKE, 30, (SPIKE - 3, SPIKE - 2, SPIKE - 1))
     rows = TokenRows(tokens, "train")
     order = plan_mixture(rows, None)
-    expected = [order.rows_for_step(batch, seed=0, batch_rows=4) for batch in only.batches]
+    expected = [order.rows_in(range(4 * batch, 4 * batch + 4), seed=0) for batch in only.batches]
     assert [*only.rows] == np.concatenate(expected).tolist()
     counts = np.bincount(rows.rows(range(len(rows))).ravel())
     rare = (counts[rows.rows(only.rows)] < 40).sum(axis=1)
@@ -135,6 +135,38 @@ def test_a_kill_in_the_middle_changes_nothing(
     killed(point, tokens, tmp_path / "run", monkeypatch)
     train(config(), tokens=tokens, output=str(tmp_path / "run"), resume=True)
     same(tmp_path / "run", whole)
+
+
+GROWING = {"batch_rows": 8, "batch_warmup_start": 4, "batch_warmup_steps": SPIKE - 1, "spike_nats": 0.2}
+
+
+@pytest.mark.slow
+def test_rows_left_out_where_batches_grow_are_those_of_the_batches(
+    tokens: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The batches left out have two sizes; killed in the rollback it goes on to the same bytes."""
+    fork_ranks(monkeypatch)
+    train(config(**GROWING), tokens=tokens, output=str(tmp_path / "whole"))
+    skipped = read_skipped(str(tmp_path / "whole"))
+    batches = config(**GROWING).batches
+    sizes = [[batches.rows(batch) for batch in each.batches] for each in skipped]
+    assert sizes == [[4, 4, 8]], "the spike is where the batch grows"
+    rows = TokenRows(tokens, "train")
+    order = plan_mixture(rows, None).rows_in(range(batches.first(200)), seed=0)
+    for each in skipped:
+        places = [place for batch in each.batches for place in batches.places(batch)]
+        assert [*each.rows] == order[places].tolist()
+    lines = [line for line in read_metrics(str(tmp_path / "whole")) if "loss" in line]
+    left_out = batches_of(skipped)
+    trained = np.cumsum([batches.rows(batch_of(step, left_out)) for step in range(44)])
+    assert [line["tokens"] for line in lines] == (32 * trained).tolist()
+    assert sum(line.get("skipped_rows", 0) for line in lines) == sum(len(each.rows) for each in skipped)
+    assert read_manifest(str(tmp_path / "whole")).summary["tokens"] == 32 * trained[-1]
+    for number, point in enumerate(POINTS[:2]):
+        run = tmp_path / f"{number}"
+        killed(point, tokens, run, monkeypatch, **GROWING)
+        train(config(**GROWING), tokens=tokens, output=str(run), resume=True)
+        same(run, tmp_path / "whole")
 
 
 @pytest.mark.exhaustive

@@ -21,9 +21,11 @@ from train.config import ModelShape
 from train.export.config import FORMATS, ExportConfig
 from train.export.stage import export
 from train.model.gpt import build_model, next_token_targets
-from train.plan.forecast import TrainingPlan, make_plan, plan_text
+from train.plan.forecast import TrainingPlan, make_plan
 from train.plan.gpus import known_gpu
+from train.plan.lines import plan_text
 from train.plan.memory import activation_bytes, checkpoint_bytes, export_bytes, model_memory, padded_parameters
+from train.plan.numbers import plan_json
 
 BIOMEDLM = ModelShape(
     layers=32,
@@ -188,6 +190,28 @@ def test_epochs_become_steps(tmp_path: Path) -> None:
     assert plan.epochs == pytest.approx(8.67, abs=1e-5)
     with pytest.raises(UsageError, match="of which tokens"):
         make_plan(str(file), tokens=None, gpu="H200", gpus=8, mfu_percent=40, price=None)
+
+
+def test_a_batch_that_grows_counts_what_it_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """15 sizes of 64 to 960 rows for 1,000 steps each, then 1,024: 120 * 64 * 1,000 rows of the warm-up."""
+    file = tmp_path / "growing.yaml"
+    paper = Path("train/presets/biomedlm-2.7b.yaml").read_text(encoding="utf-8")
+    growing = "steps: 286102\nbatch_warmup_start: 64\nbatch_warmup_steps: 15000"
+    file.write_text(paper.replace("steps: 286102", growing), encoding="utf-8")
+    plan = make_plan(str(file), tokens="34.6e9", gpu="H200", gpus=4, mfu_percent=40, price=None)
+    assert plan.trained_tokens == 1024 * (120 * 64 * 1000 + 271_102 * 1024)
+    assert plan.epochs == pytest.approx(plan.trained_tokens / 34.6e9, rel=1e-6)
+    assert plan.largest_micro_batch(1) == plan.micro_batch == 16, "a step of 64 rows on 4 GPUs has no more for each"
+    assert "\n            from 64 rows on over the first 15,000 steps\n" in plan_text(plan)
+    assert json.loads(plan_json(plan))["trained_tokens"] == plan.trained_tokens
+    assert main(["plan", "--config", str(file), "--gpus", "128"]) == 2
+    assert "128 GPUs: batch_warmup_start 64 is not a multiple; try --gpus 64" in capsys.readouterr().err
+    file.write_text(paper.replace("steps: 286102", growing.replace("steps: 286102", "epochs: 8.67")), encoding="utf-8")
+    longer = make_plan(str(file), tokens="34.6e9", gpu="H200", gpus=4, mfu_percent=40, price=None)
+    assert longer.epochs == pytest.approx(8.67, abs=1e-5)
+    assert longer.config.steps == round(8.67 * (34_600_000_000 // 1024) / 1024) + 7_500, (
+        "half of 15,000 steps is missing"
+    )
 
 
 def test_source_weights_decide_the_passes() -> None:
