@@ -5,6 +5,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from corpus.assemble.duplicate_settings import (
+    against_id_setting,
+    against_setting,
+    against_text_setting,
+    containment_setting,
+    threshold_setting,
+)
 from corpus.config import GivenPath, StageConfig, Workers, runtime, setting
 from corpus.licenses import Use
 from corpus.text.headings import OPTIONAL
@@ -93,37 +100,17 @@ class AssembleConfig(StageConfig):
         "e-mail addresses, telephone numbers, hosts, national ids: list them, or put a word in their place",
         group="text",
     )
-    threshold: float = setting(
-        0.8, "Jaccard similarity of word 5-shingles that makes a duplicate", group="duplicates", gt=0, le=1
-    )
-    containment: float | None = setting(
-        None,
-        "also a duplicate: this share of the smaller text's word 5-shingles stands in the larger, of pairs that the "
-        "bands propose; off when not given",
-        group="duplicates",
-        gt=0,
-        le=1,
-    )
+    threshold: float = threshold_setting()
+    containment: float | None = containment_setting()
     duplicates: Literal["drop", "tag"] = setting(
         "drop",
         "leave them out, or keep all, abstracts whose full text is kept too, and add to the shards the columns "
         "duplicate (why it would be left out), cluster, cluster_size, cluster_rank, cluster_score",
         group="duplicates",
     )
-    against: tuple[GivenPath, ...] = runtime(
-        (),
-        "another corpus (Parquet, JSON lines, .gz, .zst): near and exact duplicates of its texts are dropped; "
-        "it is only read",
-        group="duplicates",
-        metavar="DIR",
-    )
-    against_text: str = runtime("text", "column or key of the texts of `--against`", group="duplicates", metavar="NAME")
-    against_id: str | None = runtime(
-        None,
-        "column or key of the ids of `--against`; doc_id or id when not given, file and row where neither is there",
-        group="duplicates",
-        metavar="NAME",
-    )
+    against: tuple[GivenPath, ...] = against_setting()
+    against_text: str = against_text_setting()
+    against_id: str | None = against_id_setting()
     validation: float = setting(0.005, "share of clusters held out for validation", group="output", ge=0, lt=1)
     test: float = setting(
         0.005, "share of clusters held out as test: packed, never trained on", group="output", ge=0, lt=1

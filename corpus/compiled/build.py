@@ -6,6 +6,7 @@ missing, one line says what, and pure Python goes on as before.
 """
 
 import importlib.util
+import io
 import os
 import shlex
 import shutil
@@ -74,7 +75,7 @@ def _check_tools() -> None:
         raise CannotCompileError(f"{' and '.join(missing)} missing: python -m pip install {words} -c constraints.txt")
     compiler = shlex.split(os.environ.get("CC") or str(sysconfig.get_config_var("CC") or "cc"))[0]
     if shutil.which(compiler) is None:
-        raise CannotCompileError(f"no C compiler ({compiler}): install gcc, or name one with CC=…")
+        raise CannotCompileError(f"no C compiler ({compiler}): install gcc, or name one in CC")
     if not Path(sysconfig.get_path("include"), "Python.h").is_file():
         raise CannotCompileError(f"no Python.h in {sysconfig.get_path('include')}: install Python's headers")
 
@@ -114,4 +115,6 @@ def build_readers(tell: Callable[[str], object]) -> None:
 
 
 if __name__ == "__main__":
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a locale without "…" is no reason to end
     build_readers(partial(print, flush=True))

@@ -4,6 +4,13 @@ from typing import Literal
 
 from pydantic import field_validator
 
+from corpus.assemble.duplicate_settings import (
+    against_id_setting,
+    against_setting,
+    against_text_setting,
+    containment_setting,
+    threshold_setting,
+)
 from corpus.config import GivenPath, StageConfig, Workers, runtime, setting
 from corpus.foreign.survivor_order import parse_rule
 
@@ -23,17 +30,8 @@ class DedupConfig(StageConfig):
         group="input",
         metavar="KEY",
     )
-    threshold: float = setting(
-        0.8, "Jaccard similarity of word 5-shingles that makes a duplicate", group="duplicates", gt=0, le=1
-    )
-    containment: float | None = setting(
-        None,
-        "also a duplicate: this share of the smaller text's word 5-shingles stands in the larger, of pairs that the "
-        "bands propose; off when not given",
-        group="duplicates",
-        gt=0,
-        le=1,
-    )
+    threshold: float = threshold_setting()
+    containment: float | None = containment_setting()
     twins: Literal["apart", "merge"] = setting(
         "apart",
         "near texts that differ in a gene, a dose, a number, a negation, and notices such as errata: keep them apart, "
@@ -54,20 +52,9 @@ class DedupConfig(StageConfig):
         group="duplicates",
         metavar="ORDER",
     )
-    against: tuple[GivenPath, ...] = runtime(
-        (),
-        "another corpus (Parquet, JSON lines, .gz, .zst): near and exact duplicates of its texts are dropped; "
-        "it is only read",
-        group="duplicates",
-        metavar="DIR",
-    )
-    against_text: str = runtime("text", "column or key of the texts of `--against`", group="duplicates", metavar="NAME")
-    against_id: str | None = runtime(
-        None,
-        "column or key of the ids of `--against`; doc_id or id when not given, file and row where neither is there",
-        group="duplicates",
-        metavar="NAME",
-    )
+    against: tuple[GivenPath, ...] = against_setting()
+    against_text: str = against_text_setting()
+    against_id: str | None = against_id_setting()
     max_reject_rate: float = setting(
         0.001,
         "share of lines without a readable text above which the stage fails; of fewer than 1,000 lines 3 may be",

@@ -76,7 +76,9 @@ def licenses_figure(licenses: Mapping[str, Mapping[str, int]]) -> str:
                 axes.barh([place for place, _ in own], sizes, color=COLORS[use], label=_USES[use])
         for place, (_, row) in enumerate(rows):
             size = row["text_bytes"] / 1e6
-            axes.annotate(f" {size:,.1f} MB, {row['documents']:,} documents", (size, place), va="center", fontsize=8)
+            amount = f"{size:,.1f}" if size >= 1 else f"{size:.2g}"  # a few abstracts are not "0.0 MB"
+            said = f" {amount} MB, {row['documents']:,} document{'s' * (row['documents'] != 1)}"
+            axes.annotate(said, (size, place), va="center", fontsize=8)
         axes.set_yticks(range(len(rows)), [name for name, _ in rows])
         axes.set_xlim(right=max(row["text_bytes"] for _, row in rows) / 1e6 * 1.6)
         axes.set_xlabel("text, MB")

@@ -5,6 +5,7 @@ the page is a function of the stages alone: the same ones give the same bytes.
 """
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -51,7 +52,8 @@ def write_report(base: str, output: str | None = None) -> str:
     template = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
         TEMPLATE.read_text(encoding="utf-8")
     )
-    title = storage.readable_name(base.rstrip("/")) or base
+    place = base.rstrip("/") if storage.is_remote(base) else os.path.abspath(base)  # "." is no title
+    title = storage.readable_name(place) or base
     page = template.render(sections=sections, title=title, open_tables=OPEN_TABLES)
     path = output or storage.join(base, PAGE)
     with storage.write_atomic(path) as sink:

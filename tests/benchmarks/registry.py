@@ -90,6 +90,7 @@ BENCHMARKS: Final = (
     Benchmark(name="on_device", arguments="--shape 125m --folder FOLDER", peers=("torch", "gguf"), minutes=10),
     Benchmark(name="exports", arguments="--folder FOLDER", peers=("torch",), minutes=20),
     Benchmark(name="loaders", arguments="--folder FOLDER", minutes=5),
+    Benchmark(name="token_readers", arguments="--folder FOLDER", peers=("torch",), minutes=1),
     Benchmark(name="published", arguments="--folder FOLDER", minutes=5),
     Benchmark(name="pretraining", arguments="--run RUN --tokens TOKENS", peers=("torch", "zstandard"), minutes=5),
     Benchmark(name="qa_titles", arguments="ENCODER CITATIONS FOLDER", peers=("torch", "transformers"), minutes=5),

@@ -15,7 +15,13 @@ from packaging.requirements import Requirement
 
 # What a version is particular about and is small; all else it shares with what is installed here. A library that is not
 # named here comes with all that it requires.
-OWN = {"transformers": ("tokenizers", "huggingface-hub", "safetensors"), "xllamacpp": (), "ctranslate2": ()}
+OWN = {
+    "transformers": ("tokenizers", "huggingface-hub", "safetensors"),
+    "xllamacpp": (),
+    "ctranslate2": (),
+    "megatron-core": (),
+    "datatrove": ("loguru", "humanize"),
+}
 MADE = ".made"
 
 

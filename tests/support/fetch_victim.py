@@ -10,11 +10,11 @@ from tests.support.killer.sitecustomize import arm
 
 def main() -> None:
     base, output, *points = sys.argv[1:]
-    from tests.support.small_fetch import PATIENT, run
+    from tests.support.small_fetch import run
 
     for point in points:
         arm(point)
-    run(base, output, pace=PATIENT)
+    run(base, output)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from corpus.storage.files import join, sha256_file, walk_files
 from tests.support.fetch_servers import Bucket, s3_server
 
 PACE = Pace(connections=16, first_wait=0.01, longest_wait=0.05, grace=1.0)
-PATIENT = replace(PACE, grace=60.0)  # for servers without a fault, on a machine that may be busy
+PATIENT = replace(PACE, grace=60.0)  # for servers that answer, on a machine that may be busy
 
 
 def article(pmcid: int, words: int = 300, mark: str = "") -> bytes:
@@ -56,7 +56,7 @@ def filled(count: int) -> Iterator[Bucket]:
         yield bucket
 
 
-def run(base: str, output: Path | str, *, pace: Pace = PACE, **settings: object) -> Manifest:
+def run(base: str, output: Path | str, *, pace: Pace = PATIENT, **settings: object) -> Manifest:
     config = FetchPmcConfig(**{"source": base, "articles_per_shard": 16, "metadata_per_part": 25, **settings})
     return fetch_pmc(config, output=str(output), pace=pace)
 
@@ -71,7 +71,7 @@ def hashes(folder: Path | str) -> dict[str, str]:
 
 def undisturbed(bucket: Bucket, folder: Path) -> dict[str, str]:
     """Fetch without a fault and return the hash of every file: what every other way must end in."""
-    run(bucket.base, folder, pace=PATIENT)
+    run(bucket.base, folder)
     return hashes(folder)
 
 

@@ -135,7 +135,9 @@ def test_a_machine_without_a_compiler_is_told_so_and_goes_on(tmp_path: Path) -> 
     shutil.copytree(PACKAGE, tmp_path / "corpus", ignore=shutil.ignore_patterns("__pycache__"))
     said = run(tmp_path, "-m", "corpus.compiled.build", CC="/nowhere/cc")
     assert said == (
-        "the readers stay pure Python, a quarter slower: no C compiler (/nowhere/cc): install gcc, or name one with "
-        f"CC=…; then: {COMMAND}\n"
+        "the readers stay pure Python, a quarter slower: no C compiler (/nowhere/cc): install gcc, or name one in CC; "
+        f"then: {COMMAND}\n"
     )
+    odd = run(tmp_path, "-m", "corpus.compiled.build", CC="/nowhere/çc", PYTHONIOENCODING="ascii")
+    assert "no C compiler (/nowhere/\\xe7c)" in odd
     assert shown(tmp_path)[1] == "not built"

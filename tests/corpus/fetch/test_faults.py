@@ -11,7 +11,7 @@ from corpus.fetch.http.pace import Pace
 from tests.support import fault_proxy as faults
 from tests.support.fault_proxy import Fault, FaultProxy, Reply, Request
 from tests.support.fetch_servers import INVENTORIES, Bucket, publish_rows, s3_server
-from tests.support.small_fetch import article, events, fill, filled, hashes, index, run, undisturbed
+from tests.support.small_fetch import PACE, article, events, fill, filled, hashes, index, run, undisturbed
 
 NUM = 20
 
@@ -68,7 +68,7 @@ def test_each_fault_is_retried_and_logged(
     if fault is faults.flip and where == "inventory":  # S3 states no checksum of a listing; TLS has one
         rule = once(f"{WHERE[where]}/", fault)
     with FaultProxy(server.base, rule) as proxy:
-        run(proxy.base, tmp_path)
+        run(proxy.base, tmp_path, pace=PACE)
         spoiled = set(proxy.committed)
     assert hashes(tmp_path) == expected
     logged = events(tmp_path, "retry")

@@ -15,7 +15,7 @@ from corpus.fetch.http.journal import Journal
 from tests.support import fault_proxy as faults
 from tests.support.fault_proxy import FaultProxy
 from tests.support.fetch_servers import Bucket
-from tests.support.small_fetch import PATIENT, filled, hashes, run, undisturbed
+from tests.support.small_fetch import filled, hashes, run, undisturbed
 
 pytestmark = pytest.mark.slow
 
@@ -119,11 +119,11 @@ def test_a_note_that_is_not_ours_is_named(
     with pytest.raises(
         CorruptError, match=r"\.journal: note \d+: .*; remove that file, and the same command"
     ) as raised:
-        run(server.base, tmp_path, pace=PATIENT)
+        run(server.base, tmp_path)
     assert Path(str(raised.value).partition(": note ")[0]) in journals
     for path in journals:
         path.unlink(missing_ok=True)  # the run has ended that of a shard that it finished
-    run(server.base, tmp_path, pace=PATIENT)
+    run(server.base, tmp_path)
     assert hashes(tmp_path) == expected
 
 

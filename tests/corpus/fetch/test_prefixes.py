@@ -20,7 +20,7 @@ from corpus.fetch.pmc.prefixes import PrefixListing, as_inventory, drawn_ids
 from corpus.stage.manifest import Manifest, verify_parts
 from tests.support.fault_proxy import FaultProxy
 from tests.support.fetch_servers import Bucket, s3_server
-from tests.support.small_fetch import PACE, article, events, hashes, index, run
+from tests.support.small_fetch import PATIENT, article, events, hashes, index, run
 
 BOUND = 1 << 11
 
@@ -44,14 +44,15 @@ def small_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def both(bucket: Bucket, folder: Path, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> list[tuple[int, int, int]]:
-    """Fetch by prefixes and by the inventory; return requests of listings and inventories, of articles, and bytes."""
+    """Fetch by prefixes and by the inventory; return what was asked for, listings and inventories, and bytes."""
     numbers = []
     for name, most in (("prefixes", 10_000), ("inventory", -1)):
         monkeypatch.setattr(prefixes, "MOST_IDS", most)
         monkeypatch.setattr(prefixes, "MOST_DRAWN", most)
         with FaultProxy(bucket.base) as proxy:
             manifest = run(proxy.base, folder / name, **settings)
-            asked = [len(proxy.asked(part)) for part in ("prefix=metadata", "/inventory-reports", ".xml")]
+            # Not every request: on a busy machine one may be asked again.
+            asked = [len(set(proxy.asked(part))) for part in ("prefix=metadata", "/inventory-reports", ".xml")]
             numbers.append((asked[0], asked[1], proxy.sent))
         assert not list(verify_parts(str(folder / name), manifest))
         assert asked[2] == manifest.books.kept
@@ -171,7 +172,7 @@ def test_an_article_that_the_draw_has_left_behind_has_not_vanished(
 def test_a_dry_run_asks_for_as_little(dense: Bucket) -> None:
     ids = tuple(map(str, range(1, BOUND, 100)))
     with FaultProxy(dense.base) as proxy:
-        said = estimate_pmc(FetchPmcConfig(source=proxy.base, ids=ids), pace=PACE)
+        said = estimate_pmc(FetchPmcConfig(source=proxy.base, ids=ids), pace=PATIENT)
         assert not proxy.asked("/inventory-reports")
     assert said.startswith("the listing-")
 

@@ -8,14 +8,14 @@ from corpus.errors import UsageError
 from pipelines.inspection.accounting import account_text
 from pipelines.inspection.stages import inspect_path
 from tests.support.fetch_servers import ncbi_server
-from tests.support.small_fetch import PATIENT, filled, index, run
+from tests.support.small_fetch import filled, index, run
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("fetched") / "pmc"
     with filled(12) as bucket:
-        run(bucket.base, folder, pace=PATIENT, articles_per_shard=5)
+        run(bucket.base, folder, articles_per_shard=5)
     return folder
 
 

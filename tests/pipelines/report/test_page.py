@@ -82,7 +82,9 @@ def figure(page: html.HtmlElement, title: str) -> str:
 
 
 @pytest.mark.slow
-def test_the_page_is_one_small_file_that_asks_for_nothing(work: Path, page: html.HtmlElement) -> None:
+def test_the_page_is_one_small_file_that_asks_for_nothing(
+    work: Path, page: html.HtmlElement, monkeypatch: pytest.MonkeyPatch
+) -> None:
     raw = (work / "report.html").read_text()
     assert len(raw) < 2_000_000
     assert "default-src 'none'" in raw
@@ -91,6 +93,9 @@ def test_the_page_is_one_small_file_that_asks_for_nothing(work: Path, page: html
     assert not [*page.iter("script", "img", "link", "iframe", "object")]
     write_report(str(work), str(work.parent / "again.html"))
     assert (work.parent / "again.html").read_text() == raw, "the same stages give the same bytes"
+    monkeypatch.chdir(work)
+    write_report(".", "../again.html")
+    assert (work.parent / "again.html").read_text() == raw, "by its name too, not as '.'"
 
 
 @pytest.mark.slow
