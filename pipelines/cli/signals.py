@@ -22,7 +22,7 @@ from types import FrameType
 from typing import Any, Final
 
 from corpus.errors import RetryError
-from pipelines.beam.forks import paused_threads
+from pipelines.beam.forks import TASKS, paused_threads
 
 NUMBERS: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGXCPU)
 UNWIND_SECONDS: Final = 3.0
@@ -124,6 +124,8 @@ class _Ending:
         """Do without that thread while the block runs; of a signal that comes meanwhile it hears afterwards."""
         os.write(write, NOBODY)
         self._thread.join()
+        while os.path.exists(f"{TASKS}/{self._thread.native_id}"):  # Linux buries it a moment after Python
+            time.sleep(0.001)
         try:
             yield
         finally:

@@ -122,6 +122,8 @@ print(start_server(print, print))
 def paused():
     ends.set()
     thread.join()
+    while os.path.exists(f"{forks.TASKS}/{thread.native_id}"):
+        time.sleep(0.001)
     yield
     begin()
 forks.paused_threads.append(paused)
@@ -131,6 +133,15 @@ server.close()
 ends.set()
 """
     assert run(code, tmp_path) == "None\n\n0 True\n"
+
+
+def test_a_thread_that_was_paused_is_gone_for_linux_too(tmp_path: Path) -> None:
+    code = """
+from pipelines.cli.signals import end_on_signals
+with end_on_signals():
+    print(sum(not forks.may_fork() for _ in range(1000)))
+"""
+    assert run(code, tmp_path) == "0\n"  # 80 where it is only joined
 
 
 def test_libraries_are_imported_without_threads_unless_the_user_asks_for_some(monkeypatch: pytest.MonkeyPatch) -> None:
