@@ -1,8 +1,8 @@
 """How many local worker processes pay for themselves.
 
-Each costs a start: a forked one 0.3 CPU seconds, for its channel and the graph sent there; one that is started afresh
-imports Beam once more, 2 CPU seconds (`python -m tests.benchmarks.start`). On small work they double the cost and save
-no time.
+Each costs a start: a forked one its channel and the graph sent there, a third to two thirds of what it takes to import
+Beam; one that is started afresh imports Beam once more, and all else (`python -m tests.benchmarks.start`). On small
+work they cost more than they save.
 """
 
 from collections.abc import Sequence
