@@ -1,13 +1,11 @@
 """ZeRO 0 to 3 on one and two CPU ranks equal plain AdamW in one process, and resume to the last bit, by torchrun."""
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.support.torchrun_results import torchrun_results
 
 pytestmark = pytest.mark.slow
 
@@ -16,19 +14,8 @@ pytestmark = pytest.mark.slow
 def results(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, repository: Path
 ) -> list[dict[str, Any]]:
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(request.param)]
     folder = tmp_path_factory.mktemp("states")
-    done = subprocess.run(
-        [*command, "-m", "tests.support.zero_parity", str(folder)],
-        cwd=repository,
-        env={**os.environ, "DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return [json.loads(line[7:]) for line in done.stdout.splitlines() if line.startswith("RESULT ")]
+    return torchrun_results(repository, request.param, "tests.support.zero_parity", str(folder))
 
 
 @pytest.mark.parametrize("stage", range(4))

@@ -1,15 +1,13 @@
 """Communication in `plan`: bytes as counted in real steps of ranks, times by the ring, shares by hand."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipelines.cli.app import main
+from tests.support.torchrun_results import torchrun_results
 from tests.support.zero_memory import SHAPE
 from tests.train.plan.test_plan import BIOMEDLM, biomedlm
 from train.plan.communication import LARGE_SHARE, Network, StepTraffic, step_traffic
@@ -21,18 +19,7 @@ MICRO_STEPS = 3  # of tests.support.zero_traffic
 
 @pytest.fixture(scope="module", params=[2, pytest.param(4, marks=pytest.mark.exhaustive)])
 def counted(request: pytest.FixtureRequest, repository: Path) -> list[dict[str, Any]]:
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(request.param)]
-    done = subprocess.run(
-        [*command, "-m", "tests.support.zero_traffic"],
-        cwd=repository,
-        env={**os.environ, "DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return [json.loads(line[7:]) for line in done.stdout.splitlines() if line.startswith("RESULT ")]
+    return torchrun_results(repository, request.param, "tests.support.zero_traffic")
 
 
 @pytest.mark.slow

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ from corpus.errors import UsageError
 from pipelines.cli.app import main
 from tests.support.small_run import SHAPE, loud_model, write_run
 from tests.support.small_tokens import made_up_texts, write_tokens
+from tests.support.torchrun_results import torchrun_results
 from tests.support.zero_memory import SHAPE as MEASURED_SHAPE
 from train.config import ModelShape
 from train.export.config import FORMATS, ExportConfig
@@ -114,18 +114,8 @@ def test_model_states_are_deepspeeds_estimate_but_for_what_it_does_otherwise(ran
 
 
 def live_bytes(stage: int, precision: str, repository: Path) -> dict[str, int]:
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    done = subprocess.run(
-        [*command, "-m", "tests.support.zero_memory", str(stage), precision],
-        cwd=repository,
-        env={**os.environ, "DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return next(json.loads(line[7:]) for line in done.stdout.splitlines() if line.startswith("RESULT "))
+    (found,) = torchrun_results(repository, 2, "tests.support.zero_memory", str(stage), precision)
+    return found
 
 
 MEASURED = [(0, "fp32"), (1, "bf16"), (1, "fp32"), (2, "bf16"), (2, "fp32"), (3, "bf16"), (3, "fp32")]
